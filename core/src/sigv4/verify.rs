@@ -1,0 +1,267 @@
+//! The verifying half.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hmac::Mac;
+
+use super::canonical::{
+    ALGORITHM, canonical_headers, canonical_request, from_hex, query_parameters, sha256_hex,
+    signature_mac, string_to_sign,
+};
+use super::{MAX_EXPIRES_SECONDS, MAX_SKEW_MS, Request, Scope};
+use crate::time::Timestamp;
+
+/// What a request says about its own signature. Nothing in it is proven until [`verify`] says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Access key id: with `session_token`, what the secret is looked up by.
+    pub access_key_id: String,
+    /// Session token, from `x-amz-security-token` or the query, decoded.
+    pub session_token: Option<String>,
+    /// When it was signed.
+    pub date: Timestamp,
+    /// Region in the credential scope.
+    pub region: String,
+    /// Service in the credential scope.
+    pub service: String,
+    /// Lower-case names of the headers covered, in order; `host` is among them.
+    pub signed_headers: Vec<String>,
+    /// The signature.
+    pub signature: [u8; 32],
+    /// For a presigned request: how many seconds after `date` it ends.
+    pub expires_seconds: Option<u32>,
+}
+
+/// Why a signature is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerifyError {
+    /// No signature at all.
+    Missing,
+    /// Not a SigV4 signature; says what is wrong.
+    Malformed(&'static str),
+    /// No such key. For the caller, whose look-up it is: this module never returns it.
+    UnknownKey,
+    /// Signed too long ago, or the presigned time has run out.
+    Expired,
+    /// Signed in the future.
+    NotYetValid,
+    /// For another region or service.
+    WrongScope,
+    /// The body is not the one that `x-amz-content-sha256` names.
+    BodyMismatch,
+    /// Anything else that differs from what was signed, or another secret.
+    SignatureMismatch,
+}
+
+/// Reads the signature a request carries, from `authorization` or else from the query.
+///
+/// # Errors
+/// [`VerifyError::Missing`] or [`VerifyError::Malformed`].
+pub fn read_claim(request: &Request<'_>) -> Result<Claim, VerifyError> {
+    match header(request, "authorization") {
+        Some(authorization) => claim_from_header(request, authorization),
+        None => claim_from_query(request),
+    }
+}
+
+fn header<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
+    let mut found = request
+        .headers
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+    found.next().map(|(_, value)| value.trim())
+}
+
+fn claim_from_header(request: &Request<'_>, authorization: &str) -> Result<Claim, VerifyError> {
+    use VerifyError::Malformed;
+    let parts = authorization.strip_prefix(ALGORITHM).ok_or(Malformed(
+        "the Authorization header does not begin with AWS4-HMAC-SHA256",
+    ))?;
+    let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+    for part in parts.split(',') {
+        match part.trim().split_once('=') {
+            Some(("Credential", value)) => credential = Some(value),
+            Some(("SignedHeaders", value)) => signed_headers = Some(value),
+            Some(("Signature", value)) => signature = Some(value),
+            _ => {
+                return Err(Malformed(
+                    "the Authorization header has a part it should not have",
+                ));
+            }
+        }
+    }
+    let date =
+        header(request, "x-amz-date").ok_or(Malformed("the X-Amz-Date header is missing"))?;
+    claim(ClaimText {
+        credential: credential.ok_or(Malformed("Credential is missing"))?,
+        signed_headers: signed_headers.ok_or(Malformed("SignedHeaders is missing"))?,
+        signature: signature.ok_or(Malformed("Signature is missing"))?,
+        date,
+        session_token: header(request, "x-amz-security-token"),
+        expires: None,
+    })
+}
+
+fn claim_from_query(request: &Request<'_>) -> Result<Claim, VerifyError> {
+    use VerifyError::{Malformed, Missing};
+    let parameters = query_parameters(request.query);
+    let get = |name: &str| {
+        parameters
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_ref())
+    };
+    match get("X-Amz-Algorithm") {
+        None => return Err(Missing),
+        Some(ALGORITHM) => {}
+        Some(_) => return Err(Malformed("X-Amz-Algorithm is not AWS4-HMAC-SHA256")),
+    }
+    claim(ClaimText {
+        credential: get("X-Amz-Credential").ok_or(Malformed("X-Amz-Credential is missing"))?,
+        signed_headers: get("X-Amz-SignedHeaders")
+            .ok_or(Malformed("X-Amz-SignedHeaders is missing"))?,
+        signature: get("X-Amz-Signature").ok_or(Malformed("X-Amz-Signature is missing"))?,
+        date: get("X-Amz-Date").ok_or(Malformed("X-Amz-Date is missing"))?,
+        session_token: get("X-Amz-Security-Token"),
+        expires: Some(get("X-Amz-Expires").ok_or(Malformed("X-Amz-Expires is missing"))?),
+    })
+}
+
+struct ClaimText<'a> {
+    credential: &'a str,
+    signed_headers: &'a str,
+    signature: &'a str,
+    date: &'a str,
+    session_token: Option<&'a str>,
+    expires: Option<&'a str>,
+}
+
+fn claim(text: ClaimText<'_>) -> Result<Claim, VerifyError> {
+    use VerifyError::Malformed;
+    // An access key id may hold a slash; the four parts after it may not.
+    let mut credential = text.credential.rsplitn(5, '/');
+    let (Some("aws4_request"), Some(service), Some(region), Some(day), Some(access_key_id)) = (
+        credential.next(),
+        credential.next(),
+        credential.next(),
+        credential.next(),
+        credential.next(),
+    ) else {
+        return Err(Malformed(
+            "Credential is not <key id>/<day>/<region>/<service>/aws4_request",
+        ));
+    };
+    if access_key_id.is_empty() {
+        return Err(Malformed("Credential holds no access key id"));
+    }
+    let date = Timestamp::parse_amz_date(text.date)
+        .ok_or(Malformed("X-Amz-Date is not of the form 20261121T010203Z"))?;
+    if !text.date.starts_with(day) || day.len() != 8 {
+        return Err(Malformed(
+            "the day in Credential is not the day of X-Amz-Date",
+        ));
+    }
+    let signed_headers: Vec<String> = text.signed_headers.split(';').map(str::to_string).collect();
+    if !signed_headers.iter().any(|name| name == "host") {
+        return Err(Malformed("SignedHeaders does not cover host"));
+    }
+    if !signed_headers.is_sorted_by(|a, b| a < b) {
+        return Err(Malformed("SignedHeaders is not sorted"));
+    }
+    let expires_seconds = match text.expires {
+        None => None,
+        Some(seconds) => match seconds.parse::<u32>() {
+            Ok(seconds) if (1..=MAX_EXPIRES_SECONDS).contains(&seconds) => Some(seconds),
+            _ => return Err(Malformed("X-Amz-Expires is not 1 to 604800")),
+        },
+    };
+    Ok(Claim {
+        access_key_id: access_key_id.to_string(),
+        session_token: text.session_token.map(str::to_string),
+        date,
+        region: region.to_string(),
+        service: service.to_string(),
+        signed_headers,
+        signature: from_hex(text.signature).ok_or(Malformed("Signature is not 64 hex digits"))?,
+        expires_seconds,
+    })
+}
+
+/// Verifies the signature in constant time: `claim` as read from the same `request`, `secret` as
+/// looked up by its key, `scope` as the verifier's own, `now` by the verifier's clock.
+///
+/// # Errors
+/// Every [`VerifyError`] but `Missing` and `UnknownKey`. The signature is checked before the time,
+/// so that `Expired` and `NotYetValid` are only ever said of a genuine signature.
+pub fn verify(
+    request: &Request<'_>,
+    claim: &Claim,
+    secret_access_key: &str,
+    scope: &Scope<'_>,
+    now: Timestamp,
+) -> Result<(), VerifyError> {
+    if claim.region != scope.region || claim.service != scope.service {
+        return Err(VerifyError::WrongScope);
+    }
+    let payload_hash = sha256_hex(request.body);
+    if header(request, "x-amz-content-sha256").is_some_and(|named| named != payload_hash) {
+        return Err(VerifyError::BodyMismatch);
+    }
+    let amz_date = claim.date.to_amz_date();
+    let canonical = canonical_request_of(request, claim, &payload_hash)?;
+    let to_sign = string_to_sign(&amz_date, scope, &canonical);
+    signature_mac(secret_access_key, &amz_date, scope, &to_sign)
+        .verify_slice(&claim.signature)
+        .map_err(|_| VerifyError::SignatureMismatch)?;
+    check_time(claim, now)
+}
+
+fn canonical_request_of(
+    request: &Request<'_>,
+    claim: &Claim,
+    payload_hash: &str,
+) -> Result<String, VerifyError> {
+    let is_signed = |name: &str| {
+        claim
+            .signed_headers
+            .iter()
+            .any(|n| n.eq_ignore_ascii_case(name))
+    };
+    let headers = canonical_headers(
+        request
+            .headers
+            .iter()
+            .copied()
+            .filter(|(name, _)| is_signed(name)),
+    );
+    if headers.len() != claim.signed_headers.len() {
+        // A header that was signed did not arrive.
+        return Err(VerifyError::SignatureMismatch);
+    }
+    let mut query = query_parameters(request.query);
+    if claim.expires_seconds.is_some() {
+        query.retain(|(name, _)| name != "X-Amz-Signature");
+    }
+    Ok(canonical_request(
+        request.method,
+        request.path,
+        &query,
+        &headers,
+        payload_hash,
+    ))
+}
+
+fn check_time(claim: &Claim, now: Timestamp) -> Result<(), VerifyError> {
+    let age = now.0 - claim.date.0;
+    let lifetime = claim
+        .expires_seconds
+        .map_or(MAX_SKEW_MS, |seconds| i64::from(seconds) * 1000);
+    if age < -MAX_SKEW_MS {
+        Err(VerifyError::NotYetValid)
+    } else if age > lifetime {
+        Err(VerifyError::Expired)
+    } else {
+        Ok(())
+    }
+}
