@@ -1,9 +1,13 @@
 //! Cognito Identity, JSON 1.1: `POST /` with `X-Amz-Target: AWSCognitoIdentityService.<Operation>`.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::DecodeError;
+use super::decode::message;
+use super::encode::text_map;
 use crate::event::{Map, Text};
+use crate::json::{Limits, Writer};
 use crate::time::Timestamp;
 
 /// Prefix of `X-Amz-Target`.
@@ -52,32 +56,6 @@ impl core::fmt::Debug for Credentials<'_> {
     }
 }
 
-macro_rules! codec_contract {
-    ($($item:ident),*) => {$(
-        impl<'a> $item<'a> {
-            /// Encodes the body.
-            pub fn encode(&self) -> String {
-                todo!()
-            }
-
-            /// Decodes the body.
-            ///
-            /// # Errors
-            /// [`DecodeError`] naming the first member that is missing or not of its type.
-            pub fn decode(_body: &'a [u8]) -> Result<Self, DecodeError> {
-                todo!()
-            }
-        }
-    )*};
-}
-codec_contract!(
-    GetIdRequest,
-    GetIdResponse,
-    GetCredentialsForIdentityRequest,
-    GetCredentialsForIdentityResponse,
-    ErrorResponse
-);
-
 /// `GetIdResponse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetIdResponse<'a> {
@@ -101,4 +79,157 @@ pub struct ErrorResponse<'a> {
     pub error_type: Text<'a>,
     /// `message`
     pub message: Text<'a>,
+}
+
+/// Session tokens are long, but there is one of them; logins are few.
+const LIMITS: Limits = Limits {
+    depth: 16,
+    values: 256,
+};
+
+impl<'a> GetIdRequest<'a> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        encode_with_logins("IdentityPoolId", &self.identity_pool_id, &self.logins)
+    }
+
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// [`DecodeError`] naming the first member that is missing or not of its type.
+    pub fn decode(body: &'a [u8]) -> Result<GetIdRequest<'a>, DecodeError> {
+        message(body, LIMITS, |root| {
+            Ok(GetIdRequest {
+                identity_pool_id: root.member("IdentityPoolId").text()?,
+                logins: root.member("Logins").map(|node| node.text())?,
+            })
+        })
+    }
+}
+
+impl<'a> GetIdResponse<'a> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        encode_with_logins("IdentityId", &self.identity_id, &Vec::new())
+    }
+
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// [`DecodeError`] naming the first member that is missing or not of its type.
+    pub fn decode(body: &'a [u8]) -> Result<GetIdResponse<'a>, DecodeError> {
+        message(body, LIMITS, |root| {
+            Ok(GetIdResponse {
+                identity_id: root.member("IdentityId").text()?,
+            })
+        })
+    }
+}
+
+impl<'a> GetCredentialsForIdentityRequest<'a> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        encode_with_logins("IdentityId", &self.identity_id, &self.logins)
+    }
+
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// [`DecodeError`] naming the first member that is missing or not of its type.
+    pub fn decode(body: &'a [u8]) -> Result<GetCredentialsForIdentityRequest<'a>, DecodeError> {
+        message(body, LIMITS, |root| {
+            Ok(GetCredentialsForIdentityRequest {
+                identity_id: root.member("IdentityId").text()?,
+                logins: root.member("Logins").map(|node| node.text())?,
+            })
+        })
+    }
+}
+
+impl<'a> GetCredentialsForIdentityResponse<'a> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        let credentials = &self.credentials;
+        let mut writer = Writer::new();
+        writer.begin_object();
+        writer.name("IdentityId").string(&self.identity_id);
+        writer.name("Credentials").begin_object();
+        writer
+            .name("AccessKeyId")
+            .string(&credentials.access_key_id);
+        writer.name("SecretKey").string(&credentials.secret_key);
+        writer
+            .name("SessionToken")
+            .string(&credentials.session_token);
+        let expiration = credentials.expiration.0.div_euclid(1_000);
+        writer.name("Expiration").integer(expiration);
+        writer.end_object().end_object();
+        writer.finish()
+    }
+
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// [`DecodeError`] naming the first member that is missing or not of its type.
+    pub fn decode(body: &'a [u8]) -> Result<GetCredentialsForIdentityResponse<'a>, DecodeError> {
+        message(body, LIMITS, |root| {
+            let credentials = root.member("Credentials");
+            Ok(GetCredentialsForIdentityResponse {
+                identity_id: root.member("IdentityId").text()?,
+                credentials: Credentials {
+                    access_key_id: credentials.member("AccessKeyId").text()?,
+                    secret_key: credentials.member("SecretKey").text()?,
+                    session_token: credentials.member("SessionToken").text()?,
+                    expiration: credentials.member("Expiration").epoch_seconds()?,
+                },
+            })
+        })
+    }
+}
+
+impl<'a> ErrorResponse<'a> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        let mut writer = Writer::new();
+        writer.begin_object();
+        writer.name("__type").string(&self.error_type);
+        writer.name("message").string(&self.message);
+        writer.end_object();
+        writer.finish()
+    }
+
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where there is no `__type`.
+    pub fn decode(body: &'a [u8]) -> Result<ErrorResponse<'a>, DecodeError> {
+        message(body, LIMITS, |root| {
+            Ok(ErrorResponse {
+                error_type: without_namespace(root.member("__type").text()?),
+                message: root.member("message").optional_text()?.unwrap_or_default(),
+            })
+        })
+    }
+}
+
+/// `{<name>: <id>, "Logins": {..}}`; without logins, a guest, there is no `Logins`.
+fn encode_with_logins(name: &str, id: &str, logins: &Map<'_, Text<'_>>) -> String {
+    let mut writer = Writer::new();
+    writer.begin_object().name(name).string(id);
+    if !logins.is_empty() {
+        text_map(&mut writer, "Logins", logins);
+    }
+    writer.end_object();
+    writer.finish()
+}
+
+/// Cuts off what stands before `#`.
+fn without_namespace(error_type: Text<'_>) -> Text<'_> {
+    match error_type {
+        Text::Borrowed(text) => Text::Borrowed(text.rsplit('#').next().unwrap_or(text)),
+        Text::Owned(text) => match text.rsplit_once('#') {
+            Some((_, name)) => Text::Owned(String::from(name)),
+            None => Text::Owned(text),
+        },
+    }
 }

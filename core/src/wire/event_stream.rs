@@ -3,9 +3,11 @@
 
 use alloc::string::String;
 
-use super::DecodeError;
+use super::decode::{Node, message};
+use super::encode::{number_map, optional_number, optional_text, text_map};
+use super::{DecodeError, endpoint};
 use crate::event::{Endpoint, Map, Text};
-use crate::json::Number;
+use crate::json::{Limits, Number, Writer};
 use crate::time::Timestamp;
 
 /// `event_version` of every record.
@@ -138,17 +140,301 @@ pub struct Geo<'a> {
     pub longitude: Option<Number<'a>>,
 }
 
+/// A record of Kinesis has at most 1 MiB; Pinpoint's own have about a hundred values.
+const LIMITS: Limits = Limits {
+    depth: 32,
+    values: 64 * 1024,
+};
+
 impl<'a> Record<'a> {
-    /// Encodes the record, with its closing newline.
+    /// Encodes the record, with its closing newline. `endpoint.EffectiveDate` is always in the form
+    /// of [`Timestamp::to_iso8601`], whatever form of ISO 8601 the sender chose: consumers parse it
+    /// with a fixed format.
     pub fn encode(&self) -> String {
-        todo!()
+        let mut writer = Writer::new();
+        writer.begin_object();
+        writer.name("event_type").string(&self.event_type);
+        write_timestamp(&mut writer, "event_timestamp", Some(self.event_timestamp));
+        write_timestamp(
+            &mut writer,
+            "arrival_timestamp",
+            Some(self.arrival_timestamp),
+        );
+        writer.name("event_version").string(EVENT_VERSION);
+        self.application.write(writer.name("application"));
+        self.client.write(writer.name("client"));
+        self.device.write(writer.name("device"));
+        if let Some(session) = &self.session {
+            session.write(writer.name("session"));
+        }
+        text_map(&mut writer, "attributes", &self.attributes);
+        number_map(&mut writer, "metrics", &self.metrics);
+        self.write_endpoint(writer.name("endpoint"));
+        optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_ref());
+        if let Some(forebay) = &self.forebay {
+            forebay.write(writer.name("forebay"));
+        }
+        writer.end_object();
+        let mut record = writer.finish();
+        record.push('\n');
+        record
+    }
+
+    fn write_endpoint(&self, writer: &mut Writer) {
+        let given = self.endpoint.effective_date.as_deref();
+        let effective_date = given
+            .and_then(Timestamp::parse_iso8601)
+            .unwrap_or(self.arrival_timestamp)
+            .to_iso8601();
+        let sent = Endpoint {
+            effective_date: Some(effective_date.into()),
+            ..self.endpoint.clone()
+        };
+        writer.begin_object();
+        endpoint::write_members(writer, &sent);
+        // Consumers of Pinpoint's records find these two whether or not there is anything in them.
+        if sent.attributes.is_empty() {
+            writer.name("Attributes").begin_object().end_object();
+        }
+        if sent.metrics.is_empty() {
+            writer.name("Metrics").begin_object().end_object();
+        }
+        writer
+            .name("ApplicationId")
+            .string(&self.application.app_id);
+        writer.name("Id").string(&self.client.client_id);
+        writer.end_object();
     }
 
     /// Decodes a record, Forebay's or Pinpoint's own; members it does not know are passed over.
     ///
     /// # Errors
     /// [`DecodeError`] where the record is not JSON or a member it needs is missing or mistyped.
-    pub fn decode(_record: &'a [u8]) -> Result<Record<'a>, DecodeError> {
-        todo!()
+    pub fn decode(record: &'a [u8]) -> Result<Record<'a>, DecodeError> {
+        message(record, LIMITS, |root| {
+            root.object()?;
+            Ok(Record {
+                event_type: root.member("event_type").text()?,
+                event_timestamp: root.member("event_timestamp").epoch_millis()?,
+                arrival_timestamp: root.member("arrival_timestamp").epoch_millis()?,
+                application: Application::read(&root.member("application"))?,
+                client: Client::read(&root.member("client"))?,
+                device: root
+                    .member("device")
+                    .optional(Device::read)?
+                    .unwrap_or_default(),
+                session: root.member("session").optional(Session::read)?,
+                attributes: root.member("attributes").map(|node| node.text())?,
+                metrics: root.member("metrics").map(|node| node.number())?,
+                endpoint: root
+                    .member("endpoint")
+                    .optional(endpoint::read)?
+                    .unwrap_or_default(),
+                aws_account_id: root.member("awsAccountId").optional_text()?,
+                forebay: root.member("forebay").optional(Forebay::read)?,
+            })
+        })
+    }
+}
+
+fn write_timestamp(writer: &mut Writer, name: &str, timestamp: Option<Timestamp>) {
+    if let Some(Timestamp(millis)) = timestamp {
+        writer.name(name).integer(millis);
+    }
+}
+
+impl<'a> Application<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer.begin_object().name("app_id").string(&self.app_id);
+        let pool = self.cognito_identity_pool_id.as_ref();
+        optional_text(writer, "cognito_identity_pool_id", pool);
+        optional_text(writer, "package_name", self.package_name.as_ref());
+        writer.name("sdk").begin_object();
+        optional_text(writer, "name", self.sdk_name.as_ref());
+        optional_text(writer, "version", self.sdk_version.as_ref());
+        writer.end_object();
+        optional_text(writer, "title", self.title.as_ref());
+        optional_text(writer, "version_name", self.version_name.as_ref());
+        optional_text(writer, "version_code", self.version_code.as_ref());
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Application<'a>, DecodeError> {
+        let sdk = node.member("sdk");
+        Ok(Application {
+            app_id: node.member("app_id").text()?,
+            cognito_identity_pool_id: node.member("cognito_identity_pool_id").optional_text()?,
+            package_name: node.member("package_name").optional_text()?,
+            sdk_name: sdk.member("name").optional_text()?,
+            sdk_version: sdk.member("version").optional_text()?,
+            title: node.member("title").optional_text()?,
+            version_name: node.member("version_name").optional_text()?,
+            version_code: node.member("version_code").optional_text()?,
+        })
+    }
+}
+
+impl<'a> Client<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .begin_object()
+            .name("client_id")
+            .string(&self.client_id);
+        optional_text(writer, "cognito_id", self.cognito_id.as_ref());
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Client<'a>, DecodeError> {
+        Ok(Client {
+            client_id: node.member("client_id").text()?,
+            cognito_id: node.member("cognito_id").optional_text()?,
+        })
+    }
+}
+
+impl<'a> Device<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer.begin_object();
+        if let Some(locale) = self.locale.as_deref() {
+            writer
+                .name("locale")
+                .begin_object()
+                .name("code")
+                .string(locale);
+            let (language, country) = split_locale(locale);
+            if let Some(country) = country {
+                writer.name("country").string(country);
+            }
+            writer.name("language").string(language);
+            writer.end_object();
+        }
+        optional_text(writer, "make", self.make.as_ref());
+        optional_text(writer, "model", self.model.as_ref());
+        writer.name("platform").begin_object();
+        optional_text(writer, "name", self.platform_name.as_ref());
+        optional_text(writer, "version", self.platform_version.as_ref());
+        writer.end_object();
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Device<'a>, DecodeError> {
+        let platform = node.member("platform");
+        Ok(Device {
+            locale: node.member("locale").member("code").optional_text()?,
+            make: node.member("make").optional_text()?,
+            model: node.member("model").optional_text()?,
+            platform_name: platform.member("name").optional_text()?,
+            platform_version: platform.member("version").optional_text()?,
+        })
+    }
+}
+
+/// Language and country of a locale, in the forms `en_US`, `en-US` and `zh-Hant-TW`. The country is
+/// the first part after the language that has two letters, or three digits as in `es-419`.
+fn split_locale(locale: &str) -> (&str, Option<&str>) {
+    let mut parts = locale.split(['_', '-', '.', '@']);
+    let language = parts.next().unwrap_or_default();
+    let is_country = |part: &&str| match part.len() {
+        2 => part.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        3 => part.bytes().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    (language, parts.find(is_country))
+}
+
+impl<'a> Session<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .begin_object()
+            .name("session_id")
+            .string(&self.session_id);
+        write_timestamp(writer, "start_timestamp", Some(self.start_timestamp));
+        write_timestamp(writer, "stop_timestamp", self.stop_timestamp);
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Session<'a>, DecodeError> {
+        Ok(Session {
+            session_id: node.member("session_id").text()?,
+            start_timestamp: node.member("start_timestamp").epoch_millis()?,
+            stop_timestamp: node
+                .member("stop_timestamp")
+                .optional(|node| node.epoch_millis())?,
+        })
+    }
+}
+
+impl<'a> Forebay<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .begin_object()
+            .name("event_id")
+            .string(&self.event_id);
+        let schema_version = i64::from(self.schema_version);
+        writer.name("schema_version").integer(schema_version);
+        let original = self.original_event_timestamp;
+        write_timestamp(writer, "original_event_timestamp", original);
+        writer.name("amr").string(&self.amr);
+        self.geo.write(writer.name("geo"));
+        writer.name("browser").begin_object();
+        optional_text(writer, "name", self.browser_name.as_ref());
+        optional_text(writer, "version", self.browser_version.as_ref());
+        writer.end_object();
+        optional_text(writer, "device_category", self.device_category.as_ref());
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Forebay<'a>, DecodeError> {
+        let schema_version = node.member("schema_version");
+        let browser = node.member("browser");
+        Ok(Forebay {
+            event_id: node.member("event_id").text()?,
+            schema_version: u32::try_from(schema_version.integer()?).map_err(|_| {
+                schema_version.error("expected a whole number from 0 to 4294967295")
+            })?,
+            original_event_timestamp: node
+                .member("original_event_timestamp")
+                .optional(|node| node.epoch_millis())?,
+            amr: node.member("amr").text()?,
+            geo: Geo::read(&node.member("geo"))?,
+            browser_name: browser.member("name").optional_text()?,
+            browser_version: browser.member("version").optional_text()?,
+            device_category: node.member("device_category").optional_text()?,
+        })
+    }
+}
+
+impl<'a> Geo<'a> {
+    fn write(&self, writer: &mut Writer) {
+        let texts = [
+            ("country", &self.country),
+            ("continent", &self.continent),
+            ("region", &self.region),
+            ("region_code", &self.region_code),
+            ("city", &self.city),
+            ("postal_code", &self.postal_code),
+            ("timezone", &self.timezone),
+        ];
+        writer.begin_object();
+        for (name, text) in texts {
+            optional_text(writer, name, text.as_ref());
+        }
+        optional_number(writer, "latitude", self.latitude.as_ref());
+        optional_number(writer, "longitude", self.longitude.as_ref());
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Result<Geo<'a>, DecodeError> {
+        Ok(Geo {
+            country: node.member("country").optional_text()?,
+            continent: node.member("continent").optional_text()?,
+            region: node.member("region").optional_text()?,
+            region_code: node.member("region_code").optional_text()?,
+            city: node.member("city").optional_text()?,
+            postal_code: node.member("postal_code").optional_text()?,
+            timezone: node.member("timezone").optional_text()?,
+            latitude: node.member("latitude").optional(|node| node.number())?,
+            longitude: node.member("longitude").optional(|node| node.number())?,
+        })
     }
 }

@@ -3,21 +3,39 @@
 
 use alloc::string::String;
 
-use super::DecodeError;
+use super::decode::message;
+use super::{DecodeError, endpoint};
 use crate::event::Endpoint;
+use crate::json::{Limits, Writer};
 
 /// Most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 15 * 1024;
 
+const LIMITS: Limits = Limits {
+    depth: 32,
+    values: 8 * 1024,
+};
+
 /// Encodes an endpoint as a request body; absent members are left out.
-pub fn encode(_endpoint: &Endpoint<'_>) -> String {
-    todo!()
+pub fn encode(endpoint: &Endpoint<'_>) -> String {
+    let mut writer = Writer::new();
+    writer.begin_object();
+    endpoint::write_members(&mut writer, endpoint);
+    writer.end_object();
+    writer.finish()
 }
 
 /// Decodes a request body.
 ///
 /// # Errors
-/// [`DecodeError`] naming the first member that is not of the form the wire asks for.
-pub fn decode(_body: &[u8]) -> Result<Endpoint<'_>, DecodeError> {
-    todo!()
+/// [`DecodeError`] naming the first member that is not of the form the wire asks for, or is beyond
+/// Pinpoint's limits for endpoints.
+pub fn decode(body: &[u8]) -> Result<Endpoint<'_>, DecodeError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(DecodeError {
+            path: String::new(),
+            reason: String::from("expected at most 15 KB"),
+        });
+    }
+    message(body, LIMITS, |node| endpoint::read_sent(&node))
 }

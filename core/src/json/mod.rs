@@ -1,0 +1,63 @@
+//! A small JSON reader and writer: the one both ends use, small enough for the browser.
+//!
+//! Strings are borrowed from the input where they hold no escape. Numbers keep their text, so
+//! that what is read and written again is the same to the digit.
+
+mod number;
+mod read;
+mod write;
+
+pub use number::Number;
+pub use read::{Limits, ParseError};
+pub(crate) use write::push_digits;
+pub use write::{Mark, Writer};
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+/// A JSON value, borrowing from the text it was read from where it can.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, kept as text.
+    Number(Number<'a>),
+    /// A string, unescaped.
+    String(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Value<'a>>),
+    /// An object, in the order of its text. Names are unique: a repeated name is an error.
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+}
+
+impl<'a> Value<'a> {
+    /// Reads one JSON text. Nothing may follow it but white space.
+    ///
+    /// # Errors
+    /// [`ParseError`] for anything RFC 8259 does not allow, a name repeated in one object, an
+    /// escaped surrogate without its other half, invalid UTF-8, and anything beyond `limits`.
+    pub fn parse(text: &'a [u8], limits: Limits) -> Result<Value<'a>, ParseError> {
+        read::parse(text, limits)
+    }
+
+    /// The member `name` of an object; `None` for a missing member and for what is not an object.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        match self {
+            Value::Object(members) => members
+                .iter()
+                .find(|(member, _)| member == name)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
