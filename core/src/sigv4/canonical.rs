@@ -187,7 +187,7 @@ pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     percent_encode(&mut out, text.as_bytes());
     out

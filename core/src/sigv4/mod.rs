@@ -14,9 +14,10 @@ use alloc::vec::Vec;
 use hmac::Mac;
 
 use self::canonical::{
-    ALGORITHM, canonical_headers, canonical_request, credential_scope, encoded, query_parameters,
+    ALGORITHM, canonical_headers, canonical_request, credential_scope, query_parameters,
     sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
 };
+pub(crate) use self::canonical::encoded;
 pub use self::verify::{Claim, VerifyError, read_claim, verify};
 use crate::time::Timestamp;
 

@@ -3,11 +3,10 @@
 use alloc::string::String;
 
 use super::MAX_EVENTS;
-use crate::event::{Endpoint, Event, Session};
+use crate::event::{Event, Session};
 use crate::json::Writer;
 use crate::time::Timestamp;
 use crate::wire::encode::{number_map, optional_text, text_map};
-use crate::wire::endpoint;
 
 /// Encodes an event without its `Timestamp`: the form an outbox stores, so that the time sent can be
 /// corrected for the clock's offset when the offset is known, without reading the event again.
@@ -57,8 +56,8 @@ fn write_session(writer: &mut Writer, session: &Session<'_>) {
 /// Encodes a request of one batch, event by event, up to [`MAX_EVENTS`] and a number of bytes.
 ///
 /// ```
-/// # use forebay_core::{event::Endpoint, time::Timestamp, wire::put_events::RequestEncoder};
-/// let mut request = RequestEncoder::new("endpoint-1", &Endpoint::default(), 64 * 1024);
+/// # use forebay_core::{time::Timestamp, wire::put_events::RequestEncoder};
+/// let mut request = RequestEncoder::new("endpoint-1", "{}", 64 * 1024);
 /// assert!(request.push("event-1", Timestamp(0), r#"{"EventType":"SignUpEvent"}"#));
 /// assert_eq!(
 ///     request.finish(),
@@ -78,15 +77,16 @@ pub struct RequestEncoder {
 const CLOSING: &str = "}}}}";
 
 impl RequestEncoder {
-    /// A request that has no events yet. `max_bytes` is the most that its body may have; what an
-    /// endpoint takes of it is the caller's to keep small.
-    pub fn new(endpoint_id: &str, endpoint: &Endpoint<'_>, max_bytes: usize) -> RequestEncoder {
+    /// A request that has no events yet. `endpoint` is JSON, as
+    /// [`update_endpoint::encode`](crate::wire::update_endpoint::encode) gives it. `max_bytes` is the
+    /// most that the request's body may have; what an endpoint takes of it is the caller's to keep
+    /// small.
+    pub fn new(endpoint_id: &str, endpoint: &str, max_bytes: usize) -> RequestEncoder {
         let mut writer = Writer::new();
         writer.begin_object().name("BatchItem").begin_object();
         writer.name(endpoint_id).begin_object();
         writer.name("Endpoint").begin_object();
-        endpoint::write_members(&mut writer, endpoint);
-        writer.end_object();
+        writer.members_of(endpoint).end_object();
         writer.name("Events").begin_object();
         RequestEncoder {
             writer,

@@ -4,11 +4,23 @@
 //! One rule: after every [`Client::handle`], call [`Client::poll`] until it gives `None`, and carry
 //! out what it gave, in order.
 
+mod answer;
+mod identity;
+mod limits;
+mod machine;
+mod request;
+#[cfg(test)]
+mod tests;
+
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::event::{Endpoint, Event};
-use crate::outbox::{DropReason, StoredEvent};
+pub use machine::Client;
+
+use crate::event::Event;
+use crate::outbox::{self, StoredEvent};
+pub use crate::outbox::{State, Stats};
 use crate::schema::{Schema, Violation};
 use crate::time::Timestamp;
 
@@ -49,7 +61,11 @@ pub struct Now {
 }
 
 /// What happened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one input at a time, so its size costs nothing"
+)]
 pub enum Input {
     /// The page recorded an event. `id` is a new UUID.
     Record {
@@ -60,7 +76,15 @@ pub enum Input {
         /// Leave now instead of at the next interval.
         immediate: bool,
     },
-    /// What storage held from earlier visits; once, at the start. May be empty.
+    /// The page recorded what the shell could not read as an event.
+    Invalid {
+        /// Event id.
+        id: String,
+        /// What is wrong with it.
+        violations: Vec<Violation>,
+    },
+    /// What storage held from earlier visits, oldest first; at the start. May be empty. Coming
+    /// again does no harm: what is known already is passed over.
     Loaded(Vec<StoredEvent>),
     /// Storage has these event ids.
     Stored(Vec<String>),
@@ -92,18 +116,41 @@ pub enum Input {
     Offline,
     /// The page is going away or hidden.
     PageHidden,
-    /// Describe the endpoint (identifyUser): becomes an UpdateEndpoint request.
-    UpdateEndpoint(Endpoint<'static>),
+    /// Describe the endpoint (identifyUser): the body of an UpdateEndpoint request, a JSON object.
+    /// Replaces one that has not been sent yet. Once accepted, it goes with every batch too.
+    UpdateEndpoint(String),
     /// Send what is waiting now.
     Flush,
 }
 
+impl fmt::Debug for Input {
+    /// The name alone: inputs carry personal data, and answers of the identity pool secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Input::Record { .. } => "Record",
+            Input::Invalid { .. } => "Invalid",
+            Input::Loaded(_) => "Loaded",
+            Input::Stored(_) => "Stored",
+            Input::StoreFailed(_) => "StoreFailed",
+            Input::Leader(_) => "Leader",
+            Input::Tick => "Tick",
+            Input::Response { .. } => "Response",
+            Input::NetworkError { .. } => "NetworkError",
+            Input::Online => "Online",
+            Input::Offline => "Offline",
+            Input::PageHidden => "PageHidden",
+            Input::UpdateEndpoint(_) => "UpdateEndpoint",
+            Input::Flush => "Flush",
+        })
+    }
+}
+
 /// What the shell is to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Write these to storage, then answer `Stored` or `StoreFailed`.
     Store(Vec<StoredEvent>),
-    /// Remove these event ids from storage.
+    /// Remove these event ids from storage. Some may never have reached it.
     Delete(Vec<String>),
     /// Keep the identity id for the next visit.
     SaveIdentityId(String),
@@ -122,8 +169,19 @@ pub enum Output {
     },
 }
 
+impl From<outbox::Output> for Output {
+    fn from(output: outbox::Output) -> Output {
+        match output {
+            outbox::Output::Store(events) => Output::Store(events),
+            outbox::Output::Delete(ids) => Output::Delete(ids),
+            outbox::Output::RequestLeadership => Output::RequestLeadership,
+            outbox::Output::Receipt { id, state } => Output::Receipt { id, state },
+        }
+    }
+}
+
 /// An HTTP request for the shell to send as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// Names the request in its answer.
     pub id: u32,
@@ -139,65 +197,14 @@ pub struct HttpRequest {
     pub keepalive: bool,
 }
 
-/// How far an event has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// Valid, and in the outbox.
-    Recorded,
-    /// On disk.
-    Stored,
-    /// In a request that is under way.
-    Sent,
-    /// Accepted: the stream has it.
-    Delivered,
-    /// Not valid, by the schema here; it never leaves.
-    Invalid(Vec<Violation>),
-    /// Refused for good by the endpoint, with its message.
-    Rejected(String),
-    /// Given up, and counted.
-    Dropped(DropReason),
-}
-
-/// The books: `recorded = delivered + rejected + dropped + queued` at any time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Valid events recorded or loaded from storage.
-    pub recorded: u64,
-    /// Events refused by the schema here; not in `recorded`.
-    pub invalid: u64,
-    /// Events accepted by the endpoint.
-    pub delivered: u64,
-    /// Events refused for good by the endpoint.
-    pub rejected: u64,
-    /// Events dropped, whatever the reason.
-    pub dropped: u64,
-    /// Events waiting or under way.
-    pub queued: u64,
-}
-
-/// The client machine.
-pub struct Client {
-    _config: Config,
-}
-
-impl Client {
-    /// A client that has not yet loaded what storage holds. `entropy` seeds the jitter of retries.
-    pub fn new(config: Config, _entropy: u64) -> Client {
-        Client { _config: config }
-    }
-
-    /// Takes one input.
-    pub fn handle(&mut self, _input: Input, _now: Now) {
-        todo!()
-    }
-
-    /// Gives the next thing to do; `None` when there is nothing more until the next input.
-    pub fn poll(&mut self) -> Option<Output> {
-        todo!()
-    }
-
-    /// The books.
-    pub fn stats(&self) -> Stats {
-        todo!()
+impl fmt::Debug for HttpRequest {
+    /// Without the headers, which authorise, and the body, which may hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("id", &self.id)
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("keepalive", &self.keepalive)
+            .finish_non_exhaustive()
     }
 }

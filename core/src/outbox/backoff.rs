@@ -1,0 +1,79 @@
+//! How long to wait before trying again.
+
+/// Upper bound of the first delay.
+const BASE_MS: u64 = 1_000;
+/// Upper bound of every delay, unless the server states a longer one.
+const CAP_MS: u64 = 30_000;
+/// The longest `Retry-After` that is honoured in full: a mistaken one must not silence a page.
+const LONGEST_STATED_MS: u64 = 3_600_000;
+
+/// SplitMix64: spreads retries in time. Not fit for secrets.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number from 0 to `bound`, `bound` excluded unless it is 0. `bound` is below 2^32.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        ((mixed >> 32).wrapping_mul(bound)) >> 32
+    }
+}
+
+/// Exponential back-off with full jitter: the n-th failure in a row is followed by a delay anywhere
+/// between nothing and `min(30 s, 1 s * 2^n)`.
+#[derive(Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+    until: u64,
+    /// Whether the server set `until`: then nothing but time shortens it.
+    stated: bool,
+}
+
+impl Backoff {
+    /// The monotonic time before which nothing is to be tried; may be in the past.
+    pub(crate) fn until(&self) -> u64 {
+        self.until
+    }
+
+    /// Whether the last try failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// A try failed, and the server asked for `retry_after` milliseconds of silence, if it did.
+    ///
+    /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
+    /// not lengthen it.
+    pub(crate) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
+        if let Some(stated) = retry_after {
+            self.until = self.until.max(now + stated.min(LONGEST_STATED_MS));
+            self.stated = true;
+        }
+        if now < self.until && self.failures > 0 {
+            return;
+        }
+        let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
+        self.failures += 1;
+        self.until = self.until.max(now + random.below(bound));
+    }
+
+    /// A try succeeded. A delay that is under way still runs: the success may be older.
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Waits up to a second without counting a failure.
+    pub(crate) fn pause(&mut self, now: u64, random: &mut Random) {
+        self.until = self.until.max(now + random.below(BASE_MS));
+    }
+
+    /// The cause is likely gone: ends a delay, unless the server asked for it.
+    pub(crate) fn forgive(&mut self, now: u64) {
+        if !self.stated || self.until <= now {
+            *self = Backoff::default();
+        }
+    }
+}
