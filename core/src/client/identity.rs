@@ -35,6 +35,8 @@ pub(super) struct Identity {
     pool_id: String,
     id: Option<String>,
     held: Option<Held>,
+    /// Runs on over GetId, so that a pool that gives ids but no credentials is not asked for ids
+    /// without end.
     backoff: Backoff,
 }
 
@@ -90,14 +92,13 @@ impl Identity {
     }
 
     /// There is a network again.
-    pub(super) fn forgive(&mut self, now: u64) {
-        self.backoff.forgive(now);
+    pub(super) fn forgive(&mut self) {
+        self.backoff.forgive();
     }
 
     /// Takes GetId's answer. Gives the id to keep; `None` where the body is not an answer.
     pub(super) fn got_id(&mut self, body: &[u8]) -> Option<String> {
         let id = GetIdResponse::decode(body).ok()?.identity_id.into_owned();
-        self.backoff.succeeded();
         self.id = Some(id.clone());
         Some(id)
     }
@@ -132,7 +133,7 @@ impl Identity {
         Some(self.id.clone().filter(|_| changed))
     }
 
-    /// A step failed. A pool that does not know the id, or no longer, gets asked for another.
+    /// A step failed. A pool that no longer knows the id is asked for another.
     pub(super) fn failed(
         &mut self,
         body: &[u8],

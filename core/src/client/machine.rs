@@ -172,11 +172,11 @@ impl Client {
             }
             Input::NetworkError { request } => self.answered(request, None, now),
             Input::Online => {
-                self.outbox.set_online(true, now.monotonic);
-                self.identity.forgive(now.monotonic);
-                self.endpoint_backoff.forgive(now.monotonic);
+                self.outbox.set_online(true);
+                self.identity.forgive();
+                self.endpoint_backoff.forgive();
             }
-            Input::Offline => self.outbox.set_online(false, now.monotonic),
+            Input::Offline => self.outbox.set_online(false),
             Input::PageHidden => self.send_last(now),
             Input::UpdateEndpoint(body) => self.endpoint_update = Some(body),
             Input::Flush => self.outbox.flush(),
@@ -334,7 +334,7 @@ impl Client {
         self.pending.push(Pending {
             id: self.next_request,
             purpose,
-            deadline: now.monotonic + REQUEST_TIMEOUT_MS,
+            deadline: now.monotonic.saturating_add(REQUEST_TIMEOUT_MS),
             keepalive_bytes: if keepalive { request.body.len() } else { 0 },
             signing_era: self.signing_era,
         });

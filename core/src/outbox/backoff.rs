@@ -23,19 +23,20 @@ impl Random {
 }
 
 /// Exponential back-off with full jitter: the n-th failure in a row is followed by a delay anywhere
-/// between nothing and `min(30 s, 1 s * 2^n)`.
+/// between nothing and `min(30 s, 1 s * 2^(n-1))`. All times are monotonic milliseconds.
 #[derive(Default)]
 pub(crate) struct Backoff {
     failures: u32,
+    /// End of our own delay.
     until: u64,
-    /// Whether the server set `until`: then nothing but time shortens it.
-    stated: bool,
+    /// End of the silence the server asked for.
+    stated_until: u64,
 }
 
 impl Backoff {
-    /// The monotonic time before which nothing is to be tried; may be in the past.
+    /// The time before which nothing is to be tried; may be in the past.
     pub(crate) fn until(&self) -> u64 {
-        self.until
+        self.until.max(self.stated_until)
     }
 
     /// Whether the last try failed.
@@ -48,16 +49,13 @@ impl Backoff {
     /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
     /// not lengthen it.
     pub(crate) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
-        if let Some(stated) = retry_after {
-            self.until = self.until.max(now + stated.min(LONGEST_STATED_MS));
-            self.stated = true;
+        if now >= self.until() {
+            let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
+            self.until = now.saturating_add(random.below(bound));
         }
-        if now < self.until && self.failures > 0 {
-            return;
-        }
-        let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
-        self.failures += 1;
-        self.until = self.until.max(now + random.below(bound));
+        self.failures = self.failures.saturating_add(1);
+        let stated = retry_after.unwrap_or(0).min(LONGEST_STATED_MS);
+        self.stated_until = self.stated_until.max(now.saturating_add(stated));
     }
 
     /// A try succeeded. A delay that is under way still runs: the success may be older.
@@ -67,13 +65,12 @@ impl Backoff {
 
     /// Waits up to a second without counting a failure.
     pub(crate) fn pause(&mut self, now: u64, random: &mut Random) {
-        self.until = self.until.max(now + random.below(BASE_MS));
+        self.until = self.until.max(now.saturating_add(random.below(BASE_MS)));
     }
 
-    /// The cause is likely gone: ends a delay, unless the server asked for it.
-    pub(crate) fn forgive(&mut self, now: u64) {
-        if !self.stated || self.until <= now {
-            *self = Backoff::default();
-        }
+    /// The cause is likely gone: ends the delay, but not the silence the server asked for.
+    pub(crate) fn forgive(&mut self) {
+        self.failures = 0;
+        self.until = 0;
     }
 }

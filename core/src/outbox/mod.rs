@@ -323,10 +323,10 @@ impl Outbox {
     }
 
     /// Whether there is a network. Coming back ends a back-off that the endpoint did not ask for.
-    pub fn set_online(&mut self, online: bool, now: u64) {
+    pub fn set_online(&mut self, online: bool) {
         self.online = online;
         if online {
-            self.backoff.forgive(now);
+            self.backoff.forgive();
             self.flush();
         }
     }
@@ -374,7 +374,7 @@ impl Outbox {
             }
             entries.push(entry);
         }
-        self.paced_until = now + self.limits.interval_ms;
+        self.paced_until = now.saturating_add(self.limits.interval_ms);
         self.send(entries, wall, false)
     }
 
@@ -508,6 +508,7 @@ impl Outbox {
     fn isolate(&mut self, mut batch: Batch, message: String, now: u64) {
         if batch.entries.len() > 1 {
             self.batch_events = self.batch_events.min(batch.entries.len() / 2);
+            self.backoff.pause(now, &mut self.random);
             self.put_back(batch);
             return;
         }
