@@ -1,0 +1,275 @@
+//! What the project ships or runs, and how each part is built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::command::{cargo, command, root, run, target};
+use crate::needs;
+use crate::progress::Progress;
+use crate::size::brotli;
+
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// What wasm-opt is asked for, one after the other; the smallest after brotli is shipped, since
+/// that is what travels. `-Oz` alone is not always it.
+const OPTIMISATIONS: [&[&str]; 4] = [&["-Oz"], &["-Oz", "--converge"], &["-Os"], &["-O2"]];
+
+/// A part that can be built by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The npm package: the browser's WebAssembly with its TypeScript face.
+    Sdk,
+    /// The edge worker with its shim and glue.
+    Edge,
+    /// The program that writes the lake.
+    Lake,
+    /// The demo page.
+    Page,
+}
+
+impl Part {
+    /// All parts, in the order in which they may be built one after the other.
+    pub const ALL: [Part; 4] = [Part::Sdk, Part::Edge, Part::Lake, Part::Page];
+
+    /// The part a user calls `name`.
+    pub fn named(name: &str) -> Option<Part> {
+        Part::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    /// What a user calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Sdk => "sdk",
+            Part::Edge => "edge",
+            Part::Lake => "lake",
+            Part::Page => "page",
+        }
+    }
+}
+
+/// Where the edge worker is built to: `worker.js`, `index.js`, `index_bg.wasm`, snippets.
+pub fn edge_folder() -> PathBuf {
+    target().join("edge-worker")
+}
+
+/// The program that writes the lake.
+pub fn lake_program() -> PathBuf {
+    target().join("debug/forebay-lake")
+}
+
+/// Builds `parts` side by side, and what they need first.
+pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
+    needs::wasm_target()?;
+    needs::node()?;
+    let wants = |part| parts.contains(&part);
+    std::thread::scope(|scope| {
+        // Each cargo run has a profile of its own, and so a lock of its own: they do not wait for
+        // each other, and the one that links alone leaves the other core to the rest.
+        let packages = scope.spawn(|| needs::packages(progress));
+        let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
+            true => sdk_module(progress),
+            false => Ok(()),
+        });
+        let edge = scope.spawn(|| if wants(Part::Edge) { edge(progress) } else { Ok(()) });
+        let lake = scope.spawn(|| if wants(Part::Lake) { lake(progress) } else { Ok(()) });
+        let browser = joined(packages).and(joined(sdk)).and_then(|()| {
+            if wants(Part::Sdk) || wants(Part::Page) {
+                sdk_package(progress)?;
+            }
+            if wants(Part::Page) { page(progress) } else { Ok(()) }
+        });
+        browser.and(joined(edge)).and(joined(lake))
+    })
+}
+
+fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn edge(progress: &Progress) -> Result<()> {
+    let module = cargo_wasm(progress, "edge worker: compile", "forebay-edge-worker", "edge")?;
+    let shim = root().join("edge-worker/worker.js");
+    let folder = edge_folder();
+    if is_fresh(&folder.join("index_bg.wasm"), &[&module])? {
+        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
+        return Ok(());
+    }
+    progress.step("edge worker: bindings", |_| {
+        empty(&folder)?;
+        Bindgen::new()
+            .input_path(&module)
+            .out_name("index")
+            .module(true)?
+            .typescript(false)
+            // A trap leaves the instance in an unknown state. With these two the shim can throw
+            // it away, so that a panic costs one request and not every later one.
+            .reset_state_function(true)
+            .force_enable_abort_handler(true)
+            .generate(&folder)?;
+        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
+        Ok(())
+    })
+}
+
+fn lake(progress: &Progress) -> Result<()> {
+    progress.step("lake: compile", |step| {
+        run(step, &mut cargo(["build", "--package", "forebay-lake"])).map(drop)
+    })
+}
+
+/// Where the browser's module and glue are made, before the package takes them.
+fn glue_folder() -> PathBuf {
+    target().join("sdk-wasm")
+}
+
+fn sdk_module(progress: &Progress) -> Result<()> {
+    let module = cargo_wasm(progress, "sdk: compile", "forebay-sdk-wasm", "browser")?;
+    let folder = glue_folder();
+    if is_fresh(&folder.join("forebay_wasm.js"), &[&module])? {
+        return Ok(());
+    }
+    progress.step("sdk: bindings", |_| {
+        empty(&folder)?;
+        Bindgen::new()
+            .input_path(&module)
+            .out_name("forebay_wasm")
+            .web(true)?
+            .typescript(true)
+            // The package names the module itself, once.
+            .omit_default_module_path(true)
+            .generate(&folder)
+    })
+}
+
+/// The npm package from the module: the module made small, and the TypeScript around it.
+fn sdk_package(progress: &Progress) -> Result<()> {
+    let folder = glue_folder();
+    let package = root().join("npm/dist/index.js");
+    let build = root().join("npm/build.mjs");
+    let inputs = [folder.join("forebay_wasm.js"), root().join("npm/src"), build];
+    if is_fresh(&package, &inputs)? {
+        return Ok(());
+    }
+    let small = folder.join("small");
+    progress.step("sdk: wasm-opt", |_| {
+        empty(&small)?;
+        for name in ["forebay_wasm.js", "forebay_wasm.d.ts"] {
+            std::fs::copy(folder.join(name), small.join(name))?;
+        }
+        let snippets = folder.join("snippets");
+        if snippets.is_dir() {
+            copy_folder(&snippets, &small.join("snippets"))?;
+        }
+        let module = smallest(&folder.join("forebay_wasm_bg.wasm"))?;
+        std::fs::write(small.join("forebay_wasm_bg.wasm"), module)?;
+        Ok(())
+    })?;
+    progress.step("sdk: package", |step| {
+        let mut node = command("node", ["npm/build.mjs".as_ref(), small.as_os_str()]);
+        run(step, &mut node).map(drop)
+    })
+}
+
+/// The module after the optimisation that brotli likes best.
+fn smallest(module: &Path) -> Result<Vec<u8>> {
+    let mut best: Option<(usize, Vec<u8>)> = None;
+    let optimised = module.with_extension("optimised.wasm");
+    for flags in OPTIMISATIONS {
+        let mut wasm_opt = command("node", ["node_modules/binaryen/bin/wasm-opt".as_ref(), module]);
+        wasm_opt.args(flags).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+        wasm_opt.arg("-o").arg(&optimised);
+        succeed(&mut wasm_opt)?;
+        let bytes = std::fs::read(&optimised)?;
+        let size = brotli(&bytes)?;
+        if best.as_ref().is_none_or(|(least, _)| size < *least) {
+            best = Some((size, bytes));
+        }
+    }
+    best.map(|(_, bytes)| bytes).context("wasm-opt made nothing")
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.output().context("could not start node")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "`{}` ended with {}\n{}",
+        crate::command::shown(command),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn page(progress: &Progress) -> Result<()> {
+    let made = root().join("demo-react/dist/index.html");
+    let demo = root().join("demo-react");
+    let mut inputs: Vec<PathBuf> =
+        ["src", "public", "index.html", "vite.config.ts", "package.json", "forebay.schema.json"]
+            .iter()
+            .map(|name| demo.join(name))
+            .collect();
+    inputs.push(root().join("npm/dist"));
+    if is_fresh(&made, &inputs)? {
+        return Ok(());
+    }
+    progress.step("page: build", |step| {
+        run(step, &mut command("npm", ["run", "build", "--workspace", "demo-react"])).map(drop)
+    })
+}
+
+/// Compiles a crate to WebAssembly; gives the path of the module.
+fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--package", package, "--target", WASM_TARGET, "--profile", profile];
+    progress.step(step, |step| run(step, &mut cargo(arguments)))?;
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    Ok(target().join(WASM_TARGET).join(profile).join(name))
+}
+
+/// Whether `made` is newer than this program and than everything in `inputs`. An input that does
+/// not exist (an optional folder) is older than anything.
+fn is_fresh(made: &Path, inputs: &[impl AsRef<Path>]) -> Result<bool> {
+    let Some(made) = newest(made)? else { return Ok(false) };
+    let mut changed = newest(&std::env::current_exe()?)?;
+    for input in inputs {
+        changed = changed.max(newest(input.as_ref())?);
+    }
+    Ok(Some(made) > changed)
+}
+
+/// When a file, or the newest file below a folder, was written; `None` where there is none.
+fn newest(path: &Path) -> Result<Option<SystemTime>> {
+    let Ok(metadata) = path.metadata() else { return Ok(None) };
+    if !metadata.is_dir() {
+        return Ok(Some(metadata.modified()?));
+    }
+    let mut newest_of_all = None;
+    for entry in path.read_dir()? {
+        newest_of_all = newest_of_all.max(newest(&entry?.path())?);
+    }
+    Ok(newest_of_all)
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in from.read_dir()? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &copy)?;
+        } else {
+            std::fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
+}
