@@ -1,0 +1,127 @@
+/** An event, as Amplify Analytics takes it. */
+export interface AnalyticsEvent {
+  /** The event type, e.g. `SignUpEvent`. */
+  name: string;
+  /** Strings, enums, dates, and booleans as `"true"` or `"false"`. */
+  attributes?: Record<string, string>;
+  /** Numbers. */
+  metrics?: Record<string, number>;
+  /** Send now instead of with the next batch. */
+  immediate?: boolean;
+}
+
+/** What `record()` gives back. `onDelivery` tells what becomes of the event with this id. */
+export interface Receipt {
+  readonly id: string;
+}
+
+/** Where an event is not what the schema asks for. Never holds the value itself. */
+export interface Violation {
+  /** `EventType`, `Attributes.<name>` or `Metrics.<name>`. */
+  path: string;
+  /** The JSON Schema keyword that was broken, or `eventType`. */
+  rule: string;
+  /** What the schema asks for. */
+  expected: string;
+  /** What came, described. */
+  actual: string;
+}
+
+/**
+ * How far an event has come: `recorded` (valid and waiting), `stored` (on disk), `sent` (under way),
+ * and then one of `delivered` (the endpoint has it), `invalid` (not what the schema asks for, never
+ * sent), `rejected` (refused by the endpoint) or `dropped` (given up, with the reason).
+ */
+export type DeliveryState =
+  | "recorded"
+  | "stored"
+  | "sent"
+  | "delivered"
+  | "invalid"
+  | "rejected"
+  | "dropped";
+
+/** A step on an event's way. */
+export interface Delivery {
+  /** The id from the receipt. */
+  id: string;
+  /** The event's name. */
+  name: string;
+  /** When this state was reached, in milliseconds since the epoch. */
+  at: number;
+  state: DeliveryState;
+  /** With `invalid`: what is wrong. */
+  violations?: Violation[];
+  /** With `rejected` and `dropped`: why. */
+  reason?: string;
+}
+
+/** Counts since the page was loaded: `recorded = delivered + rejected + dropped + queued`. */
+export interface Stats {
+  /** Events that were valid, and those too early to tell. */
+  recorded: number;
+  /** Events that were not valid; not in `recorded`. */
+  invalid: number;
+  delivered: number;
+  rejected: number;
+  dropped: number;
+  /** Waiting or under way. */
+  queued: number;
+}
+
+/** What is known of a user, as Amplify's `identifyUser` takes it. */
+export interface UserProfile {
+  customProperties?: Record<string, string[]>;
+  demographic?: {
+    appVersion?: string;
+    locale?: string;
+    make?: string;
+    model?: string;
+    modelVersion?: string;
+    platform?: string;
+    platformVersion?: string;
+    timezone?: string;
+  };
+  email?: string;
+  location?: {
+    city?: string;
+    country?: string;
+    latitude?: number;
+    longitude?: number;
+    postalCode?: string;
+    region?: string;
+  };
+  metrics?: Record<string, number>;
+  name?: string;
+  plan?: string;
+}
+
+/** The argument of `identifyUser`. */
+export interface IdentifyUserInput {
+  userId: string;
+  userProfile: UserProfile;
+  options?: {
+    userAttributes?: Record<string, string[]>;
+    /** Where the user can be reached through `channelType`. */
+    address?: string;
+    channelType?: string;
+    optOut?: "ALL" | "NONE";
+  };
+}
+
+/** Something the program has to put right; never the network. */
+export class ForebayError extends Error {
+  override readonly name = "ForebayError";
+  constructor(
+    readonly code:
+      | "AlreadyConfigured"
+      | "InvalidConfig"
+      | "InvalidEvent"
+      | "NotConfigured"
+      | "NotInBrowser"
+      | "WasmBlocked",
+    message: string,
+  ) {
+    super(message);
+  }
+}

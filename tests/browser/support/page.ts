@@ -1,0 +1,134 @@
+// A page in real Chromium that imports the built package by its name, from a plain file server.
+
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+declare global {
+  /** What the page's module script leaves for `page.evaluate`. */
+  var forebay: typeof import("forebay");
+  var deliveries: import("forebay").Delivery[];
+}
+
+const DIST = fileURLToPath(new URL("../../../npm/dist/", import.meta.url));
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+const IMPORTS = {
+  forebay: "/forebay/index.js",
+  "forebay/react": "/forebay/react.js",
+  react: "/react.js",
+};
+
+const PAGE = `<!doctype html>
+<meta charset="utf-8">
+<title>Forebay</title>
+<link rel="icon" href="data:,">
+<script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
+<script type="module">
+  const forebay = await import("forebay");
+  globalThis.deliveries = [];
+  forebay.onDelivery((delivery) => deliveries.push(delivery));
+  globalThis.forebay = forebay;
+</script>
+<div id="root"></div>`;
+
+/** Serves the page and npm/dist, and opens pages in one browser. */
+export class Site {
+  private constructor(
+    readonly browser: Browser,
+    readonly server: Server,
+  ) {}
+
+  static async start(): Promise<Site> {
+    const react = await reactModule();
+    const server = createServer(async (request, response) => {
+      const url = new URL(request.url ?? "", "http://127.0.0.1");
+      const csp = url.searchParams.get("csp");
+      if (csp) response.setHeader("content-security-policy", csp);
+      try {
+        const body =
+          url.pathname === "/"
+            ? PAGE
+            : url.pathname === "/react.js"
+              ? react
+              : await readFile(join(DIST, url.pathname.replace("/forebay/", "")));
+        response.setHeader("content-type", TYPES[extname(url.pathname) || ".html"] ?? "");
+        response.end(body);
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+    });
+    return new Site(browser, server);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
+  }
+
+  /** A page of a visitor who was never here, unless `context` is one that was. */
+  async open(options: { context?: BrowserContext; csp?: string } = {}): Promise<Page> {
+    const context = options.context ?? (await this.browser.newContext());
+    const page = await context.newPage();
+    await page.goto(this.url + (options.csp ? `?csp=${encodeURIComponent(options.csp)}` : ""));
+    await page.waitForFunction(() => globalThis.forebay);
+    return page;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
+
+/** Resolves when the page has heard that so many events came to `state`. */
+export async function delivered(page: Page, count: number, state = "delivered"): Promise<void> {
+  await page.waitForFunction(
+    ([state, count]) =>
+      deliveries.filter((delivery) => delivery.state === state).length >= Number(count),
+    [state, count],
+    { timeout: 20_000 },
+  );
+}
+
+/** The steps one event has gone through. */
+export async function states(page: Page, id: string): Promise<string[]> {
+  return page.evaluate(
+    (id) => deliveries.filter((delivery) => delivery.id === id).map((delivery) => delivery.state),
+    id,
+  );
+}
+
+/** React as one module, since browsers cannot load it as it is published. */
+async function reactModule(): Promise<string> {
+  const names = "createElement, StrictMode, useEffect, useState";
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import React from "react";
+        export const { ${names} } = React;
+        export { createRoot } from "react-dom/client";`,
+      resolveDir: DIST,
+    },
+    bundle: true,
+    format: "esm",
+    define: { "process.env.NODE_ENV": '"development"' },
+    write: false,
+  });
+  return outputFiles[0].text;
+}
