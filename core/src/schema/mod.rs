@@ -1,10 +1,22 @@
 //! `forebay.schema.json`: one entry of `$defs` an event type, a stated subset of JSON Schema
 //! 2020-12. From it come the validator that browser, worker and lake share, and the lake's columns.
+//!
+//! Reading the file and validating an event know nothing of each other: a schema that was compiled
+//! ahead of time into the types below validates without the reader.
+
+mod format;
+mod names;
+mod parse;
+mod parse_field;
+mod validate;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::Event;
+pub use names::RESERVED_COLUMN_NAMES;
+
+/// Most event types one schema may hold: Pinpoint's limit for one application.
+pub const MAX_EVENT_TYPES: usize = 1_500;
 
 /// A parsed schema file.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,9 +68,9 @@ pub struct Field {
 pub enum Kind {
     /// In `Attributes`.
     String {
-        /// `minLength`, in characters.
+        /// `minLength`, in characters (Unicode code points).
         min_length: Option<u32>,
-        /// `maxLength`, in characters.
+        /// `maxLength`, in characters (Unicode code points), at most what the wire carries.
         max_length: Option<u32>,
         /// `format`
         format: Option<Format>,
@@ -67,10 +79,10 @@ pub enum Kind {
     },
     /// In `Attributes`, as `true` or `false`.
     Boolean {
-        /// `const`
+        /// `const`, or an `enum` of one.
         constant: Option<bool>,
     },
-    /// In `Metrics`: whole numbers.
+    /// In `Metrics`: whole numbers of 64 bits.
     Integer(Range),
     /// In `Metrics`.
     Number(Range),
@@ -80,15 +92,25 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Range {
     /// `minimum`
-    pub minimum: Option<f64>,
+    pub minimum: Option<Literal>,
     /// `maximum`
-    pub maximum: Option<f64>,
+    pub maximum: Option<Literal>,
     /// `exclusiveMinimum`
-    pub exclusive_minimum: Option<f64>,
+    pub exclusive_minimum: Option<Literal>,
     /// `exclusiveMaximum`
-    pub exclusive_maximum: Option<f64>,
+    pub exclusive_maximum: Option<Literal>,
     /// `enum` or `const`: the values allowed.
-    pub one_of: Option<Vec<f64>>,
+    pub one_of: Option<Vec<Literal>>,
+}
+
+/// A number of the schema: to compare with, and as its author wrote it. The text is kept because
+/// turning a double into text costs the browser more than all of validation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Literal {
+    /// The nearest double, always finite.
+    pub value: f64,
+    /// As it stands in the file, e.g. `0.50`.
+    pub text: String,
 }
 
 /// `format`, asserted (not only annotated).
@@ -115,7 +137,8 @@ pub enum Pii {
 /// A mistake in the schema file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaError {
-    /// JSON pointer into the file, e.g. `/$defs/SignUpEvent/properties/email/pattern`.
+    /// JSON pointer into the file, e.g. `/$defs/SignUpEvent/properties/email/pattern`. Where
+    /// something is missing: the object it is missing from.
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
@@ -135,41 +158,10 @@ pub struct Violation {
 }
 
 impl Schema {
-    /// Reads a schema file.
-    ///
-    /// # Errors
-    /// Every mistake in it: not JSON, a keyword outside the subset, constraints that conflict, a
-    /// name that is reserved, too long, or the same as another after snake_case.
-    pub fn parse(_text: &[u8]) -> Result<Schema, Vec<SchemaError>> {
-        todo!()
-    }
-
     /// The schema of the events of one type, by its name on the wire.
     pub fn event(&self, event_type: &str) -> Option<&EventSchema> {
         self.events
             .iter()
             .find(|event| event.event_type == event_type)
-    }
-
-    /// Validates an event in its wire form.
-    ///
-    /// # Errors
-    /// Every violation, in the order of the schema's fields, then unknown members in the event's.
-    pub fn validate(&self, _event: &Event<'_>) -> Result<&EventSchema, Vec<Violation>> {
-        todo!()
-    }
-}
-
-impl EventSchema {
-    /// The name of the event's table and folder: `event_type` in snake_case, e.g. `sign_up_event`.
-    pub fn table_name(&self) -> String {
-        todo!()
-    }
-}
-
-impl Field {
-    /// The name of the field's column: `name` in snake_case.
-    pub fn column_name(&self) -> String {
-        todo!()
     }
 }

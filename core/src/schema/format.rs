@@ -1,0 +1,165 @@
+//! The formats a string may be held to, by hand: a regular expression engine would be larger than
+//! everything else the browser loads.
+
+use super::Format;
+use crate::time::Timestamp;
+
+impl Format {
+    /// As `format` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Email => "email",
+            Format::DateTime => "date-time",
+            Format::Uuid => "uuid",
+            Format::Uri => "uri",
+        }
+    }
+
+    /// The format that `format` names.
+    pub fn from_name(name: &str) -> Option<Format> {
+        [Format::Email, Format::DateTime, Format::Uuid, Format::Uri]
+            .into_iter()
+            .find(|format| format.name() == name)
+    }
+
+    /// The shortest and the longest text there is of this format, in characters.
+    pub(super) fn lengths(self) -> (usize, usize) {
+        match self {
+            Format::Email => (3, 254),
+            Format::DateTime => (20, usize::MAX),
+            Format::Uuid => (36, 36),
+            Format::Uri => (2, usize::MAX),
+        }
+    }
+
+    /// What is asked for, in words.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Format::Email => "an email address",
+            Format::DateTime => {
+                "a date and time with an offset, such as 2026-11-21T10:30:00Z (RFC 3339)"
+            }
+            Format::Uuid => "a UUID in its text form of 36 characters",
+            Format::Uri => "an absolute URI (RFC 3986)",
+        }
+    }
+
+    /// Whether `text` is of this format.
+    pub(super) fn matches(self, text: &str) -> bool {
+        match self {
+            Format::Email => is_email(text),
+            Format::DateTime => is_date_time(text),
+            Format::Uuid => is_uuid(text),
+            Format::Uri => is_uri(text),
+        }
+    }
+}
+
+/// RFC 3339: what the lake can turn into a timestamp, without the years beyond four digits and the
+/// offsets without a colon that ISO 8601 has on top.
+fn is_date_time(text: &str) -> bool {
+    Timestamp::parse_iso8601(text).is_some()
+        && !text.starts_with(['+', '-'])
+        && (text.ends_with(['Z', 'z']) || text.bytes().rev().nth(2) == Some(b':'))
+}
+
+/// RFC 5321's `Mailbox` without quoted local parts and address literals, which no mail service
+/// gives out.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let atom = |atom: &str| {
+        !atom.is_empty()
+            && atom
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+    };
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    text.len() <= 254
+        && local.len() <= 64
+        && local.split('.').all(atom)
+        && domain.split('.').all(label)
+}
+
+/// RFC 9562: 8-4-4-4-12 hexadecimal digits, of either case.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// RFC 3986's `URI`: a scheme, then what the grammar allows. Inside the brackets of an IP literal
+/// only the characters are looked at.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = match hierarchy.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", hierarchy),
+    };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && is_authority(authority)
+        && has_only(path, b":@/")
+        && has_only(query, b":@/?")
+        && has_only(fragment, b":@/?")
+}
+
+fn is_authority(authority: &str) -> bool {
+    let (user, host_and_port) = authority.split_once('@').unwrap_or(("", authority));
+    let (host, port) = match host_and_port.strip_prefix('[') {
+        Some(literal) => {
+            let Some((address, rest)) = literal.split_once(']') else {
+                return false;
+            };
+            if address.is_empty() || address.contains('%') || !has_only(address, b":") {
+                return false;
+            }
+            ("", rest)
+        }
+        None => host_and_port.split_at(host_and_port.find(':').unwrap_or(host_and_port.len())),
+    };
+    let port_is_number = match port.strip_prefix(':') {
+        Some(digits) => digits.bytes().all(|digit| digit.is_ascii_digit()),
+        None => port.is_empty(),
+    };
+    has_only(user, b":") && has_only(host, b"") && port_is_number
+}
+
+/// Whether `text` holds only unreserved characters, sub-delimiters, percent-encoded bytes, and
+/// those in `also`.
+fn has_only(text: &str, also: &[u8]) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let allowed = match byte {
+            b'%' => {
+                let mut is_digit = || bytes.next().is_some_and(|next| next.is_ascii_hexdigit());
+                is_digit() && is_digit()
+            }
+            _ => {
+                byte.is_ascii_alphanumeric()
+                    || b"-._~!$&'()*+,;=".contains(&byte)
+                    || also.contains(&byte)
+            }
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,344 @@
+//! An event against its schema, in the form the wire has it.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{EventSchema, Field, Kind, Literal, Range, Schema, Violation};
+use crate::event::{Event, Map};
+use crate::json::{Number, push_digits};
+use crate::wire::put_events::MAX_VALUE_CHARS;
+
+/// Most names or values that `expected` lists.
+const MAX_LISTED: usize = 10;
+
+impl Schema {
+    /// Validates an event in its wire form.
+    ///
+    /// A string longer than [`MAX_VALUE_CHARS`] is a violation of `maxLength` whatever the schema
+    /// says: the wire does not carry it, and it is better known where it is recorded than where it
+    /// is refused. Numbers are compared as doubles.
+    ///
+    /// # Errors
+    /// Every violation, in the order of the schema's fields, then unknown members in the event's.
+    pub fn validate(&self, event: &Event<'_>) -> Result<&EventSchema, Vec<Violation>> {
+        let Some(schema) = self.event(&event.event_type) else {
+            return Err(vec![self.unknown_event_type()]);
+        };
+        let mut violations = Vec::new();
+        for field in &schema.fields {
+            check_field(field, event, &mut violations);
+        }
+        check_others(schema, event, &mut violations);
+        if violations.is_empty() {
+            Ok(schema)
+        } else {
+            Err(violations)
+        }
+    }
+
+    fn unknown_event_type(&self) -> Violation {
+        let known = self.events.iter().map(|event| event.event_type.as_str());
+        Violation {
+            path: "EventType".into(),
+            rule: "eventType",
+            expected: one_of(known, self.events.len()),
+            actual: "an event type that is not in the schema".into(),
+        }
+    }
+}
+
+impl Field {
+    /// The field's text in `Attributes`. `None` where it is not there or null.
+    pub fn attribute<'e>(&self, event: &'e Event<'_>) -> Option<&'e str> {
+        find(&event.attributes, &self.name)
+            .map(AsRef::as_ref)
+            .filter(|text| !(self.nullable && *text == "null"))
+    }
+
+    /// The field's number in `Metrics`. `None` where it is not there.
+    pub fn metric<'e>(&self, event: &'e Event<'_>) -> Option<&'e Number<'e>> {
+        find(&event.metrics, &self.name)
+    }
+}
+
+fn find<'m, V>(map: &'m Map<'_, V>, name: &str) -> Option<&'m V> {
+    map.iter()
+        .find(|(member, _)| member == name)
+        .map(|(_, value)| value)
+}
+
+/// Takes the violations of one attribute or metric.
+pub(super) struct Report<'r> {
+    /// `Attributes.` or `Metrics.`
+    pub map: &'static str,
+    /// The name of the attribute or metric.
+    pub name: &'r str,
+    /// Where they go.
+    pub violations: &'r mut Vec<Violation>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, rule: &'static str, expected: String, actual: String) {
+        self.violations.push(Violation {
+            path: [self.map, self.name].concat(),
+            rule,
+            expected,
+            actual,
+        });
+    }
+}
+
+const ATTRIBUTES: &str = "Attributes.";
+const METRICS: &str = "Metrics.";
+
+fn check_field(field: &Field, event: &Event<'_>, violations: &mut Vec<Violation>) {
+    let attribute = field.attribute(event);
+    let metric = field.metric(event);
+    let is_number = matches!(field.kind, Kind::Integer(_) | Kind::Number(_));
+    let (home, away, misplaced, found) = if is_number {
+        (
+            METRICS,
+            ATTRIBUTES,
+            attribute.is_some(),
+            "a string in Attributes",
+        )
+    } else {
+        (ATTRIBUTES, METRICS, metric.is_some(), "a number in Metrics")
+    };
+    let mut report = Report {
+        map: home,
+        name: &field.name,
+        violations,
+    };
+    match (attribute, metric) {
+        (Some(text), _) if !is_number => check_text(&field.kind, text, &mut report),
+        (_, Some(number)) if is_number => check_number(&field.kind, number, &mut report),
+        // Null is left out on the wire, so a field that may be null may be missing.
+        _ if field.required && !field.nullable && !misplaced => {
+            report.add("required", wanted(&field.kind), "nothing".into());
+        }
+        _ => {}
+    }
+    if misplaced {
+        report.map = away;
+        report.add("type", wanted(&field.kind), found.into());
+    }
+}
+
+/// Members of the event that the schema does not name.
+fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Violation>) {
+    let is_other = |name: &str| schema.fields.iter().all(|field| field.name != name);
+    let attributes = event.attributes.iter().filter(|(name, _)| is_other(name));
+    if schema.additional_properties {
+        for (name, text) in attributes {
+            let mut report = Report {
+                map: ATTRIBUTES,
+                name,
+                violations,
+            };
+            check_length(text, None, None, &mut report);
+        }
+        return;
+    }
+    let attributes = attributes.map(|(name, _)| (ATTRIBUTES, name));
+    let metrics = event.metrics.iter().filter(|(name, _)| is_other(name));
+    for (map, name) in attributes.chain(metrics.map(|(name, _)| (METRICS, name))) {
+        Report {
+            map,
+            name,
+            violations,
+        }
+        .add(
+            "additionalProperties",
+            ["a field of ", &schema.name].concat(),
+            "a name that is not in the schema".into(),
+        );
+    }
+}
+
+/// Checks the text of an attribute against a string's or boolean's constraints.
+pub(super) fn check_text(kind: &Kind, text: &str, report: &mut Report<'_>) {
+    match kind {
+        Kind::String {
+            min_length,
+            max_length,
+            format,
+            one_of: values,
+        } => {
+            if let Some(values) = values
+                && !values.iter().any(|value| value == text)
+            {
+                let quoted = values.iter().map(String::as_str);
+                report.add(
+                    choice_rule(values.len()),
+                    one_of(quoted, values.len()),
+                    "another string".into(),
+                );
+            }
+            if let Some(format) = format
+                && !format.matches(text)
+            {
+                report.add(
+                    "format",
+                    format.description().into(),
+                    "a string of another form".into(),
+                );
+            }
+            check_length(text, *min_length, *max_length, report);
+        }
+        Kind::Boolean { constant } => match (text, constant) {
+            ("true", Some(false)) => report.add("const", "false".into(), "another boolean".into()),
+            ("false", Some(true)) => report.add("const", "true".into(), "another boolean".into()),
+            ("true" | "false", _) => {}
+            _ => report.add("type", wanted(kind), "another string".into()),
+        },
+        Kind::Integer(_) | Kind::Number(_) => {}
+    }
+}
+
+fn check_length(text: &str, min: Option<u32>, max: Option<u32>, report: &mut Report<'_>) {
+    let min = min.unwrap_or(0) as usize;
+    let max = max.map_or(MAX_VALUE_CHARS, |max| max as usize);
+    // Every character has at least one byte, so most texts need no counting.
+    if min == 0 && text.len() <= max {
+        return;
+    }
+    let length = text.chars().count();
+    if length < min {
+        report.add(
+            "minLength",
+            ["at least ", &characters(min)].concat(),
+            ["a string of ", &characters(length)].concat(),
+        );
+    }
+    if length > max {
+        report.add(
+            "maxLength",
+            ["at most ", &characters(max)].concat(),
+            ["a string of ", &characters(length)].concat(),
+        );
+    }
+}
+
+/// Checks a metric against a number's constraints.
+pub(super) fn check_number(kind: &Kind, number: &Number<'_>, report: &mut Report<'_>) {
+    let (range, whole) = match kind {
+        Kind::Integer(range) => (range, true),
+        Kind::Number(range) => (range, false),
+        Kind::String { .. } | Kind::Boolean { .. } => return,
+    };
+    let value = number.to_f64();
+    if whole && number.to_i64().is_none() {
+        let actual = "a number with a fraction, or beyond 64 bits";
+        return report.add("type", wanted(kind), actual.into());
+    }
+    if !value.is_finite() {
+        return report.add(
+            "type",
+            wanted(kind),
+            "a number beyond the range of a double".into(),
+        );
+    }
+    check_range(range, value, report);
+}
+
+fn check_range(range: &Range, value: f64, report: &mut Report<'_>) {
+    if let Some(values) = &range.one_of
+        && !values.iter().any(|literal| literal.value == value)
+    {
+        let texts = values.iter().map(|literal| literal.text.as_str());
+        report.add(
+            choice_rule(values.len()),
+            one_of(texts, values.len()),
+            "another number".into(),
+        );
+    }
+    type Breaks = fn(f64, f64) -> bool;
+    let bounds: [(_, _, _, Breaks, _); 4] = [
+        (
+            &range.minimum,
+            "minimum",
+            "at least ",
+            |value, bound| value < bound,
+            "a smaller number",
+        ),
+        (
+            &range.exclusive_minimum,
+            "exclusiveMinimum",
+            "more than ",
+            |value, bound| value <= bound,
+            "a number that is not above it",
+        ),
+        (
+            &range.maximum,
+            "maximum",
+            "at most ",
+            |value, bound| value > bound,
+            "a larger number",
+        ),
+        (
+            &range.exclusive_maximum,
+            "exclusiveMaximum",
+            "less than ",
+            |value, bound| value >= bound,
+            "a number that is not below it",
+        ),
+    ];
+    for (bound, rule, relation, breaks, actual) in bounds {
+        if let Some(Literal { value: limit, text }) = bound
+            && breaks(value, *limit)
+        {
+            report.add(rule, [relation, text].concat(), actual.into());
+        }
+    }
+}
+
+/// What kind of value a field takes, and where on the wire.
+fn wanted(kind: &Kind) -> String {
+    match kind {
+        Kind::String { .. } => "a string in Attributes",
+        Kind::Boolean { .. } => "true or false in Attributes",
+        Kind::Integer(_) => "a whole number in Metrics",
+        Kind::Number(_) => "a number in Metrics",
+    }
+    .into()
+}
+
+/// The keyword for a set of allowed values: an `enum` of one and a `const` are the same.
+fn choice_rule(values: usize) -> &'static str {
+    if values == 1 { "const" } else { "enum" }
+}
+
+/// `one of a, b, c`, cut where a list is too long to read.
+fn one_of<'s>(values: impl Iterator<Item = &'s str>, count: usize) -> String {
+    let mut list = String::from(if count == 1 { "" } else { "one of " });
+    for (at, value) in values.take(MAX_LISTED).enumerate() {
+        if at > 0 {
+            list.push_str(", ");
+        }
+        list.push_str(value);
+    }
+    if count > MAX_LISTED {
+        list.push_str(" and ");
+        list.push_str(&decimal(count - MAX_LISTED));
+        list.push_str(" more");
+    }
+    list
+}
+
+fn characters(count: usize) -> String {
+    let unit = if count == 1 {
+        " character"
+    } else {
+        " characters"
+    };
+    [&decimal(count), unit].concat()
+}
+
+/// `core::fmt` would cost the browser several kilobytes for these few digits.
+pub(super) fn decimal(number: usize) -> String {
+    let mut text = String::new();
+    push_digits(&mut text, number as u64, 1);
+    text
+}
