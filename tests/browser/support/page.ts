@@ -85,6 +85,8 @@ export class Site {
   async open(options: { context?: BrowserContext; csp?: string } = {}): Promise<Page> {
     const context = options.context ?? (await this.browser.newContext());
     const page = await context.newPage();
+    // tsx names functions through a helper, which those that go to the page then call there.
+    await page.addInitScript("globalThis.__name = (named) => named");
     await page.goto(this.url + (options.csp ? `?csp=${encodeURIComponent(options.csp)}` : ""));
     await page.waitForFunction(() => globalThis.forebay);
     return page;

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readConfig } from "../../npm/src/config.ts";
+
+const endpoint = "https://events.example.com";
+const settings = {
+  endpoint,
+  identityEndpoint: endpoint,
+  appId: "app",
+  region: "eu-west-1",
+  identityPoolId: "eu-west-1:pool",
+  schema: undefined,
+  flushInterval: 5000,
+  flushSize: 100,
+  bufferSize: 10_000,
+  endpointId: undefined,
+  disabled: false,
+};
+
+test("Forebay's own form, with what it leaves out filled in", () => {
+  const config = {
+    endpoint: "https://Events.Example.com:443/",
+    appId: "app",
+    region: "eu-west-1",
+    identityPoolId: "eu-west-1:pool",
+  };
+  assert.deepEqual(readConfig(config), settings);
+  const schema = { $defs: {} };
+  const more = { flushInterval: 10, flushSize: 5, bufferSize: 50, schema };
+  assert.deepEqual(readConfig({ ...config, ...more, identityEndpoint: "http://127.0.0.1:8787" }), {
+    ...settings,
+    ...more,
+    identityEndpoint: "http://127.0.0.1:8787",
+  });
+});
+
+test("the object of Amplify v6", () => {
+  assert.deepEqual(
+    readConfig({
+      endpoint,
+      Analytics: { Pinpoint: { appId: "app", region: "eu-west-1", flushSize: 50 } },
+      Auth: { Cognito: { identityPoolId: "eu-west-1:pool" } },
+    }),
+    { ...settings, flushSize: 50 },
+  );
+});
+
+test("the object of Amplify v5, with what is Forebay's not to read", () => {
+  const config = {
+    endpoint,
+    Auth: {
+      region: "eu-west-1",
+      userPoolId: "eu-west-1_users",
+      userPoolWebClientId: "client",
+      identityPoolId: "eu-west-1:pool",
+      identityPoolRegion: "eu-west-1",
+    },
+    Analytics: {
+      disabled: true,
+      autoSessionRecord: true,
+      AWSPinpoint: { appId: "app", region: "eu-west-1", endpointId: "mine", bufferSize: 1000 },
+    },
+  };
+  const read = { ...settings, endpointId: "mine", bufferSize: 1000, disabled: true };
+  assert.deepEqual(readConfig(config), read);
+  // Without the provider's name, the whole object is the provider's.
+  const { AWSPinpoint, ...rest } = config.Analytics;
+  const flat = { ...config, Analytics: { ...rest, ...AWSPinpoint } };
+  assert.deepEqual(readConfig(flat as never), read);
+});
+
+test("what is missing or wrong is named", () => {
+  const good = { endpoint, appId: "app", region: "eu-west-1", identityPoolId: "p" };
+  const amplify = { Analytics: { Pinpoint: { region: "r" } }, Auth: {}, endpoint };
+  for (const [config, member] of [
+    [undefined, "endpoint"],
+    [{}, "endpoint"],
+    [{ ...good, endpoint: "events.example.com" }, "endpoint"],
+    [{ ...good, endpoint: "ftp://events.example.com" }, "endpoint"],
+    [{ ...good, endpoint: "https://events.example.com/v1" }, "endpoint"],
+    [{ ...good, identityEndpoint: "pool" }, "identityEndpoint"],
+    [{ ...good, appId: undefined }, "appId"],
+    [{ ...good, region: "" }, "region"],
+    [{ ...good, identityPoolId: 7 }, "identityPoolId"],
+    [{ ...good, flushInterval: 0 }, "flushInterval"],
+    [{ ...good, flushSize: 101 }, "flushSize"],
+    [{ ...good, bufferSize: 1.5 }, "bufferSize"],
+    [amplify, "Analytics.Pinpoint.appId"],
+  ] as const) {
+    assert.throws(
+      () => readConfig(config as never),
+      (error: { name: string; code: string; message: string }) =>
+        error.name === "ForebayError" &&
+        error.code === "InvalidConfig" &&
+        error.message.startsWith(`Forebay configuration: ${member} must`),
+      member,
+    );
+  }
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import type { ConsoleMessage } from "playwright-core";
+import { Endpoint } from "./support/endpoint.ts";
+import { delivered, Site } from "./support/page.ts";
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+});
+after(() => site.close());
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+});
+afterEach(() => endpoint.close());
+
+test("nothing is loaded before configure, and the module by it alone", async () => {
+  const page = await site.open();
+  const loaded = () =>
+    page.evaluate(() =>
+      performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
+    );
+  assert.deepEqual(
+    (await loaded()).filter((name) => name !== "index.js"),
+    [],
+  );
+  await page.evaluate((config) => forebay.configure(config), endpoint.config);
+  await page.evaluate(() => forebay.validate({ name: "Anything" }));
+  assert.deepEqual((await loaded()).toSorted(), ["engine.js", "forebay_wasm_bg.wasm", "index.js"]);
+  assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
+});
+
+test("what is recorded before the module arrives keeps its id and its time", async () => {
+  const page = await site.open();
+  let letThrough = () => {};
+  const held = new Promise<void>((resolve) => {
+    letThrough = resolve;
+  });
+  await page.route("**/*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const early = await page.evaluate((config) => {
+    forebay.configure(config);
+    const { id } = forebay.record({ name: "Early", attributes: { a: "b" } });
+    return { id, at: Date.now() };
+  }, endpoint.config);
+  const stats = await page.evaluate(() => forebay.stats());
+  assert.deepEqual([stats.recorded, stats.queued, stats.delivered], [1, 1, 0]);
+  assert.equal(endpoint.batches.length, 0);
+  letThrough();
+  await delivered(page, 1);
+
+  const event = endpoint.batches[0].events.get(early.id);
+  assert.equal(event?.EventType, "Early");
+  assert.deepEqual(event?.Attributes, { a: "b" });
+  assert.ok(Date.parse(event?.Timestamp ?? "") <= early.at);
+});
+
+test("a module that does not come at first is asked for again", async () => {
+  const page = await site.open();
+  let tries = 0;
+  await page.route("**/{engine.js,*.wasm}", (route) => {
+    tries++;
+    return tries <= 2 ? route.abort() : route.continue();
+  });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Patient" });
+  }, endpoint.config);
+  await delivered(page, 1);
+  assert.ok(tries > 2);
+  assert.equal(endpoint.accepted.length, 1);
+});
+
+test("a page that forbids WebAssembly hears of it, and keeps its events up to the cap", async () => {
+  const page = await site.open({ csp: "script-src 'self' 'unsafe-inline'" });
+  const said: ConsoleMessage[] = [];
+  page.on("console", (message) => said.push(message));
+  const code = await page.evaluate(async (config) => {
+    forebay.configure({ ...config, bufferSize: 2 });
+    for (let n = 0; n < 3; n++) forebay.record({ name: "Stuck", metrics: { n } });
+    return forebay.validate({ name: "Stuck" }).then(
+      () => "none",
+      (error) => error.code,
+    );
+  }, endpoint.config);
+
+  assert.equal(code, "WasmBlocked");
+  const errors = said.filter((message) => message.text().startsWith("Forebay"));
+  assert.equal(errors.length, 1);
+  assert.equal(errors[0].type(), "error");
+  assert.match(errors[0].text(), /'wasm-unsafe-eval'/);
+  assert.deepEqual(await page.evaluate(() => forebay.stats()), {
+    recorded: 3,
+    invalid: 0,
+    delivered: 0,
+    rejected: 0,
+    dropped: 1,
+    queued: 2,
+  });
+  const dropped = await page.evaluate(() => deliveries.map(({ state, reason }) => [state, reason]));
+  assert.deepEqual(dropped, [["dropped", "too many events are waiting"]]);
+});
+
+test("a page with the one source that WebAssembly needs is enough", async () => {
+  const page = await site.open({ csp: "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'" });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Allowed" });
+  }, endpoint.config);
+  await delivered(page, 1);
+});

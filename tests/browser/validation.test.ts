@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { Endpoint } from "./support/endpoint.ts";
+import { delivered, Site } from "./support/page.ts";
+
+const schema = JSON.parse(
+  readFileSync(new URL("../../demo-react/forebay.schema.json", import.meta.url), "utf8"),
+);
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+  endpoint = await Endpoint.start();
+});
+after(async () => {
+  await site.close();
+  endpoint.close();
+});
+
+/** A page that has the schema, or none. */
+async function open(withSchema = true): Promise<Page> {
+  const page = await site.open();
+  await page.evaluate((config) => forebay.configure(config), {
+    ...endpoint.config,
+    ...(withSchema && { schema }),
+  });
+  return page;
+}
+
+/** Path and rule of each violation; `event` is JavaScript, so that it can be wrong in every way. */
+async function violations(page: Page, event: string): Promise<string[]> {
+  const found = await page.evaluate<import("forebay").Violation[]>(`forebay.validate(${event})`);
+  return found.map(({ path, rule }) => `${path} ${rule}`);
+}
+
+test("an invalid event gets a receipt with every violation, and never leaves", async () => {
+  const page = await open();
+  const id = await page.evaluate(() => {
+    const { id } = forebay.record({
+      name: "SignUpEvent",
+      attributes: { email: "not an address", plan: "gold", colour: "red" },
+    });
+    forebay.record({ name: "SignUpEvent", attributes: { email: "ada@example.com" } });
+    return id;
+  });
+  await delivered(page, 1);
+
+  const delivery = await page.evaluate(
+    (id) => deliveries.find((delivery) => delivery.id === id),
+    id,
+  );
+  assert.equal(delivery?.state, "invalid");
+  assert.equal(delivery?.name, "SignUpEvent");
+  assert.deepEqual(
+    delivery?.violations?.map(({ path, rule }) => `${path} ${rule}`),
+    ["Attributes.email format", "Attributes.plan enum", "Attributes.colour additionalProperties"],
+  );
+  assert.ok(!JSON.stringify(delivery).includes("not an address"), "a receipt holds no values");
+  assert.ok(!endpoint.accepted.includes(id));
+  const stats = await page.evaluate(() => forebay.stats());
+  assert.deepEqual([stats.recorded, stats.invalid, stats.delivered], [1, 1, 1]);
+});
+
+test("validate says what record would find", async () => {
+  const page = await open();
+  assert.deepEqual(
+    await violations(page, `{ name: "SignUpEvent", attributes: { email: "ada@example.com" } }`),
+    [],
+  );
+  assert.deepEqual(await violations(page, `{ name: "SignUpEvent" }`), [
+    "Attributes.email required",
+  ]);
+  assert.deepEqual(await violations(page, `{ name: "Unheard" }`), ["EventType eventType"]);
+  assert.deepEqual(
+    await violations(
+      page,
+      `{ name: "PiecePlayedEvent", attributes: { piece: "", completed: "yes" }, metrics: { minutes: 0 } }`,
+    ),
+    ["Attributes.piece minLength", "Metrics.minutes exclusiveMinimum", "Attributes.completed type"],
+  );
+});
+
+test("what is no string in attributes and no number in metrics is named", async () => {
+  const page = await open(false);
+  for (const [event, expected] of [
+    [`{ name: "A", attributes: { a: 1 } }`, ["Attributes.a type"]],
+    [
+      `{ name: "A", attributes: { a: true, b: {}, c: "c" } }`,
+      ["Attributes.a type", "Attributes.b type"],
+    ],
+    [`{ name: "A", attributes: { a: null } }`, ["Attributes.a type"]],
+    [`{ name: "A", attributes: "text" }`, ["Attributes type"]],
+    [`{ name: "A", attributes: [1] }`, ["Attributes.0 type"]],
+    [
+      `{ name: "A", metrics: { a: NaN, b: Infinity, c: "1", d: null, e: 1n } }`,
+      ["Metrics.a type", "Metrics.b type", "Metrics.c type", "Metrics.d type", "Metrics.e type"],
+    ],
+    [`{ name: "A", attributes: { a: "x".repeat(201) } }`, ["Attributes.a maxLength"]],
+    [`{ name: "A", attributes: { a: "x".repeat(5_000_000) } }`, ["Attributes.a maxLength"]],
+    [
+      `{ name: "A", attributes: { ["k".repeat(51)]: "x" } }`,
+      [`Attributes.${"k".repeat(51)} propertyNames`],
+    ],
+    [
+      `{ name: "A", metrics: Object.fromEntries(Array.from({ length: 41 }, (_, n) => ["m" + n, n])) }`,
+      ["Attributes maxProperties"],
+    ],
+    [`{ name: "A", attributes: { a: undefined }, metrics: null }`, []],
+    [
+      `{ name: "A", metrics: { a: 1e300, b: -0, c: 1e-7, d: 0.1, e: Number.MAX_SAFE_INTEGER } }`,
+      [],
+    ],
+  ] as const) {
+    assert.deepEqual(await violations(page, event), expected, event);
+  }
+});
+
+test("null is left out where the schema allows null, and is a violation elsewhere", async () => {
+  const page = await open();
+  const event = (member: string) =>
+    `{ name: "SignUpEvent", attributes: { email: "ada@example.com", ${member} } }`;
+  assert.deepEqual(await violations(page, event("referrer: null")), []);
+  assert.deepEqual(await violations(page, event("plan: null")), ["Attributes.plan type"]);
+});
+
+test("numbers keep every digit", async () => {
+  const page = await open(false);
+  const metrics = { a: 0.1, b: 1e21, c: 1.7976931348623157e308, d: -0.000001, e: 9007199254740991 };
+  const id = await page.evaluate(
+    (metrics) => forebay.record({ name: "Numbers", metrics, immediate: true }).id,
+    metrics,
+  );
+  await delivered(page, 1);
+  const sent = endpoint.batches.find((batch) => batch.events.has(id))?.events.get(id);
+  assert.deepEqual(sent?.Metrics, metrics);
+});
+
+test("an event is recorded as it was, whatever the caller does to it afterwards", async () => {
+  const page = await open(false);
+  const id = await page.evaluate(() => {
+    const attributes = { piece: "Prelude" };
+    const { id } = forebay.record({ name: "Kept", attributes, immediate: true });
+    attributes.piece = "Fugue";
+    return id;
+  });
+  await delivered(page, 1);
+  const sent = endpoint.batches.find((batch) => batch.events.has(id))?.events.get(id);
+  assert.deepEqual(sent?.Attributes, { piece: "Prelude" });
+});
+
+test("a schema with mistakes is named on the console, and events go on", async () => {
+  const page = await site.open();
+  const errors: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.evaluate(
+    (config) => {
+      forebay.configure(config);
+      forebay.record({ name: "Anything" });
+    },
+    {
+      ...endpoint.config,
+      schema: { $defs: { Anything: { type: "object", properties: { a: { type: "array" } } } } },
+    },
+  );
+  await delivered(page, 1);
+  assert.equal(errors.length, 1);
+  assert.match(errors[0], /schema has mistakes/);
+  assert.match(errors[0], /\/\$defs\/Anything\/properties\/a/);
+});
+
+test("mistakes of the program are thrown", async () => {
+  const page = await site.open();
+  const thrown = await page.evaluate((config) => {
+    const codes: string[] = [];
+    const attempt = (action: () => unknown) => {
+      try {
+        action();
+      } catch (error) {
+        const { name, code } = error as InstanceType<typeof forebay.ForebayError>;
+        codes.push(`${name} ${code}`);
+      }
+    };
+    attempt(() => forebay.record({ name: "Early" }));
+    attempt(() => forebay.flushEvents());
+    attempt(() => forebay.configure({ ...config, endpoint: "nowhere" }));
+    forebay.configure(config);
+    forebay.configure({ ...config });
+    attempt(() => forebay.configure({ ...config, appId: "another" }));
+    attempt(() => forebay.record({ name: "" }));
+    return codes;
+  }, endpoint.config);
+  assert.deepEqual(thrown, [
+    "ForebayError NotConfigured",
+    "ForebayError NotConfigured",
+    "ForebayError InvalidConfig",
+    "ForebayError AlreadyConfigured",
+    "ForebayError InvalidEvent",
+  ]);
+});
