@@ -818,12 +818,34 @@ fn what_the_wire_does_not_carry_is_a_violation_at_once() {
     assert_eq!(text(field, &"é".repeat(200)), NONE);
     assert_eq!(text(field, &"é".repeat(201)), ["maxLength"]);
 
-    let open = Schema::parse(file_of(r#", "additionalProperties": true"#).as_bytes()).unwrap();
-    let long = "x".repeat(201);
-    let event = event("E", &[("a", "b"), ("long", &long)], &[("n", "1")]);
+    let open = file_of(
+        r#", "additionalProperties": true, "properties": {"f": {"type": ["number", "null"]}}"#,
+    );
+    let open = Schema::parse(open.as_bytes()).unwrap();
+    let (long, name) = ("x".repeat(201), "n".repeat(51));
+    let sent = event(
+        "E",
+        &[("a", "b"), ("long", &long)],
+        &[("n", "1"), (&name, "1")],
+    );
     assert_eq!(
-        violations(&open, &event),
-        [("Attributes.long".to_owned(), "maxLength")]
+        violations(&open, &sent),
+        [
+            (format!("Metrics.{name}"), "propertyNames"),
+            ("Attributes.long".to_owned(), "maxLength"),
+        ]
+    );
+
+    let names: Vec<_> = (0..40).map(|n| format!("n{n}")).collect();
+    let attributes: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    assert!(open.validate(&event("E", &attributes, &[])).is_ok());
+    let found = open
+        .validate(&event("E", &attributes, &[("f", "1")]))
+        .unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].path.as_str(), found[0].rule),
+        ("Attributes", "maxProperties")
     );
 }
 
@@ -1000,6 +1022,8 @@ fn formats() {
                 "2026-11-21T10:30Z",
                 "2026-11-21T10:30:00+0100",
                 "+002026-11-21T10:30:00Z",
+                "0000-12-31T10:30:00Z",
+                "9999-12-31T23:59:59-00:01",
                 "1700000000000",
             ],
         ),

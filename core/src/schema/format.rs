@@ -1,6 +1,8 @@
 //! The formats a string may be held to, by hand: a regular expression engine would be larger than
 //! everything else the browser loads.
 
+use core::ops::RangeInclusive;
+
 use super::Format;
 use crate::time::Timestamp;
 
@@ -55,10 +57,14 @@ impl Format {
     }
 }
 
-/// RFC 3339: what the lake can turn into a timestamp, without the years beyond four digits and the
-/// offsets without a colon that ISO 8601 has on top.
+/// 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z: what the timestamps of every query engine
+/// hold.
+const TIMESTAMPS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// RFC 3339, as far as the lake can turn it into a timestamp: without leap seconds and the year 0.
+/// What ISO 8601 has on top, years beyond four digits and offsets without a colon, is not it.
 fn is_date_time(text: &str) -> bool {
-    Timestamp::parse_iso8601(text).is_some()
+    Timestamp::parse_iso8601(text).is_some_and(|timestamp| TIMESTAMPS.contains(&timestamp.0))
         && !text.starts_with(['+', '-'])
         && (text.ends_with(['Z', 'z']) || text.bytes().rev().nth(2) == Some(b':'))
 }

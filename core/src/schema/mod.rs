@@ -14,6 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use names::RESERVED_COLUMN_NAMES;
+pub(crate) use validate::check_limits;
 
 /// Most event types one schema may hold: Pinpoint's limit for one application.
 pub const MAX_EVENT_TYPES: usize = 1_500;
@@ -147,9 +148,10 @@ pub struct SchemaError {
 /// Where an event breaks its schema. Never repeats the value: it may be personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// `EventType`, `Attributes.<name>` or `Metrics.<name>`.
+    /// `EventType`, `Attributes.<name>` or `Metrics.<name>`; `Attributes` for there being too many.
     pub path: String,
-    /// The JSON Schema keyword that was broken, or `eventType` for an unknown event type.
+    /// The JSON Schema keyword that was broken (`const` for an `enum` of one value), or `eventType`
+    /// for an unknown event type.
     pub rule: &'static str,
     /// What the schema asks for, e.g. `at most 100 characters`.
     pub expected: String,

@@ -5,9 +5,10 @@ use alloc::string::String;
 use super::{EventSchema, Field};
 use crate::wire::put_events::MAX_KEY_CHARS;
 
-/// The columns that every table of the lake has before the schema's own, in their order, and the
-/// partition columns after them. A field must not become a column of one of these names.
-pub const RESERVED_COLUMN_NAMES: [&str; 26] = [
+/// The columns that every table of the lake has before the schema's own, in their order; after them
+/// the one for additional properties and those of the partitions. A field must not become a column
+/// of one of these names.
+pub const RESERVED_COLUMN_NAMES: [&str; 27] = [
     "event_id",
     "event_type",
     "event_timestamp",
@@ -31,6 +32,7 @@ pub const RESERVED_COLUMN_NAMES: [&str; 26] = [
     "sdk_name",
     "sdk_version",
     "schema_version",
+    "extra",
     "year",
     "month",
     "day",

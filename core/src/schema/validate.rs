@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{EventSchema, Field, Kind, Literal, Range, Schema, Violation};
 use crate::event::{Event, Map};
 use crate::json::{Number, push_digits};
-use crate::wire::put_events::MAX_VALUE_CHARS;
+use crate::wire::put_events::{MAX_KEY_CHARS, MAX_KEYS, MAX_VALUE_CHARS};
 
 /// Most names or values that `expected` lists.
 const MAX_LISTED: usize = 10;
@@ -15,9 +15,11 @@ const MAX_LISTED: usize = 10;
 impl Schema {
     /// Validates an event in its wire form.
     ///
-    /// A string longer than [`MAX_VALUE_CHARS`] is a violation of `maxLength` whatever the schema
-    /// says: the wire does not carry it, and it is better known where it is recorded than where it
-    /// is refused. Numbers are compared as doubles.
+    /// What the wire does not carry is a violation whatever the schema says: a string longer than
+    /// [`MAX_VALUE_CHARS`] (`maxLength`); among additional properties a name longer than
+    /// [`MAX_KEY_CHARS`] (`propertyNames`), or more than [`MAX_KEYS`] of them together with the
+    /// fields (`maxProperties`). It is better known where it is recorded than where it is refused.
+    /// Numbers are compared as doubles.
     ///
     /// # Errors
     /// Every violation, in the order of the schema's fields, then unknown members in the event's.
@@ -129,21 +131,10 @@ fn check_field(field: &Field, event: &Event<'_>, violations: &mut Vec<Violation>
 /// Members of the event that the schema does not name.
 fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Violation>) {
     let is_other = |name: &str| schema.fields.iter().all(|field| field.name != name);
-    let attributes = event.attributes.iter().filter(|(name, _)| is_other(name));
     if schema.additional_properties {
-        for (name, text) in attributes {
-            let mut report = Report {
-                map: ATTRIBUTES,
-                name,
-                violations,
-            };
-            check_length(text, None, None, &mut report);
-        }
-        return;
+        return check_limits(event, is_other, violations);
     }
-    let attributes = attributes.map(|(name, _)| (ATTRIBUTES, name));
-    let metrics = event.metrics.iter().filter(|(name, _)| is_other(name));
-    for (map, name) in attributes.chain(metrics.map(|(name, _)| (METRICS, name))) {
+    for (map, name) in names(event).filter(|(_, name)| is_other(name)) {
         Report {
             map,
             name,
@@ -155,6 +146,55 @@ fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Vi
             "a name that is not in the schema".into(),
         );
     }
+}
+
+/// Holds those members of an event that no schema describes against the limits of the wire.
+pub(crate) fn check_limits(
+    event: &Event<'_>,
+    applies: impl Fn(&str) -> bool,
+    violations: &mut Vec<Violation>,
+) {
+    for (map, name) in names(event).filter(|(_, name)| applies(name)) {
+        let length = name.chars().count();
+        if length > MAX_KEY_CHARS {
+            let mut report = Report {
+                map,
+                name,
+                violations,
+            };
+            report.add(
+                "propertyNames",
+                ["a name of at most ", &characters(MAX_KEY_CHARS)].concat(),
+                ["a name of ", &characters(length)].concat(),
+            );
+        }
+    }
+    for (name, text) in event.attributes.iter().filter(|(name, _)| applies(name)) {
+        let mut report = Report {
+            map: ATTRIBUTES,
+            name,
+            violations,
+        };
+        check_length(text, None, None, &mut report);
+    }
+    let count = names(event).count();
+    if count > MAX_KEYS {
+        violations.push(Violation {
+            path: "Attributes".into(),
+            rule: "maxProperties",
+            expected: ["at most ", &decimal(MAX_KEYS), " attributes and metrics"].concat(),
+            actual: [&decimal(count), " of them"].concat(),
+        });
+    }
+}
+
+/// The names of attributes and metrics, each with its map.
+fn names<'e>(event: &'e Event<'_>) -> impl Iterator<Item = (&'static str, &'e str)> {
+    let attributes = event.attributes.iter().map(|(name, _)| (ATTRIBUTES, name));
+    let metrics = event.metrics.iter().map(|(name, _)| (METRICS, name));
+    attributes
+        .chain(metrics)
+        .map(|(map, name)| (map, name.as_ref()))
 }
 
 /// Checks the text of an attribute against a string's or boolean's constraints.
