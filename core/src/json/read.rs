@@ -33,6 +33,14 @@ pub struct ParseError {
     pub reason: &'static str,
 }
 
+impl core::fmt::Display for ParseError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} at byte {}", self.reason, self.offset)
+    }
+}
+
+impl core::error::Error for ParseError {}
+
 /// Up to this many members, names are compared each with each; beyond it they are sorted, so that
 /// an object made of thousands of names costs no square of them.
 const FEW_MEMBERS: usize = 16;

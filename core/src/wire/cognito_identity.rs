@@ -225,11 +225,8 @@ fn encode_with_logins(name: &str, id: &str, logins: &Map<'_, Text<'_>>) -> Strin
 
 /// Cuts off what stands before `#`.
 fn without_namespace(error_type: Text<'_>) -> Text<'_> {
-    match error_type {
-        Text::Borrowed(text) => Text::Borrowed(text.rsplit('#').next().unwrap_or(text)),
-        Text::Owned(text) => match text.rsplit_once('#') {
-            Some((_, name)) => Text::Owned(String::from(name)),
-            None => Text::Owned(text),
-        },
+    match error_type.rsplit_once('#') {
+        Some((_, name)) => Text::Owned(name.into()),
+        None => error_type,
     }
 }

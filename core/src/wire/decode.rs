@@ -29,6 +29,9 @@ pub(super) fn message<'a, T>(
     }
 }
 
+/// How much of a name is repeated in a path. Names are the sender's, and may be anything.
+const MAX_NAME_CHARS: usize = 64;
+
 /// A value and where it stands. `null` stands for what is absent.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'n, 'a> {
@@ -60,7 +63,7 @@ impl<'n, 'a> Node<'n, 'a> {
         if !path.is_empty() {
             path.push('.');
         }
-        path.push_str(self.name);
+        path.extend(self.name.chars().take(MAX_NAME_CHARS));
         path
     }
 

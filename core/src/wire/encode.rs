@@ -4,7 +4,7 @@ use crate::event::{Map, Text};
 use crate::json::{Number, Writer};
 
 /// A string member, unless absent.
-pub(super) fn optional_text(writer: &mut Writer, name: &str, value: Option<&Text<'_>>) {
+pub(super) fn optional_text(writer: &mut Writer, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         writer.name(name).string(value);
     }

@@ -15,17 +15,23 @@ const MAX_VALUES: usize = 50;
 /// Most characters in one value of an attribute.
 const MAX_VALUE_CHARS: usize = 100;
 
-/// Writes the members of an endpoint, into an object that is open. Empty maps are left out.
-pub(super) fn write_members(writer: &mut Writer, endpoint: &Endpoint<'_>) {
-    let texts = [
-        ("Address", &endpoint.address),
-        ("ChannelType", &endpoint.channel_type),
-        ("EffectiveDate", &endpoint.effective_date),
-        ("EndpointStatus", &endpoint.endpoint_status),
-        ("OptOut", &endpoint.opt_out),
-        ("RequestId", &endpoint.request_id),
-    ];
-    write_texts(writer, &texts);
+/// Writes the members of an endpoint, into an object that is open; `effective_date` in place of its
+/// own. Empty maps are left out.
+pub(super) fn write_members(
+    writer: &mut Writer,
+    endpoint: &Endpoint<'_>,
+    effective_date: Option<&str>,
+) {
+    optional_text(writer, "Address", endpoint.address.as_deref());
+    optional_text(writer, "ChannelType", endpoint.channel_type.as_deref());
+    optional_text(writer, "EffectiveDate", effective_date);
+    optional_text(
+        writer,
+        "EndpointStatus",
+        endpoint.endpoint_status.as_deref(),
+    );
+    optional_text(writer, "OptOut", endpoint.opt_out.as_deref());
+    optional_text(writer, "RequestId", endpoint.request_id.as_deref());
     if !endpoint.attributes.is_empty() {
         write_values(writer, "Attributes", &endpoint.attributes);
     }
@@ -45,7 +51,7 @@ pub(super) fn write_members(writer: &mut Writer, endpoint: &Endpoint<'_>) {
 
 fn write_texts(writer: &mut Writer, texts: &[(&str, &Option<Text<'_>>)]) {
     for (name, text) in texts {
-        optional_text(writer, name, text.as_ref());
+        optional_text(writer, name, text.as_deref());
     }
 }
 
@@ -92,7 +98,7 @@ fn write_location(writer: &mut Writer, location: &Location<'_>) {
 
 fn write_user(writer: &mut Writer, user: &User<'_>) {
     writer.begin_object();
-    optional_text(writer, "UserId", user.user_id.as_ref());
+    optional_text(writer, "UserId", user.user_id.as_deref());
     if !user.user_attributes.is_empty() {
         write_values(writer, "UserAttributes", &user.user_attributes);
     }

@@ -170,7 +170,7 @@ impl<'a> Record<'a> {
         text_map(&mut writer, "attributes", &self.attributes);
         number_map(&mut writer, "metrics", &self.metrics);
         self.write_endpoint(writer.name("endpoint"));
-        optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_ref());
+        optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_deref());
         if let Some(forebay) = &self.forebay {
             forebay.write(writer.name("forebay"));
         }
@@ -181,22 +181,19 @@ impl<'a> Record<'a> {
     }
 
     fn write_endpoint(&self, writer: &mut Writer) {
-        let given = self.endpoint.effective_date.as_deref();
+        let endpoint = &self.endpoint;
+        let given = endpoint.effective_date.as_deref();
         let effective_date = given
             .and_then(Timestamp::parse_iso8601)
             .unwrap_or(self.arrival_timestamp)
             .to_iso8601();
-        let sent = Endpoint {
-            effective_date: Some(effective_date.into()),
-            ..self.endpoint.clone()
-        };
         writer.begin_object();
-        endpoint::write_members(writer, &sent);
+        endpoint::write_members(writer, endpoint, Some(&effective_date));
         // Consumers of Pinpoint's records find these two whether or not there is anything in them.
-        if sent.attributes.is_empty() {
+        if endpoint.attributes.is_empty() {
             writer.name("Attributes").begin_object().end_object();
         }
-        if sent.metrics.is_empty() {
+        if endpoint.metrics.is_empty() {
             writer.name("Metrics").begin_object().end_object();
         }
         writer
@@ -246,16 +243,16 @@ fn write_timestamp(writer: &mut Writer, name: &str, timestamp: Option<Timestamp>
 impl<'a> Application<'a> {
     fn write(&self, writer: &mut Writer) {
         writer.begin_object().name("app_id").string(&self.app_id);
-        let pool = self.cognito_identity_pool_id.as_ref();
+        let pool = self.cognito_identity_pool_id.as_deref();
         optional_text(writer, "cognito_identity_pool_id", pool);
-        optional_text(writer, "package_name", self.package_name.as_ref());
+        optional_text(writer, "package_name", self.package_name.as_deref());
         writer.name("sdk").begin_object();
-        optional_text(writer, "name", self.sdk_name.as_ref());
-        optional_text(writer, "version", self.sdk_version.as_ref());
+        optional_text(writer, "name", self.sdk_name.as_deref());
+        optional_text(writer, "version", self.sdk_version.as_deref());
         writer.end_object();
-        optional_text(writer, "title", self.title.as_ref());
-        optional_text(writer, "version_name", self.version_name.as_ref());
-        optional_text(writer, "version_code", self.version_code.as_ref());
+        optional_text(writer, "title", self.title.as_deref());
+        optional_text(writer, "version_name", self.version_name.as_deref());
+        optional_text(writer, "version_code", self.version_code.as_deref());
         writer.end_object();
     }
 
@@ -280,7 +277,7 @@ impl<'a> Client<'a> {
             .begin_object()
             .name("client_id")
             .string(&self.client_id);
-        optional_text(writer, "cognito_id", self.cognito_id.as_ref());
+        optional_text(writer, "cognito_id", self.cognito_id.as_deref());
         writer.end_object();
     }
 
@@ -308,11 +305,11 @@ impl<'a> Device<'a> {
             writer.name("language").string(language);
             writer.end_object();
         }
-        optional_text(writer, "make", self.make.as_ref());
-        optional_text(writer, "model", self.model.as_ref());
+        optional_text(writer, "make", self.make.as_deref());
+        optional_text(writer, "model", self.model.as_deref());
         writer.name("platform").begin_object();
-        optional_text(writer, "name", self.platform_name.as_ref());
-        optional_text(writer, "version", self.platform_version.as_ref());
+        optional_text(writer, "name", self.platform_name.as_deref());
+        optional_text(writer, "version", self.platform_version.as_deref());
         writer.end_object();
         writer.end_object();
     }
@@ -330,7 +327,8 @@ impl<'a> Device<'a> {
 }
 
 /// Language and country of a locale, in the forms `en_US`, `en-US` and `zh-Hant-TW`. The country is
-/// the first part after the language that has two letters, or three digits as in `es-419`.
+/// the first part after the language that has two letters, or three digits as in `es-419`; behind a
+/// part of one letter stand extensions, as in `en-u-co-phonebk`.
 fn split_locale(locale: &str) -> (&str, Option<&str>) {
     let mut parts = locale.split(['_', '-', '.', '@']);
     let language = parts.next().unwrap_or_default();
@@ -339,7 +337,10 @@ fn split_locale(locale: &str) -> (&str, Option<&str>) {
         3 => part.bytes().all(|byte| byte.is_ascii_digit()),
         _ => false,
     };
-    (language, parts.find(is_country))
+    (
+        language,
+        parts.take_while(|part| part.len() != 1).find(is_country),
+    )
 }
 
 impl<'a> Session<'a> {
@@ -377,10 +378,10 @@ impl<'a> Forebay<'a> {
         writer.name("amr").string(&self.amr);
         self.geo.write(writer.name("geo"));
         writer.name("browser").begin_object();
-        optional_text(writer, "name", self.browser_name.as_ref());
-        optional_text(writer, "version", self.browser_version.as_ref());
+        optional_text(writer, "name", self.browser_name.as_deref());
+        optional_text(writer, "version", self.browser_version.as_deref());
         writer.end_object();
-        optional_text(writer, "device_category", self.device_category.as_ref());
+        optional_text(writer, "device_category", self.device_category.as_deref());
         writer.end_object();
     }
 
@@ -417,7 +418,7 @@ impl<'a> Geo<'a> {
         ];
         writer.begin_object();
         for (name, text) in texts {
-            optional_text(writer, name, text.as_ref());
+            optional_text(writer, name, text.as_deref());
         }
         optional_number(writer, "latitude", self.latitude.as_ref());
         optional_number(writer, "longitude", self.longitude.as_ref());

@@ -20,7 +20,8 @@ const LIMITS: Limits = Limits {
 pub fn encode(endpoint: &Endpoint<'_>) -> String {
     let mut writer = Writer::new();
     writer.begin_object();
-    endpoint::write_members(&mut writer, endpoint);
+    let effective_date = endpoint.effective_date.as_deref();
+    endpoint::write_members(&mut writer, endpoint, effective_date);
     writer.end_object();
     writer.finish()
 }

@@ -23,7 +23,7 @@ pub fn encode_event(event: &Event<'_>) -> String {
         ("SdkName", &event.sdk_name),
     ];
     for (name, text) in texts {
-        optional_text(&mut writer, name, text.as_ref());
+        optional_text(&mut writer, name, text.as_deref());
     }
     if !event.attributes.is_empty() {
         text_map(&mut writer, "Attributes", &event.attributes);

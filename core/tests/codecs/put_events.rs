@@ -1,0 +1,269 @@
+use std::fmt::Write as _;
+
+use forebay_core::event::Event;
+use forebay_core::time::Timestamp;
+use forebay_core::wire::put_events::{
+    BatchResponse, ItemResponse, MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Request,
+    RequestEncoder, Response, encode_event,
+};
+use forebay_core::wire::{DecodeError, update_endpoint};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::arbitrary;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_request_survives_its_text(
+        endpoint_id in arbitrary::text_of(1..=256),
+        endpoint in arbitrary::endpoint(),
+        events in vec((arbitrary::text_of(1..=40), arbitrary::event()), 0..4),
+    ) {
+        let mut encoder = RequestEncoder::new(&endpoint_id, &update_endpoint::encode(&endpoint), MAX_BODY_BYTES);
+        let mut expected: Vec<(&str, &Event<'_>)> = Vec::new();
+        for (id, event) in &events {
+            if expected.iter().all(|(other, _)| other != id) {
+                prop_assert!(encoder.push(id, event.timestamp, &encode_event(event)));
+                expected.push((id, event));
+            }
+        }
+        prop_assert_eq!(encoder.event_count(), expected.len());
+        let byte_len = encoder.byte_len();
+        let body = encoder.finish();
+        prop_assert_eq!(byte_len, body.len());
+
+        let request = Request::decode(body.as_bytes()).unwrap();
+        prop_assert_eq!(request.batches.len(), 1);
+        let (decoded_id, batch) = &request.batches[0];
+        prop_assert_eq!(decoded_id, &endpoint_id);
+        prop_assert_eq!(&batch.endpoint, &endpoint);
+        let decoded = batch.events.iter().map(|(id, event)| (id.as_ref(), event.as_ref().unwrap()));
+        prop_assert_eq!(decoded.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_response_survives_its_text(
+        results in arbitrary::map(3, (item(), arbitrary::map(4, item())))
+    ) {
+        let response = Response {
+            results: results
+                .into_iter()
+                .map(|(id, (endpoint, events))| (id, BatchResponse { endpoint, events }))
+                .collect(),
+        };
+        let body = response.encode();
+        prop_assert_eq!(Response::decode(body.as_bytes()), Ok(response));
+    }
+
+    /// What the encoder says fits is what fits, to the byte.
+    #[test]
+    fn a_request_is_cut_at_its_byte_limit(
+        bodies in vec("\\{\"EventType\":\"[a-z]{0,400}\"\\}", 1..12),
+        max_bytes in 60..6_000usize,
+    ) {
+        let mut encoder = RequestEncoder::new("endpoint", "{}", max_bytes);
+        let mut pushed = Vec::new();
+        for (index, body) in bodies.iter().enumerate() {
+            let before = encoder.byte_len();
+            if encoder.push(&index.to_string(), Timestamp(0), body) {
+                pushed.push(index);
+                prop_assert!(encoder.byte_len() <= max_bytes);
+            } else {
+                prop_assert_eq!(encoder.byte_len(), before);
+                let mut roomy = RequestEncoder::new("endpoint", "{}", usize::MAX);
+                for &index in pushed.iter().chain([&index]) {
+                    roomy.push(&index.to_string(), Timestamp(0), &bodies[index]);
+                }
+                prop_assert!(roomy.finish().len() > max_bytes);
+            }
+        }
+        prop_assert_eq!(encoder.event_count(), pushed.len());
+        let body = encoder.finish();
+        let request = Request::decode(body.as_bytes()).unwrap();
+        let ids = request.batches[0].1.events.iter().map(|(id, _)| id.parse().unwrap());
+        prop_assert_eq!(ids.collect::<Vec<usize>>(), pushed);
+    }
+}
+
+fn item() -> impl Strategy<Value = ItemResponse<'static>> {
+    (any::<u16>(), arbitrary::text(20)).prop_map(|(status_code, message)| ItemResponse {
+        status_code,
+        message,
+    })
+}
+
+#[test]
+fn a_request_ends_at_a_hundred_events() {
+    let mut encoder = RequestEncoder::new("endpoint", "{}", MAX_BODY_BYTES);
+    for index in 0..MAX_EVENTS {
+        assert!(encoder.push(&index.to_string(), Timestamp(0), r#"{"EventType":"A"}"#));
+    }
+    let byte_len = encoder.byte_len();
+    assert!(!encoder.push("one more", Timestamp(0), r#"{"EventType":"A"}"#));
+    assert_eq!(
+        (encoder.event_count(), encoder.byte_len()),
+        (MAX_EVENTS, byte_len)
+    );
+    assert!(Request::decode(encoder.finish().as_bytes()).is_ok());
+}
+
+const EVENT: &str = r#"{"EventType":"A","Timestamp":"2026-11-21T01:02:03.004Z"}"#;
+
+/// A request of batches, each of some number of events.
+fn batches_of(counts: &[usize]) -> String {
+    let mut body = String::from("{\"BatchItem\":{");
+    for (batch, &count) in counts.iter().enumerate() {
+        let comma = if batch > 0 { "," } else { "" };
+        write!(
+            body,
+            "{comma}\"b{batch}\":{{\"Endpoint\":{{}},\"Events\":{{"
+        )
+        .unwrap();
+        for event in 0..count {
+            let comma = if event > 0 { "," } else { "" };
+            write!(body, "{comma}\"e{event}\":{EVENT}").unwrap();
+        }
+        body.push_str("}}");
+    }
+    body.push_str("}}");
+    body
+}
+
+fn error_of(body: &str) -> (String, String) {
+    let DecodeError { path, reason } = Request::decode(body.as_bytes()).unwrap_err();
+    (path, reason)
+}
+
+#[test]
+fn a_request_has_at_most_a_hundred_events_over_all_batches() {
+    assert!(Request::decode(batches_of(&[100]).as_bytes()).is_ok());
+    assert!(Request::decode(batches_of(&[60, 40]).as_bytes()).is_ok());
+    let (path, reason) = error_of(&batches_of(&[101]));
+    assert_eq!(path, "BatchItem.b0.Events");
+    assert_eq!(reason, "expected at most 100 events");
+    let (path, reason) = error_of(&batches_of(&[60, 41]));
+    assert_eq!(path, "BatchItem");
+    assert_eq!(
+        reason,
+        "expected at most 100 events in all batches together"
+    );
+}
+
+/// A request of one event, `e`, from its JSON.
+fn request_of(event: &str) -> String {
+    format!("{{\"BatchItem\":{{\"b\":{{\"Endpoint\":{{}},\"Events\":{{\"e\":{event}}}}}}}}}")
+}
+
+/// The error of the one event of a request whose rest is well.
+fn event_error_of(event: &str) -> (String, String) {
+    let body = request_of(event);
+    let request = Request::decode(body.as_bytes()).unwrap();
+    let malformed = request.batches[0].1.events[0].1.as_ref().unwrap_err();
+    (malformed.error.path.clone(), malformed.error.reason.clone())
+}
+
+#[test]
+fn a_body_and_an_event_have_most_bytes() {
+    let padded = |bytes: usize| {
+        let body = request_of(EVENT);
+        format!("{body}{}", " ".repeat(bytes - body.len()))
+    };
+    assert!(Request::decode(padded(MAX_BODY_BYTES).as_bytes()).is_ok());
+    assert_eq!(
+        error_of(&padded(MAX_BODY_BYTES + 1)).1,
+        "expected at most 4 MB"
+    );
+
+    let event_of = |bytes: usize| {
+        let head = r#"{"EventType":"A","Timestamp":"2026-11-21T01:02:03.004Z","AppTitle":""#;
+        format!("{head}{}\"}}", "x".repeat(bytes - head.len() - 2))
+    };
+    let largest = request_of(&event_of(MAX_EVENT_BYTES));
+    let request = Request::decode(largest.as_bytes()).unwrap();
+    assert!(request.batches[0].1.events[0].1.is_ok());
+    let (path, reason) = event_error_of(&event_of(MAX_EVENT_BYTES + 1));
+    assert_eq!(
+        (path.as_str(), reason.as_str()),
+        ("", "expected an event of at most 1,000 KB")
+    );
+}
+
+#[test]
+fn an_event_has_most_keys_and_characters() {
+    let event_of = |attributes: &[(String, String)], metrics: usize| {
+        let attributes: Vec<_> = attributes
+            .iter()
+            .map(|(k, v)| format!("\"{k}\":\"{v}\""))
+            .collect();
+        let metrics: Vec<_> = (0..metrics)
+            .map(|index| format!("\"m{index}\":1"))
+            .collect();
+        format!(
+            "{{\"EventType\":\"A\",\"Timestamp\":\"2026-11-21T01:02:03.004Z\",\"Attributes\":{{{}}},\"Metrics\":{{{}}}}}",
+            attributes.join(","),
+            metrics.join(",")
+        )
+    };
+    let many = |count: usize| {
+        (0..count)
+            .map(|i| (format!("a{i}"), String::new()))
+            .collect::<Vec<_>>()
+    };
+    let one = |key: usize, value: usize| vec![("é".repeat(key), "é".repeat(value))];
+    for allowed in [
+        event_of(&many(20), 20),
+        event_of(&many(40), 0),
+        event_of(&one(50, 200), 39),
+    ] {
+        let body = request_of(&allowed);
+        assert!(
+            Request::decode(body.as_bytes()).unwrap().batches[0]
+                .1
+                .events[0]
+                .1
+                .is_ok()
+        );
+    }
+    let expected = |path: &str, reason: &str| (path.to_owned(), reason.to_owned());
+    assert_eq!(
+        event_error_of(&event_of(&many(20), 21)),
+        expected("", "expected at most 40 attributes and metrics together")
+    );
+    assert_eq!(
+        event_error_of(&event_of(&one(51, 1), 0)),
+        expected(
+            &format!("Attributes.{}", "é".repeat(51)),
+            "expected a name of at most 50 characters"
+        )
+    );
+    assert_eq!(
+        event_error_of(&event_of(&one(1, 201), 0)),
+        expected("Attributes.é", "expected a value of at most 200 characters")
+    );
+    // A path repeats no more of a name than says which it is.
+    let (path, _) = event_error_of(&event_of(&one(10_000, 1), 0));
+    assert_eq!(path, format!("Attributes.{}", "é".repeat(64)));
+}
+
+/// What is sent comes back with the reason, whole, for the dead letters.
+#[test]
+fn a_malformed_event_is_kept_as_it_was_sent() {
+    let sent = r#"{"EventType":"A","Timestamp":12,"Extra":[1.50,null]}"#;
+    let body = request_of(sent);
+    let request = Request::decode(body.as_bytes()).unwrap();
+    let malformed = request.batches[0].1.events[0].1.as_ref().unwrap_err();
+    let mut writer = forebay_core::json::Writer::new();
+    writer.value(&malformed.sent);
+    assert_eq!(writer.finish(), sent);
+}
+
+/// Nesting and numbers of values that no request has end the reading, at little cost.
+#[test]
+fn hostile_bodies_are_refused_whole() {
+    let deep = request_of(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
+    assert!(error_of(&deep).1.ends_with("nested deeper than allowed"));
+    let many = request_of(&format!("[{}1]", "1,".repeat(1_000_000)));
+    assert!(error_of(&many).1.ends_with("more values than allowed"));
+}
