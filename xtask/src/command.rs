@@ -76,6 +76,17 @@ pub fn run(step: &Step<'_>, command: &mut Command) -> Result<String> {
     Ok(output)
 }
 
+/// What a short program that has to succeed prints on standard output.
+pub fn output(command: &mut Command) -> Result<String> {
+    let program = shown(command);
+    let output = command.output().with_context(|| format!("could not start `{program}`"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("`{program}` ended with {}\n{}", output.status, errors.trim_end());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// A command as one would type it, from the root of the workspace.
 pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();

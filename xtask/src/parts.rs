@@ -1,22 +1,22 @@
 //! What the project ships or runs, and how each part is built.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::command::{cargo, command, root, run, target};
+use crate::command::{cargo, command, output, root, run, target};
 use crate::needs;
 use crate::progress::Progress;
-use crate::size::brotli;
+use crate::size::sizes;
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// What wasm-opt is asked for, one after the other; the smallest after brotli is shipped, since
-/// that is what travels. `-Oz` alone is not always it.
-const OPTIMISATIONS: [&[&str]; 4] = [&["-Oz"], &["-Oz", "--converge"], &["-Os"], &["-O2"]];
+/// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
+/// `-Oz` by itself is not always it.
+const OPTIMISATIONS: [&[&str]; 3] =
+    [&["-Oz", "-Oz"], &["-Oz", "--flatten", "--rereloop", "-Oz"], &["-O2"]];
 
 /// A part that can be built by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,32 +176,27 @@ fn sdk_package(progress: &Progress) -> Result<()> {
 
 /// The module after the optimisation that brotli likes best.
 fn smallest(module: &Path) -> Result<Vec<u8>> {
-    let mut best: Option<(usize, Vec<u8>)> = None;
-    let optimised = module.with_extension("optimised.wasm");
-    for flags in OPTIMISATIONS {
-        let mut wasm_opt = command("node", ["node_modules/binaryen/bin/wasm-opt".as_ref(), module]);
-        wasm_opt.args(flags).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
-        wasm_opt.arg("-o").arg(&optimised);
-        succeed(&mut wasm_opt)?;
-        let bytes = std::fs::read(&optimised)?;
-        let size = brotli(&bytes)?;
-        if best.as_ref().is_none_or(|(least, _)| size < *least) {
-            best = Some((size, bytes));
-        }
-    }
-    best.map(|(_, bytes)| bytes).context("wasm-opt made nothing")
+    let mut candidates = Vec::new();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (OPTIMISATIONS.iter().enumerate())
+            .map(|(index, flags)| {
+                let made = module.with_extension(format!("{index}.wasm"));
+                candidates.push(made.clone());
+                scope.spawn(move || wasm_opt(module, flags, &made))
+            })
+            .collect();
+        runs.into_iter().try_for_each(joined)
+    })?;
+    let sizes = sizes(&candidates)?;
+    let least = candidates.iter().zip(&sizes).min_by_key(|(_, size)| size.brotli);
+    let (best, _) = least.context("wasm-opt made nothing")?;
+    Ok(std::fs::read(best)?)
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
-    let output = command.output().context("could not start node")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "`{}` ended with {}\n{}",
-        crate::command::shown(command),
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
+fn wasm_opt(module: &Path, flags: &[&str], made: &Path) -> Result<()> {
+    let mut node = command("node", ["node_modules/binaryen/bin/wasm-opt".as_ref(), module]);
+    node.args(flags).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    output(node.arg("-o").arg(made)).map(drop)
 }
 
 fn page(progress: &Progress) -> Result<()> {
