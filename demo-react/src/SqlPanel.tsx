@@ -200,18 +200,27 @@ function Tables() {
     }
     setTables(found);
   }
+  const shared = new Set(tables?.get("events"));
   return (
     <details className="tables" onToggle={() => load().catch(() => setTables(undefined))}>
       <summary>
         <Icon name="chevron" /> Tables and columns
       </summary>
       <dl>
-        {[...(tables ?? [])].map(([table, columns]) => (
-          <div key={table}>
-            <dt>{table}</dt>
-            <dd>{columns.join(", ")}</dd>
-          </div>
-        ))}
+        {[...(tables ?? [])].map(([table, columns]) => {
+          const own = columns.filter((column) => table === "events" || !shared.has(column));
+          return (
+            <div key={table}>
+              <dt>
+                {table}
+                {own.length < columns.length && (
+                  <span> the columns of events without data, and</span>
+                )}
+              </dt>
+              <dd>{own.join(", ")}</dd>
+            </div>
+          );
+        })}
       </dl>
     </details>
   );

@@ -34,7 +34,7 @@ export function TrailPanel(props: { status: Status | undefined; onQuery: (sql: s
   return (
     <Card
       title="Event trail"
-      hint="Every event recorded here, and when it reached each stage."
+      hint="When each event reached each stage. The edge accepts one only once Kinesis has it."
       className="trail"
       actions={events.length > 0 && <span className="tally">{events.length} events</span>}
     >
