@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Forebay's edge worker: the endpoint that browsers send their events to.
+//!
+//! Speaks Pinpoint's PutEvents and UpdateEndpoint and, as an embedded identity pool, Cognito
+//! Identity's GetId and GetCredentialsForIdentity. Every event request is authenticated by its
+//! signature; every event is validated against the schema, enriched, and written to a Kinesis
+//! stream as a Pinpoint event-stream record before it is answered 202.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`service`] | from a request to its answer |
+//! | [`router`], [`http`], [`error`], [`log`] | paths, CORS, refusals, a line a request |
+//! | [`authenticate`], [`session_token`], [`cognito`] | who sends; the identity pool |
+//! | [`put_events`], [`record`], [`enrich`], [`dead_letter`] | what becomes of an event |
+//! | [`update_endpoint`], [`health`] | the other operations |
+//! | [`kinesis`] | PutRecords |
+//! | [`config`] | the bindings |
+//! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
+
+mod authenticate;
+mod cognito;
+mod config;
+mod dead_letter;
+mod enrich;
+mod error;
+mod health;
+mod http;
+mod kinesis;
+mod log;
+mod platform;
+mod put_events;
+mod record;
+mod router;
+mod service;
+mod session_token;
+mod update_endpoint;
+mod workers;
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    workers::answer(request, &env).await
+}

@@ -1,0 +1,188 @@
+//! The embedded identity pool: GetId and GetCredentialsForIdentity for guests, answered as Amazon
+//! Cognito does. Nothing is stored; an identity is whoever holds its id, as guests are there too.
+
+use forebay_core::time::Timestamp;
+use forebay_core::wire::DecodeError;
+use forebay_core::wire::cognito_identity::{
+    CONTENT_TYPE, Credentials, ErrorResponse, GetCredentialsForIdentityRequest,
+    GetCredentialsForIdentityResponse, GetIdRequest, GetIdResponse, TARGET_PREFIX,
+};
+
+use crate::config::{Config, is_cognito_id};
+use crate::error::RequestError;
+use crate::http::{Answer, Head};
+use crate::platform::Platform;
+use crate::session_token::{Amr, Session};
+
+/// Most bytes of a body: an identity id and some logins, whose tokens are long.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Cognito's credentials are good for an hour.
+const LIFETIME_MS: i64 = 3_600_000;
+
+/// Why the identity pool refuses: the names are Cognito's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// No `X-Amz-Target`, or an operation that is not offered.
+    #[error("This identity pool offers GetId and GetCredentialsForIdentity.")]
+    UnknownOperation,
+    /// A body that is not of the operation's form.
+    #[error("{0}")]
+    Serialization(String),
+    /// An id that no pool or identity could have.
+    #[error(
+        "1 validation error detected: Value at '{0}' failed to satisfy constraint: Member must \
+         satisfy regular expression pattern: [\\w-]+:[0-9a-f-]+"
+    )]
+    Validation(&'static str),
+    /// A pool that is not configured.
+    #[error("IdentityPool '{0}' not found.")]
+    PoolNotFound(String),
+    /// An identity that no configured pool can have issued.
+    #[error("Identity '{0}' not found.")]
+    IdentityNotFound(String),
+    /// Logins, where only guests are configured.
+    #[error("Token is not from a supported provider of this identity pool.")]
+    NotAuthorized,
+    /// What can be wrong with any request.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+impl IdentityError {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            IdentityError::Request(error) => error.status(),
+            _ => 400,
+        }
+    }
+
+    /// `__type`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            IdentityError::UnknownOperation => "UnknownOperationException",
+            IdentityError::Serialization(_) => "SerializationException",
+            IdentityError::Validation(_) => "ValidationException",
+            IdentityError::PoolNotFound(_) | IdentityError::IdentityNotFound(_) => {
+                "ResourceNotFoundException"
+            }
+            IdentityError::NotAuthorized => "NotAuthorizedException",
+            IdentityError::Request(RequestError::Misconfigured | RequestError::Internal) => {
+                "InternalErrorException"
+            }
+            IdentityError::Request(error) => error.code(),
+        }
+    }
+
+    /// The answer: `{"__type","message"}`.
+    pub fn answer(&self) -> Answer {
+        let message = self.to_string();
+        let body = ErrorResponse {
+            error_type: self.code().into(),
+            message: message.as_str().into(),
+        };
+        identity_answer(self.status(), body.encode()).with_header("x-amzn-errortype", self.code())
+    }
+}
+
+impl From<DecodeError> for IdentityError {
+    fn from(error: DecodeError) -> IdentityError {
+        IdentityError::Serialization(RequestError::from(error).to_string())
+    }
+}
+
+fn identity_answer(status: u16, body: String) -> Answer {
+    Answer {
+        status,
+        headers: vec![("content-type", CONTENT_TYPE.into())],
+        body,
+    }
+}
+
+/// Answers a request to the identity pool.
+///
+/// # Errors
+/// [`IdentityError`]
+pub fn answer(
+    head: &Head,
+    body: &[u8],
+    config: &Config,
+    platform: &impl Platform,
+) -> Result<Answer, IdentityError> {
+    let target = head.header("x-amz-target").unwrap_or_default();
+    let body = match target.strip_prefix(TARGET_PREFIX) {
+        Some("GetId") => get_id(body, config, platform)?,
+        Some("GetCredentialsForIdentity") => get_credentials(body, config, head.arrival)?,
+        _ => return Err(IdentityError::UnknownOperation),
+    };
+    Ok(identity_answer(200, body))
+}
+
+fn get_id(body: &[u8], config: &Config, platform: &impl Platform) -> Result<String, IdentityError> {
+    let request = GetIdRequest::decode(body)?;
+    let pool_id = &request.identity_pool_id;
+    if !is_cognito_id(pool_id) {
+        return Err(IdentityError::Validation("identityPoolId"));
+    }
+    if !config.has_identity_pool(pool_id) {
+        return Err(IdentityError::PoolNotFound(pool_id.to_string()));
+    }
+    if !request.logins.is_empty() {
+        return Err(IdentityError::NotAuthorized);
+    }
+    let region = pool_id.split_once(':').map_or("", |(region, _)| region);
+    let mut random = [0; 16];
+    platform
+        .randomize(&mut random)
+        .map_err(|_| RequestError::Internal)?;
+    let response = GetIdResponse {
+        identity_id: format!("{region}:{}", uuid(random)).into(),
+    };
+    Ok(response.encode())
+}
+
+fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<String, IdentityError> {
+    let request = GetCredentialsForIdentityRequest::decode(body)?;
+    let identity_id = &request.identity_id;
+    if !is_cognito_id(identity_id) {
+        return Err(IdentityError::Validation("identityId"));
+    }
+    if !config.may_know_identity(identity_id) {
+        return Err(IdentityError::IdentityNotFound(identity_id.to_string()));
+    }
+    if !request.logins.is_empty() {
+        return Err(IdentityError::NotAuthorized);
+    }
+    let session = Session {
+        identity_id: identity_id.to_string(),
+        amr: Amr::Unauthenticated,
+        expiration: Timestamp((now.0 + LIFETIME_MS).div_euclid(1000) * 1000),
+    };
+    let issued = config.master_secrets.issue(&session);
+    let response = GetCredentialsForIdentityResponse {
+        identity_id: request.identity_id,
+        credentials: Credentials {
+            access_key_id: issued.access_key_id.into(),
+            secret_key: issued.secret_access_key.into(),
+            session_token: issued.session_token.into(),
+            expiration: session.expiration,
+        },
+    };
+    Ok(response.encode())
+}
+
+/// A random UUID (RFC 9562, version 4).
+pub fn uuid(mut random: [u8; 16]) -> String {
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (position, byte) in random.into_iter().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    text
+}

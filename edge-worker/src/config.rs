@@ -1,0 +1,291 @@
+//! The worker's configuration: what its bindings hold, checked once when an isolate starts.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use forebay_core::schema::Schema;
+use serde::Deserialize;
+
+use crate::session_token::{MasterSecret, MasterSecrets};
+
+/// The bindings as the platform gives them, unchecked.
+#[derive(Default)]
+pub struct Bindings {
+    /// `FOREBAY`: the JSON object of [`Settings`].
+    pub forebay: Option<serde_json::Value>,
+    /// `SCHEMA`: the text of `forebay.schema.json`.
+    pub schema: Option<String>,
+    /// `MASTER_SECRETS`: JSON text, `[{"id":"1","secret":"<base64 of 32 bytes or more>"}]`.
+    pub master_secrets: Option<String>,
+    /// `KINESIS_ACCESS_KEY_ID`
+    pub kinesis_access_key_id: Option<String>,
+    /// `KINESIS_SECRET_ACCESS_KEY`
+    pub kinesis_secret_access_key: Option<String>,
+    /// `KINESIS_SESSION_TOKEN`: only with short-lived credentials.
+    pub kinesis_session_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    region: String,
+    apps: Vec<App>,
+    kinesis: KinesisSettings,
+    aws_account_id: Option<String>,
+}
+
+/// An application that may send events.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The id in the paths of PutEvents and UpdateEndpoint.
+    pub app_id: String,
+    /// The pool its users' identities come from, e.g. `us-east-1:f0e1d2c3-...`.
+    pub identity_pool_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KinesisSettings {
+    endpoint: Option<String>,
+    region: Option<String>,
+    stream: String,
+    dead_letter_stream: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MasterSecretSetting {
+    id: String,
+    secret: String,
+}
+
+/// A configuration that was checked.
+pub struct Config {
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// At least one.
+    pub apps: Vec<App>,
+    /// Where records go.
+    pub kinesis: Kinesis,
+    /// `awsAccountId` of the records.
+    pub aws_account_id: Option<String>,
+    /// What session tokens are made with.
+    pub master_secrets: MasterSecrets,
+    /// What events are validated against.
+    pub schema: Schema,
+}
+
+/// Where records go, and the key that writes them there.
+#[derive(Clone)]
+pub struct Kinesis {
+    /// E.g. `https://kinesis.us-east-1.amazonaws.com`, without a slash at its end.
+    pub endpoint: String,
+    /// The region to sign for.
+    pub region: String,
+    /// The stream of valid events.
+    pub stream: String,
+    /// The stream of what was refused.
+    pub dead_letter_stream: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Session token of short-lived credentials.
+    pub session_token: Option<String>,
+}
+
+/// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{binding}: {problem}")]
+pub struct ConfigError {
+    /// The binding's name.
+    pub binding: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+fn error(binding: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError {
+        binding,
+        problem: problem.into(),
+    }
+}
+
+impl Config {
+    /// Checks the bindings.
+    ///
+    /// # Errors
+    /// Every binding that has a mistake.
+    pub fn read(bindings: Bindings) -> Result<Config, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let settings = kept(read_settings(bindings.forebay), &mut errors);
+        let master_secrets = kept(read_master_secrets(bindings.master_secrets), &mut errors);
+        let schema = read_schema(bindings.schema)
+            .map_err(|found| errors.extend(found))
+            .ok();
+        let access_key_id = required("KINESIS_ACCESS_KEY_ID", bindings.kinesis_access_key_id);
+        let access_key_id = kept(access_key_id, &mut errors);
+        let secret = required(
+            "KINESIS_SECRET_ACCESS_KEY",
+            bindings.kinesis_secret_access_key,
+        );
+        let secret_access_key = kept(secret, &mut errors);
+        let (
+            Some(settings),
+            Some(master_secrets),
+            Some(schema),
+            Some(access_key_id),
+            Some(secret_access_key),
+        ) = (
+            settings,
+            master_secrets,
+            schema,
+            access_key_id,
+            secret_access_key,
+        )
+        else {
+            return Err(errors);
+        };
+        let region = settings
+            .kinesis
+            .region
+            .unwrap_or_else(|| settings.region.clone());
+        let endpoint = settings
+            .kinesis
+            .endpoint
+            .unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
+        Ok(Config {
+            region: settings.region,
+            apps: settings.apps,
+            kinesis: Kinesis {
+                endpoint: endpoint.trim_end_matches('/').to_owned(),
+                region,
+                stream: settings.kinesis.stream,
+                dead_letter_stream: settings.kinesis.dead_letter_stream,
+                access_key_id,
+                secret_access_key,
+                session_token: bindings
+                    .kinesis_session_token
+                    .filter(|token| !token.is_empty()),
+            },
+            aws_account_id: settings.aws_account_id,
+            master_secrets,
+            schema,
+        })
+    }
+
+    /// The app with this id.
+    pub fn app(&self, app_id: &str) -> Option<&App> {
+        self.apps.iter().find(|app| app.app_id == app_id)
+    }
+
+    /// Whether a pool with this id is configured.
+    pub fn has_identity_pool(&self, identity_pool_id: &str) -> bool {
+        self.apps
+            .iter()
+            .any(|app| app.identity_pool_id == identity_pool_id)
+    }
+
+    /// Whether a configured pool could have issued this identity id: they begin with the region of
+    /// their pool.
+    pub fn may_know_identity(&self, identity_id: &str) -> bool {
+        let region = |id: &str| id.split_once(':').map(|(region, _)| region.to_owned());
+        let of_identity = region(identity_id);
+        self.apps
+            .iter()
+            .any(|app| region(&app.identity_pool_id) == of_identity)
+    }
+}
+
+/// The value, or its error put with the others.
+fn kept<T>(result: Result<T, ConfigError>, errors: &mut Vec<ConfigError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn required(binding: &'static str, value: Option<String>) -> Result<String, ConfigError> {
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| error(binding, "is missing"))
+}
+
+/// Whether `id` has the form of a Cognito identity or identity pool id: `[\w-]+:[0-9a-f-]+`, at
+/// most 55 characters (service model `cognito-identity/2014-06-30`).
+pub fn is_cognito_id(id: &str) -> bool {
+    let is_region = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_rest = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+    id.len() <= 55
+        && id.split_once(':').is_some_and(|(region, rest)| {
+            !region.is_empty()
+                && !rest.is_empty()
+                && region.bytes().all(is_region)
+                && rest.bytes().all(is_rest)
+        })
+}
+
+fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
+    const NAME: &str = "FOREBAY";
+    let value = value.ok_or_else(|| error(NAME, "is missing, or not an object"))?;
+    let settings: Settings =
+        serde_json::from_value(value).map_err(|problem| error(NAME, problem.to_string()))?;
+    if settings.apps.is_empty() {
+        return Err(error(NAME, "`apps` names no app"));
+    }
+    for app in &settings.apps {
+        if !is_cognito_id(&app.identity_pool_id) {
+            let problem = "an `identity_pool_id` is not of the form <region>:<uuid>";
+            return Err(error(NAME, problem));
+        }
+    }
+    let stream_names = [
+        &settings.kinesis.stream,
+        &settings.kinesis.dead_letter_stream,
+    ];
+    if stream_names.iter().any(|name| name.is_empty()) || stream_names[0] == stream_names[1] {
+        let problem = "`kinesis.stream` and `kinesis.dead_letter_stream` must name two streams";
+        return Err(error(NAME, problem));
+    }
+    if let Some(endpoint) = &settings.kinesis.endpoint
+        && !endpoint.starts_with("https://")
+        && !endpoint.starts_with("http://")
+    {
+        return Err(error(
+            NAME,
+            "`kinesis.endpoint` is not an http or https URL",
+        ));
+    }
+    Ok(settings)
+}
+
+fn read_master_secrets(text: Option<String>) -> Result<MasterSecrets, ConfigError> {
+    const NAME: &str = "MASTER_SECRETS";
+    let text = required(NAME, text)?;
+    // serde_json's own message may quote what it read.
+    let settings: Vec<MasterSecretSetting> = serde_json::from_str(&text).map_err(|_| {
+        error(
+            NAME,
+            r#"is not of the form [{"id":"1","secret":"<base64>"}]"#,
+        )
+    })?;
+    let decode = |setting: MasterSecretSetting| {
+        let secret = STANDARD
+            .decode(&setting.secret)
+            .map_err(|_| error(NAME, "a secret is not base64"))?;
+        MasterSecret::new(setting.id, &secret).map_err(|problem| error(NAME, problem))
+    };
+    let secrets = settings
+        .into_iter()
+        .map(decode)
+        .collect::<Result<Vec<_>, _>>()?;
+    MasterSecrets::new(secrets).map_err(|problem| error(NAME, problem))
+}
+
+fn read_schema(text: Option<String>) -> Result<Schema, Vec<ConfigError>> {
+    const NAME: &str = "SCHEMA";
+    let text = required(NAME, text).map_err(|error| vec![error])?;
+    Schema::parse(text.as_bytes()).map_err(|found| {
+        found
+            .into_iter()
+            .map(|found| error(NAME, format!("{}: {}", found.path, found.message)))
+            .collect()
+    })
+}

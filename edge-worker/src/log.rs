@@ -1,0 +1,83 @@
+//! One line of JSON a request: what was asked, what became of it, how long it took. No identity, no
+//! address and nothing of an event stands in it.
+
+use serde::Serialize;
+
+/// What became of the events of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Answered 202: the stream has them.
+    pub accepted: usize,
+    /// Answered 400: the dead letters have them.
+    pub rejected: usize,
+    /// Answered 429: to be sent again.
+    pub throttled: usize,
+    /// Answered 500: to be sent again.
+    pub failed: usize,
+}
+
+impl Counts {
+    /// Counts an event by its status.
+    pub fn add(&mut self, status_code: u16) {
+        let count = match status_code {
+            202 => &mut self.accepted,
+            400 => &mut self.rejected,
+            429 => &mut self.throttled,
+            _ => &mut self.failed,
+        };
+        *count += 1;
+    }
+}
+
+/// The line of a request; what does not apply is left out.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    /// The operation; none where the path has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<&'static str>,
+    /// As answered in `x-amzn-requestid`.
+    pub request_id: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// AWS's name of the error, where the whole request was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// The app, once the request was authenticated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<&'a str>,
+    /// Of PutEvents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Counts>,
+    /// Requests to Kinesis, those sent again included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinesis_requests: Option<u32>,
+    /// The last error of Kinesis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinesis_error: Option<String>,
+    /// From the arrival to the answer. The platform's clock stands still while the worker computes,
+    /// so that this is time spent waiting.
+    pub duration_ms: i64,
+}
+
+impl<'a> Line<'a> {
+    /// A line that says nothing yet but which request it is of.
+    pub fn new(request_id: &'a str) -> Line<'a> {
+        Line {
+            operation: None,
+            request_id,
+            status: 0,
+            error: None,
+            app_id: None,
+            events: None,
+            kinesis_requests: None,
+            kinesis_error: None,
+            duration_ms: 0,
+        }
+    }
+
+    /// The line as JSON.
+    pub fn encode(&self) -> String {
+        // Texts and numbers alone: nothing that could not be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

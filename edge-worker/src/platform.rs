@@ -1,0 +1,139 @@
+//! What the worker asks of the platform it runs on. The rest of the worker is written against this
+//! trait alone, so that it runs natively in tests, on a clock and a network of their own.
+
+use std::time::Duration;
+
+use forebay_core::time::Timestamp;
+
+/// Clock, randomness, the request's body and the network.
+pub trait Platform {
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// Fills `bytes` with randomness fit for keys.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] where the platform has none to give.
+    fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+
+    /// Reads the request's body, keeping no more than `max_bytes` of it in memory.
+    ///
+    /// # Errors
+    /// [`BodyError`]
+    async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
+
+    /// Sends a POST request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`Unreachable`] where no answer came within the call's time.
+    async fn post(&self, call: Call) -> Result<Reply, Unreachable>;
+
+    /// Waits.
+    async fn wait(&self, duration: Duration);
+}
+
+/// The platform has no randomness to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRandomness;
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is larger than asked for.
+    TooLarge,
+    /// It broke off.
+    BrokeOff,
+}
+
+/// A POST request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Where to.
+    pub url: String,
+    /// All but `host` and `content-length`.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// After which no answer is awaited any more.
+    pub time_out: Duration,
+}
+
+/// The answer to a [`Call`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// No answer came: refused, broken off or timed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreachable;
+
+#[cfg(test)]
+pub(crate) mod simulated {
+    //! A platform whose clock moves only when something waits.
+
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    type Answering<'a> = dyn FnMut(&Call) -> Result<Reply, Unreachable> + 'a;
+
+    pub(crate) struct Simulated<'a> {
+        pub(crate) now: Cell<i64>,
+        pub(crate) body: Vec<u8>,
+        pub(crate) calls: RefCell<Vec<Call>>,
+        answering: RefCell<Box<Answering<'a>>>,
+    }
+
+    impl<'a> Simulated<'a> {
+        pub(crate) fn new(
+            body: &[u8],
+            answering: impl FnMut(&Call) -> Result<Reply, Unreachable> + 'a,
+        ) -> Simulated<'a> {
+            Simulated {
+                now: Cell::new(1_795_000_000_000),
+                body: body.to_vec(),
+                calls: RefCell::default(),
+                answering: RefCell::new(Box::new(answering)),
+            }
+        }
+    }
+
+    impl Platform for Simulated<'_> {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.now.get())
+        }
+
+        fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+            bytes.fill(0xa5);
+            Ok(())
+        }
+
+        async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+            if self.body.len() > max_bytes {
+                return Err(BodyError::TooLarge);
+            }
+            Ok(self.body.clone())
+        }
+
+        async fn post(&self, call: Call) -> Result<Reply, Unreachable> {
+            let reply = (self.answering.borrow_mut())(&call);
+            let took = if reply.is_ok() {
+                Duration::from_millis(5)
+            } else {
+                call.time_out
+            };
+            self.calls.borrow_mut().push(call);
+            self.wait(took).await;
+            reply
+        }
+
+        async fn wait(&self, duration: Duration) {
+            let millis = i64::try_from(duration.as_millis()).unwrap();
+            self.now.set(self.now.get() + millis);
+        }
+    }
+}

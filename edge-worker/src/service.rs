@@ -1,0 +1,98 @@
+//! From a request to its answer, and the line that the log gets.
+
+use crate::authenticate::authenticate;
+use crate::cognito::{self, IdentityError};
+use crate::config::{Config, ConfigError};
+use crate::error::RequestError;
+use crate::http::{Answer, Head, preflight};
+use crate::log::Line;
+use crate::platform::{BodyError, Platform};
+use crate::put_events;
+use crate::record::Context;
+use crate::router::{AppOperation, Route};
+use crate::{health, update_endpoint};
+
+/// A request, the configuration (or why there is none), and the platform.
+pub struct Service<'a, P> {
+    /// The request.
+    pub head: &'a Head,
+    /// The configuration, or what is wrong with it.
+    pub config: Result<&'a Config, &'a [ConfigError]>,
+    /// The platform.
+    pub platform: &'a P,
+}
+
+impl<'a, P: Platform> Service<'a, P> {
+    /// Answers the request.
+    pub async fn answer(&self) -> (Answer, Line<'a>) {
+        let mut line = Line::new(&self.head.request_id);
+        let mut answer = self.route(&mut line).await.unwrap_or_else(|error| {
+            line.error = Some(error.code());
+            error.answer(&self.head.request_id)
+        });
+        if self.head.method == "HEAD" {
+            answer.body.clear();
+        }
+        line.status = answer.status;
+        line.duration_ms = self.platform.now().0 - self.head.arrival.0;
+        (answer, line)
+    }
+
+    async fn route(&self, line: &mut Line<'a>) -> Result<Answer, RequestError> {
+        let route = Route::find(&self.head.method, &self.head.path)?;
+        line.operation = Some(route.name());
+        match route {
+            Route::Preflight => Ok(preflight(self.head)),
+            Route::Health => Ok(health::answer(self.head, self.config, self.platform).await),
+            Route::CognitoIdentity => Ok(self.identity().await.unwrap_or_else(|error| {
+                line.error = Some(error.code());
+                error.answer()
+            })),
+            Route::App { app_id, operation } => self.app(app_id, operation, line).await,
+        }
+    }
+
+    async fn identity(&self) -> Result<Answer, IdentityError> {
+        let body = self.body(cognito::MAX_BODY_BYTES).await?;
+        cognito::answer(self.head, &body, self.configuration()?, self.platform)
+    }
+
+    async fn app(
+        &self,
+        app_id: &'a str,
+        operation: AppOperation,
+        line: &mut Line<'a>,
+    ) -> Result<Answer, RequestError> {
+        let body = self.body(operation.max_body_bytes()).await?;
+        let config = self.configuration()?;
+        let caller = authenticate(self.head, &body, config)?;
+        let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        line.app_id = Some(&app.app_id);
+        if operation == AppOperation::UpdateEndpoint {
+            return update_endpoint::answer(&body, &self.head.request_id);
+        }
+        let context = Context {
+            head: self.head,
+            config,
+            app,
+            caller: &caller,
+        };
+        let answered = put_events::answer(&context, &body, self.platform).await?;
+        line.events = Some(answered.counts);
+        line.kinesis_requests = Some(answered.kinesis_requests);
+        line.kinesis_error = answered.kinesis_error.map(|error| error.to_string());
+        Ok(answered.answer)
+    }
+
+    async fn body(&self, limit: usize) -> Result<Vec<u8>, RequestError> {
+        let body = self.platform.read_body(limit).await;
+        body.map_err(|error| match error {
+            BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
+            BodyError::BrokeOff => RequestError::BodyBrokeOff,
+        })
+    }
+
+    fn configuration(&self) -> Result<&'a Config, RequestError> {
+        self.config.map_err(|_| RequestError::Misconfigured)
+    }
+}

@@ -1,0 +1,225 @@
+//! Cloudflare Workers and workerd: the shell around the service.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::Duration;
+
+use forebay_core::time::Timestamp;
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use worker::js_sys::Date;
+use worker::{
+    AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    ResponseBody, console_error, console_log,
+};
+
+use crate::cognito::uuid;
+use crate::config::{Bindings, Config, ConfigError};
+use crate::enrich::Cf;
+use crate::http::Head;
+use crate::platform::{BodyError, Call, NoRandomness, Platform, Reply, Unreachable};
+use crate::service::Service;
+
+type Configuration = Result<Config, Vec<ConfigError>>;
+
+thread_local! {
+    /// Read with the first request: the bindings of an isolate never change.
+    static CONFIGURATION: Cell<Option<&'static Configuration>> = const { Cell::new(None) };
+}
+
+/// Answers a request of the platform's.
+///
+/// # Errors
+/// Those of the platform, where it does not take the answer.
+pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
+    let head = head(&request);
+    let platform = Workers {
+        request: Cell::new(Some(request)),
+    };
+    let service = Service {
+        head: &head,
+        config: configuration(env).as_ref().map_err(Vec::as_slice),
+        platform: &platform,
+    };
+    let (answer, line) = service.answer().await;
+    console_log!("{}", line.encode());
+    let headers = Headers::new();
+    for (name, value) in answer.headers_for(&head.request_id, http_date()) {
+        headers.set(name, &value)?;
+    }
+    // Some statuses, 204 among them, may have no body, not even one of no bytes.
+    let body = if answer.body.is_empty() {
+        ResponseBody::Empty
+    } else {
+        ResponseBody::Body(answer.body.into_bytes())
+    };
+    Ok(Response::from_body(body)?
+        .with_status(answer.status)
+        .with_headers(headers))
+}
+
+fn now() -> Timestamp {
+    // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
+    #[allow(clippy::cast_possible_truncation)]
+    Timestamp(Date::now() as i64)
+}
+
+/// `Sat, 21 Nov 2026 01:02:03 GMT`
+fn http_date() -> String {
+    Date::new_0().to_utc_string().into()
+}
+
+fn head(request: &Request) -> Head {
+    let arrival = now();
+    let url = request.inner().url();
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let mut random = [0; 16];
+    // Without randomness, request ids are alike: a pity for whoever reads the log, and no more.
+    let _ = getrandom::fill(&mut random);
+    Head {
+        method: request.inner().method(),
+        path: request.path(),
+        query: query.to_owned(),
+        headers: request.headers().entries().collect(),
+        arrival,
+        request_id: uuid(random),
+        cf: cf(request),
+    }
+}
+
+/// `request.cf`, which only the platform sets; empty where it does not.
+fn cf(request: &Request) -> Cf {
+    let request: &worker::js_sys::Object = request.inner();
+    worker::js_sys::Reflect::get(request, &"cf".into())
+        .ok()
+        .and_then(|cf| serde_wasm_bindgen::from_value(cf).ok())
+        .unwrap_or_default()
+}
+
+fn configuration(env: &Env) -> &'static Configuration {
+    if let Some(configuration) = CONFIGURATION.get() {
+        return configuration;
+    }
+    let text = |name: &str| env.var(name).ok().map(|value| value.to_string());
+    let configuration = Config::read(Bindings {
+        forebay: env.object_var("FOREBAY").ok(),
+        schema: text("SCHEMA"),
+        master_secrets: text("MASTER_SECRETS"),
+        kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
+        kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
+        kinesis_session_token: text("KINESIS_SESSION_TOKEN"),
+    });
+    for error in configuration.as_ref().err().into_iter().flatten() {
+        console_error!("configuration: {error}");
+    }
+    // One for the isolate's life.
+    let configuration = Box::leak(Box::new(configuration));
+    CONFIGURATION.set(Some(configuration));
+    configuration
+}
+
+struct Workers {
+    /// The request, until its body is read.
+    request: Cell<Option<Request>>,
+}
+
+/// So much of a body that is too large is still read and thrown away: a client that is cut off
+/// while it sends sees a broken connection where it should see the answer.
+const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+
+impl Platform for Workers {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(bytes).map_err(|_| NoRandomness)
+    }
+
+    async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+        let mut request = self.request.take().ok_or(BodyError::BrokeOff)?;
+        if request.inner().body().is_none() {
+            return Ok(Vec::new());
+        }
+        let announced = request.headers().get("content-length").ok().flatten();
+        let announced = announced.and_then(|length| length.parse::<usize>().ok());
+        // HTTP lets no body be longer than announced, so that it can be taken in one piece.
+        if announced.is_some_and(|length| length <= max_bytes) {
+            let body = request.bytes().await.map_err(|_| BodyError::BrokeOff)?;
+            return if body.len() <= max_bytes {
+                Ok(body)
+            } else {
+                Err(BodyError::TooLarge)
+            };
+        }
+        read_stream(request, max_bytes).await
+    }
+
+    async fn post(&self, call: Call) -> Result<Reply, Unreachable> {
+        let time_out = TimeoutFuture::new(millis(call.time_out));
+        let controller = AbortController::default();
+        let signal = controller.signal();
+        let exchange = async {
+            let request = outgoing(&call)?;
+            let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
+            Ok::<_, worker::Error>(Reply {
+                status: response.status_code(),
+                body: response.bytes().await?,
+            })
+        };
+        match select(pin!(exchange), time_out).await {
+            Either::Left((reply, _)) => reply.map_err(|_| Unreachable),
+            Either::Right(_) => {
+                controller.abort();
+                Err(Unreachable)
+            }
+        }
+    }
+
+    async fn wait(&self, duration: Duration) {
+        TimeoutFuture::new(millis(duration)).await;
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Reads a body whose length is unknown, or known to be too large.
+async fn read_stream(mut request: Request, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut stream = request.stream().map_err(|_| BodyError::BrokeOff)?;
+    let mut body = Vec::new();
+    let mut length: usize = 0;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| BodyError::BrokeOff)?;
+        length = length.saturating_add(chunk.len());
+        if length <= max_bytes {
+            body.extend_from_slice(&chunk);
+        } else {
+            body = Vec::new();
+        }
+        if length > max_bytes.saturating_add(MAX_DRAINED_BYTES) {
+            break;
+        }
+    }
+    if length <= max_bytes {
+        Ok(body)
+    } else {
+        Err(BodyError::TooLarge)
+    }
+}
+
+fn outgoing(call: &Call) -> worker::Result<Request> {
+    let headers = Headers::new();
+    for (name, value) in &call.headers {
+        headers.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post)
+        .with_headers(headers)
+        // A redirect would take the signature, and what it signs, somewhere else.
+        .with_redirect(RequestRedirect::Manual)
+        .with_body(Some(call.body.as_str().into()));
+    Request::new_with_init(&call.url, &init)
+}

@@ -1,0 +1,62 @@
+// The module that the platform runs: hands requests to the WebAssembly module, and sees to it that
+// a trap in there costs the requests it hits and none after them.
+//
+// Rust runs as tasks of the module, so that a panic shows as an uncaught error and the promise of
+// its request never settles. Its instance cannot be used any more: all that was under way in it is
+// answered with an error that clients send again on, and the next request gets a new instance.
+
+import schema from "./forebay.schema.json";
+import * as module from "./index.js";
+
+/** Ends each request under way with an error. */
+const underWay = new Set();
+let isBroken = false;
+
+addEventListener("error", ({ error }) => {
+  // A stack that overflows is a RangeError.
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) breakDown();
+});
+
+function breakDown() {
+  isBroken = true;
+  for (const fail of underWay) fail();
+}
+
+export default {
+  async fetch(request, env, context) {
+    if (isBroken) {
+      module.__wbg_reset_state();
+      isBroken = false;
+    }
+    const failed = Promise.withResolvers();
+    const fail = () => failed.resolve(failure());
+    underWay.add(fail);
+    try {
+      const answer = module.fetch(request, { ...env, SCHEMA: schema }, context);
+      return await Promise.race([answer, failed.promise]);
+    } catch {
+      breakDown();
+      return failure();
+    } finally {
+      underWay.delete(fail);
+    }
+  },
+};
+
+function failure() {
+  const id = crypto.randomUUID();
+  const body = {
+    Message: "The service could not handle the request. Send it again.",
+    RequestID: id,
+  };
+  return Response.json(body, {
+    status: 500,
+    headers: {
+      "access-control-allow-origin": "*",
+      "access-control-expose-headers": "x-amzn-ErrorType, x-amzn-RequestId",
+      "cache-control": "no-store",
+      "x-amzn-errortype": "InternalServerErrorException",
+      "x-amzn-requestid": id,
+    },
+  });
+}
