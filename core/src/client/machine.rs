@@ -219,12 +219,7 @@ impl Client {
 
     fn send_due(&mut self, now: Now) {
         let time = now.monotonic;
-        let update_is_under_way =
-            self.is_pending(|purpose| matches!(purpose, Purpose::UpdateEndpoint(_)));
-        let update_is_due = self.endpoint_update.is_some()
-            && !update_is_under_way
-            && self.outbox.is_online()
-            && self.endpoint_backoff.until() <= time;
+        let update_is_due = self.may_update_endpoint() && self.endpoint_backoff.until() <= time;
         let batch_is_due = self.outbox.due_at().is_some_and(|due| due <= time);
         if !update_is_due && !batch_is_due {
             return;
@@ -235,17 +230,25 @@ impl Client {
         }
         // What is recorded after identifyUser belongs to that user, so an update goes ahead of the
         // events, unless it is in trouble.
-        let update_first = self.is_pending(|purpose| matches!(purpose, Purpose::UpdateEndpoint(_)))
-            && !self.endpoint_backoff.is_failing();
+        let update_first = self.is_updating_endpoint() && !self.endpoint_backoff.is_failing();
         while !update_first && self.send_batch(now, false) {}
     }
 
     /// What can still be sent by a page that is going away.
     fn send_last(&mut self, now: Now) {
-        if self.outbox.is_online() {
+        if self.may_update_endpoint() {
             self.send_endpoint_update(now, true);
         }
         self.send_batch(now, true);
+    }
+
+    /// One at a time, so that a later update does not arrive before an earlier one.
+    fn may_update_endpoint(&self) -> bool {
+        self.endpoint_update.is_some() && !self.is_updating_endpoint() && self.outbox.is_online()
+    }
+
+    fn is_updating_endpoint(&self) -> bool {
+        self.is_pending(|purpose| matches!(purpose, Purpose::UpdateEndpoint(_)))
     }
 
     fn request_identity(&mut self, now: Now) {
@@ -296,9 +299,9 @@ impl Client {
         let mut encoder = RequestEncoder::new(&self.endpoint_id, &self.endpoint, max_bytes);
         let batch = if last {
             let room = max_bytes.saturating_sub(encoder.byte_len());
-            self.outbox.take_newest(room, wall)
+            self.outbox.take_newest(room, wall.min(now.wall))
         } else {
-            self.outbox.take(now.monotonic, wall)
+            self.outbox.take(now.monotonic, wall.min(now.wall))
         };
         let Some(batch) = batch else {
             return false;

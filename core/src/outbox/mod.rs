@@ -14,9 +14,8 @@
 //!   while alone is rejected, and the queue backs off: an endpoint that refuses everything must not
 //!   eat the queue in a moment. Accepted batches double the size again.
 //! - **Caps**: over its count or its bytes, the outbox drops from the front of the queue, where the
-//!   oldest are; events under way are never dropped. Events from an earlier visit that are older
-//!   than [`Limits::max_age_ms`] are dropped when the first batch is accepted, since only then the
-//!   clock is known to be right.
+//!   oldest are; events under way are never dropped. Events from an earlier visit are dropped when
+//!   they are older than [`Limits::max_age_ms`].
 
 mod backoff;
 
@@ -119,7 +118,9 @@ pub struct Limits {
     pub queue_events: usize,
     /// Most bytes in the outbox, counted as for `batch_bytes`.
     pub queue_bytes: usize,
-    /// How old an event from an earlier visit may be, in milliseconds.
+    /// How old an event from an earlier visit may be, in milliseconds. Looked at when the first
+    /// batch is accepted, by the time that batch was taken at: where the clock is wrong, it is known
+    /// by then.
     pub max_age_ms: i64,
     /// Milliseconds between batches that are neither full nor urgent.
     pub interval_ms: u64,
@@ -357,7 +358,9 @@ impl Outbox {
         self.backoff.is_failing()
     }
 
-    /// The next batch, oldest events first, if one is due. `wall` is what the clock shows.
+    /// The next batch, oldest events first, if one is due. `wall` is the time by the clock that
+    /// events are recorded by, or by a better one, whichever is earlier: see
+    /// [`Limits::max_age_ms`].
     pub fn take(&mut self, now: u64, wall: Timestamp) -> Option<&Batch> {
         if self.due_at()? > now {
             return None;
@@ -545,7 +548,6 @@ impl Outbox {
         lacking
     }
 
-    /// `wall` is a time by a clock that the endpoint has accepted.
     fn drop_too_old(&mut self, wall: Timestamp) {
         if !core::mem::take(&mut self.ages_unchecked) {
             return;
