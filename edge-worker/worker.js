@@ -19,7 +19,7 @@ addEventListener("error", ({ error }) => {
 
 function breakDown() {
   isBroken = true;
-  for (const fail of underWay) fail();
+  for (const fail of underWay) fail(undefined);
 }
 
 export default {
@@ -28,17 +28,18 @@ export default {
       module.__wbg_reset_state();
       isBroken = false;
     }
+    // Whatever the platform made for one request can be used for that one alone, the answer to it
+    // included: other requests get only the news.
     const failed = Promise.withResolvers();
-    const fail = () => failed.resolve(failure());
-    underWay.add(fail);
+    underWay.add(failed.resolve);
     try {
       const answer = module.fetch(request, { ...env, SCHEMA: schema }, context);
-      return await Promise.race([answer, failed.promise]);
+      return (await Promise.race([answer, failed.promise])) ?? failure();
     } catch {
       breakDown();
       return failure();
     } finally {
-      underWay.delete(fail);
+      underWay.delete(failed.resolve);
     }
   },
 };
