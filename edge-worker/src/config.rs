@@ -289,3 +289,131 @@ fn read_schema(text: Option<String>) -> Result<Schema, Vec<ConfigError>> {
             .collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRETS: &str = r#"[{"id":"1","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#;
+    const SCHEMA: &str = r#"{"$defs":{"A":{"type":"object","properties":{}}}}"#;
+
+    fn settings() -> Value {
+        json!({
+            "region": "eu-north-1",
+            "apps": [{ "app_id": "a", "identity_pool_id": "eu-north-1:0-a" }],
+            "kinesis": { "stream": "events", "dead_letter_stream": "dead" },
+            "aws_account_id": null,
+        })
+    }
+
+    fn bindings(forebay: Value) -> Bindings {
+        Bindings {
+            forebay: Some(forebay),
+            schema: Some(SCHEMA.into()),
+            master_secrets: Some(SECRETS.into()),
+            kinesis_access_key_id: Some("AKID".into()),
+            kinesis_secret_access_key: Some("secret".into()),
+            kinesis_session_token: None,
+        }
+    }
+
+    fn problems(bindings: Bindings) -> Vec<String> {
+        let errors = Config::read(bindings).err().unwrap();
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn kinesis_is_that_of_the_region_unless_said_otherwise() {
+        let config = Config::read(bindings(settings())).ok().unwrap();
+        assert_eq!(
+            config.kinesis.endpoint,
+            "https://kinesis.eu-north-1.amazonaws.com"
+        );
+        let mut other = settings();
+        other["kinesis"]["endpoint"] = json!("http://127.0.0.1:4567/");
+        other["kinesis"]["region"] = json!("us-west-2");
+        let config = Config::read(bindings(other)).ok().unwrap();
+        assert_eq!(config.kinesis.endpoint, "http://127.0.0.1:4567");
+        assert_eq!(
+            (config.kinesis.region.as_str(), config.region.as_str()),
+            ("us-west-2", "eu-north-1")
+        );
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_its_binding() {
+        for (pointer, value, expected) in [
+            ("/apps", json!([]), "names no app"),
+            (
+                "/apps/0/identity_pool_id",
+                json!("pool"),
+                "identity_pool_id",
+            ),
+            (
+                "/apps/0/identity_pool",
+                json!("x"),
+                "unknown field `identity_pool`",
+            ),
+            (
+                "/kinesis/dead_letter_stream",
+                json!("events"),
+                "two streams",
+            ),
+            ("/kinesis/endpoint", json!("kinesis"), "not an http"),
+            ("/kinesis/steam", json!("x"), "unknown field `steam`"),
+            ("/region", json!(5), "invalid type"),
+        ] {
+            let mut settings = settings();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            settings.pointer_mut(parent).unwrap()[name] = value;
+            let problems = problems(bindings(settings));
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(
+                problems[0].starts_with("FOREBAY: ") && problems[0].contains(expected),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_no_secret_is_repeated() {
+        let problems = problems(Bindings {
+            schema: Some(r#"{"$defs":{"A":{"type":"object","pattern":"x"}}}"#.into()),
+            master_secrets: Some(r#"[{"id":"1","secret":"hunter2"}]"#.into()),
+            kinesis_secret_access_key: None,
+            ..bindings(settings())
+        });
+        let named: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.split_once(':').unwrap().0)
+            .collect();
+        assert_eq!(
+            named,
+            ["MASTER_SECRETS", "SCHEMA", "KINESIS_SECRET_ACCESS_KEY"]
+        );
+        assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
+    fn cognito_ids_are_of_their_form() {
+        for id in ["us-east-1:6fb4c4f2-0000-4000-8000-000000000001", "a_b:0"] {
+            assert!(is_cognito_id(id), "{id}");
+        }
+        let long = format!("us-east-1:{}", "0".repeat(46));
+        for id in [
+            "",
+            ":",
+            "us-east-1",
+            "us-east-1:",
+            ":0",
+            "a:b:c",
+            "a b:0",
+            "us-east-1:G",
+            &long,
+        ] {
+            assert!(!is_cognito_id(id), "{id}");
+        }
+    }
+}

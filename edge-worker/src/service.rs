@@ -1,5 +1,8 @@
 //! From a request to its answer, and the line that the log gets.
 
+#[cfg(test)]
+mod tests;
+
 use crate::authenticate::authenticate;
 use crate::cognito::{self, IdentityError};
 use crate::config::{Config, ConfigError};

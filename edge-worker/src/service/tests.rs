@@ -1,0 +1,557 @@
+//! Whole requests, through all modules, on a simulated platform.
+
+use std::cell::RefCell;
+
+use forebay_core::schema::Schema;
+use forebay_core::sigv4::{self, Scope};
+use forebay_core::time::Timestamp;
+use forebay_core::wire::event_stream;
+use futures_executor::block_on;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{App, Bindings};
+use crate::http::tests::head;
+use crate::kinesis::tests::{answer, kinesis, sent_records};
+use crate::platform::simulated::Simulated;
+use crate::platform::{Call, Reply, Unreachable};
+use crate::session_token::tests::secrets;
+use crate::session_token::{Amr, IssuedCredentials, Session};
+
+const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
+const EVENTS: &str = "/v1/apps/app-1/events";
+const IDENTITY: &str = "eu-north-1:6fb4c4f2-0000-4000-8000-000000000001";
+
+fn config() -> Config {
+    let schema = r#"{
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "x-version": 7,
+        "$defs": {
+            "SignUpEvent": {
+                "type": "object",
+                "properties": { "email": { "type": "string", "format": "email" } },
+                "required": ["email"],
+                "additionalProperties": false
+            }
+        }
+    }"#;
+    Config {
+        region: "eu-north-1".into(),
+        apps: vec![App {
+            app_id: "app-1".into(),
+            identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
+        }],
+        kinesis: kinesis(),
+        aws_account_id: Some("123456789012".into()),
+        master_secrets: secrets(&["1"]),
+        schema: Schema::parse(schema.as_bytes()).unwrap(),
+    }
+}
+
+fn credentials(config: &Config) -> IssuedCredentials {
+    config.master_secrets.issue(&Session {
+        identity_id: IDENTITY.into(),
+        amr: Amr::Unauthenticated,
+        expiration: Timestamp(ARRIVAL.0 + 3_600_000),
+    })
+}
+
+/// A signed request; `signed` is the sender's clock.
+fn signed(config: &Config, method: &str, path: &str, body: &[u8], signed: Timestamp) -> Head {
+    let issued = credentials(config);
+    let host = [("host", "edge.example")];
+    let request = sigv4::Request {
+        method,
+        path,
+        query: "",
+        headers: &host,
+        body,
+    };
+    let added = sigv4::sign(
+        &request,
+        &sigv4::Credentials {
+            access_key_id: &issued.access_key_id,
+            secret_access_key: &issued.secret_access_key,
+            session_token: Some(&issued.session_token),
+        },
+        &Scope {
+            region: "eu-north-1",
+            service: "mobiletargeting",
+        },
+        signed,
+    );
+    let added = added.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers: Vec<(&str, &str)> = host.into_iter().chain(added).collect();
+    head(method, path, &headers)
+}
+
+/// The answer, the log's line, and what was sent to Kinesis.
+fn serve(
+    head: &Head,
+    config: &Config,
+    body: &[u8],
+    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
+) -> (Answer, String, Vec<Call>) {
+    let platform = Simulated::new(body, answering);
+    let service = Service {
+        head,
+        config: Ok(config),
+        platform: &platform,
+    };
+    let (answer, line) = block_on(service.answer());
+    let calls = platform.calls.take();
+    (answer, line.encode(), calls)
+}
+
+fn all_stored(call: &Call) -> Result<Reply, Unreachable> {
+    Ok(answer(sent_records(call).iter().map(|_| None)))
+}
+
+fn event(attributes: Value) -> Value {
+    json!({
+        "EventType": "SignUpEvent",
+        "Timestamp": Timestamp(ARRIVAL.0 - 1_000).to_iso8601(),
+        "Attributes": attributes,
+    })
+}
+
+fn batch(events: Value) -> Vec<u8> {
+    json!({ "BatchItem": { "client-1": { "Endpoint": {}, "Events": events } } })
+        .to_string()
+        .into_bytes()
+}
+
+fn items(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    body["Results"]["client-1"]["EventsItemResponse"].clone()
+}
+
+fn put_events(
+    body: &[u8],
+    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
+) -> (Value, Vec<Call>) {
+    let config = config();
+    let head = signed(&config, "POST", EVENTS, body, ARRIVAL);
+    let (answer, _, calls) = serve(&head, &config, body, answering);
+    (items(&answer), calls)
+}
+
+fn stream_of(call: &Call) -> String {
+    let body: Value = serde_json::from_str(&call.body).unwrap();
+    body["StreamName"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn each_event_goes_where_it_belongs_and_gets_an_answer_of_its_own() {
+    let body = batch(json!({
+        "good": event(json!({ "email": "a@example.com" })),
+        "bad": event(json!({ "email": "nobody", "colour": "red" })),
+        "unknown": { "EventType": "Nothing", "Timestamp": "2026-11-18T00:00:00Z" },
+        "malformed": { "EventType": "SignUpEvent", "Timestamp": "yesterday" },
+    }));
+    let (items, calls) = put_events(&body, all_stored);
+    assert_eq!(
+        items["good"],
+        json!({ "Message": "Accepted", "StatusCode": 202 })
+    );
+    for (id, named) in [
+        ("bad", ["Attributes.email", "Attributes.colour"]),
+        ("unknown", ["EventType", "SignUpEvent"]),
+        ("malformed", ["Timestamp", "expected"]),
+    ] {
+        assert_eq!(items[id]["StatusCode"], 400, "{id}");
+        let message = items[id]["Message"].as_str().unwrap();
+        assert!(
+            named.iter().all(|part| message.contains(part)),
+            "{id}: {message}"
+        );
+    }
+    let streams: Vec<_> = calls
+        .iter()
+        .map(|call| (stream_of(call), sent_records(call).len()))
+        .collect();
+    assert_eq!(
+        streams,
+        [("events".to_owned(), 1), ("dead-letters".to_owned(), 3)]
+    );
+}
+
+#[test]
+fn a_dead_letter_holds_the_reasons_and_the_event_as_it_was_sent() {
+    let mut sent = event(json!({ "email": "nobody" }));
+    sent["Unheard"] = json!({ "of": [1.50, null] });
+    let (_, calls) = put_events(&batch(json!({ "e1": sent })), all_stored);
+    let [letter] = sent_records(&calls[0]).try_into().unwrap();
+    assert!(letter.ends_with("}\n"));
+    let letter: Value = serde_json::from_str(&letter).unwrap();
+    assert_eq!(letter["event"], sent);
+    for (name, value) in [
+        ("event_id", json!("e1")),
+        ("event_type", json!("SignUpEvent")),
+        ("app_id", json!("app-1")),
+        ("client_id", json!("client-1")),
+        ("arrival_timestamp", json!(ARRIVAL.0)),
+        ("schema_version", json!(7)),
+    ] {
+        assert_eq!(letter[name], value, "{name}");
+    }
+    let reasons = letter["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 1);
+    assert_eq!(
+        (&reasons[0]["path"], &reasons[0]["rule"]),
+        (&json!("Attributes.email"), &json!("format"))
+    );
+}
+
+#[test]
+fn an_event_too_large_to_be_kept_is_refused_with_a_letter_that_says_so() {
+    let mut large = event(json!({ "email": "a@example.com" }));
+    large["AppTitle"] = json!("x".repeat(1_100_000));
+    let (items, calls) = put_events(&batch(json!({ "e1": large })), all_stored);
+    assert_eq!(items["e1"]["StatusCode"], 400);
+    let [letter] = sent_records(&calls[0]).try_into().unwrap();
+    let letter: Value = serde_json::from_str(&letter).unwrap();
+    assert_eq!(letter["event_omitted"], json!(true));
+    assert_eq!(letter.get("event"), None);
+}
+
+#[test]
+fn what_the_streams_do_not_have_is_to_be_sent_again() {
+    let body = batch(json!({
+        "good": event(json!({ "email": "a@example.com" })),
+        "bad": event(json!({})),
+    }));
+    let (items, _) = put_events(&body, |_| Err(Unreachable));
+    assert_eq!(
+        (&items["good"]["StatusCode"], &items["bad"]["StatusCode"]),
+        (&json!(500), &json!(500))
+    );
+    // Only the dead letters fail: the invalid event alone has to come again.
+    let (items, _) = put_events(&body, |call| match stream_of(call).as_str() {
+        "events" => all_stored(call),
+        _ => Ok(answer([Some("ProvisionedThroughputExceededException")])),
+    });
+    assert_eq!(
+        (&items["good"]["StatusCode"], &items["bad"]["StatusCode"]),
+        (&json!(202), &json!(429))
+    );
+}
+
+#[test]
+fn an_event_never_shares_the_fate_of_its_neighbour() {
+    let events: serde_json::Map<String, Value> = (0..40)
+        .map(|index| {
+            let email = if index % 3 == 0 {
+                "nobody"
+            } else {
+                "a@example.com"
+            };
+            (
+                format!("e{index:02}"),
+                event(json!({ "email": email, "n": null })),
+            )
+        })
+        .collect();
+    let mut count = 0;
+    let failing = RefCell::new(Vec::new());
+    let (items, _) = put_events(&batch(Value::Object(events)), |call| {
+        let errors: Vec<_> = sent_records(call)
+            .iter()
+            .map(|record| {
+                count += 1;
+                let fails = record.contains("e07") || record.contains("e09");
+                if fails {
+                    failing.borrow_mut().push(count);
+                }
+                fails.then_some("InternalFailure")
+            })
+            .collect();
+        Ok(answer(errors))
+    });
+    assert!(!failing.borrow().is_empty());
+    for index in 0..40 {
+        let expected = match index {
+            7 | 9 => 500,
+            _ if index % 3 == 0 => 400,
+            _ => 202,
+        };
+        assert_eq!(
+            items[format!("e{index:02}")]["StatusCode"],
+            expected,
+            "e{index:02}"
+        );
+    }
+}
+
+#[test]
+fn a_record_says_who_where_on_what_and_when() {
+    let config = config();
+    let mut sent = event(json!({ "email": "a@example.com" }));
+    sent["Session"] =
+        json!({ "Id": "s1", "StartTimestamp": Timestamp(ARRIVAL.0 - 90_000).to_iso8601() });
+    let body = batch(json!({ "e1": sent }));
+    // A clock that is a minute behind.
+    let mut head = signed(
+        &config,
+        "POST",
+        EVENTS,
+        &body,
+        Timestamp(ARRIVAL.0 - 60_000),
+    );
+    head.headers
+        .push(("accept-language".into(), "sv-SE,sv;q=0.9".into()));
+    head.cf = serde_json::from_str(r#"{"country":"SE","timezone":"Europe/Stockholm"}"#).unwrap();
+    let (answered, line, calls) = serve(&head, &config, &body, all_stored);
+    assert_eq!(items(&answered)["e1"]["StatusCode"], 202);
+    assert!(line.contains(r#""accepted":1"#), "{line}");
+    let [data] = sent_records(&calls[0]).try_into().unwrap();
+    let record = event_stream::Record::decode(data.as_bytes()).unwrap();
+    let forebay = record.forebay.unwrap();
+    assert_eq!(record.client.cognito_id.as_deref(), Some(IDENTITY));
+    assert_eq!(record.aws_account_id.as_deref(), Some("123456789012"));
+    assert_eq!(
+        (forebay.event_id.as_ref(), forebay.schema_version),
+        ("e1", 7)
+    );
+    assert_eq!(forebay.amr, "unauthenticated");
+    assert_eq!(forebay.geo.country.as_deref(), Some("SE"));
+    assert_eq!(record.device.locale.as_deref(), Some("sv_SE"));
+    assert_eq!(record.arrival_timestamp, ARRIVAL);
+    // Corrected by the minute, and not beyond the arrival.
+    assert_eq!(record.event_timestamp, ARRIVAL);
+    assert_eq!(
+        forebay.original_event_timestamp,
+        Some(Timestamp(ARRIVAL.0 - 1_000))
+    );
+    assert_eq!(
+        record.session.unwrap().start_timestamp,
+        Timestamp(ARRIVAL.0 - 30_000)
+    );
+}
+
+#[test]
+fn a_presigned_request_is_taken_like_any_other() {
+    let config = config();
+    let body = batch(json!({ "e1": event(json!({ "email": "a@example.com" })) }));
+    let issued = credentials(&config);
+    let host = [("host", "edge.example")];
+    let request = sigv4::Request {
+        method: "POST",
+        path: EVENTS,
+        query: "",
+        headers: &host,
+        body: &body,
+    };
+    let query = sigv4::presign(
+        &request,
+        &sigv4::Credentials {
+            access_key_id: &issued.access_key_id,
+            secret_access_key: &issued.secret_access_key,
+            session_token: Some(&issued.session_token),
+        },
+        &Scope {
+            region: "eu-north-1",
+            service: "mobiletargeting",
+        },
+        ARRIVAL,
+        60,
+    );
+    let mut presigned = head("POST", EVENTS, &host);
+    presigned.query = query;
+    let (answer, _, _) = serve(&presigned, &config, &body, all_stored);
+    assert_eq!(items(&answer)["e1"]["StatusCode"], 202);
+    presigned.arrival = Timestamp(ARRIVAL.0 + 61_000);
+    let (late, line, _) = serve(&presigned, &config, &body, all_stored);
+    assert_eq!(late.status, 403);
+    assert!(line.contains("InvalidSignatureException"), "{line}");
+}
+
+#[test]
+fn update_endpoint_is_validated_and_acknowledged() {
+    let config = config();
+    let path = "/v1/apps/app-1/endpoints/client-1";
+    for (body, status) in [
+        (r#"{"User":{"UserId":"u1"}}"#, 202),
+        (r#"{"ChannelType":"PIGEON"}"#, 400),
+        ("[]", 400),
+    ] {
+        let head = signed(&config, "PUT", path, body.as_bytes(), ARRIVAL);
+        let (answer, _, calls) = serve(&head, &config, body.as_bytes(), all_stored);
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        assert!(calls.is_empty());
+    }
+    let large = vec![b' '; 15 * 1024 + 1];
+    let head = signed(&config, "PUT", path, &large, ARRIVAL);
+    assert_eq!(serve(&head, &config, &large, all_stored).0.status, 413);
+}
+
+#[test]
+fn without_a_configuration_nothing_is_claimed() {
+    let errors = Config::read(Bindings::default()).err().unwrap();
+    let platform = Simulated::new(b"{}", all_stored);
+    let answer = |head: &Head| {
+        let service = Service {
+            head,
+            config: Err(&errors),
+            platform: &platform,
+        };
+        block_on(service.answer()).0
+    };
+    assert_eq!(answer(&head("POST", EVENTS, &[])).status, 500);
+    let identity = answer(&head("POST", "/", &[]));
+    assert_eq!(identity.status, 500);
+    assert!(
+        identity
+            .body
+            .contains(r#""__type":"InternalErrorException""#),
+        "{}",
+        identity.body
+    );
+    let health = answer(&head("GET", "/healthz", &[]));
+    assert_eq!(health.status, 503);
+    for binding in [
+        "FOREBAY",
+        "SCHEMA",
+        "MASTER_SECRETS",
+        "KINESIS_ACCESS_KEY_ID",
+    ] {
+        assert!(health.body.contains(binding), "{}", health.body);
+    }
+}
+
+#[test]
+fn deep_health_asks_both_streams_and_tells_the_truth() {
+    let config = config();
+    let platform = Simulated::new(&[], |call| {
+        if stream_of(call) == "dead-letters" {
+            return Err(Unreachable);
+        }
+        let body = json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } });
+        Ok(Reply {
+            status: 200,
+            body: body.to_string().into_bytes(),
+        })
+    });
+    let ask = |query: &str| {
+        let mut head = head("GET", "/healthz", &[]);
+        head.query = query.into();
+        let service = Service {
+            head: &head,
+            config: Ok(&config),
+            platform: &platform,
+        };
+        block_on(service.answer()).0
+    };
+    assert_eq!(ask("").status, 200);
+    let deep = ask("deep=1");
+    assert_eq!(deep.status, 503);
+    assert!(
+        deep.body
+            .contains(r#""streams":{"events":"ACTIVE","dead_letters":"unreachable"}"#),
+        "{}",
+        deep.body
+    );
+    // Whoever asks often costs Kinesis nothing.
+    let asked = platform.calls.borrow().len();
+    assert_eq!(ask("deep=1"), deep);
+    assert_eq!(platform.calls.borrow().len(), asked);
+}
+
+#[test]
+fn the_identity_pool_answers_in_the_words_of_cognito() {
+    let config = config();
+    let pool = "eu-north-1:00000000-0000-4000-8000-00000000000a";
+    let stranger = "eu-north-1:00000000-0000-4000-8000-00000000000b";
+    let login = json!({ "graph.facebook.com": "t" });
+    for (operation, body, status, expected) in [
+        (
+            "GetId",
+            json!({ "IdentityPoolId": pool }),
+            200,
+            r#""IdentityId":"eu-north-1:"#,
+        ),
+        (
+            "GetId",
+            json!({ "IdentityPoolId": stranger }),
+            400,
+            "ResourceNotFoundException",
+        ),
+        (
+            "GetId",
+            json!({ "IdentityPoolId": "nonsense" }),
+            400,
+            "ValidationException",
+        ),
+        (
+            "GetId",
+            json!({ "IdentityPoolId": 5 }),
+            400,
+            "SerializationException",
+        ),
+        (
+            "GetId",
+            json!({ "IdentityPoolId": pool, "Logins": login }),
+            400,
+            "NotAuthorizedException",
+        ),
+        (
+            "GetCredentialsForIdentity",
+            json!({ "IdentityId": IDENTITY }),
+            200,
+            r#""SecretKey":"#,
+        ),
+        (
+            "GetCredentialsForIdentity",
+            json!({ "IdentityId": "us-west-2:0-0" }),
+            400,
+            "ResourceNotFoundException",
+        ),
+        (
+            "GetCredentialsForIdentity",
+            json!({ "IdentityId": "x" }),
+            400,
+            "ValidationException",
+        ),
+        (
+            "GetCredentialsForIdentity",
+            json!({ "IdentityId": IDENTITY, "Logins": login }),
+            400,
+            "NotAuthorizedException",
+        ),
+        (
+            "DeleteIdentities",
+            json!({}),
+            400,
+            "UnknownOperationException",
+        ),
+    ] {
+        let target = format!("AWSCognitoIdentityService.{operation}");
+        let head = head("POST", "/", &[("x-amz-target", &target)]);
+        let (answer, _, _) = serve(&head, &config, body.to_string().as_bytes(), all_stored);
+        assert_eq!(answer.status, status, "{operation} {body}: {}", answer.body);
+        assert!(
+            answer.body.contains(expected),
+            "{operation} {body}: {}",
+            answer.body
+        );
+    }
+}
+
+#[test]
+fn the_log_line_names_no_person() {
+    let config = config();
+    let body =
+        batch(json!({ "e1": event(json!({ "email": "secret.person@example.com", "x": "y" })) }));
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (_, line, _) = serve(&head, &config, &body, all_stored);
+    for personal in ["secret.person", IDENTITY, "client-1", "ASIA"] {
+        assert!(!line.contains(personal), "{line}");
+    }
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["operation"], "PutEvents");
+    assert_eq!(
+        line["events"],
+        json!({ "accepted": 0, "rejected": 1, "throttled": 0, "failed": 0 })
+    );
+}
