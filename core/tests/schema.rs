@@ -1068,6 +1068,7 @@ fn formats() {
                 "http://[::1/",
                 "http://a]/",
                 "http://a/#b#c",
+                "http://a/?[",
                 "http://a/\"",
                 "http://ä/",
             ],

@@ -113,7 +113,7 @@ fn is_uri(text: &str) -> bool {
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = match hierarchy.strip_prefix("//") {
-        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        Some(rest) => split_before(rest, '/'),
         None => ("", hierarchy),
     };
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -138,13 +138,20 @@ fn is_authority(authority: &str) -> bool {
             }
             ("", rest)
         }
-        None => host_and_port.split_at(host_and_port.find(':').unwrap_or(host_and_port.len())),
+        None => split_before(host_and_port, ':'),
     };
     let port_is_number = match port.strip_prefix(':') {
         Some(digits) => digits.bytes().all(|digit| digit.is_ascii_digit()),
         None => port.is_empty(),
     };
     has_only(user, b":") && has_only(host, b"") && port_is_number
+}
+
+/// What stands before the first `separator`, and what begins with it.
+fn split_before(text: &str, separator: char) -> (&str, &str) {
+    text.find(separator)
+        .and_then(|at| text.split_at_checked(at))
+        .unwrap_or((text, ""))
 }
 
 /// Whether `text` holds only unreserved characters, sub-delimiters, percent-encoded bytes, and
