@@ -18,6 +18,8 @@
 //!   they are older than [`Limits::max_age_ms`].
 
 mod backoff;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
@@ -343,7 +345,7 @@ impl Outbox {
         }
         let unpaced = first.sequence < self.urgent_before
             || self.waiting.len() >= self.batch_events
-            || self.bytes >= self.limits.batch_bytes;
+            || self.bytes - self.bytes_in_flight() >= self.limits.batch_bytes;
         let paced_until = if unpaced { 0 } else { self.paced_until };
         Some(paced_until.max(self.backoff.until()))
     }
@@ -463,8 +465,11 @@ impl Outbox {
         self.in_flight.last()
     }
 
-    /// To where it was taken from, so that the queue keeps its order.
+    /// To where it was taken from, so that the queue keeps its order. The pace let it go once, and
+    /// does not hold it again.
     fn put_back(&mut self, batch: Batch) {
+        let newest = batch.entries.iter().map(|entry| entry.sequence).max();
+        self.urgent_before = self.urgent_before.max(newest.unwrap_or(0) + 1);
         if batch.newest_first {
             self.waiting.extend(batch.entries);
         } else {
@@ -590,6 +595,11 @@ impl Outbox {
             self.leadership_requested = true;
             self.outputs.push_back(Output::RequestLeadership);
         }
+    }
+
+    fn bytes_in_flight(&self) -> usize {
+        let events = self.in_flight.iter().flat_map(Batch::events);
+        events.map(|event| self.size_of(event)).sum()
     }
 
     fn size_of(&self, event: &StoredEvent) -> usize {
