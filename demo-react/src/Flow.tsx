@@ -1,3 +1,5 @@
+import { flushEvents } from "forebay";
+import type { ReactNode } from "react";
 import type { Status } from "./server";
 import { useTrail } from "./trail";
 import { Icon } from "./ui";
@@ -14,7 +16,13 @@ export function Flow({ status }: { status: Status | undefined }) {
           {stats.invalid > 0 ? `${count(stats.invalid)} more refused as invalid` : "none refused"}
         </Station>
         <Station name="Queued" count={stats.queued} scope="in this browser" busy={stats.queued > 0}>
-          {stats.queued > 0 ? "waiting or under way" : "nothing waits"}
+          {stats.queued > 0 ? (
+            <button type="button" className="link" onClick={flushEvents}>
+              Send now
+            </button>
+          ) : (
+            "nothing waits"
+          )}
         </Station>
         <Station name="Accepted" count={stats.delivered} scope="by the edge">
           {`${count(stats.rejected)} rejected, ${count(stats.dropped)} dropped`}
@@ -48,7 +56,7 @@ function Station(props: {
   count: number | undefined;
   scope: string;
   busy?: boolean;
-  children: string;
+  children: ReactNode;
 }) {
   return (
     <li className="station" data-busy={props.busy}>
