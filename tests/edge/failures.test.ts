@@ -1,0 +1,142 @@
+// What goes wrong behind the worker and inside it, and how far that reaches.
+
+import assert from "node:assert/strict";
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, test } from "node:test";
+import { readStream } from "../support/kinesis.ts";
+import { cognito, guest, putEvents } from "../support/requests.ts";
+import { freePort, type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
+import { startWorker } from "./support/worker.ts";
+
+const EVENT = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
+const INVALID = { EventType: "SignUpEvent", Attributes: { email: "nobody" } };
+
+let stack: Stack;
+before(async () => {
+  stack = await startStack({ withLake: false });
+});
+after(() => stack?.stop());
+
+test("with Kinesis down, every event is to be sent again and nothing is claimed", async () => {
+  const kinesisUrl = `http://127.0.0.1:${await freePort()}`;
+  const cut = await startStack({ withLake: false, kinesisUrl });
+  try {
+    const ids = [randomUUID(), randomUUID(), randomUUID()];
+    const events = Object.fromEntries(ids.map((id, index) => [id, index < 2 ? EVENT : INVALID]));
+    const answers = await putEvents(cut, await guest(cut), events);
+    for (const id of ids) assert.equal(answers[id].StatusCode, 500, answers[id].Message);
+    assert.deepEqual(await readStream(cut), []);
+    assert.equal((await fetch(`${cut.edge}/healthz`)).status, 200);
+    const deep = await fetch(`${cut.edge}/healthz?deep=1`);
+    assert.equal(deep.status, 503);
+    const { status, streams } = await deep.json();
+    assert.equal(status, "error");
+    assert.deepEqual(streams, { events: "unreachable", dead_letters: "unreachable" });
+  } finally {
+    await cut.stop();
+  }
+});
+
+test("a stream that is not there is no reason to drop events", async () => {
+  const masterSecret = randomBytes(32);
+  const worker = await startWorker(
+    { ...stack, stream: "no-such-stream" },
+    { kinesis: stack.kinesis, masterSecret },
+  );
+  try {
+    const at = { ...stack, edge: worker.edge };
+    const [valid, invalid] = [randomUUID(), randomUUID()];
+    const events = { [valid]: EVENT, [invalid]: INVALID };
+    const answers = await putEvents(at, await guest(at), events);
+    assert.equal(answers[valid].StatusCode, 500);
+    // The stream of dead letters is there.
+    assert.equal(answers[invalid].StatusCode, 400);
+    assert.match(worker.log(), /"kinesis_error":"ResourceNotFoundException"/);
+  } finally {
+    await worker.stop();
+  }
+});
+
+// The worker has no place that panics, and none is built in for this test. But it is Rust on a
+// platform, and relies on `new Response` not to throw: where it does, the worker's library panics.
+const PANICKING = `
+import worker from "./worker.js";
+let armed = false;
+globalThis.Response = new Proxy(Response, {
+  construct(target, args, newTarget) {
+    if (armed) {
+      armed = false;
+      throw new TypeError("no more responses");
+    }
+    return Reflect.construct(target, args, newTarget);
+  },
+});
+export default {
+  fetch(request, env, context) {
+    armed = request.headers.has("x-test-panic");
+    return worker.fetch(request, env, context);
+  },
+};
+`;
+
+test("a panic costs one request", async () => {
+  const worker = await startWorker(stack, {
+    kinesis: stack.kinesis,
+    masterSecret: randomBytes(32),
+    front: PANICKING,
+  });
+  try {
+    const at = { ...stack, edge: worker.edge };
+    const credentials = await guest(at);
+    for (let panics = 1; panics <= 3; panics++) {
+      const hit = await fetch(`${worker.edge}/healthz`, { headers: { "x-test-panic": "1" } });
+      assert.equal(hit.status, 500);
+      assert.equal(hit.headers.get("x-amzn-errortype"), "InternalServerErrorException");
+      assert.equal(hit.headers.get("access-control-allow-origin"), "*");
+      assert.deepEqual(Object.keys(await hit.json()), ["Message", "RequestID"]);
+      assert.equal(worker.log().match(/Rust panic/g)?.length, panics);
+      // The next request is answered, and by an instance that can do everything.
+      const id = randomUUID();
+      const answers = await putEvents(at, credentials, { [id]: EVENT });
+      assert.deepEqual(answers[id], { Message: "Accepted", StatusCode: 202 });
+    }
+  } finally {
+    await worker.stop();
+  }
+});
+
+test("what is under way beside a panic is answered at once, so that it can be sent again", async () => {
+  const held: ServerResponse[] = [];
+  const kinesis: Server = createServer((_, response) => held.push(response));
+  kinesis.listen(0, "127.0.0.1");
+  await once(kinesis, "listening");
+  const { port } = kinesis.address() as AddressInfo;
+  const worker = await startWorker(stack, {
+    kinesis: `http://127.0.0.1:${port}`,
+    masterSecret: randomBytes(32),
+    front: PANICKING,
+  });
+  try {
+    const at = { ...stack, edge: worker.edge };
+    const credentials = await guest(at);
+    const beside = putEvents(at, credentials, { [randomUUID()]: EVENT }).catch(String);
+    await until("the events to reach Kinesis", () => held.length === 1);
+    const hit = await fetch(`${worker.edge}/healthz`, { headers: { "x-test-panic": "1" } });
+    assert.equal(hit.status, 500);
+    assert.match(String(await beside), /answered 500: .*Send it again/);
+    // Kinesis answers now, to an instance that is gone: that must not hurt the new one.
+    for (const response of held) response.end("{}");
+    for (let count = 0; count < 5; count++) {
+      const answer = await cognito(at, "GetId", { IdentityPoolId: at.identity_pool_id });
+      assert.equal(answer.status, 200);
+    }
+  } finally {
+    await worker.stop();
+    kinesis.closeAllConnections();
+    kinesis.close();
+  }
+});

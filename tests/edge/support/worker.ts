@@ -1,0 +1,120 @@
+// The built worker in workerd by itself, where a test has to choose what the stack does not let it:
+// the master secrets, and what stands around the worker.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { ROOT, type StackDescription } from "../../support/stack.ts";
+
+/** What the worker is built to. */
+const BUILT = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "edge-worker");
+const WORKERD = join(ROOT, "node_modules/workerd/bin/workerd");
+
+export interface WorkerOptions {
+  /** What it takes for Kinesis. */
+  kinesis: string;
+  /** 32 bytes or more. */
+  masterSecret: Buffer;
+  /** A module that stands before `worker.js` and hands requests on to it. */
+  front?: string;
+}
+
+export interface Worker extends Pick<StackDescription, "edge" | "region"> {
+  /** What it has written to its log. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts the worker for the apps of `stack`. */
+export async function startWorker(
+  stack: StackDescription,
+  options: WorkerOptions,
+): Promise<Worker> {
+  const folder = await mkdtemp(join(tmpdir(), "forebay-worker-"));
+  await cp(BUILT, folder, { recursive: true });
+  await cp(stack.schema, join(folder, "forebay.schema.json"));
+  const main = options.front === undefined ? "worker.js" : "front.js";
+  if (options.front !== undefined) await writeFile(join(folder, main), options.front);
+  await writeFile(join(folder, "config.capnp"), await config(folder, main, stack, options));
+  const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=1"], { cwd: folder });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+  }
+  const port = await listening(child, () => log);
+  return {
+    edge: `http://127.0.0.1:${port}`,
+    region: stack.region,
+    log: () => log,
+    async stop() {
+      const ended = once(child, "exit");
+      child.kill();
+      await ended;
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function listening(child: ChildProcess, log: () => string): Promise<number> {
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`workerd ended with ${code}:\n${log()}`);
+  });
+  ended.catch(() => {});
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const listens = (async () => {
+    for await (const line of lines) {
+      if (line.includes('"listen"')) return JSON.parse(line).port as number;
+    }
+    return ended;
+  })();
+  return Promise.race([listens, ended]);
+}
+
+async function config(
+  folder: string,
+  main: string,
+  stack: StackDescription,
+  options: WorkerOptions,
+): Promise<string> {
+  const names = await readdir(folder, { recursive: true });
+  const modules = names.filter((name) => /\.(js|wasm|json)$/.test(name));
+  modules.sort((a, b) => Number(b === main) - Number(a === main));
+  const kind = (name: string) =>
+    name.endsWith(".wasm") ? "wasm" : name.endsWith(".json") ? "text" : "esModule";
+  const embedded = modules.map((name) => `(name = "${name}", ${kind(name)} = embed "${name}")`);
+  const { app_id, identity_pool_id, region, stream, dead_letter_stream } = stack;
+  const forebay = {
+    region,
+    apps: [{ app_id, identity_pool_id }],
+    kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
+  };
+  const secrets = [{ id: "test", secret: options.masterSecret.toString("base64") }];
+  // A string of JSON is a string of Cap'n Proto's language too.
+  const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "local", network = (allow = ["local"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
+);
+const worker :Workerd.Worker = (
+  modules = [${embedded.join(", ")}],
+  bindings = [
+    (name = "FOREBAY", json = ${literal(forebay)}),
+    (name = "MASTER_SECRETS", text = ${literal(secrets)}),
+    (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
+    (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
+  ],
+  globalOutbound = "local",
+  compatibilityDate = "2026-10-01",
+);
+`;
+}
+
