@@ -124,14 +124,14 @@ pub enum Format {
     Uri,
 }
 
-/// `x-pii`: what happens to personal data.
+/// `x-pii`: what is to happen to personal data. Read and checked; nothing acts on it yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pii {
-    /// Replaced by its keyed hash at the edge.
+    /// To be replaced by its keyed hash at the edge.
     Hash,
-    /// Never leaves the browser.
+    /// Not to leave the browser.
     Drop,
-    /// Cut down to what identifies nobody.
+    /// To be cut down to what identifies nobody.
     Mask,
 }
 
