@@ -2,18 +2,15 @@
 // keeps to itself.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
-
-const DEMO = fileURLToPath(new URL("../../demo-react/", import.meta.url));
+import { ROOT } from "../support/stack.ts";
+import { type PageServer, startPageServer } from "./page-server.ts";
 
 interface Answer {
   columns: { name: string; type: string }[];
@@ -23,11 +20,10 @@ interface Answer {
 }
 
 let folder: string;
-let server: ChildProcess;
-let base: string;
+let server: PageServer;
 
 async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
-  return fetch(base + path, {
+  return fetch(server.url + path, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
@@ -40,7 +36,7 @@ async function query(sql: string): Promise<Answer> {
 
 /** The status of a request with a `Host` of its own choosing, which `fetch` does not allow. */
 async function statusForHost(host: string): Promise<number | undefined> {
-  const [answer] = await once(request(base, { headers: { host } }).end(), "response");
+  const [answer] = await once(request(server.url, { headers: { host } }).end(), "response");
   answer.resume();
   return answer.statusCode;
 }
@@ -55,20 +51,14 @@ before(async () => {
     dead_letter_stream: "dead-letters",
     region: "us-east-1",
     lake: join(folder, "lake"),
-    schema: join(DEMO, "forebay.schema.json"),
+    schema: join(ROOT, "demo-react/forebay.schema.json"),
   };
   await writeFile(join(folder, "secret.txt"), "not for the page");
-  const args = [join(DEMO, "server.mjs"), "--port", "0", "--stack", JSON.stringify(stack)];
-  server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  assert(server.stdout);
-  const [line] = await once(createInterface(server.stdout), "line");
-  assert.match(line, /^ready http:\/\/127\.0\.0\.1:\d+$/);
-  base = line.slice("ready ".length);
+  server = await startPageServer(stack);
 });
 
 after(async () => {
-  server.kill("SIGTERM");
-  await once(server, "exit");
+  await server.stop();
   await rm(folder, { recursive: true });
 });
 
@@ -126,7 +116,7 @@ describe("SQL", () => {
   });
 
   const own = () => join(folder, "lake/events");
-  for (const [what, sql] of Object.entries({
+  const refused: Record<string, () => string> = {
     "another folder": () => `SELECT * FROM read_parquet('${folder}/secret.txt')`,
     "another folder by its name": () => `SELECT * FROM '${folder}/secret.txt'`,
     "a way out of the lake": () => `SELECT * FROM read_parquet('${own()}/../../secret.txt')`,
@@ -143,7 +133,8 @@ describe("SQL", () => {
     "a view of its own": () => "CREATE VIEW mine AS SELECT 1",
     "other settings": () => "SET enable_external_access = true",
     "a second statement": () => "SELECT 1; SELECT 2",
-  })) {
+  };
+  for (const [what, sql] of Object.entries(refused)) {
     test(`refuses ${what}`, async () => {
       const answer = await post("/api/sql", { sql: sql() });
       assert.equal(answer.status, 400);
@@ -157,7 +148,7 @@ describe("SQL", () => {
 
 describe("requests", () => {
   test("to another host name are refused: DNS rebinding", async () => {
-    const { port } = new URL(base);
+    const { port } = new URL(server.url);
     assert.equal(await statusForHost(`evil.example:${port}`), 403);
     assert.equal(await statusForHost(`127.0.0.1.evil.example:${port}`), 403);
     assert.notEqual(await statusForHost(`localhost:${port}`), 403);
@@ -167,7 +158,7 @@ describe("requests", () => {
     const sql = "SELECT 1";
     const foreign = await post("/api/sql", { sql }, { origin: "http://evil.example" });
     assert.equal(foreign.status, 403);
-    assert.equal((await post("/api/sql", { sql }, { origin: base })).status, 200);
+    assert.equal((await post("/api/sql", { sql }, { origin: server.url })).status, 200);
     const form = await post("/api/sql", { sql }, { "content-type": "text/plain" });
     assert.equal(form.status, 415);
   });
@@ -181,9 +172,9 @@ describe("requests", () => {
   });
 
   test("for files outside of the page find nothing", async () => {
-    assert.equal((await fetch(`${base}/..%2fpackage.json`)).status, 404);
-    assert.equal((await fetch(`${base}/%00`)).status, 404);
-    assert.equal((await fetch(`${base}/%ff`)).status, 400);
+    assert.equal((await fetch(`${server.url}/..%2fpackage.json`)).status, 404);
+    assert.equal((await fetch(`${server.url}/%00`)).status, 404);
+    assert.equal((await fetch(`${server.url}/%ff`)).status, 400);
   });
 });
 
@@ -194,7 +185,7 @@ test("says which parts are away, and goes on without them", async () => {
   }
   let status: { edge: Part; stream: Part; lake: Part };
   do {
-    status = (await (await fetch(`${base}/api/status`)).json()) as typeof status;
+    status = (await (await fetch(`${server.url}/api/status`)).json()) as typeof status;
   } while (status.stream.state === "starting");
   assert.deepEqual(
     [status.edge.state, status.stream.state, status.lake.state],

@@ -1,0 +1,195 @@
+// From the form of the demo page to a row in Parquet, all parts real, in a real Chromium.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { launchChromium } from "../support/chromium.ts";
+import { eventIds, type Row, rows } from "../support/lake.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
+import { type PageServer, startPageServer } from "./page-server.ts";
+
+const DESKTOP = { width: 1440, height: 900 };
+const PHONE = { width: 360, height: 780 };
+
+let stack: Stack;
+let server: PageServer;
+let browser: Browser;
+
+before(async () => {
+  const cf = { country: "SE", city: "Stockholm", timezone: "Europe/Stockholm" };
+  stack = await startStack({ cf });
+  server = await startPageServer(stack);
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  await stack?.stop();
+});
+
+/** The demo page in a profile of its own, and the sessions its requests named. */
+async function openPage(viewport = DESKTOP) {
+  const context = await browser.newContext({ viewport, locale: "sv-SE" });
+  const page = await context.newPage();
+  const sessions = new Set<string>();
+  page.on("request", (request) => {
+    if (!request.url().startsWith(stack.edge) || !request.url().includes("/events")) return;
+    for (const session of sessionsOf(request.postData())) sessions.add(session);
+  });
+  await page.goto(server.url);
+  await page.getByRole("heading", { name: "Forebay" }).waitFor();
+  return { page, sessions };
+}
+
+/** The session ids of a PutEvents body. */
+function sessionsOf(body: string | null): string[] {
+  const batch = JSON.parse(body ?? "{}").BatchItem ?? {};
+  const items = Object.values(batch) as { Events: Record<string, { Session: { Id: string } }> }[];
+  return items.flatMap(({ Events }) => Object.values(Events).map(({ Session }) => Session.Id));
+}
+
+async function signUp(page: Page, email: string) {
+  await page.getByRole("tabpanel", { name: "Sign up" }).getByLabel("Email").fill(email);
+  await page.getByRole("button", { name: "Sign up", exact: true }).click();
+}
+
+/** The trail's rows, newest first. */
+function trail(page: Page) {
+  return page.getByRole("region", { name: "Events" }).getByRole("listitem");
+}
+
+test("what is typed into the sign-up form becomes a row, and the SQL panel shows it", async () => {
+  const { page, sessions } = await openPage();
+  const email = `ada.${randomUUID()}@example.com`;
+  const panel = page.getByRole("tabpanel", { name: "Sign up" });
+  await panel.getByRole("radio", { name: "team" }).check();
+  await panel.getByLabel("Heard of us from").fill("en vän på Södermalm");
+  const before = Date.now();
+  await signUp(page, email);
+  const after = Date.now();
+
+  const row = await until(
+    "the row in Parquet",
+    async (): Promise<Row | undefined> =>
+      (await rows(stack.lake, "sign_up_event")).find((each) => each.email === email),
+  );
+  assert.equal(row.event_type, "SignUpEvent");
+  assert.equal(row.plan, "team");
+  assert.equal(row.referrer, "en vän på Södermalm");
+  assert.equal(row.country, "SE");
+  assert.equal(row.city, "Stockholm");
+  assert.equal(row.timezone, "Europe/Stockholm");
+  assert.deepEqual([row.session_id], [...sessions]);
+  assert.equal(row.app_id, stack.app_id);
+  const recorded = Date.parse(String(row.event_timestamp));
+  assert(recorded >= before - 1000 && recorded <= after + 1000, `${row.event_timestamp}`);
+  const arrived = Date.parse(String(row.arrival_timestamp));
+  assert(arrived >= recorded - 1000 && arrived <= Date.now() + 1000, `${row.arrival_timestamp}`);
+  const session = Date.parse(String(row.session_start_timestamp));
+  assert(session <= recorded && session >= before - 60_000, `${row.session_start_timestamp}`);
+
+  const newest = trail(page).first();
+  await newest.locator('[data-stage="parquet"][data-state="done"]').waitFor();
+  await newest.getByRole("button", { expanded: false }).click();
+  for (const value of [row.event_id, email, "shardId-", "events/sign_up_event/"]) {
+    await newest.getByText(String(value)).first().waitFor();
+  }
+
+  await newest.getByRole("button", { name: "Show its row in SQL" }).click();
+  const result = page.getByRole("region", { name: "Result" });
+  await result.getByRole("cell", { name: email, exact: true }).waitFor();
+  await result.getByRole("cell", { name: String(row.session_id), exact: true }).waitFor();
+});
+
+test("the ready queries run, by button and by keyboard", async () => {
+  const { page } = await openPage();
+  const email = `bo.${randomUUID()}@example.com`;
+  await signUp(page, email);
+  await until("the row in Parquet", async () =>
+    (await rows(stack.lake, "sign_up_event")).some((row) => row.email === email),
+  );
+  const result = page.getByRole("region", { name: "Result" });
+  await page.getByRole("button", { name: "Latest 20 events" }).click();
+  await result.getByText(email).waitFor();
+  await page.getByRole("button", { name: "Sign-ups per minute by country" }).click();
+  await result.getByRole("columnheader", { name: "sign_ups" }).waitFor();
+  await result.getByRole("cell", { name: "SE" }).first().waitFor();
+  await page.getByRole("button", { name: "Browser to edge, p50 and p95" }).click();
+  await result.getByRole("columnheader", { name: "p95_ms" }).waitFor();
+
+  const editor = page.getByLabel("SQL query");
+  await editor.fill("SELECT 6 * 7 AS answer");
+  await editor.press("Control+Enter");
+  await result.getByRole("cell", { name: "42" }).waitFor();
+  await editor.fill("SELECT nothing FROM events");
+  await editor.press("Control+Enter");
+  await page.getByRole("alert").getByText("nothing").waitFor();
+});
+
+test("a wrong email is told, and becomes no row", async () => {
+  const { page } = await openPage();
+  const panel = page.getByRole("tabpanel", { name: "Sign up" });
+  await signUp(page, "not an address");
+  await panel.getByText(/^Expected .*email/).waitFor();
+  assert.equal(await panel.getByLabel("Email").getAttribute("aria-invalid"), "true");
+  await trail(page).first().getByText("Invalid, not sent").waitFor();
+
+  // What is recorded later arrives; what was refused before it never left.
+  const email = `cai.${randomUUID()}@example.com`;
+  await signUp(page, email);
+  await until("the row in Parquet", async () =>
+    (await rows(stack.lake, "sign_up_event")).some((row) => row.email === email),
+  );
+  const all = await rows(stack.lake, "sign_up_event");
+  assert(!all.some((row) => row.email === "not an address"));
+});
+
+test("the free-form event is checked while it is written, and refused when it is wrong", async () => {
+  const { page } = await openPage();
+  await page.getByRole("tab", { name: "Custom" }).click();
+  const panel = page.getByRole("tabpanel", { name: "Custom" });
+  await panel.getByText("nothing against it").waitFor();
+  await panel.getByLabel("Value of the metric minutes").fill("601");
+  await panel.getByText("Metrics.minutes").waitFor();
+  await panel.getByRole("button", { name: "Record event" }).click();
+  await panel.getByText(/Refused before it left this page/).waitFor();
+  await panel.getByLabel("Value of the metric minutes").fill("60");
+  await panel.getByText("nothing against it").waitFor();
+});
+
+test("every event of a burst has one row, and the books balance", async () => {
+  const { page } = await openPage();
+  const before = await eventIds(stack.lake);
+  await page.getByRole("tab", { name: "Burst" }).click();
+  await page.getByRole("button", { name: "Record 500 events" }).click();
+  const ids = await until(
+    "500 more rows",
+    async () => {
+      const ids = await eventIds(stack.lake);
+      return ids.length >= before.length + 500 && ids;
+    },
+    { timeout: 60_000 },
+  );
+  assert.equal(ids.length, before.length + 500);
+  assert.equal(new Set(ids).size, ids.length);
+  await page.getByText("500 recorded = 500 delivered").waitFor();
+  await page.getByText("The books balance").waitFor();
+});
+
+test("nothing sticks out to the side on a phone", async () => {
+  const { page } = await openPage(PHONE);
+  await page.getByRole("button", { name: "Record an example" }).click();
+  await page.getByRole("button", { name: "Latest 20 events" }).click();
+  await page.getByRole("region", { name: "Result" }).or(page.getByText("No rows")).waitFor();
+  for (const tab of ["Sign in", "Custom", "Burst", "Sign up"]) {
+    await page.getByRole("tab", { name: tab }).click();
+    const [content, window] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.clientWidth,
+    ]);
+    assert.equal(content, window, tab);
+  }
+});
