@@ -11,12 +11,16 @@
     reason = "a simulation that goes wrong has to stop there and say where"
 )]
 
+mod events;
+mod page;
+mod plan;
 mod random;
 mod server;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use events::Summary;
 use world::World;
 
 const SEEDS: u64 = 10_000;
@@ -32,7 +36,7 @@ impl Drop for OnPanic {
     }
 }
 
-fn run(seed: u64) -> world::Summary {
+fn run(seed: u64) -> Summary {
     let _on_panic = OnPanic(seed);
     World::new(seed).run()
 }
@@ -45,9 +49,9 @@ fn every_event_ends_delivered_or_counted() {
     }
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let summaries: Vec<world::Summary> = std::thread::scope(|scope| {
+    let summaries: Vec<Summary> = std::thread::scope(|scope| {
         let work = || {
-            let mut total = world::Summary::default();
+            let mut total = Summary::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= SEEDS {
@@ -62,7 +66,7 @@ fn every_event_ends_delivered_or_counted() {
             .map(|thread| thread.join().expect("a seed failed"))
             .collect()
     });
-    let mut total = world::Summary::default();
+    let mut total = Summary::default();
     for summary in &summaries {
         total.add(summary);
     }

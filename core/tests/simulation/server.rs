@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use forebay_core::client::HttpRequest;
+use forebay_core::outbox::StoredEvent;
 use forebay_core::sigv4::{self, Scope, VerifyError};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::cognito_identity::{
@@ -10,7 +11,7 @@ use forebay_core::wire::cognito_identity::{
     GetCredentialsForIdentityResponse, GetIdRequest, GetIdResponse,
 };
 use forebay_core::wire::put_events::{
-    BatchResponse, ItemResponse, MAX_BODY_BYTES, MAX_EVENTS, Request, Response,
+    BatchResponse, ItemResponse, MAX_BODY_BYTES, MAX_EVENTS, Request, RequestEncoder, Response,
 };
 use forebay_core::wire::update_endpoint;
 
@@ -271,6 +272,29 @@ impl Server {
             body.truncate(body.len() / 2);
         }
         reply(202, body)
+    }
+
+    /// Takes events from storage as another tab would send them, whose clock is `skew` ahead. Gives
+    /// the ids of those accepted.
+    pub(crate) fn accept_stored(&mut self, events: &[StoredEvent], skew: i64) -> BTreeSet<String> {
+        let mut accepted = BTreeSet::new();
+        for stored in events {
+            let mut encoder = RequestEncoder::new("endpoint", "{}", MAX_BODY_BYTES);
+            let at = Timestamp(stored.recorded_at.0 - skew);
+            encoder.push(&stored.id, at, &stored.body);
+            let body = encoder.finish();
+            let read = Request::decode(body.as_bytes()).expect("a stored event");
+            let [(_, batch)] = read.batches.as_slice() else {
+                continue;
+            };
+            for (id, event) in &batch.events {
+                if attribute(event, "fate") == "good" {
+                    self.accept(id, event.as_ref().expect("an event"));
+                    accepted.insert(id.to_string());
+                }
+            }
+        }
+        accepted
     }
 
     fn turns_away(&mut self, id: &str) -> bool {
