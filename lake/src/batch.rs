@@ -1,0 +1,169 @@
+//! What was read of a shard since the last cut.
+
+use std::collections::{BTreeMap, HashSet};
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use forebay_core::json::Writer;
+use forebay_core::time::Date;
+use parquet::errors::ParquetError;
+
+use crate::checkpoint::Counts;
+use crate::columns::{Catalog, TableBuilder, to_parquet};
+use crate::row::{Decoded, Rejection, Row};
+use crate::stream::{SequenceNumber, StreamRecord};
+use crate::window::{EventKey, Window};
+
+/// Records, each of which has become a row, a rejected entry or a duplicate.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The first and the last record, where there is any.
+    pub range: Option<(SequenceNumber, SequenceNumber)>,
+    /// What became of them.
+    pub counts: Counts,
+    /// Bytes of their data.
+    pub bytes: u64,
+    /// The events in it, in their order.
+    pub keys: Vec<EventKey>,
+    members: HashSet<EventKey>,
+    /// Rows by table and day.
+    tables: BTreeMap<(usize, Date), TableBuilder>,
+    /// Entries by the day the stream took the record in, one JSON object a line.
+    rejected: BTreeMap<Date, String>,
+}
+
+/// One file of the lake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    /// Its path below the root of the lake.
+    pub path: String,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Rows, to be written as Parquet.
+    Rows(RecordBatch),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+impl Content {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// Where rows cannot be encoded; not known to happen.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ParquetError> {
+        match self {
+            Content::Rows(rows) => to_parquet(rows),
+            Content::Bytes(bytes) => Ok(bytes.clone()),
+        }
+    }
+}
+
+impl Batch {
+    /// Takes a record in. `window` holds the events of earlier batches.
+    pub fn take(&mut self, catalog: &Catalog, shard: &str, window: &Window, record: &StreamRecord) {
+        let number = &record.sequence_number;
+        match &mut self.range {
+            Some((_, last)) => last.clone_from(number),
+            None => self.range = Some((number.clone(), number.clone())),
+        }
+        self.bytes += record.data.len() as u64;
+        self.counts.records += 1;
+        let row = Decoded::read(shard, record).and_then(|decoded| {
+            let key = decoded.key();
+            if window.contains(key) || !self.members.insert(key) {
+                return Ok(None);
+            }
+            // An event that is rejected is remembered too: sent again, it is one entry, not two.
+            self.keys.push(key);
+            decoded.into_row(&catalog.schema, record.arrival).map(Some)
+        });
+        match row {
+            Ok(Some(row)) => self.add(catalog, &row),
+            Ok(None) => self.counts.duplicates += 1,
+            Err(rejection) => self.reject(shard, record, &rejection),
+        }
+    }
+
+    fn add(&mut self, catalog: &Catalog, row: &Row<'_>) {
+        self.counts.rows += 1;
+        self.tables
+            .entry((row.table, row.day))
+            .or_insert_with(|| TableBuilder::new(catalog.tables[row.table].clone()))
+            .append(row);
+    }
+
+    fn reject(&mut self, shard: &str, record: &StreamRecord, rejection: &Rejection) {
+        self.counts.rejected += 1;
+        let lines = self.rejected.entry(record.arrival.date()).or_default();
+        lines.push_str(&entry(shard, record, rejection));
+        lines.push('\n');
+    }
+
+    /// The files of the batch. Their names follow from shard, first record, table and day alone, so
+    /// that the same batch read again has the same files.
+    ///
+    /// # Errors
+    /// Where Arrow refuses; not known to happen.
+    pub fn into_files(
+        self,
+        catalog: &Catalog,
+        shard: &str,
+        first: &SequenceNumber,
+    ) -> Result<Vec<File>, ArrowError> {
+        let mut files = Vec::new();
+        for ((table, date), rows) in self.tables {
+            let folder = format!("events/{}", catalog.tables[table].name);
+            files.push(File {
+                path: format!("{folder}/{}/{shard}-{first}.parquet", day(date)),
+                content: Content::Rows(rows.finish()?),
+            });
+        }
+        for (date, lines) in self.rejected {
+            files.push(File {
+                path: format!("rejected/{}/{shard}-{first}.ndjson", day(date)),
+                content: Content::Bytes(lines.into_bytes()),
+            });
+        }
+        Ok(files)
+    }
+}
+
+/// The folders of a day.
+fn day(date: Date) -> String {
+    let Date { year, month, day } = date;
+    format!("year={year:04}/month={month:02}/day={day:02}")
+}
+
+/// A record that could not become a row, with the reason, as JSON.
+fn entry(shard: &str, record: &StreamRecord, rejection: &Rejection) -> String {
+    let mut writer = Writer::new();
+    writer.begin_object();
+    writer.name("shard").string(shard);
+    writer
+        .name("sequence_number")
+        .string(record.sequence_number.as_str());
+    writer.name("arrival").string(&record.arrival.to_iso8601());
+    writer.name("reason").string(rejection.reason.as_str());
+    writer.name("violations").begin_array();
+    for violation in &rejection.violations {
+        writer.begin_object();
+        writer.name("path").string(&violation.path);
+        writer.name("rule").string(violation.rule);
+        writer.name("expected").string(&violation.expected);
+        writer.name("actual").string(&violation.actual);
+        writer.end_object();
+    }
+    writer.end_array();
+    writer
+        .name("data_base64")
+        .string(&BASE64_STANDARD.encode(&record.data));
+    writer.end_object();
+    writer.finish()
+}

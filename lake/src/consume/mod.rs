@@ -1,0 +1,310 @@
+//! Reading all shards of a stream into a lake, until told to stop.
+
+mod reader;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::checkpoint::{Checkpoint, StatePaths};
+use crate::columns::Catalog;
+use crate::kinesis::{Kinesis, KinesisError, ShardDescription};
+use crate::lake::{Lake, LakeError};
+use crate::shard::{EncodeError, Limits, Shard};
+use crate::window::Window;
+
+/// How often to look for shards that a split or merge has made, and whether the stream is still the
+/// same.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
+/// The same while the stream is being made.
+const CREATION_INTERVAL: Duration = Duration::from_millis(500);
+const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3);
+
+/// When batches are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// By count and size.
+    pub limits: Limits,
+    /// How long after its first record a batch is cut at the latest.
+    pub longest_wait: Duration,
+}
+
+/// Why reading cannot go on.
+#[derive(Debug, Error)]
+pub enum ConsumeError {
+    /// The folder of the lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// What a shard's state says cannot be read.
+    #[error(
+        "{path} is damaged: {reason}; restore it, or remove the whole _state folder and the files \
+         of the lake to read the stream again from its oldest record"
+    )]
+    State {
+        /// The file, below the root of the lake.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A defect of Forebay.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A defect of Forebay.
+    #[error("the reader of a shard broke down: {0}")]
+    Reader(#[from] tokio::task::JoinError),
+}
+
+/// What all shards of a stream share.
+#[derive(Debug)]
+struct Consumer {
+    kinesis: Kinesis,
+    lake: Lake,
+    catalog: Arc<Catalog>,
+    settings: Settings,
+}
+
+/// Reads a stream into a lake until `stop` turns true; what was read by then is written. A stream
+/// that is not there, and a Kinesis that cannot be reached, are waited for.
+///
+/// # Errors
+/// [`ConsumeError`], where trying again would not help.
+pub async fn consume(
+    kinesis: Kinesis,
+    lake: Lake,
+    catalog: Catalog,
+    settings: Settings,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), ConsumeError> {
+    let consumer = Arc::new(Consumer {
+        kinesis,
+        lake,
+        catalog: Arc::new(catalog),
+        settings,
+    });
+    while let Some(created) = consumer.wait_for_stream(&mut stop).await {
+        Stream::new(consumer.clone(), created)
+            .read(&mut stop)
+            .await?;
+    }
+    Ok(())
+}
+
+impl Consumer {
+    /// Waits until the stream can be read. Gives when it was created, by which it is known, in
+    /// seconds since the epoch; `None` when told to stop.
+    async fn wait_for_stream(&self, stop: &mut watch::Receiver<bool>) -> Option<i64> {
+        loop {
+            let summary = retry(stop, async || self.kinesis.describe().await).await?;
+            if matches!(summary.stream_status.as_str(), "ACTIVE" | "UPDATING") {
+                return Some(summary.created_seconds());
+            }
+            wait(stop, CREATION_INTERVAL).await?;
+        }
+    }
+
+    async fn checkpoint(
+        &self,
+        paths: &StatePaths,
+        shard: &str,
+    ) -> Result<Checkpoint, ConsumeError> {
+        let path = paths.checkpoint(shard);
+        let Some(bytes) = self.lake.read(&path).await? else {
+            return Ok(Checkpoint::default());
+        };
+        serde_json::from_slice(&bytes).map_err(|error| ConsumeError::State {
+            path,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The event ids that belong to a checkpoint.
+    async fn window(
+        &self,
+        paths: &StatePaths,
+        shard: &str,
+        checkpoint: &Checkpoint,
+    ) -> Result<Window, ConsumeError> {
+        let Some(slot) = checkpoint.window else {
+            return Ok(Window::default());
+        };
+        let path = paths.window(shard, slot);
+        let damaged = |reason: &str| ConsumeError::State {
+            path: path.clone(),
+            reason: reason.to_owned(),
+        };
+        let bytes = self.lake.read(&path).await?;
+        let bytes = bytes.ok_or_else(|| damaged("it is not there"))?;
+        Window::from_bytes(&bytes).ok_or_else(|| damaged("it is cut short"))
+    }
+
+    /// A shard as it was left. One that was never read takes over the event ids of its parents: an
+    /// event's second delivery may come after its client has moved from one shard to another.
+    async fn resume(
+        &self,
+        paths: &StatePaths,
+        shard: &ShardDescription,
+    ) -> Result<Shard, ConsumeError> {
+        let id = &shard.shard_id;
+        let checkpoint = self.checkpoint(paths, id).await?;
+        let mut window = self.window(paths, id, &checkpoint).await?;
+        if checkpoint.window.is_none() {
+            for parent in shard.parents() {
+                let of_parent = self.checkpoint(paths, parent).await?;
+                let seen = self.window(paths, parent, &of_parent).await?;
+                window.extend(seen.keys());
+            }
+        }
+        Ok(Shard::new(
+            id.clone(),
+            self.catalog.clone(),
+            self.settings.limits,
+            paths.clone(),
+            checkpoint,
+            window,
+        ))
+    }
+}
+
+/// A stream being read.
+struct Stream {
+    consumer: Arc<Consumer>,
+    created: i64,
+    paths: StatePaths,
+    readers: JoinSet<Result<String, ConsumeError>>,
+    /// Shards with a reader.
+    reading: BTreeSet<String>,
+    /// Shards that were closed and have been read to their end.
+    ended: BTreeSet<String>,
+}
+
+impl Stream {
+    fn new(consumer: Arc<Consumer>, created: i64) -> Stream {
+        Stream {
+            paths: StatePaths::new(consumer.kinesis.stream(), created),
+            consumer,
+            created,
+            readers: JoinSet::new(),
+            reading: BTreeSet::new(),
+            ended: BTreeSet::new(),
+        }
+    }
+
+    /// Reads until told to stop, or until the stream is not there any more or not the same.
+    async fn read(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), ConsumeError> {
+        let (stop_readers, readers_stop) = watch::channel(false);
+        let consumer = self.consumer.clone();
+        while let Some(shards) = retry(stop, async || consumer.shards_of(self.created).await)
+            .await
+            .flatten()
+        {
+            self.start_readers(shards, &readers_stop).await?;
+            let finished = tokio::select! {
+                biased;
+                () = stopped(stop) => break,
+                Some(finished) = self.readers.join_next() => finished,
+                () = sleep(DISCOVERY_INTERVAL) => continue,
+            };
+            self.reading.remove(&finished??);
+        }
+        // What cannot be told has nobody left to listen.
+        let _ = stop_readers.send(true);
+        while let Some(finished) = self.readers.join_next().await {
+            finished??;
+        }
+        Ok(())
+    }
+
+    /// Starts reading the shards that are not read yet, parents before their children, so that a
+    /// client's events stay in order.
+    async fn start_readers(
+        &mut self,
+        shards: Vec<ShardDescription>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(), ConsumeError> {
+        for shard in &shards {
+            let id = &shard.shard_id;
+            let idle = !self.reading.contains(id) && !self.ended.contains(id);
+            if idle && self.consumer.checkpoint(&self.paths, id).await?.ended {
+                self.ended.insert(id.clone());
+            }
+        }
+        let listed: BTreeSet<&str> = shards.iter().map(|shard| shard.shard_id.as_str()).collect();
+        for shard in &shards {
+            let id = &shard.shard_id;
+            // A parent that is not listed any more is past the stream's retention.
+            let waits = |parent| listed.contains(parent) && !self.ended.contains(parent);
+            if self.reading.contains(id) || self.ended.contains(id) || shard.parents().any(waits) {
+                continue;
+            }
+            let shard = self.consumer.resume(&self.paths, shard).await?;
+            self.reading.insert(id.clone());
+            self.readers
+                .spawn(reader::read(self.consumer.clone(), shard, stop.clone()));
+        }
+        Ok(())
+    }
+}
+
+impl Consumer {
+    /// The shards of the stream that was created then; `None` if there is none any more.
+    async fn shards_of(&self, created: i64) -> Result<Option<Vec<ShardDescription>>, KinesisError> {
+        let summary = match self.kinesis.describe().await {
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            answer => answer?,
+        };
+        if summary.created_seconds() != created || summary.stream_status == "DELETING" {
+            return Ok(None);
+        }
+        self.kinesis.shards().await.map(Some)
+    }
+}
+
+/// Tells the operator something, on one line.
+fn note(text: impl std::fmt::Display) {
+    eprintln!("forebay-lake: {text}");
+}
+
+/// Calls until there is an answer, further and further apart. `None` when told to stop.
+async fn retry<T>(
+    stop: &mut watch::Receiver<bool>,
+    mut call: impl AsyncFnMut() -> Result<T, KinesisError>,
+) -> Option<T> {
+    let mut back_off = FIRST_BACK_OFF;
+    loop {
+        let answer = tokio::select! {
+            biased;
+            () = stopped(stop) => return None,
+            answer = call() => answer,
+        };
+        match answer {
+            Ok(answer) => return Some(answer),
+            Err(error) => note(format_args!("{error}; trying again in {back_off:?}")),
+        }
+        wait(stop, back_off).await?;
+        back_off = longer(back_off);
+    }
+}
+
+/// Waits until told to stop. Who could tell being gone counts as told.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// `None` when told to stop before the time is over.
+async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
+    tokio::select! {
+        biased;
+        () = stopped(stop) => None,
+        () = sleep(time) => Some(()),
+    }
+}
+
+fn longer(back_off: Duration) -> Duration {
+    (back_off * 2).min(LONGEST_BACK_OFF)
+}

@@ -1,0 +1,259 @@
+//! Reading one shard.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
+use crate::checkpoint::Counts;
+use crate::kinesis::{KinesisError, Records};
+use crate::lake::LakeError;
+use crate::shard::{Shard, Write};
+use crate::stream::{Position, StreamRecord};
+
+/// Kinesis takes five GetRecords a second for each shard.
+const READ_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Reads a shard until it ends, the stream is gone, or `stop` turns true; what was read by then is
+/// written. Gives the shard's id.
+pub(super) async fn read(
+    consumer: Arc<Consumer>,
+    shard: Shard,
+    stop: watch::Receiver<bool>,
+) -> Result<String, ConsumeError> {
+    let mut reader = Reader {
+        consumer,
+        shard,
+        stop,
+        cursor: Cursor::default(),
+        queue: VecDeque::new(),
+        read_at: Instant::now(),
+        flush_at: None,
+        back_off: FIRST_BACK_OFF,
+        behind_millis: 0,
+    };
+    let ended = reader.run().await?;
+    if reader.shard.is_open() || ended && reader.shard.is_replaying() {
+        reader.flush().await?;
+    }
+    let id = reader.shard.id().to_owned();
+    if ended {
+        let end = reader.shard.end()?;
+        reader.carry_out(&end).await?;
+        note(format_args!("{id} was closed and has been read to its end"));
+    }
+    Ok(id)
+}
+
+struct Reader {
+    consumer: Arc<Consumer>,
+    shard: Shard,
+    stop: watch::Receiver<bool>,
+    cursor: Cursor,
+    /// Records that came after the end of the batch.
+    queue: VecDeque<StreamRecord>,
+    /// When to read on.
+    read_at: Instant,
+    /// When to cut the batch that is open.
+    flush_at: Option<Instant>,
+    back_off: Duration,
+    behind_millis: u64,
+}
+
+/// One line of JSON on standard error for each flush.
+#[derive(Serialize)]
+struct Report<'r> {
+    shard: &'r str,
+    #[serde(flatten)]
+    counts: Counts,
+    files: usize,
+    behind_millis: u64,
+    /// Of all flushes of the shard.
+    total: Counts,
+}
+
+impl Reader {
+    /// Returns whether the shard has ended.
+    async fn run(&mut self) -> Result<bool, ConsumeError> {
+        loop {
+            let flush_at = self.flush_at;
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return Ok(false),
+                () = reached(flush_at) => self.flush().await?,
+                answer = self.cursor.read(&self.consumer, &self.shard, self.read_at) => {
+                    self.read_at = Instant::now() + READ_INTERVAL;
+                    match answer {
+                        Ok(records) => {
+                            if self.take(records).await? {
+                                return Ok(true);
+                            }
+                        }
+                        Err(error) if error.is("ResourceNotFoundException") => {
+                            note(&error);
+                            return Ok(false);
+                        }
+                        Err(error) => self.back_off(&error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes an answer in. Returns whether the shard has ended.
+    async fn take(&mut self, answer: Records) -> Result<bool, ConsumeError> {
+        let any_records = !answer.records.is_empty();
+        self.back_off = FIRST_BACK_OFF;
+        self.behind_millis = answer.millis_behind_latest;
+        self.queue.extend(answer.records);
+        while self.shard.take(&mut self.queue) {
+            self.flush().await?;
+        }
+        // The rest of a batch that is being read again is not in the stream any more.
+        if self.shard.is_replaying() && !any_records && self.behind_millis == 0 {
+            self.flush().await?;
+        }
+        if self.shard.is_open() && self.flush_at.is_none() {
+            self.flush_at = Some(Instant::now() + self.consumer.settings.longest_wait);
+        }
+        match answer.next_shard_iterator {
+            Some(next) => self.cursor.advance(next, any_records),
+            None => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    fn back_off(&mut self, error: &KinesisError) {
+        self.cursor = Cursor::default();
+        // Iterators live for five minutes; the next one is asked for at once.
+        if error.is("ExpiredIteratorException") {
+            return;
+        }
+        let (shard, time) = (self.shard.id(), self.back_off);
+        note(format_args!("{shard}: {error}; trying again in {time:?}"));
+        self.read_at = Instant::now() + time;
+        self.back_off = longer(time);
+    }
+
+    async fn flush(&mut self) -> Result<(), ConsumeError> {
+        self.flush_at = None;
+        let Some(flush) = self.shard.cut()? else {
+            return Ok(());
+        };
+        for write in &flush.writes {
+            self.carry_out(write).await?;
+        }
+        let report = Report {
+            shard: self.shard.id(),
+            counts: flush.counts,
+            files: flush.files,
+            behind_millis: self.behind_millis,
+            total: self.shard.counts(),
+        };
+        // Numbers and an id always have a JSON form.
+        eprintln!("{}", serde_json::to_string(&report).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Writes, if need be again and again: a full disk may be emptied. When told to stop, one
+    /// failure is enough.
+    async fn carry_out(&mut self, write: &Write) -> Result<(), ConsumeError> {
+        let mut back_off = FIRST_BACK_OFF;
+        loop {
+            let error = match self.consumer.lake.apply(write).await {
+                Err(LakeError::Store(error)) => error,
+                outcome => return Ok(outcome?),
+            };
+            note(format_args!("{error}; trying again in {back_off:?}"));
+            if wait(&mut self.stop, back_off).await.is_none() {
+                return Err(LakeError::Store(error).into());
+            }
+            back_off = longer(back_off);
+        }
+    }
+}
+
+/// Waits for a point in time; for none, without end.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The iterators to read on with.
+///
+/// After an answer without records it stays one iterator behind the newest: kinesalite's next
+/// iterator stands at the time of the answer, and the first record of a stream, if it was on its
+/// way just then, would never be seen through it. With Kinesis itself it makes no difference.
+#[derive(Default)]
+struct Cursor {
+    current: Option<String>,
+    following: Option<String>,
+}
+
+impl Cursor {
+    /// Reads on at `at`. May be dropped at any time, and called again.
+    async fn read(
+        &mut self,
+        consumer: &Consumer,
+        shard: &Shard,
+        at: Instant,
+    ) -> Result<Records, KinesisError> {
+        sleep_until(at).await;
+        let iterator = match &self.current {
+            Some(iterator) => iterator,
+            None => self.current.insert(start(consumer, shard).await?),
+        };
+        consumer.kinesis.records(iterator).await
+    }
+
+    fn advance(&mut self, next: String, any_records: bool) {
+        if any_records {
+            self.current = Some(next);
+            self.following = None;
+        } else if let Some(following) = self.following.replace(next) {
+            self.current = Some(following);
+        }
+    }
+}
+
+/// An iterator at the shard's position.
+async fn start(consumer: &Consumer, shard: &Shard) -> Result<String, KinesisError> {
+    let (id, position) = (shard.id(), shard.position());
+    match consumer.kinesis.iterator(id, &position).await {
+        // What is older than the position is passed over when it comes.
+        Err(error) if error.is("InvalidArgumentException") && position != Position::TrimHorizon => {
+            note(format_args!(
+                "{id}: {error}; reading on from the oldest record"
+            ));
+            consumer.kinesis.iterator(id, &Position::TrimHorizon).await
+        }
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_one_behind_while_nothing_comes() {
+        let mut cursor = Cursor {
+            current: Some("0".into()),
+            following: None,
+        };
+        let after = |cursor: &mut Cursor, next: &str, any| {
+            cursor.advance(next.into(), any);
+            cursor.current.clone().unwrap()
+        };
+        assert_eq!(after(&mut cursor, "1", false), "0");
+        assert_eq!(after(&mut cursor, "2", false), "1");
+        assert_eq!(after(&mut cursor, "3", true), "3");
+        assert_eq!(after(&mut cursor, "4", false), "3");
+    }
+}

@@ -1,0 +1,198 @@
+//! From a record of the stream to a row of a table, or to the reason why it cannot be one.
+
+use forebay_core::event::{Event, Text};
+use forebay_core::schema::{Schema, Violation};
+use forebay_core::time::{Date, Timestamp};
+use forebay_core::wire::event_stream::Record;
+
+use crate::stream::StreamRecord;
+use crate::window::EventKey;
+
+/// 2000-01-01T00:00:00Z: no event is older. Clocks that lost their battery begin in 1970 or 1980.
+const EARLIEST_EVENT: Timestamp = Timestamp(946_684_800_000);
+/// How far ahead of the stream's clock an event may lie: a time zone taken for UTC is still taken in.
+const LATEST_EVENT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+/// 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z: what every engine's timestamps hold. One
+/// value beyond it makes some engines refuse the whole file.
+const TIMESTAMPS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// A record that was understood.
+#[derive(Debug)]
+pub struct Decoded<'a> {
+    /// What it says.
+    pub record: Record<'a>,
+    /// The event's id; for records that Pinpoint itself wrote, which have none, shard and sequence
+    /// number in the form of Lambda's `eventID`.
+    pub event_id: Text<'a>,
+}
+
+/// A record that has its place in a table.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Which event type: an index into [`Schema::events`].
+    pub table: usize,
+    /// The UTC day the event happened on: its partition.
+    pub day: Date,
+    /// The event's id.
+    pub event_id: Text<'a>,
+    /// What the record says, attributes and metrics aside: they are in `event`.
+    pub record: Record<'a>,
+    /// The event as it was validated.
+    pub event: Event<'a>,
+}
+
+/// Why a record cannot become a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// In one word.
+    pub reason: Reason,
+    /// Where, and what was expected there. Values are never repeated.
+    pub violations: Vec<Violation>,
+}
+
+/// The kinds of [`Rejection`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Not a record of the event stream.
+    MalformedRecord,
+    /// The schema has no such event type.
+    UnknownEventType,
+    /// The event breaks its schema.
+    SchemaViolation,
+    /// A time that is not plausible, or that no table can hold.
+    ImplausibleTime,
+}
+
+impl Reason {
+    /// As it stands in `reason` of a rejected entry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::MalformedRecord => "malformed_record",
+            Reason::UnknownEventType => "unknown_event_type",
+            Reason::SchemaViolation => "schema_violation",
+            Reason::ImplausibleTime => "implausible_time",
+        }
+    }
+}
+
+impl<'a> Decoded<'a> {
+    /// Reads the bytes of a record that was found in `shard`.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedRecord`].
+    pub fn read(shard: &str, from: &'a StreamRecord) -> Result<Decoded<'a>, Rejection> {
+        let record = Record::decode(&from.data).map_err(|error| Rejection {
+            reason: Reason::MalformedRecord,
+            violations: vec![Violation {
+                path: error.path,
+                rule: "record",
+                expected: "a record of Pinpoint's event stream".to_owned(),
+                actual: error.reason,
+            }],
+        })?;
+        let event_id = match &record.forebay {
+            Some(forebay) => forebay.event_id.clone(),
+            None => format!("{shard}:{}", from.sequence_number).into(),
+        };
+        Ok(Decoded { record, event_id })
+    }
+
+    /// By what the event is known again.
+    pub fn key(&self) -> EventKey {
+        let app_id = &self.record.application.app_id;
+        EventKey::new(app_id, &self.record.client.client_id, &self.event_id)
+    }
+
+    /// Validates the event and finds its table and day. `arrival` is when the stream took it in.
+    ///
+    /// # Errors
+    /// Every other [`Reason`].
+    pub fn into_row(self, schema: &Schema, arrival: Timestamp) -> Result<Row<'a>, Rejection> {
+        let Decoded {
+            mut record,
+            event_id,
+        } = self;
+        let event = Event {
+            event_type: record.event_type.clone(),
+            timestamp: record.event_timestamp,
+            app_package_name: None,
+            app_title: None,
+            app_version_code: None,
+            client_sdk_version: None,
+            sdk_name: None,
+            attributes: std::mem::take(&mut record.attributes),
+            metrics: std::mem::take(&mut record.metrics),
+            session: None,
+        };
+        let table = schema
+            .events
+            .iter()
+            .position(|known| known.event_type == event.event_type);
+        let violations = match schema.validate(&event) {
+            Ok(_) => implausible_times(&record, arrival),
+            Err(violations) => violations,
+        };
+        match table {
+            Some(table) if violations.is_empty() => Ok(Row {
+                table,
+                day: record.event_timestamp.date(),
+                event_id,
+                record,
+                event,
+            }),
+            _ => Err(Rejection::sorted(table, violations)),
+        }
+    }
+}
+
+impl Rejection {
+    fn sorted(table: Option<usize>, violations: Vec<Violation>) -> Rejection {
+        let reason = if table.is_none() {
+            Reason::UnknownEventType
+        } else if violations.iter().any(|found| found.rule != TIME_RULE) {
+            Reason::SchemaViolation
+        } else {
+            Reason::ImplausibleTime
+        };
+        Rejection { reason, violations }
+    }
+}
+
+/// `rule` of a violation by a time.
+const TIME_RULE: &str = "time";
+
+fn implausible_times(record: &Record<'_>, arrival: Timestamp) -> Vec<Violation> {
+    let plausible = EARLIEST_EVENT.0..=arrival.0.saturating_add(LATEST_EVENT_MILLIS);
+    let expected = "from the year 2000 to one day after the stream took it in";
+    let event = (
+        "event_timestamp",
+        record.event_timestamp,
+        &plausible,
+        expected,
+    );
+    let arrival = (
+        "arrival_timestamp",
+        record.arrival_timestamp,
+        &plausible,
+        expected,
+    );
+    let session = record.session.as_ref().map(|session| {
+        let path = "session.start_timestamp";
+        (
+            path,
+            session.start_timestamp,
+            &TIMESTAMPS,
+            "in the years 1 to 9999",
+        )
+    });
+    let times = [Some(event), Some(arrival), session].into_iter().flatten();
+    times
+        .filter(|(_, time, range, _)| !range.contains(&time.0) || !TIMESTAMPS.contains(&time.0))
+        .map(|(path, _, _, expected)| Violation {
+            path: path.to_owned(),
+            rule: TIME_RULE,
+            expected: expected.to_owned(),
+            actual: "a time outside of it".to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,268 @@
+//! Reading one shard so that every record ends in the lake once, whenever the process is killed.
+//!
+//! There is no IO here. Records go in; what is to be written comes out as a list of [`Write`]s,
+//! each of which happens whole or not at all, to be carried out in their order:
+//!
+//! 1. the checkpoint, naming the cut that is under way and its files,
+//! 2. the files,
+//! 3. the window of event ids, into the slot that is not in use,
+//! 4. the checkpoint, with the cut committed.
+//!
+//! Killed before 1, nothing has happened and the records are read again. Killed after it, the same
+//! records are read again from the first to the last of the cut, with the same window, which gives
+//! the same files under the same names. Killed after 4, reading goes on behind the cut.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
+use thiserror::Error;
+
+use crate::batch::{Batch, Content, File};
+use crate::checkpoint::{Checkpoint, Counts, Cut, Slot, StatePaths};
+use crate::columns::Catalog;
+use crate::stream::{Position, SequenceNumber, StreamRecord};
+use crate::window::Window;
+
+/// When a batch is cut, whatever the clock says.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most records in a batch.
+    pub records: u64,
+    /// A batch with this many bytes of data, or more, is cut.
+    pub bytes: u64,
+}
+
+/// One step of a flush.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Write the file; where there is one, it is replaced.
+    Put(File),
+    /// Write the file unless there is one.
+    PutIfAbsent(File),
+    /// Delete the file if there is one.
+    Delete(String),
+}
+
+/// A batch that was cut.
+#[derive(Debug)]
+pub struct Flush {
+    /// What is to be done, in this order.
+    pub writes: Vec<Write>,
+    /// What became of its records.
+    pub counts: Counts,
+    /// How many files of the lake it has.
+    pub files: usize,
+}
+
+/// A batch could not be cut. A defect of Forebay: nothing in the data should cause it.
+#[derive(Debug, Error)]
+pub enum EncodeError {
+    /// A table.
+    #[error("rows cannot be put into a table: {0}")]
+    Table(#[from] ArrowError),
+    /// A checkpoint.
+    #[error("a checkpoint cannot be written as JSON: {0}")]
+    Checkpoint(#[from] serde_json::Error),
+}
+
+/// A shard being read.
+#[derive(Debug)]
+pub struct Shard {
+    id: String,
+    catalog: Arc<Catalog>,
+    limits: Limits,
+    paths: StatePaths,
+    checkpoint: Checkpoint,
+    window: Window,
+    batch: Batch,
+}
+
+impl Shard {
+    /// Goes on from a checkpoint and the window it names; for a shard that was never read, from the
+    /// default checkpoint and the windows of its parents, whose clients it took over.
+    pub fn new(
+        id: String,
+        catalog: Arc<Catalog>,
+        limits: Limits,
+        paths: StatePaths,
+        checkpoint: Checkpoint,
+        window: Window,
+    ) -> Shard {
+        Shard {
+            id,
+            catalog,
+            limits,
+            paths,
+            checkpoint,
+            window,
+            batch: Batch::default(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What became of all records that are committed.
+    pub fn counts(&self) -> Counts {
+        self.checkpoint.counts
+    }
+
+    /// Where to read on.
+    pub fn position(&self) -> Position {
+        match (&self.batch.range, &self.checkpoint) {
+            (Some((_, last)), _) => Position::After(last.clone()),
+            (
+                None,
+                Checkpoint {
+                    pending: Some(cut), ..
+                },
+            ) => Position::At(cut.first.clone()),
+            (
+                None,
+                Checkpoint {
+                    committed: Some(last),
+                    ..
+                },
+            ) => Position::After(last.clone()),
+            (None, _) => Position::TrimHorizon,
+        }
+    }
+
+    fn last_taken(&self) -> Option<&SequenceNumber> {
+        let in_batch = self.batch.range.as_ref().map(|(_, last)| last);
+        in_batch.or(self.checkpoint.committed.as_ref())
+    }
+
+    /// Takes records from the front, up to the end of the batch. Returns whether the batch has to be
+    /// cut now; until it is, nothing more is taken.
+    pub fn take(&mut self, records: &mut VecDeque<StreamRecord>) -> bool {
+        while !self.is_full() {
+            let Some(record) = records.front() else {
+                return false;
+            };
+            let number = &record.sequence_number;
+            let pending = self.checkpoint.pending.as_ref();
+            if pending.is_some_and(|cut| *number > cut.last) {
+                return true;
+            }
+            // A reader that starts over from an earlier place is no second delivery.
+            let taken = self.last_taken().is_some_and(|last| number <= last);
+            if !taken {
+                self.batch
+                    .take(&self.catalog, &self.id, &self.window, record);
+            }
+            records.pop_front();
+        }
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        match (&self.checkpoint.pending, &self.batch.range) {
+            (Some(cut), Some((_, last))) => *last >= cut.last,
+            (Some(_), None) => false,
+            (None, _) => {
+                self.batch.counts.records >= self.limits.records
+                    || self.batch.bytes >= self.limits.bytes
+            }
+        }
+    }
+
+    /// Whether there is a batch that may be cut at any time. A batch that is being read again may
+    /// not: its end is written down.
+    pub fn is_open(&self) -> bool {
+        self.checkpoint.pending.is_none() && self.batch.range.is_some()
+    }
+
+    /// Whether a batch that was cut before is being read again.
+    pub fn is_replaying(&self) -> bool {
+        self.checkpoint.pending.is_some()
+    }
+
+    /// Cuts the batch. From here on the shard is as if all writes had been carried out: they must
+    /// be, before the next cut. `None` where there is nothing to cut.
+    ///
+    /// To be called when [`Shard::take`] asks for it, when an open batch has waited long enough, and
+    /// for a batch being read again when the stream has no more of it.
+    ///
+    /// # Errors
+    /// [`EncodeError`], after which the shard is of no more use.
+    pub fn cut(&mut self) -> Result<Option<Flush>, EncodeError> {
+        let batch = std::mem::take(&mut self.batch);
+        let earlier = self.checkpoint.pending.take();
+        let (first, last) = match (&earlier, &batch.range) {
+            (Some(cut), _) => (cut.first.clone(), cut.last.clone()),
+            (None, Some(range)) => range.clone(),
+            (None, None) => return Ok(None),
+        };
+        let mut counts = batch.counts;
+        let expected = earlier.as_ref().map_or(counts.records, |cut| cut.records);
+        counts.missing = expected.saturating_sub(counts.records);
+        counts.records += counts.missing;
+
+        let new_ids = !batch.keys.is_empty();
+        self.window.extend(batch.keys.iter().copied());
+        let files = batch.into_files(&self.catalog, &self.id, &first)?;
+        let file_count = files.len();
+
+        let mut written = earlier.map_or(Vec::new(), |cut| cut.files);
+        // Of a batch read again under another schema, some files may have no successor.
+        let mut leftover = written.clone();
+        leftover.retain(|path| files.iter().all(|file| file.path != *path));
+        written.extend(files.iter().map(|file| file.path.clone()));
+        written.sort_unstable();
+        written.dedup();
+
+        let pending = Checkpoint {
+            pending: Some(Cut {
+                first,
+                last: last.clone(),
+                records: expected,
+                files: written,
+            }),
+            ..self.checkpoint.clone()
+        };
+        let mut writes = vec![self.put_checkpoint(&pending)?];
+        if counts.missing == 0 {
+            writes.extend(files.into_iter().map(Write::Put));
+            writes.extend(leftover.into_iter().map(Write::Delete));
+        } else {
+            // What lies there may be the only copy of a record that the stream no longer has.
+            writes.extend(files.into_iter().map(Write::PutIfAbsent));
+        }
+        if new_ids || self.checkpoint.window.is_none() && !self.window.is_empty() {
+            let slot = self.checkpoint.window.map_or(Slot::A, Slot::other);
+            self.checkpoint.window = Some(slot);
+            writes.push(Write::Put(File {
+                path: self.paths.window(&self.id, slot),
+                content: Content::Bytes(self.window.to_bytes()),
+            }));
+        }
+        self.checkpoint.committed = Some(last);
+        self.checkpoint.counts += counts;
+        writes.push(self.put_checkpoint(&self.checkpoint)?);
+        Ok(Some(Flush {
+            writes,
+            counts,
+            files: file_count,
+        }))
+    }
+
+    /// The shard was closed and has been read to its end; nothing is left to cut.
+    ///
+    /// # Errors
+    /// [`EncodeError`]
+    pub fn end(&mut self) -> Result<Write, EncodeError> {
+        self.checkpoint.ended = true;
+        self.put_checkpoint(&self.checkpoint)
+    }
+
+    fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Write, EncodeError> {
+        Ok(Write::Put(File {
+            path: self.paths.checkpoint(&self.id),
+            content: Content::Bytes(serde_json::to_vec(checkpoint)?),
+        }))
+    }
+}

@@ -1,0 +1,382 @@
+//! However often the process is killed, and wherever: every record is in the lake once.
+//!
+//! A simulation without IO. The writes of a flush happen whole or not at all and in their order, as
+//! the lake's folder promises; everything else is chance: how much is read at a time, when batches
+//! are cut, with which limits the process comes back, and between which two writes it dies.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use forebay_core::time::Timestamp;
+use forebay_lake::checkpoint::{Checkpoint, Counts, StatePaths};
+use forebay_lake::columns::Catalog;
+use forebay_lake::shard::{Flush, Limits, Shard, Write};
+use forebay_lake::stream::{Position, StreamRecord};
+use forebay_lake::window::Window;
+use support::{DAY, Files, NOON, at, attribute, record, sign_up};
+
+const SHARD: &str = "shardId-000000000000";
+const SEEDS: u64 = 3_000;
+
+/// Chance that comes out the same for the same seed (Steele, Lea, Flood: SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    fn within(&mut self, range: Range<usize>) -> usize {
+        range.start + usize::try_from(self.next() % range.len() as u64).unwrap()
+    }
+
+    /// True once in `times` on average.
+    fn once_in(&mut self, times: usize) -> bool {
+        self.within(0..times) == 0
+    }
+}
+
+/// What a stream holds, and what must become of it.
+#[derive(Default)]
+struct Expected {
+    stream: Vec<StreamRecord>,
+    rows: BTreeSet<String>,
+    rejected_events: BTreeSet<String>,
+    counts: Counts,
+}
+
+impl Expected {
+    fn any(chance: &mut Chance) -> Expected {
+        let mut expected = Expected::default();
+        let mut sent: Vec<(String, bool)> = Vec::new();
+        for number in 0..chance.within(1..60) {
+            expected.counts.records += 1;
+            let data = match chance.within(0..20) {
+                0 => {
+                    expected.counts.rejected += 1;
+                    "not a record".to_owned()
+                }
+                1..5 if !sent.is_empty() => {
+                    expected.counts.duplicates += 1;
+                    let (id, valid) = &sent[chance.within(0..sent.len())];
+                    encode(id, *valid, NOON + 5_000)
+                }
+                roll => {
+                    let (id, valid) = (format!("e{number}"), roll > 6);
+                    if valid {
+                        expected.counts.rows += 1;
+                        expected.rows.insert(id.clone());
+                    } else {
+                        expected.counts.rejected += 1;
+                        expected.rejected_events.insert(id.clone());
+                    }
+                    sent.push((id.clone(), valid));
+                    encode(&id, valid, NOON)
+                }
+            };
+            expected.stream.push(at(number, data));
+        }
+        expected
+    }
+}
+
+/// The same event for the same id: type and day follow from it.
+fn encode(id: &str, valid: bool, arrival: i64) -> String {
+    let number: i64 = id[1..].parse().unwrap();
+    let mut event = if number % 2 == 0 {
+        sign_up(id)
+    } else {
+        record("PiecePlayedEvent", id)
+    };
+    event.event_timestamp = Timestamp(NOON - number % 3 * DAY);
+    event.arrival_timestamp = Timestamp(arrival);
+    if !valid {
+        attribute(&mut event, "completed", "perhaps");
+    }
+    event.encode()
+}
+
+/// A process that was killed.
+struct Killed;
+
+struct World<'s> {
+    stream: &'s [StreamRecord],
+    files: Files,
+    /// How many writes may happen before the process is killed.
+    writes_left: usize,
+}
+
+impl World<'_> {
+    fn apply(&mut self, flush: Option<Flush>) -> Result<(), Killed> {
+        for write in flush.into_iter().flat_map(|flush| flush.writes) {
+            self.writes_left = self.writes_left.checked_sub(1).ok_or(Killed)?;
+            match write {
+                Write::Put(file) => {
+                    self.files.insert(file.path, file.content);
+                }
+                Write::PutIfAbsent(file) => {
+                    self.files.entry(file.path).or_insert(file.content);
+                }
+                Write::Delete(path) => {
+                    self.files.remove(&path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, path: &str) -> Option<Vec<u8>> {
+        let content = self.files.get(path)?;
+        Some(content.to_bytes().unwrap())
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        let bytes = self.bytes(&paths().checkpoint(SHARD));
+        bytes.map_or_else(Checkpoint::default, |bytes| {
+            serde_json::from_slice(&bytes).unwrap()
+        })
+    }
+
+    fn shard(&self, catalog: &Arc<Catalog>, limits: Limits) -> Shard {
+        let checkpoint = self.checkpoint();
+        let window = checkpoint.window.map_or_else(Window::default, |slot| {
+            let bytes = self.bytes(&paths().window(SHARD, slot)).unwrap();
+            Window::from_bytes(&bytes).unwrap()
+        });
+        let id = SHARD.to_owned();
+        Shard::new(id, catalog.clone(), limits, paths(), checkpoint, window)
+    }
+
+    /// Where in the stream a position is.
+    fn index(&self, position: &Position) -> usize {
+        self.stream.partition_point(|record| match position {
+            Position::TrimHorizon => false,
+            Position::At(number) => record.sequence_number < *number,
+            Position::After(number) => record.sequence_number <= *number,
+        })
+    }
+
+    /// One life of the process: up to the end of the stream, or until it is killed.
+    fn live(&mut self, catalog: &Arc<Catalog>, chance: &mut Chance) -> Result<(), Killed> {
+        let limits = Limits {
+            records: chance.within(1..20) as u64,
+            bytes: chance.within(1..20_000) as u64,
+        };
+        let mut shard = self.shard(catalog, limits);
+        let mut next = self.index(&shard.position());
+        let mut queue = VecDeque::new();
+        loop {
+            let end = self.stream.len().min(next + chance.within(0..15));
+            queue.extend(self.stream[next..end].iter().cloned());
+            next = end;
+            while shard.take(&mut queue) {
+                self.apply(shard.cut().unwrap())?;
+            }
+            assert!(queue.is_empty());
+            if shard.is_open() && chance.once_in(4) {
+                self.apply(shard.cut().unwrap())?;
+            }
+            if next == self.stream.len() {
+                return self.apply(shard.cut().unwrap());
+            }
+            if chance.once_in(20) {
+                return Err(Killed);
+            }
+            // An iterator expired, or an answer came twice.
+            if chance.once_in(6) {
+                next = self
+                    .index(&shard.position())
+                    .saturating_sub(chance.within(0..3));
+            }
+        }
+    }
+}
+
+fn paths() -> StatePaths {
+    StatePaths::new("stream", 1)
+}
+
+/// Lives until the end of the stream is reached. Gives the files and how often it was killed.
+fn run(
+    stream: &[StreamRecord],
+    catalogs: &[Arc<Catalog>],
+    chance: &mut Chance,
+) -> (Files, Counts, usize) {
+    let mut world = World {
+        stream,
+        files: Files::new(),
+        writes_left: 0,
+    };
+    let mut kills = 0;
+    loop {
+        world.writes_left = if chance.once_in(3) {
+            usize::MAX
+        } else {
+            chance.within(0..12)
+        };
+        let catalog = &catalogs[chance.within(0..catalogs.len())];
+        match world.live(catalog, chance) {
+            Ok(()) => break,
+            Err(Killed) => kills += 1,
+        }
+    }
+    let counts = world.checkpoint().counts;
+    (world.files, counts, kills)
+}
+
+#[test]
+fn every_record_counts_once_however_often_the_process_is_killed() {
+    let catalogs = [Arc::new(support::catalog())];
+    let mut kills = 0;
+    for seed in 0..SEEDS {
+        let mut chance = Chance(seed);
+        let expected = Expected::any(&mut chance);
+        let (files, counts, killed) = run(&expected.stream, &catalogs, &mut chance);
+        kills += killed;
+
+        let rows: Vec<String> = expected.rows.iter().cloned().collect();
+        assert_eq!(support::row_ids(&files), rows, "seed {seed}");
+        assert_eq!(counts, expected.counts, "seed {seed}");
+        let entries = support::rejected(&files).len() as u64;
+        assert_eq!(entries, expected.counts.rejected, "seed {seed}");
+    }
+    assert!(
+        kills > 3_000,
+        "only {kills} kills: the simulation does not try what it should"
+    );
+}
+
+#[test]
+fn killed_or_not_the_files_are_the_same() {
+    let catalogs = [Arc::new(support::catalog())];
+    for seed in 0..200 {
+        let expected = Expected::any(&mut Chance(seed));
+        let limits = Limits {
+            records: 7,
+            bytes: u64::MAX,
+        };
+        let quiet = lives(&expected.stream, &catalogs[0], limits, |_| usize::MAX);
+        // Every life is killed, one write later each time.
+        let troubled = lives(&expected.stream, &catalogs[0], limits, |life| life);
+        assert_eq!(troubled, quiet, "seed {seed}");
+    }
+}
+
+/// The files after lives that are each killed after so many writes.
+fn lives(
+    stream: &[StreamRecord],
+    catalog: &Arc<Catalog>,
+    limits: Limits,
+    writes: impl Fn(usize) -> usize,
+) -> Files {
+    let mut world = World {
+        stream,
+        files: Files::new(),
+        writes_left: 0,
+    };
+    for life in 0.. {
+        world.writes_left = writes(life);
+        let mut shard = world.shard(catalog, limits);
+        let mut queue: VecDeque<_> = stream[world.index(&shard.position())..].to_vec().into();
+        let mut whole = || {
+            while shard.take(&mut queue) {
+                world.apply(shard.cut().unwrap())?;
+            }
+            world.apply(shard.cut().unwrap())
+        };
+        if let Ok(()) = whole() {
+            break;
+        }
+    }
+    world.files
+}
+
+/// Killed in the middle of a flush and started with another schema: what was a row may have to
+/// become a rejected entry, and must not stay a row.
+#[test]
+fn a_change_of_schema_between_two_lives_neither_loses_nor_doubles() {
+    let catalogs = [
+        Arc::new(support::catalog()),
+        Arc::new(support::catalog_without_sign_up()),
+    ];
+    let mut mixed = 0;
+    for seed in 0..SEEDS / 3 {
+        let mut chance = Chance(seed);
+        let expected = Expected::any(&mut chance);
+        let (files, counts, _) = run(&expected.stream, &catalogs, &mut chance);
+
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let rows = support::row_ids(&files);
+        let entries = support::rejected(&files);
+        mixed += usize::from(rows.len() < expected.rows.len());
+        assert_eq!(counts.rows, rows.len() as u64, "seed {seed}");
+        assert_eq!(counts.rejected, entries.len() as u64, "seed {seed}");
+        let numbers = entries.iter().map(|entry| &entry["sequence_number"]);
+        let rejected_ids = numbers.filter_map(|number| {
+            let record = expected.stream.iter();
+            let mut record = record.filter(|record| record.sequence_number.as_str() == *number);
+            event_id(&record.next().unwrap().data)
+        });
+        for id in rows.into_iter().chain(rejected_ids) {
+            *seen.entry(id).or_default() += 1;
+        }
+        let events = expected.rows.union(&expected.rejected_events).cloned();
+        let once: BTreeMap<String, usize> = events.map(|id| (id, 1)).collect();
+        assert_eq!(seen, once, "seed {seed}");
+    }
+    assert!(mixed > 100, "the second schema hardly ever mattered");
+}
+
+fn event_id(data: &[u8]) -> Option<String> {
+    let record: serde_json::Value = serde_json::from_slice(data).ok()?;
+    record["forebay"]["event_id"].as_str().map(str::to_owned)
+}
+
+/// Down for longer than the stream keeps records, in the middle of a flush.
+#[test]
+fn what_the_stream_has_forgotten_is_counted_and_not_overwritten() {
+    let catalog = Arc::new(support::catalog());
+    let limits = Limits {
+        records: 4,
+        bytes: u64::MAX,
+    };
+    let stream: Vec<_> = (0..4)
+        .map(|number| at(number, encode(&format!("e{}", number * 2), true, NOON)))
+        .collect();
+    // The ids 0, 2, 4 and 6 lie on three days: three files. Killed behind the second one.
+    let mut world = World {
+        stream: &stream,
+        files: Files::new(),
+        writes_left: 3,
+    };
+    let mut shard = world.shard(&catalog, limits);
+    assert!(shard.take(&mut stream.clone().into()));
+    assert!(world.apply(shard.cut().unwrap()).is_err());
+    let written = support::row_ids(&world.files);
+    assert!(!written.is_empty() && written.len() < 4);
+
+    // One record is left of the four.
+    world.writes_left = usize::MAX;
+    let mut shard = world.shard(&catalog, limits);
+    assert!(shard.is_replaying() && !shard.is_open());
+    assert!(shard.take(&mut stream[3..].to_vec().into()));
+    world
+        .apply(shard.cut().unwrap())
+        .unwrap_or_else(|Killed| unreachable!());
+
+    let rows = support::row_ids(&world.files);
+    assert!(written.iter().all(|id| rows.contains(id)), "{rows:?}");
+    let counts = world.checkpoint().counts;
+    assert_eq!((counts.records, counts.rows, counts.missing), (4, 1, 3));
+    assert_eq!(
+        world.checkpoint().committed,
+        Some(support::sequence_number(3))
+    );
+}

@@ -1,0 +1,289 @@
+//! Records become typed rows, or entries that say why not.
+
+mod support;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use forebay_core::event::{Demographic, Location, User};
+use forebay_core::time::Timestamp;
+use forebay_core::wire::event_stream::Record;
+use forebay_lake::batch::Batch;
+use forebay_lake::stream::StreamRecord;
+use forebay_lake::window::Window;
+use support::{DAY, Files, NOON, at, attribute, metric, record, sequence_number, sign_up, strings};
+
+const SHARD: &str = "shardId-000000000000";
+
+/// A batch of the records, and its files.
+fn files(records: &[StreamRecord]) -> Files {
+    let catalog = support::catalog();
+    let mut batch = Batch::default();
+    for record in records {
+        batch.take(&catalog, SHARD, &Window::default(), record);
+    }
+    let files = batch.into_files(&catalog, SHARD, &sequence_number(0));
+    let files = files.unwrap().into_iter();
+    files.map(|file| (file.path, file.content)).collect()
+}
+
+fn files_of(records: &[Record<'_>]) -> Files {
+    let numbered = records.iter().enumerate();
+    let records: Vec<_> = numbered
+        .map(|(number, record)| at(number, record.encode()))
+        .collect();
+    files(&records)
+}
+
+fn only_rows(files: &Files) -> arrow_array::RecordBatch {
+    assert_eq!(files.len(), 1, "{:?}", files.keys());
+    support::read_parquet(files.values().next().unwrap().to_bytes().unwrap())
+}
+
+/// The reason and the violated paths of the only entry.
+fn refusal(record: &Record<'_>) -> (String, Vec<String>) {
+    let files = files_of(std::slice::from_ref(record));
+    assert_eq!(support::row_ids(&files), [""; 0]);
+    let entries = support::rejected(&files);
+    assert_eq!(entries.len(), 1);
+    let violations = entries[0]["violations"].as_array().unwrap().iter();
+    let paths = violations.map(|violation| violation["path"].as_str().unwrap().to_owned());
+    let reason = entries[0]["reason"].as_str().unwrap().to_owned();
+    (reason, paths.collect())
+}
+
+#[test]
+fn columns_are_typed_and_in_the_documented_order() {
+    let mut played = record("PiecePlayedEvent", "e1");
+    metric(&mut played, "minutes", "12.5");
+    metric(&mut played, "mistakes", "9007199254740993");
+    attribute(&mut played, "completed", "false");
+    attribute(&mut played, "started_at", "2026-11-21T13:00:00.123+02:00");
+    let rows = only_rows(&files_of(&[played]));
+
+    let names: Vec<_> = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.name().clone())
+        .collect();
+    let documented = "event_id event_type event_timestamp arrival_timestamp session_id \
+        session_start_timestamp client_id cognito_id user_id app_id country region city timezone \
+        platform platform_version browser browser_version device_category locale sdk_name \
+        sdk_version schema_version minutes mistakes completed started_at extra";
+    assert_eq!(names.join(" "), documented);
+
+    let column = |name: &str| rows.column_by_name(name).unwrap();
+    let time = |name: &str| column(name).as_primitive::<TimestampMillisecondType>();
+    assert_eq!(time("event_timestamp").timezone(), Some("UTC"));
+    assert_eq!(time("event_timestamp").value(0), NOON);
+    assert_eq!(time("arrival_timestamp").value(0), NOON + 40);
+    assert_eq!(time("session_start_timestamp").value(0), NOON - 60_000);
+    assert_eq!(time("started_at").value(0), NOON - 3_600_000 + 123);
+    assert_eq!(
+        column("minutes").as_primitive::<Float64Type>().value(0),
+        12.5
+    );
+    // One more than a double holds.
+    let mistakes = column("mistakes").as_primitive::<Int64Type>().value(0);
+    assert_eq!(mistakes, 9_007_199_254_740_993);
+    assert!(!column("completed").as_boolean().value(0));
+    assert_eq!(
+        column("schema_version")
+            .as_primitive::<Int32Type>()
+            .value(0),
+        1
+    );
+    assert_eq!(strings(&rows, "session_id"), [Some("session".to_owned())]);
+}
+
+#[test]
+fn what_is_missing_or_null_is_null() {
+    let mut played = record("PiecePlayedEvent", "e1");
+    played.session = None;
+    let rows = only_rows(&files_of(&[played]));
+    for name in [
+        "session_id",
+        "session_start_timestamp",
+        "user_id",
+        "country",
+        "sdk_name",
+    ] {
+        assert!(rows.column_by_name(name).unwrap().is_null(0), "{name}");
+    }
+    for name in ["minutes", "mistakes", "completed", "started_at", "extra"] {
+        assert!(rows.column_by_name(name).unwrap().is_null(0), "{name}");
+    }
+
+    let (mut null, mut text) = (sign_up("e1"), sign_up("e2"));
+    attribute(&mut null, "referrer", "null");
+    attribute(&mut text, "referrer", "nullified");
+    let rows = only_rows(&files_of(&[null, text, sign_up("e3")]));
+    let expected = [None, Some("nullified".to_owned()), None];
+    assert_eq!(strings(&rows, "referrer"), expected);
+}
+
+#[test]
+fn the_edge_is_believed_before_the_sender() {
+    let mut seen = sign_up("e1");
+    seen.endpoint.location = Some(Location {
+        country: Some("USA".into()),
+        city: Some("Boston".into()),
+        ..Location::default()
+    });
+    seen.endpoint.demographic = Some(Demographic {
+        timezone: Some("America/New_York".into()),
+        ..Demographic::default()
+    });
+    seen.endpoint.user = Some(User {
+        user_id: Some("u1".into()),
+        ..User::default()
+    });
+    if let Some(forebay) = &mut seen.forebay {
+        forebay.geo.country = Some("SE".into());
+    }
+    let rows = only_rows(&files_of(&[seen]));
+    let value = |name| strings(&rows, name)[0].clone().unwrap();
+    assert_eq!(value("country"), "SE");
+    assert_eq!(value("city"), "Boston");
+    assert_eq!(value("timezone"), "America/New_York");
+    assert_eq!(value("user_id"), "u1");
+}
+
+#[test]
+fn additional_properties_are_kept_as_json() {
+    let mut played = record("PiecePlayedEvent", "e1");
+    attribute(&mut played, "completed", "true");
+    attribute(&mut played, "mood", "\"calm\"");
+    metric(&mut played, "tempo", "1.50");
+    let rows = only_rows(&files_of(&[played]));
+    let extra = r#"{"attributes":{"mood":"\"calm\""},"metrics":{"tempo":1.50}}"#;
+    assert_eq!(strings(&rows, "extra"), [Some(extra.to_owned())]);
+}
+
+#[test]
+fn files_are_parted_by_event_type_and_utc_day() {
+    let mut evening = sign_up("e2");
+    evening.event_timestamp = Timestamp(NOON - DAY / 2 - 1);
+    let files = files_of(&[sign_up("e1"), evening, record("PiecePlayedEvent", "e3")]);
+    let name = format!("{SHARD}-{}.parquet", sequence_number(0));
+    let paths: Vec<_> = files.keys().cloned().collect();
+    assert_eq!(
+        paths,
+        [
+            format!("events/piece_played_event/year=2026/month=11/day=21/{name}"),
+            format!("events/sign_up_event/year=2026/month=11/day=20/{name}"),
+            format!("events/sign_up_event/year=2026/month=11/day=21/{name}"),
+        ]
+    );
+}
+
+#[test]
+fn the_same_batch_gives_the_same_bytes() {
+    let records = [sign_up("e1"), sign_up("e2"), record("Unknown", "e3")];
+    let bytes = || {
+        let files = files_of(&records).into_values();
+        files
+            .map(|content| content.to_bytes().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bytes(), bytes());
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_as_it_came() {
+    let bytes = b"{\"event_type\":\xff";
+    let files = files(&[at(0, bytes.as_slice())]);
+    let path = format!(
+        "rejected/year=2026/month=11/day=21/{SHARD}-{}.ndjson",
+        sequence_number(0)
+    );
+    assert_eq!(files.keys().collect::<Vec<_>>(), [&path]);
+    let entry = &support::rejected(&files)[0];
+    assert_eq!(entry["shard"], SHARD);
+    assert_eq!(entry["sequence_number"], sequence_number(0).as_str());
+    assert_eq!(entry["arrival"], "2026-11-21T12:00:00.050Z");
+    assert_eq!(entry["reason"], "malformed_record");
+    assert_eq!(entry["data_base64"], BASE64_STANDARD.encode(bytes));
+}
+
+#[test]
+fn each_reason_is_told() {
+    let reason = |record: &Record<'_>| refusal(record).0;
+    assert_eq!(reason(&record("Unknown", "e1")), "unknown_event_type");
+
+    let mut flag = record("PiecePlayedEvent", "e1");
+    attribute(&mut flag, "completed", "yes");
+    let expected = (
+        "schema_violation".to_owned(),
+        vec!["Attributes.completed".to_owned()],
+    );
+    assert_eq!(refusal(&flag), expected);
+
+    let mut fraction = record("PiecePlayedEvent", "e1");
+    metric(&mut fraction, "mistakes", "1.5");
+    assert_eq!(reason(&fraction), "schema_violation");
+
+    let mut extra = sign_up("e1");
+    attribute(&mut extra, "color", "red");
+    assert_eq!(reason(&extra), "schema_violation");
+}
+
+#[test]
+fn times_must_be_plausible() {
+    let event = |timestamp| {
+        let mut event = sign_up("e1");
+        event.event_timestamp = Timestamp(timestamp);
+        event
+    };
+    let taken = |record: Record<'_>| support::row_ids(&files_of(&[record])).len() == 1;
+    // The stream takes in at NOON + 50.
+    assert!(taken(event(946_684_800_000)));
+    assert!(taken(event(NOON + 50 + DAY)));
+    for timestamp in [946_684_799_999, NOON + 51 + DAY, 0, i64::MIN, i64::MAX] {
+        let (reason, paths) = refusal(&event(timestamp));
+        assert_eq!(reason, "implausible_time");
+        assert_eq!(paths, ["event_timestamp"]);
+    }
+
+    let mut session = sign_up("e1");
+    if let Some(session) = &mut session.session {
+        session.start_timestamp = Timestamp(i64::MAX);
+    }
+    let expected = (
+        "implausible_time".into(),
+        vec!["session.start_timestamp".into()],
+    );
+    assert_eq!(refusal(&session), expected);
+}
+
+#[test]
+fn an_event_delivered_again_is_counted_and_nothing_more() {
+    let mut again = sign_up("e1");
+    again.arrival_timestamp = Timestamp(NOON + 9_000);
+    let mut other_client = sign_up("e1");
+    other_client.client.client_id = "another".into();
+    let invalid = record("Unknown", "e2");
+    let records = [sign_up("e1"), again, other_client, invalid.clone(), invalid];
+
+    let catalog = support::catalog();
+    let mut batch = Batch::default();
+    for (number, record) in records.iter().enumerate() {
+        let record = at(number, record.encode());
+        batch.take(&catalog, SHARD, &Window::default(), &record);
+    }
+    let counts = batch.counts;
+    assert_eq!((counts.rows, counts.rejected, counts.duplicates), (2, 1, 2));
+    assert_eq!(counts.records, 5);
+}
+
+#[test]
+fn records_that_pinpoint_wrote_are_told_by_their_place() {
+    let mut own = sign_up("unused");
+    own.forebay = None;
+    let files = files_of(&[own.clone(), own]);
+    let ids = [0, 1].map(|number| format!("{SHARD}:{}", sequence_number(number)));
+    assert_eq!(support::row_ids(&files), ids);
+}

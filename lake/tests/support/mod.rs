@@ -1,0 +1,172 @@
+//! What the tests of the lake share: a schema, records for it, and reading files back.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use bytes::Bytes;
+use forebay_core::event::Text;
+use forebay_core::json::Number;
+use forebay_core::schema::Schema;
+use forebay_core::time::Timestamp;
+use forebay_core::wire::event_stream::{Application, Client, Device, Forebay, Record, Session};
+use forebay_lake::batch::Content;
+use forebay_lake::columns::Catalog;
+use forebay_lake::stream::{SequenceNumber, StreamRecord};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// 2026-11-21T12:00:00.000Z
+pub const NOON: i64 = 1_795_262_400_000;
+/// A day in milliseconds.
+pub const DAY: i64 = 86_400_000;
+
+const SIGN_UP: &str = r#""SignUpEvent": {
+    "type": "object",
+    "properties": {
+        "email": { "type": "string", "format": "email" },
+        "referrer": { "type": ["string", "null"] }
+    },
+    "required": ["email"]
+}"#;
+
+const PLAYED: &str = r#""PiecePlayedEvent": {
+    "type": "object",
+    "properties": {
+        "minutes": { "type": "number" },
+        "mistakes": { "type": "integer" },
+        "completed": { "type": "boolean" },
+        "started_at": { "type": "string", "format": "date-time" }
+    },
+    "additionalProperties": true
+}"#;
+
+fn catalog_of(definitions: &[&str]) -> Catalog {
+    let definitions = definitions.join(",");
+    let text = format!(
+        r#"{{ "$schema": "https://json-schema.org/draft/2020-12/schema",
+             "$defs": {{ {definitions} }} }}"#
+    );
+    Catalog::new(Schema::parse(text.as_bytes()).unwrap())
+}
+
+/// Two event types.
+pub fn catalog() -> Catalog {
+    catalog_of(&[SIGN_UP, PLAYED])
+}
+
+/// A schema that has lost one of them.
+pub fn catalog_without_sign_up() -> Catalog {
+    catalog_of(&[PLAYED])
+}
+
+/// A record with the members that every record has.
+pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
+    Record {
+        event_type: event_type.into(),
+        event_timestamp: Timestamp(NOON),
+        arrival_timestamp: Timestamp(NOON + 40),
+        application: Application {
+            app_id: "app".into(),
+            ..Application::default()
+        },
+        client: Client {
+            client_id: "client".into(),
+            cognito_id: None,
+        },
+        device: Device::default(),
+        session: Some(Session {
+            session_id: "session".into(),
+            start_timestamp: Timestamp(NOON - 60_000),
+            stop_timestamp: None,
+        }),
+        attributes: Vec::new(),
+        metrics: Vec::new(),
+        endpoint: forebay_core::event::Endpoint::default(),
+        aws_account_id: None,
+        forebay: Some(Forebay {
+            event_id: event_id.into(),
+            schema_version: 1,
+            amr: "unauthenticated".into(),
+            ..Forebay::default()
+        }),
+    }
+}
+
+/// A sign-up by `<event id>@example.com`.
+pub fn sign_up(event_id: &str) -> Record<'_> {
+    let mut record = record("SignUpEvent", event_id);
+    let email = format!("{event_id}@example.com");
+    record.attributes.push(("email".into(), email.into()));
+    record
+}
+
+/// An attribute.
+pub fn attribute<'a>(record: &mut Record<'a>, name: &'a str, value: &'a str) {
+    record.attributes.push((name.into(), value.into()));
+}
+
+/// A metric.
+pub fn metric<'a>(record: &mut Record<'a>, name: &'a str, value: &'a str) {
+    let number = Number::from_text(Text::Borrowed(value)).unwrap();
+    record.metrics.push((name.into(), number));
+}
+
+/// A sequence number, as long as Kinesis's.
+pub fn sequence_number(number: usize) -> SequenceNumber {
+    SequenceNumber::try_from(format!("49590338271490256608559692538361{number:024}")).unwrap()
+}
+
+/// Bytes at their place in the stream.
+pub fn at(number: usize, data: impl Into<Vec<u8>>) -> StreamRecord {
+    StreamRecord {
+        sequence_number: sequence_number(number),
+        arrival: Timestamp(NOON + 50),
+        data: data.into(),
+    }
+}
+
+/// The rows of a Parquet file.
+pub fn read_parquet(bytes: Vec<u8>) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+    let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+    assert_eq!(batches.len(), 1, "the tests' files hold one batch");
+    batches.into_iter().next().unwrap()
+}
+
+/// A column of strings.
+pub fn strings(rows: &RecordBatch, column: &str) -> Vec<Option<String>> {
+    let column = rows.column_by_name(column).unwrap();
+    let strings = column.as_string::<i32>();
+    (0..strings.len())
+        .map(|row| strings.is_valid(row).then(|| strings.value(row).to_owned()))
+        .collect()
+}
+
+/// Files by their paths.
+pub type Files = BTreeMap<String, Content>;
+
+/// The event ids in all tables, each as often as it is there.
+pub fn row_ids(files: &Files) -> Vec<String> {
+    let mut ids = Vec::new();
+    for content in files.values() {
+        if let Content::Rows(rows) = content {
+            ids.extend(strings(rows, "event_id").into_iter().flatten());
+        }
+    }
+    ids.sort_unstable();
+    ids
+}
+
+/// The entries of all rejected files.
+pub fn rejected(files: &Files) -> Vec<serde_json::Value> {
+    let mut entries = Vec::new();
+    for (path, content) in files {
+        if let (true, Content::Bytes(bytes)) = (path.starts_with("rejected/"), content) {
+            let lines = std::str::from_utf8(bytes).unwrap().lines();
+            entries
+                .extend(lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()));
+        }
+    }
+    entries
+}
