@@ -186,13 +186,13 @@ export function Tabs({ label, tabs }: { label: string; tabs: Record<string, Reac
   return (
     <>
       <div className="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={move}>
-        {names.map((name) => (
+        {names.map((name, i) => (
           <button
             key={name}
             type="button"
             role="tab"
-            id={`${id}-${name}-tab`}
-            aria-controls={`${id}-${name}`}
+            id={`${id}-tab-${i}`}
+            aria-controls={`${id}-panel-${i}`}
             aria-selected={name === shown}
             tabIndex={name === shown ? 0 : -1}
             onClick={() => setShown(name)}
@@ -201,12 +201,12 @@ export function Tabs({ label, tabs }: { label: string; tabs: Record<string, Reac
           </button>
         ))}
       </div>
-      {names.map((name) => (
+      {names.map((name, i) => (
         <div
           key={name}
           role="tabpanel"
-          id={`${id}-${name}`}
-          aria-labelledby={`${id}-${name}-tab`}
+          id={`${id}-panel-${i}`}
+          aria-labelledby={`${id}-tab-${i}`}
           hidden={name !== shown}
         >
           {tabs[name]}

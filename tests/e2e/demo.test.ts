@@ -58,7 +58,7 @@ async function signUp(page: Page, email: string) {
 
 /** The trail's rows, newest first. */
 function trail(page: Page) {
-  return page.getByRole("region", { name: "Events" }).getByRole("listitem");
+  return page.getByRole("region", { name: "Events", exact: true }).getByRole("listitem");
 }
 
 test("what is typed into the sign-up form becomes a row, and the SQL panel shows it", async () => {

@@ -9,9 +9,11 @@ export type Row = Record<string, unknown>;
 
 /** The rows that a query gives. */
 export async function query(sql: string): Promise<Row[]> {
-  const instance = await DuckDBInstance.create(":memory:", { TimeZone: "UTC" });
+  const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
+    // Not an option of the instance: its time zones are loaded after its options are read.
+    await connection.run("SET TimeZone = 'UTC'");
     const result = await connection.runAndReadAll(sql);
     return result.getRowObjectsJS().map((row) => {
       const values = Object.entries(row).map(([name, value]) => [
