@@ -29,13 +29,19 @@ pub fn command<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
     command
 }
 
 /// The cargo that started this program.
 pub fn cargo<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
+    command(
+        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+        arguments,
+    )
 }
 
 /// How a program ended, and what it printed on both of its outputs, in order.
@@ -52,7 +58,9 @@ pub fn finish(step: &Step<'_>, command: &mut Command) -> Result<Finished> {
     let (reader, writer) = std::io::pipe().context("could not open a pipe")?;
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdout(writer.try_clone()?).stderr(writer);
-    let mut child = command.spawn().with_context(|| format!("could not start `{program}`"))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("could not start `{program}`"))?;
     // The command keeps its ends of the pipe open until they are replaced.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut output = String::new();
@@ -64,14 +72,21 @@ pub fn finish(step: &Step<'_>, command: &mut Command) -> Result<Finished> {
         output.push_str(&text);
         line.clear();
     }
-    Ok(Finished { status: child.wait()?, output })
+    Ok(Finished {
+        status: child.wait()?,
+        output,
+    })
 }
 
 /// Runs a program that has to succeed; otherwise the error holds what it printed.
 pub fn run(step: &Step<'_>, command: &mut Command) -> Result<String> {
     let Finished { status, output } = finish(step, command)?;
     if !status.success() {
-        bail!("`{}` ended with {status}\n{}", shown(command), output.trim_end());
+        bail!(
+            "`{}` ended with {status}\n{}",
+            shown(command),
+            output.trim_end()
+        );
     }
     Ok(output)
 }
@@ -79,17 +94,28 @@ pub fn run(step: &Step<'_>, command: &mut Command) -> Result<String> {
 /// What a short program that has to succeed prints on standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let program = shown(command);
-    let output = command.output().with_context(|| format!("could not start `{program}`"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("could not start `{program}`"))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        bail!("`{program}` ended with {}\n{}", output.status, errors.trim_end());
+        bail!(
+            "`{program}` ended with {}\n{}",
+            output.status,
+            errors.trim_end()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A command as one would type it, from the root of the workspace.
 pub fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

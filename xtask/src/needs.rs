@@ -5,11 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
 
 use crate::command::{command, root, run};
 use crate::progress::Progress;
 
 const NODE: (u32, u32) = (20, 19);
+const CHROMIUMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// Node and npm, new enough.
 pub fn node() -> Result<()> {
@@ -18,9 +25,14 @@ pub fn node() -> Result<()> {
     let Some(version) = answer("node", &["--version"]) else {
         bail!("`node` was not found: {next}");
     };
-    let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse().ok());
-    let found: (u32, u32) =
-        (numbers.next().flatten().unwrap_or(0), numbers.next().flatten().unwrap_or(0));
+    let mut numbers = version
+        .trim_start_matches('v')
+        .split('.')
+        .map(|part| part.parse().ok());
+    let found: (u32, u32) = (
+        numbers.next().flatten().unwrap_or(0),
+        numbers.next().flatten().unwrap_or(0),
+    );
     if found < NODE {
         bail!("Node {} is too old: {next}", version.trim());
     }
@@ -44,29 +56,87 @@ pub fn wasm_target() -> Result<()> {
     );
 }
 
-/// The npm packages, as the lockfile says: installed when they never were, or when the lockfile
-/// has changed since.
+/// The npm packages, as the lockfile says: installed where they are not, or not in those versions.
 pub fn packages(progress: &Progress) -> Result<()> {
-    let lockfile = root().join("package-lock.json");
-    let stamp = root().join("node_modules/.forebay-lockfile");
-    let wanted = std::fs::read(&lockfile).context("package-lock.json")?;
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+    let wanted = locked("package-lock.json")?;
+    // npm's own note of what it has installed.
+    if locked("node_modules/.package-lock.json").is_ok_and(|installed| has(&installed, &wanted)) {
         return Ok(());
     }
     progress.step("npm packages", |step| {
-        run(step, &mut command("npm", ["ci", "--no-audit", "--no-fund"]))?;
-        std::fs::write(&stamp, wanted).context("node_modules")
+        run(step, &mut command("npm", ["ci", "--no-audit", "--no-fund"])).map(drop)
     })
 }
 
-/// The first line-or-lines a program prints, or `None` where it is missing or fails.
+/// The packages of a lockfile, by their folders.
+fn locked(path: &str) -> Result<Map<String, Value>> {
+    let text = std::fs::read(root().join(path)).context(path.to_owned())?;
+    let mut lockfile: Value = serde_json::from_slice(&text).context(path.to_owned())?;
+    let Value::Object(packages) = lockfile["packages"].take() else {
+        bail!("{path} has no packages: restore it with `git checkout {path}`");
+    };
+    Ok(packages)
+}
+
+fn has(installed: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
+    wanted
+        .iter()
+        .filter(|(folder, _)| folder.starts_with("node_modules/"))
+        .all(|(folder, package)| match installed.get(folder) {
+            Some(found) => found["version"] == package["version"],
+            // What is for other platforms is left out.
+            None => package["optional"] == true,
+        })
+}
+
+/// The browser of the tests: `$CHROMIUM`, or the first that is found, or Debian's, installed.
+pub fn chromium(progress: &Progress) -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("CHROMIUM").filter(|program| !program.is_empty()) {
+        let program = PathBuf::from(program);
+        return match program.is_file() {
+            true => Ok(program),
+            false => bail!("CHROMIUM says {}, which is no file", program.display()),
+        };
+    }
+    if let Some(program) = CHROMIUMS.iter().find_map(|name| find_program(name)) {
+        return Ok(program);
+    }
+    if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
+        bail!(
+            "the browser tests need Chromium: install it (on Debian `sudo apt-get install \
+             chromium`), or set CHROMIUM to the program of any Chromium"
+        );
+    }
+    progress.step("chromium", |step| {
+        let apt = |arguments: &[&str]| {
+            run(
+                step,
+                command("apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive"),
+            )
+        };
+        apt(&["update"])?;
+        apt(&["install", "--yes", "--no-install-recommends", "chromium"])
+    })?;
+    find_program("chromium").context("apt-get installed chromium, but there is none in the PATH")
+}
+
+/// What a program prints, or `None` where it is missing or fails.
 fn answer(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A program by name, as the shell would find it.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }

@@ -15,8 +15,11 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
-const OPTIMISATIONS: [&[&str]; 3] =
-    [&["-Oz", "-Oz"], &["-Oz", "--flatten", "--rereloop", "-Oz"], &["-O2"]];
+const OPTIMISATIONS: [&[&str]; 3] = [
+    &["-Oz", "-Oz"],
+    &["-Oz", "--flatten", "--rereloop", "-Oz"],
+    &["-O2"],
+];
 
 /// A part that can be built by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,24 +77,47 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
             true => sdk_module(progress),
             false => Ok(()),
         });
-        let edge = scope.spawn(|| if wants(Part::Edge) { edge(progress) } else { Ok(()) });
-        let lake = scope.spawn(|| if wants(Part::Lake) { lake(progress) } else { Ok(()) });
+        let edge = scope.spawn(|| {
+            if wants(Part::Edge) {
+                edge(progress)
+            } else {
+                Ok(())
+            }
+        });
+        let lake = scope.spawn(|| {
+            if wants(Part::Lake) {
+                lake(progress)
+            } else {
+                Ok(())
+            }
+        });
         let browser = joined(packages).and(joined(sdk)).and_then(|()| {
             if wants(Part::Sdk) || wants(Part::Page) {
                 sdk_package(progress)?;
             }
-            if wants(Part::Page) { page(progress) } else { Ok(()) }
+            if wants(Part::Page) {
+                page(progress)
+            } else {
+                Ok(())
+            }
         });
         browser.and(joined(edge)).and(joined(lake))
     })
 }
 
 fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn edge(progress: &Progress) -> Result<()> {
-    let module = cargo_wasm(progress, "edge worker: compile", "forebay-edge-worker", "edge")?;
+    let module = cargo_wasm(
+        progress,
+        "edge worker: compile",
+        "forebay-edge-worker",
+        "edge",
+    )?;
     let shim = root().join("edge-worker/worker.js");
     let folder = edge_folder();
     if is_fresh(&folder.join("index_bg.wasm"), &[&module])? {
@@ -150,7 +176,11 @@ fn sdk_package(progress: &Progress) -> Result<()> {
     let folder = glue_folder();
     let package = root().join("npm/dist/index.js");
     let build = root().join("npm/build.mjs");
-    let inputs = [folder.join("forebay_wasm.js"), root().join("npm/src"), build];
+    let inputs = [
+        folder.join("forebay_wasm.js"),
+        root().join("npm/src"),
+        build,
+    ];
     if is_fresh(&package, &inputs)? {
         return Ok(());
     }
@@ -188,37 +218,65 @@ fn smallest(module: &Path) -> Result<Vec<u8>> {
         runs.into_iter().try_for_each(joined)
     })?;
     let sizes = sizes(&candidates)?;
-    let least = candidates.iter().zip(&sizes).min_by_key(|(_, size)| size.brotli);
+    let least = candidates
+        .iter()
+        .zip(&sizes)
+        .min_by_key(|(_, size)| size.brotli);
     let (best, _) = least.context("wasm-opt made nothing")?;
     Ok(std::fs::read(best)?)
 }
 
 fn wasm_opt(module: &Path, flags: &[&str], made: &Path) -> Result<()> {
-    let mut node = command("node", ["node_modules/binaryen/bin/wasm-opt".as_ref(), module]);
-    node.args(flags).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    let mut node = command(
+        "node",
+        ["node_modules/binaryen/bin/wasm-opt".as_ref(), module],
+    );
+    node.args(flags).args([
+        "--strip-debug",
+        "--strip-producers",
+        "--strip-target-features",
+    ]);
     output(node.arg("-o").arg(made)).map(drop)
 }
 
 fn page(progress: &Progress) -> Result<()> {
     let made = root().join("demo-react/dist/index.html");
     let demo = root().join("demo-react");
-    let mut inputs: Vec<PathBuf> =
-        ["src", "public", "index.html", "vite.config.ts", "package.json", "forebay.schema.json"]
-            .iter()
-            .map(|name| demo.join(name))
-            .collect();
+    let mut inputs: Vec<PathBuf> = [
+        "src",
+        "public",
+        "index.html",
+        "vite.config.ts",
+        "package.json",
+        "forebay.schema.json",
+    ]
+    .iter()
+    .map(|name| demo.join(name))
+    .collect();
     inputs.push(root().join("npm/dist"));
     if is_fresh(&made, &inputs)? {
         return Ok(());
     }
     progress.step("page: build", |step| {
-        run(step, &mut command("npm", ["run", "build", "--workspace", "demo-react"])).map(drop)
+        run(
+            step,
+            &mut command("npm", ["run", "build", "--workspace", "demo-react"]),
+        )
+        .map(drop)
     })
 }
 
 /// Compiles a crate to WebAssembly; gives the path of the module.
 fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> Result<PathBuf> {
-    let arguments = ["build", "--package", package, "--target", WASM_TARGET, "--profile", profile];
+    let arguments = [
+        "build",
+        "--package",
+        package,
+        "--target",
+        WASM_TARGET,
+        "--profile",
+        profile,
+    ];
     progress.step(step, |step| run(step, &mut cargo(arguments)))?;
     let name = format!("{}.wasm", package.replace('-', "_"));
     Ok(target().join(WASM_TARGET).join(profile).join(name))
@@ -227,7 +285,9 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
 /// Whether `made` is newer than this program and than everything in `inputs`. An input that does
 /// not exist (an optional folder) is older than anything.
 fn is_fresh(made: &Path, inputs: &[impl AsRef<Path>]) -> Result<bool> {
-    let Some(made) = newest(made)? else { return Ok(false) };
+    let Some(made) = newest(made)? else {
+        return Ok(false);
+    };
     let mut changed = newest(&std::env::current_exe()?)?;
     for input in inputs {
         changed = changed.max(newest(input.as_ref())?);
@@ -237,7 +297,9 @@ fn is_fresh(made: &Path, inputs: &[impl AsRef<Path>]) -> Result<bool> {
 
 /// When a file, or the newest file below a folder, was written; `None` where there is none.
 fn newest(path: &Path) -> Result<Option<SystemTime>> {
-    let Ok(metadata) = path.metadata() else { return Ok(None) };
+    let Ok(metadata) = path.metadata() else {
+        return Ok(None);
+    };
     if !metadata.is_dir() {
         return Ok(Some(metadata.modified()?));
     }

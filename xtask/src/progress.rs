@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::test::Counts;
+
 /// How often the live line is drawn again.
 const REDRAW: Duration = Duration::from_millis(200);
 /// How often a log, which has no live line, hears of a step that is still running.
@@ -53,6 +55,26 @@ impl Progress {
 
     /// Runs `work` as a step called `name`, and prints one line with its time when it ends.
     pub fn step<T>(&self, name: &str, work: impl FnOnce(&Step<'_>) -> Result<T>) -> Result<T> {
+        self.judged(name, work, |_| (true, String::new()))
+    }
+
+    /// The same for tests: the line tells how many passed and failed.
+    pub fn test<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Step<'_>) -> Result<(Counts, T)>,
+    ) -> Result<(Counts, T)> {
+        self.judged(name, work, |(counts, _)| {
+            (counts.failed == 0, counts.to_string())
+        })
+    }
+
+    fn judged<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Step<'_>) -> Result<T>,
+        judge: impl FnOnce(&T) -> (bool, String),
+    ) -> Result<T> {
         let started = Instant::now();
         self.running().push(Running {
             name: name.to_owned(),
@@ -60,15 +82,24 @@ impl Progress {
             started,
             reminded: started,
         });
-        let result = work(&Step { progress: self, name: name.to_owned() });
+        let result = work(&Step {
+            progress: self,
+            name: name.to_owned(),
+        });
         let mut running = self.running();
         running.retain(|step| step.name != name);
-        let (mark, colour) = if result.is_ok() { ("done", "32") } else { ("failed", "31") };
-        self.print(&format!(
-            "  {}  {name:NAME_WIDTH$} {:>7.1} s",
+        let (is_good, outcome) = result.as_ref().map_or((false, String::new()), judge);
+        let (mark, colour) = if is_good {
+            ("done", "32")
+        } else {
+            ("failed", "31")
+        };
+        let line = format!(
+            "  {}  {name:NAME_WIDTH$} {:>7.1} s  {outcome}",
             self.paint(&format!("{mark:6}"), colour),
             started.elapsed().as_secs_f64()
-        ));
+        );
+        self.print(line.trim_end());
         result
     }
 
@@ -80,7 +111,11 @@ impl Progress {
 
     /// `text` in an ANSI colour where the terminal shows colours.
     pub fn paint(&self, text: &str, colour: &str) -> String {
-        if self.terminal { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.terminal {
+            format!("\x1b[{colour}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
@@ -103,7 +138,10 @@ impl Progress {
             }
             return;
         }
-        for step in running.iter_mut().filter(|step| step.reminded.elapsed() > REMIND) {
+        for step in running
+            .iter_mut()
+            .filter(|step| step.reminded.elapsed() > REMIND)
+        {
             step.reminded = Instant::now();
             let _ = writeln!(std::io::stderr(), "  ...     {}", describe(step));
         }
@@ -122,10 +160,20 @@ impl Step<'_> {
 
 fn describe(step: &Running) -> String {
     let detail: String = step.detail.chars().take(40).collect();
-    format!("{} {} s {detail}", step.name, step.started.elapsed().as_secs()).trim_end().to_owned()
+    format!(
+        "{} {} s {detail}",
+        step.name,
+        step.started.elapsed().as_secs()
+    )
+    .trim_end()
+    .to_owned()
 }
 
 /// Width of the terminal, by the shell's own variable: exact enough for one line.
 fn columns() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100).max(20)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100)
+        .max(20)
 }

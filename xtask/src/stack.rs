@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use forebay_core::schema::Schema;
 use serde_json::{Value, json};
 
-use crate::command::{command, root};
+use crate::command::{command, output, root};
 use crate::parts::lake_program;
 use crate::supervise::Supervisor;
 use crate::worker::{MASTER_SECRETS, WorkerConfig, write_config};
@@ -95,6 +95,8 @@ impl Default for Options {
 pub struct Stack {
     /// Its programs.
     pub supervisor: Supervisor,
+    /// Where they log to.
+    pub logs: PathBuf,
     /// What another program has to know to use it: the line that `cargo xtask stack` prints.
     pub description: Value,
 }
@@ -145,16 +147,26 @@ pub fn start(options: &Options) -> Result<Stack> {
         "identity_pool_id": IDENTITY_POOL_ID,
         "region": REGION,
     });
-    Ok(Stack { supervisor, description })
+    Ok(Stack {
+        supervisor,
+        logs: run,
+        description,
+    })
 }
 
 fn start_kinesis(supervisor: &mut Supervisor, options: &Options) -> Result<String> {
     let port = options.kinesis_port.choose("--kinesis-port")?;
-    let mut node = command("node", ["xtask/scripts/kinesis.mjs", "--port", &port.to_string()]);
+    let mut node = command(
+        "node",
+        ["xtask/scripts/kinesis.mjs", "--port", &port.to_string()],
+    );
     node.arg("--stream").arg(format!("{STREAM}:{SHARDS}"));
-    node.arg("--stream").arg(format!("{DEAD_LETTER_STREAM}:{DEAD_LETTER_SHARDS}"));
+    node.arg("--stream")
+        .arg(format!("{DEAD_LETTER_STREAM}:{DEAD_LETTER_SHARDS}"));
     supervisor.start("kinesis", &mut node)?;
-    supervisor.wait_for(READY_TIMEOUT, |line| line.strip_prefix("ready ").map(str::to_owned))
+    supervisor.wait_for(READY_TIMEOUT, |line| {
+        line.strip_prefix("ready ").map(str::to_owned)
+    })
 }
 
 fn start_worker(
@@ -184,14 +196,26 @@ fn start_worker(
         },
     )?;
     // Control messages on standard output say which port it got.
-    let mut workerd = command("node_modules/workerd/bin/workerd", ["serve", "--control-fd=1"]);
+    let mut workerd = command(workerd_program()?, ["serve", "--control-fd=1"]);
     workerd.arg(config).env(MASTER_SECRETS, master_secrets()?);
     supervisor.start("worker", &mut workerd)?;
     let port = supervisor.wait_for(READY_TIMEOUT, |line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        (message["event"] == "listen").then(|| message["port"].as_u64()).flatten()
+        (message["event"] == "listen")
+            .then(|| message["port"].as_u64())
+            .flatten()
     })?;
     Ok(format!("http://127.0.0.1:{port}"))
+}
+
+/// workerd itself: what the package calls `bin/workerd` may be a script that starts it, and would
+/// be stopped in its place.
+fn workerd_program() -> Result<String> {
+    let path = output(&mut command(
+        "node",
+        ["--print", "require('workerd').default"],
+    ))?;
+    Ok(path.trim_end().to_owned())
 }
 
 fn start_lake(
@@ -202,21 +226,31 @@ fn start_lake(
 ) -> Result<()> {
     let mut program = command(lake_program(), ["consume", "--stream", STREAM]);
     program.args(["--kinesis-endpoint", kinesis, "--region", REGION]);
-    program.arg("--schema").arg(std::path::absolute(&options.schema)?);
+    program
+        .arg("--schema")
+        .arg(std::path::absolute(&options.schema)?);
     // Rows show within seconds; in production a file holds minutes.
     program.arg("--lake").arg(lake).args(["--max-seconds", "1"]);
-    program.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+    program
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local");
     program.env_remove("AWS_SESSION_TOKEN");
-    supervisor.start("lake", &mut program)?;
-    supervisor.wait_for(READY_TIMEOUT, |line| line.contains("ready").then_some(()))
+    // Not waited for: it reads the stream from its oldest record, whenever it begins.
+    supervisor.start("lake", &mut program)
 }
 
 fn wait_until_healthy(supervisor: &mut Supervisor, edge: &str) -> Result<()> {
-    let address = edge.trim_start_matches("http://").parse().context("the worker's address")?;
+    let address = edge
+        .trim_start_matches("http://")
+        .parse()
+        .context("the worker's address")?;
     let started = Instant::now();
     loop {
         let answer = health(address);
-        if answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+        if answer
+            .as_ref()
+            .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        {
             return Ok(());
         }
         supervisor.check()?;
@@ -231,7 +265,10 @@ fn wait_until_healthy(supervisor: &mut Supervisor, edge: &str) -> Result<()> {
 fn health(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, READY_TIMEOUT)?;
     stream.set_read_timeout(Some(READY_TIMEOUT))?;
-    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -249,8 +286,11 @@ fn master_secrets() -> Result<String> {
     let text = json!([{ "id": "1", "secret": STANDARD.encode(secret) }]).to_string();
     // Written whole before it gets its name: stacks may start side by side.
     let draft = path.with_extension(std::process::id().to_string());
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(text.as_bytes())?;
     let named = std::fs::hard_link(&draft, &path);
     std::fs::remove_file(&draft)?;
@@ -262,15 +302,17 @@ fn master_secrets() -> Result<String> {
     }
 }
 
-/// A new folder for what this run writes. kinesalite forgets its stream when it stops, so no lake
-/// outlives it; folders of runs that have ended are removed.
+/// A new folder for what this run writes: kinesalite forgets its stream when it stops, so each run
+/// has a lake of its own unless told otherwise. Folders of runs that have ended are removed.
 fn run_folder() -> Result<PathBuf> {
     let all = root().join(".forebay");
     std::fs::create_dir_all(&all).with_context(|| all.display().to_string())?;
     for entry in all.read_dir()? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let run = name.strip_prefix("run-").and_then(|rest| rest.split_once('-'));
+        let run = name
+            .strip_prefix("run-")
+            .and_then(|rest| rest.split_once('-'));
         if let Some(process) = run.and_then(|(_, process)| process.parse().ok())
             && !is_running(process)
         {

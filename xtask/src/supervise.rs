@@ -69,7 +69,12 @@ impl Supervisor {
                 }
             }
         });
-        Ok(Supervisor { logs: logs.to_owned(), programs: Vec::new(), events, sender })
+        Ok(Supervisor {
+            logs: logs.to_owned(),
+            programs: Vec::new(),
+            events,
+            sender,
+        })
     }
 
     /// Starts a program. Has to be called on the main thread: the program dies with the thread
@@ -82,15 +87,26 @@ impl Supervisor {
         // order.
         command.process_group(0);
         die_with_parent(command);
-        let child = command.spawn().with_context(|| format!("could not start {name}"))?;
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let child = command
+            .spawn()
+            .with_context(|| format!("could not start {name}"))?;
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
         let index = self.programs.len();
-        self.programs.push(Program { name, child, last_lines: VecDeque::new() });
+        self.programs.push(Program {
+            name,
+            child,
+            last_lines: VecDeque::new(),
+        });
         let sender = self.sender.clone();
         std::thread::spawn(move || {
             let mut reader = BufReader::new(reader);
             let mut line = Vec::new();
-            while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            while reader
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|read| read > 0)
+            {
                 let _ = log.write_all(&line);
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 line.clear();

@@ -38,7 +38,10 @@ pub fn write_config(folder: &Path, config: &WorkerConfig<'_>) -> Result<PathBuf>
     let mut modules = Vec::new();
     collect(&built, &built, &mut modules)?;
     let Some(entry) = modules.iter().position(|name| name == "worker.js") else {
-        bail!("there is no edge worker in {}: run `cargo xtask build edge`", built.display());
+        bail!(
+            "there is no edge worker in {}: run `cargo xtask build edge`",
+            built.display()
+        );
     };
     // workerd runs the module that stands first.
     modules.swap(0, entry);
@@ -49,7 +52,11 @@ pub fn write_config(folder: &Path, config: &WorkerConfig<'_>) -> Result<PathBuf>
             std::fs::create_dir_all(parent)?;
         }
         std::fs::copy(built.join(name), &copy).with_context(|| name.clone())?;
-        let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };
+        let kind = if name.ends_with(".wasm") {
+            "wasm"
+        } else {
+            "esModule"
+        };
         let name = literal(name);
         writeln!(embedded, "    (name = {name}, {kind} = embed {name}),")?;
     }
@@ -102,12 +109,16 @@ const forebay :Workerd.Worker = (
 
 /// The scripts and WebAssembly modules below `folder`, as paths from `root`.
 fn collect(root: &Path, folder: &Path, modules: &mut Vec<String>) -> Result<()> {
-    let Ok(entries) = folder.read_dir() else { return Ok(()) };
+    let Ok(entries) = folder.read_dir() else {
+        return Ok(());
+    };
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
             collect(root, &path, modules)?;
-        } else if path.extension().is_some_and(|extension| extension == "js" || extension == "wasm")
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "js" || extension == "wasm")
         {
             modules.push(path.strip_prefix(root)?.to_string_lossy().into_owned());
         }
@@ -138,6 +149,9 @@ mod tests {
 
     #[test]
     fn a_literal_keeps_what_json_holds() {
-        assert_eq!(literal("{\"city\":\"M\u{fc}n\\nchen\"}\n"), r#""{\"city\":\"München\"}\x0a""#.replace("Mün", "Mün\\\\n"));
+        assert_eq!(
+            literal("{\"city\":\"M\u{fc}n\\nchen\"}\n"),
+            r#""{\"city\":\"München\"}\x0a""#.replace("Mün", "Mün\\\\n")
+        );
     }
 }

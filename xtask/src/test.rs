@@ -1,0 +1,387 @@
+//! `cargo xtask test`: every check and test of the project, or those that are named.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{Finished, cargo, command, finish, root, target};
+use crate::needs;
+use crate::parts::{self, Part};
+use crate::progress::{Progress, Step};
+
+/// How long a file of TypeScript tests may take, in milliseconds: a hang has to end by itself.
+const FILE_TIMEOUT: &str = "900000";
+
+const WASM_CRATES: [&str; 3] = [
+    "--package=forebay-sdk-wasm",
+    "--package=forebay-edge-worker",
+    "--target=wasm32-unknown-unknown",
+];
+const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Passed.
+    pub passed: u64,
+    /// Failed, timed out or were cut short.
+    pub failed: u64,
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+/// What can be named on the command line.
+enum Suite {
+    /// Formatting of the Rust code.
+    Fmt,
+    /// Formatting and lints of everything else.
+    Lint,
+    /// Lints of the Rust code, for this machine and for WebAssembly.
+    Clippy,
+    /// Types of the TypeScript code; building the package has checked its own.
+    Types,
+    /// Unit, property and documentation tests of the Rust code.
+    Rust,
+    /// The TypeScript tests in a folder of `tests/`.
+    Folder(String),
+}
+
+impl Suite {
+    fn name(&self) -> &str {
+        match self {
+            Suite::Fmt => "fmt",
+            Suite::Lint => "lint",
+            Suite::Clippy => "clippy",
+            Suite::Types => "types",
+            Suite::Rust => "rust",
+            Suite::Folder(name) => name,
+        }
+    }
+
+    /// Whether it looks at what is built.
+    fn needs_parts(&self) -> bool {
+        matches!(self, Suite::Types | Suite::Folder(_))
+    }
+
+    fn needs_browser(&self) -> bool {
+        matches!(self, Suite::Folder(name) if name == "browser" || name == "e2e")
+    }
+
+    /// The programs it consists of.
+    fn tasks(&self, browser: Option<&Path>) -> Result<Vec<Task>> {
+        Ok(match self {
+            Suite::Fmt => vec![Task::check("cargo fmt", cargo(["fmt", "--all", "--check"]))],
+            Suite::Lint => vec![Task::check(
+                "biome",
+                command("node_modules/.bin/biome", ["ci"]),
+            )],
+            Suite::Clippy => {
+                let mut native = cargo(["clippy", "--workspace", "--all-targets"]);
+                native.args(DENY_WARNINGS);
+                let mut wasm = cargo(["clippy"]);
+                wasm.args(WASM_CRATES).args(DENY_WARNINGS);
+                vec![
+                    Task::check("clippy", native),
+                    Task::check("clippy for WebAssembly", wasm),
+                ]
+            }
+            Suite::Types => ["demo-react", "tests"]
+                .map(|folder| {
+                    let tsc = command("node_modules/.bin/tsc", ["--project", folder]);
+                    Task::check(&format!("types of {folder}"), tsc)
+                })
+                .into(),
+            Suite::Rust => vec![
+                if needs::find_program("cargo-nextest").is_some() {
+                    let nextest = ["nextest", "run", "--workspace", "--no-fail-fast"];
+                    Task::new("Rust tests", cargo(nextest), nextest_counts)
+                } else {
+                    let test = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
+                    Task::new("Rust tests", cargo(test), libtest_counts)
+                },
+                Task::new(
+                    "Rust examples",
+                    cargo(["test", "--workspace", "--doc"]),
+                    |output| {
+                        // That no public item has an example is no failure.
+                        Some(libtest_counts(output).unwrap_or_default())
+                    },
+                ),
+            ],
+            Suite::Folder(name) => vec![folder(name, browser)?],
+        })
+    }
+}
+
+/// A program that tests something.
+struct Task {
+    name: String,
+    command: Command,
+    /// Reads what it printed; `None` where it does not say that it ran a test.
+    counts: fn(&str) -> Option<Counts>,
+}
+
+impl Task {
+    fn new(name: &str, command: Command, counts: fn(&str) -> Option<Counts>) -> Task {
+        Task {
+            name: name.to_owned(),
+            command,
+            counts,
+        }
+    }
+
+    /// A program that only says yes or no, which counts as one test.
+    fn check(name: &str, command: Command) -> Task {
+        Task::new(name, command, |_| {
+            Some(Counts {
+                passed: 1,
+                failed: 0,
+            })
+        })
+    }
+
+    /// Runs it. A program that fails, or that ran no test, is at least one failure.
+    fn run(&mut self, step: &Step<'_>) -> Result<(Counts, Finished)> {
+        let finished = finish(step, &mut self.command)?;
+        let succeeded = finished.status.success();
+        let mut counts = (self.counts)(&finished.output).unwrap_or(Counts {
+            passed: 0,
+            failed: u64::from(succeeded),
+        });
+        if !succeeded && counts.failed == 0 {
+            counts = Counts {
+                passed: counts.passed.saturating_sub(1),
+                failed: 1,
+            };
+        }
+        Ok((counts, finished))
+    }
+}
+
+/// Every suite, those first that say most in the shortest time.
+fn suites() -> Result<Vec<Suite>> {
+    let mut folders = Vec::new();
+    for entry in root().join("tests").read_dir().context("tests")? {
+        let path = entry?.path();
+        if path.is_dir() && !test_files(&path)?.is_empty() {
+            folders.extend(
+                path.file_name()
+                    .map(|name| name.to_string_lossy().into_owned()),
+            );
+        }
+    }
+    folders.sort();
+    let mut suites = vec![
+        Suite::Fmt,
+        Suite::Lint,
+        Suite::Clippy,
+        Suite::Rust,
+        Suite::Types,
+    ];
+    suites.extend(folders.into_iter().map(Suite::Folder));
+    Ok(suites)
+}
+
+/// Runs the suites called `names`, or all.
+///
+/// Fails where they cannot be run at all; what fails in them is counted.
+pub fn run(names: &[String]) -> Result<Counts> {
+    let mut chosen = suites()?;
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !chosen.iter().any(|it| it.name() == **name))
+    {
+        let known: Vec<&str> = chosen.iter().map(Suite::name).collect();
+        bail!(
+            "there are no tests called `{unknown}`; there are: {}",
+            known.join(", ")
+        );
+    }
+    chosen.retain(|suite| names.is_empty() || names.iter().any(|name| name == suite.name()));
+    let progress = Progress::start();
+    needs::wasm_target()?;
+    needs::node()?;
+    needs::packages(&progress)?;
+    let browser = match chosen.iter().any(Suite::needs_browser) {
+        true => Some(needs::chromium(&progress)?),
+        false => None,
+    };
+    let mut total = Counts::default();
+    let (later, first) = chosen
+        .into_iter()
+        .partition::<Vec<_>, _>(Suite::needs_parts);
+    run_suites(&progress, &first, None, &mut total)?;
+    if later.is_empty() {
+        return Ok(total);
+    }
+    if let Err(error) = parts::build(&progress, &Part::ALL) {
+        progress.say(&format!("\n{error:#}\n"));
+        let names: Vec<&str> = later.iter().map(Suite::name).collect();
+        progress.say(&format!(
+            "not run, since the build failed: {}",
+            names.join(", ")
+        ));
+        total.failed += 1;
+        return Ok(total);
+    }
+    run_suites(&progress, &later, browser.as_deref(), &mut total)?;
+    Ok(total)
+}
+
+fn run_suites(
+    progress: &Progress,
+    suites: &[Suite],
+    browser: Option<&Path>,
+    total: &mut Counts,
+) -> Result<()> {
+    for suite in suites {
+        for mut task in suite.tasks(browser)? {
+            let (counts, finished) = progress.test(&task.name.clone(), |step| task.run(step))?;
+            if counts.failed > 0 {
+                let command = crate::command::shown(&task.command);
+                progress.say(&format!(
+                    "\n{}\n`{command}` ended with {}\n",
+                    finished.output.trim_end(),
+                    finished.status
+                ));
+            }
+            total.passed += counts.passed;
+            total.failed += counts.failed;
+        }
+    }
+    Ok(())
+}
+
+/// The tests in a folder, as one run of Node's test runner.
+fn folder(name: &str, browser: Option<&Path>) -> Result<Task> {
+    let mut node = command("node", ["--import", "tsx", "--test"]);
+    // One file after the other: some of them measure time.
+    node.args(["--test-concurrency=1", "--test-reporter=spec"]);
+    node.arg(format!("--test-timeout={FILE_TIMEOUT}"));
+    node.args(test_files(&root().join("tests").join(name))?);
+    node.env("FOREBAY_XTASK", std::env::current_exe()?)
+        .env("CARGO_TARGET_DIR", target());
+    if let Some(browser) = browser {
+        node.env("CHROMIUM", browser);
+    }
+    Ok(Task::new(&format!("tests/{name}"), node, node_counts))
+}
+
+fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.ts") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// From nextest's line `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out`.
+fn nextest_counts(output: &str) -> Option<Counts> {
+    let line = output.lines().rev().find(|line| line.contains(" run: "))?;
+    let (_, counts) = line.split_once(" run: ")?;
+    let passed = count_before(counts, " passed").unwrap_or(0);
+    let failed = ["failed", "timed out", "exec failed"]
+        .iter()
+        .filter_map(|word| count_before(counts, &format!(" {word}")))
+        .sum();
+    (passed + failed > 0).then_some(Counts { passed, failed })
+}
+
+/// From libtest's lines `test result: ok. 3 passed; 1 failed; 0 ignored; ..`, one a program.
+fn libtest_counts(output: &str) -> Option<Counts> {
+    let mut total = Counts::default();
+    for line in output
+        .lines()
+        .filter(|line| line.starts_with("test result: "))
+    {
+        total.passed += count_before(line, " passed").unwrap_or(0);
+        total.failed += count_before(line, " failed").unwrap_or(0);
+    }
+    (total != Counts::default()).then_some(total)
+}
+
+/// From the last lines of Node's reporter: `ℹ pass 3`, `ℹ fail 1`, `ℹ cancelled 0`.
+fn node_counts(output: &str) -> Option<Counts> {
+    let count = |word: &str| {
+        output.lines().rev().find_map(|line| {
+            let (rest, number) = line.trim().rsplit_once(' ')?;
+            rest.ends_with(word).then(|| number.parse::<u64>().ok())?
+        })
+    };
+    let counts = Counts {
+        passed: count("pass")?,
+        failed: count("fail")? + count("cancelled")?,
+    };
+    (counts != Counts::default()).then_some(counts)
+}
+
+/// The number that stands before `word`.
+fn count_before(text: &str, word: &str) -> Option<u64> {
+    let (before, _) = text.split_once(word)?;
+    before
+        .rsplit(|character: char| !character.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_nextest_says() {
+        let output = "     Summary [   0.412s] 7 tests run: 4 passed (1 slow), 2 failed, 1 timed out, 3 skipped\n        FAIL [   0.1s] forebay-core a::b\nerror: test run failed\n";
+        assert_eq!(
+            nextest_counts(output),
+            Some(Counts {
+                passed: 4,
+                failed: 3
+            })
+        );
+        assert_eq!(nextest_counts("error: could not compile"), None);
+        assert_eq!(
+            nextest_counts("Summary [ 0s] 0 tests run: 0 passed, 0 skipped"),
+            None
+        );
+    }
+
+    #[test]
+    fn adds_up_what_libtest_says() {
+        let output = "test result: ok. 3 passed; 0 failed; 1 ignored\n\ntest result: FAILED. 1 passed; 2 failed; 0 ignored\n";
+        assert_eq!(
+            libtest_counts(output),
+            Some(Counts {
+                passed: 4,
+                failed: 2
+            })
+        );
+        assert_eq!(
+            libtest_counts("test result: ok. 0 passed; 0 failed; 0 ignored"),
+            None
+        );
+    }
+
+    #[test]
+    fn reads_what_node_says() {
+        let output = "✔ a pass 9\nℹ tests 5\nℹ pass 3\nℹ fail 1\nℹ cancelled 1\nℹ skipped 0\n\n✖ failing tests:\n";
+        assert_eq!(
+            node_counts(output),
+            Some(Counts {
+                passed: 3,
+                failed: 2
+            })
+        );
+        assert_eq!(node_counts("ℹ pass 0\nℹ fail 0\nℹ cancelled 0"), None);
+        assert_eq!(node_counts("SyntaxError"), None);
+    }
+}
