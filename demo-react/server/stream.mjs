@@ -1,6 +1,7 @@
 // A Kinesis stream, read from its beginning: where each event's record is.
 
 import {
+  ExpiredIteratorException,
   GetRecordsCommand,
   GetShardIteratorCommand,
   KinesisClient,
@@ -18,6 +19,8 @@ const IDLE_MS = 30_000;
 /**
  * @typedef {{ shard: string, sequence_number: string, arrived_at: number }} Place `arrived_at`
  *   in milliseconds since the epoch, by Kinesis' clock.
+ * @typedef {{ iterator?: string, last?: string }} Position What to read a shard by next, and the
+ *   sequence number read last.
  */
 
 /**
@@ -48,8 +51,8 @@ export class StreamTail {
   #client;
   #stream;
   #onRecord;
-  /** @type {Map<string, string | undefined>} shard id to the iterator of its next read */
-  #iterators = new Map();
+  /** @type {Map<string, Position>} by shard id */
+  #shards = new Map();
   /** @type {Map<string, Place>} by event id */
   #places = new Map();
   /** @type {{ state: "starting" | "up" | "down", detail?: string }} */
@@ -83,7 +86,7 @@ export class StreamTail {
     return {
       ...this.#health,
       name: this.#stream,
-      shards: this.#iterators.size,
+      shards: this.#shards.size,
       records: this.#records,
       last_arrival: this.#lastArrival || null,
     };
@@ -102,13 +105,13 @@ export class StreamTail {
   async #follow() {
     while (Date.now() - this.#asked < IDLE_MS) {
       try {
-        if (this.#iterators.size === 0) await this.#begin();
-        await Promise.all([...this.#iterators.keys()].map((shard) => this.#read(shard)));
+        if (this.#shards.size === 0) await this.#begin();
+        await Promise.all([...this.#shards].map((shard) => this.#read(...shard)));
         this.#health = { state: "up" };
       } catch (error) {
         this.#health = { state: "down", detail: detailOf(error) };
         // What was read may be gone with the stream it came from: begin anew.
-        this.#iterators.clear();
+        this.#shards.clear();
       }
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
@@ -120,26 +123,44 @@ export class StreamTail {
     );
     this.#records = 0;
     for (const { ShardId: shard } of shards) {
-      if (!shard) continue;
-      const { ShardIterator: iterator } = await this.#client.send(
-        new GetShardIteratorCommand({
-          StreamName: this.#stream,
-          ShardId: shard,
-          ShardIteratorType: "TRIM_HORIZON",
-        }),
-      );
-      this.#iterators.set(shard, iterator);
+      if (shard) this.#shards.set(shard, { iterator: await this.#iteratorAt(shard) });
     }
   }
 
-  /** @param {string} shard */
-  async #read(shard) {
-    const iterator = this.#iterators.get(shard);
+  /**
+   * @param {string} shard
+   * @param {string} [after] sequence number; the shard's oldest record where it is not given
+   */
+  async #iteratorAt(shard, after) {
+    const { ShardIterator: iterator } = await this.#client.send(
+      new GetShardIteratorCommand({
+        StreamName: this.#stream,
+        ShardId: shard,
+        ShardIteratorType: after ? "AFTER_SEQUENCE_NUMBER" : "TRIM_HORIZON",
+        StartingSequenceNumber: after,
+      }),
+    );
+    return iterator;
+  }
+
+  /** @param {string} shard @param {Position} position */
+  async #read(shard, position) {
     // A shard that was closed and read to its end has no next iterator.
-    if (!iterator) return;
-    const answer = await this.#client.send(new GetRecordsCommand({ ShardIterator: iterator }));
-    this.#iterators.set(shard, answer.NextShardIterator);
-    for (const record of answer.Records ?? []) this.#take(shard, record);
+    if (!position.iterator) return;
+    try {
+      const answer = await this.#client.send(
+        new GetRecordsCommand({ ShardIterator: position.iterator }),
+      );
+      position.iterator = answer.NextShardIterator;
+      for (const record of answer.Records ?? []) {
+        this.#take(shard, record);
+        position.last = record.SequenceNumber;
+      }
+    } catch (error) {
+      if (!(error instanceof ExpiredIteratorException)) throw error;
+      // Nobody asked for minutes, or the machine slept: go on where reading stopped.
+      position.iterator = await this.#iteratorAt(shard, position.last);
+    }
   }
 
   /** @param {string} shard @param {import("@aws-sdk/client-kinesis")._Record} record */
