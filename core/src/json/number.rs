@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
+use core::cmp::Ordering;
 
 use super::push_digits;
 
@@ -40,12 +41,44 @@ impl<'a> Number<'a> {
         Number(Cow::Borrowed(text))
     }
 
+    /// The same number with a text of its own.
+    pub fn into_owned(self) -> Number<'static> {
+        Number(Cow::Owned(self.0.into_owned()))
+    }
+
     /// The text.
     pub fn as_text(&self) -> &str {
         &self.0
     }
 
-    /// The nearest double. Infinite where the number is beyond the range of a double.
+    /// How two numbers compare as numbers, exactly, whatever their texts: `1.0` and `10e-1` are
+    /// equal. It works on the digits: reading a double costs the browser 13 KB of tables.
+    pub fn compare(&self, other: &Number<'_>) -> Ordering {
+        let (one, two) = (Magnitude::of(&self.0), Magnitude::of(&other.0));
+        match (self.is_negative(), other.is_negative()) {
+            (false, false) => one.compare(&two),
+            (true, true) => two.compare(&one),
+            _ if one.is_zero() && two.is_zero() => Ordering::Equal,
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+        }
+    }
+
+    /// Whether the text begins with a minus sign; `-0` does.
+    pub fn is_negative(&self) -> bool {
+        self.0.starts_with('-')
+    }
+
+    /// Whether the number is in the range of a double.
+    pub fn is_in_double_range(&self) -> bool {
+        let unsigned = self.0.strip_prefix('-').unwrap_or(&self.0);
+        Magnitude::of(unsigned)
+            .compare(&Magnitude::of(LARGEST_DOUBLE))
+            .is_le()
+    }
+
+    /// The nearest double. Infinite where the number is beyond the range of a double. Not for the
+    /// browser: see [`Number::compare`].
     pub fn to_f64(&self) -> f64 {
         // JSON number syntax is within Rust's, so that this always reads.
         self.0.parse().unwrap_or(f64::NAN)
@@ -56,6 +89,11 @@ impl<'a> Number<'a> {
         self.scaled(0, Rest::Refused)
     }
 
+    /// The value without its fraction; `None` out of range.
+    pub fn truncate_to_i64(&self) -> Option<i64> {
+        self.scaled(0, Rest::CutOff)
+    }
+
     /// A number of seconds as whole milliseconds, what is finer cut off; `None` out of range.
     /// Works on the digits, so that `1.4428775E9` is exact.
     pub fn seconds_to_millis(&self) -> Option<i64> {
@@ -64,36 +102,33 @@ impl<'a> Number<'a> {
 
     /// The value times ten to the `shift`, as an integer.
     fn scaled(&self, shift: i64, rest: Rest) -> Option<i64> {
-        let text = self.0.as_ref();
-        let (negative, text) = match text.strip_prefix('-') {
-            Some(text) => (true, text),
-            None => (false, text),
-        };
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let text = self.0.as_bytes();
+        let has_exponent = |byte: &u8| matches!(byte, b'e' | b'E');
+        let mantissa_len = text.iter().position(has_exponent).unwrap_or(text.len());
+        let (mantissa, exponent) = text.split_at_checked(mantissa_len)?;
+        let is_digit = |byte: &&u8| byte.is_ascii_digit();
+        let whole_part = mantissa.iter().take_while(|byte| **byte != b'.');
 
         // How many digits stand before the decimal point once exponent and shift have moved it.
-        let point = i64::try_from(whole.len())
+        let mut places = i64::try_from(whole_part.filter(is_digit).count())
             .ok()?
-            .saturating_add(saturating_integer(exponent))
+            .saturating_add(exponent_of(exponent))
             .saturating_add(shift);
         // Summed up below zero, where i64 reaches one further than above.
         let mut value: i64 = 0;
-        let mut position: i64 = 0;
-        for digit in whole.bytes().chain(fraction.bytes()) {
-            let digit = i64::from(digit - b'0');
-            if position < point {
-                value = value.checked_mul(10)?.checked_sub(digit)?;
-            } else if digit != 0 && matches!(rest, Rest::Refused) {
+        for &digit in mantissa.iter().filter(is_digit) {
+            if places > 0 {
+                value = append_digit(value, digit)?;
+            } else if digit != b'0' && matches!(rest, Rest::Refused) {
                 return None;
             }
-            position += 1;
+            places = places.saturating_sub(1);
         }
-        while position < point && value != 0 {
-            value = value.checked_mul(10)?;
-            position += 1;
+        while places > 0 && value != 0 {
+            value = append_digit(value, b'0')?;
+            places -= 1;
         }
-        if negative {
+        if text.first() == Some(&b'-') {
             Some(value)
         } else {
             value.checked_neg()
@@ -101,11 +136,85 @@ impl<'a> Number<'a> {
     }
 }
 
+/// The largest double, in its shortest text.
+const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
+
+/// A number without its sign: a point, then the digits, times ten to the power of `places`.
+struct Magnitude<'t> {
+    /// From the first digit that is not zero; may hold a decimal point.
+    digits: &'t [u8],
+    places: i64,
+}
+
+impl<'t> Magnitude<'t> {
+    fn of(text: &'t str) -> Magnitude<'t> {
+        let text = text.as_bytes();
+        let mantissa_len = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
+        let (mantissa, exponent) = text.split_at(mantissa_len.unwrap_or(text.len()));
+        let whole = mantissa.iter().take_while(|byte| **byte != b'.');
+        let whole_digits = whole.filter(|byte| byte.is_ascii_digit()).count();
+        let is_leading = |byte: &&u8| matches!(byte, b'-' | b'0' | b'.');
+        let leading = mantissa.iter().take_while(is_leading).count();
+        let (leading, digits) = mantissa.split_at(leading);
+        let zeros = leading.iter().filter(|byte| **byte == b'0').count();
+        Magnitude {
+            digits,
+            places: (whole_digits as i64 - zeros as i64).saturating_add(exponent_of(exponent)),
+        }
+    }
+
+    fn is_zero(&self) -> bool {
+        self.digits.is_empty()
+    }
+
+    fn compare(&self, other: &Magnitude<'_>) -> Ordering {
+        if self.is_zero() || other.is_zero() {
+            return other.is_zero().cmp(&self.is_zero());
+        }
+        let digits = |digits: &'_ [u8]| -> alloc::vec::Vec<u8> {
+            let end = digits.iter().rposition(|byte| !matches!(byte, b'0' | b'.'));
+            let kept = digits.iter().take(end.map_or(0, |end| end + 1));
+            kept.copied().filter(u8::is_ascii_digit).collect()
+        };
+        let places = self.places.cmp(&other.places);
+        places.then_with(|| digits(self.digits).cmp(&digits(other.digits)))
+    }
+}
+
+/// Ten times a value that is not above zero, less a digit; `None` out of range.
+fn append_digit(value: i64, digit: u8) -> Option<i64> {
+    if value < i64::MIN / 10 {
+        return None;
+    }
+    (value * 10).checked_sub(i64::from(digit - b'0'))
+}
+
 /// What becomes of digits behind the decimal point.
 #[derive(Clone, Copy)]
 enum Rest {
     Refused,
     CutOff,
+}
+
+/// Reads an exponent, `e5`, `E+5` or `e-05`, or nothing. One beyond any use is as good as any other.
+fn exponent_of(text: &[u8]) -> i64 {
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit());
+    let magnitude = digits.fold(0, |value: i64, digit| match value {
+        0..1_000_000_000_000 => value * 10 + i64::from(digit - b'0'),
+        _ => value,
+    });
+    if text.get(1) == Some(&b'-') {
+        -magnitude
+    } else {
+        magnitude
+    }
+}
+
+impl Default for Number<'_> {
+    /// `0`
+    fn default() -> Self {
+        Number(Cow::Borrowed("0"))
+    }
 }
 
 impl From<i64> for Number<'static> {
@@ -130,44 +239,29 @@ pub(super) fn push_integer(text: &mut String, value: i64) {
     push_digits(text, value.unsigned_abs(), 1);
 }
 
-/// Reads an exponent, `+5`, `-05` or `5`; far beyond any use, it stays at the end of the range.
-fn saturating_integer(text: &str) -> i64 {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    digits.bytes().fold(0i64, |value, digit| {
-        value
-            .saturating_mul(10)
-            .saturating_add(sign * i64::from(digit - b'0'))
-    })
-}
-
 /// How many bytes at the start of `text` are one JSON number; `None` where none begins there, or
 /// one breaks off, as in `1.` or `-`.
 pub(super) fn number_len(text: &[u8]) -> Option<usize> {
-    let digits_from = |start: usize| {
-        text.iter()
-            .skip(start)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        _ => without_digits(unsigned)?,
     };
-    let at = |position: usize| text.get(position).copied();
+    if let [b'.', fraction @ ..] = rest {
+        rest = without_digits(fraction)?;
+    }
+    if let [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] = rest {
+        rest = without_digits(exponent)?;
+    }
+    Some(text.len() - rest.len())
+}
 
-    let mut position = usize::from(at(0) == Some(b'-'));
-    position += match at(position)? {
-        b'0' => 1,
-        b'1'..=b'9' => digits_from(position),
-        _ => return None,
-    };
-    if at(position) == Some(b'.') {
-        position += 1;
-        position += Some(digits_from(position)).filter(|&count| count > 0)?;
+/// What stands behind the digits that `text` begins with; `None` where it begins with none.
+fn without_digits(text: &[u8]) -> Option<&[u8]> {
+    let is_no_digit = |byte: &u8| !byte.is_ascii_digit();
+    let count = text.iter().position(is_no_digit).unwrap_or(text.len());
+    if count == 0 {
+        return None;
     }
-    if matches!(at(position), Some(b'e' | b'E')) {
-        position += 1;
-        position += usize::from(matches!(at(position), Some(b'+' | b'-')));
-        position += Some(digits_from(position)).filter(|&count| count > 0)?;
-    }
-    Some(position)
+    text.get(count..)
 }

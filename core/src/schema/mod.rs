@@ -13,6 +13,8 @@ mod validate;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::json::Number;
+
 pub use names::RESERVED_COLUMN_NAMES;
 pub(crate) use validate::check_limits;
 
@@ -93,25 +95,15 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Range {
     /// `minimum`
-    pub minimum: Option<Literal>,
+    pub minimum: Option<Number<'static>>,
     /// `maximum`
-    pub maximum: Option<Literal>,
+    pub maximum: Option<Number<'static>>,
     /// `exclusiveMinimum`
-    pub exclusive_minimum: Option<Literal>,
+    pub exclusive_minimum: Option<Number<'static>>,
     /// `exclusiveMaximum`
-    pub exclusive_maximum: Option<Literal>,
+    pub exclusive_maximum: Option<Number<'static>>,
     /// `enum` or `const`: the values allowed.
-    pub one_of: Option<Vec<Literal>>,
-}
-
-/// A number of the schema: to compare with, and as its author wrote it. The text is kept because
-/// turning a double into text costs the browser more than all of validation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Literal {
-    /// The nearest double, always finite.
-    pub value: f64,
-    /// As it stands in the file, e.g. `0.50`.
-    pub text: String,
+    pub one_of: Option<Vec<Number<'static>>>,
 }
 
 /// `format`, asserted (not only annotated).

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::parse::Reader;
 use super::validate::{Report, check_number, check_text, decimal};
-use super::{Field, Format, Kind, Literal, Pii, Range};
+use super::{Field, Format, Kind, Pii, Range};
 use crate::json::{Number, Value};
 use crate::wire::put_events::MAX_VALUE_CHARS;
 
@@ -381,22 +381,24 @@ impl Reader {
             self.error(&["no value is within its bounds; widen them"]);
         }
         let mut kind = of_range(range);
-        let mut literals = Vec::new();
+        let mut numbers = Vec::new();
         for (at, value) in choices.iter().flat_map(|choices| &choices.values) {
             if let Value::Number(number) = value {
                 self.check_choice(at, |report| check_number(&kind, number, report));
-                literals.push(literal(number));
+                numbers.push(number.clone().into_owned());
             }
         }
         if let Kind::Integer(range) | Kind::Number(range) = &mut kind {
-            range.one_of = choices.map(|_| literals);
+            range.one_of = choices.map(|_| numbers);
         }
         kind
     }
 
-    fn bound(&mut self, field: &Value<'_>, keyword: &str) -> Option<Literal> {
+    fn bound(&mut self, field: &Value<'_>, keyword: &str) -> Option<Number<'static>> {
         match field.get(keyword)? {
-            Value::Number(number) if number.to_f64().is_finite() => Some(literal(number)),
+            Value::Number(number) if number.is_in_double_range() => {
+                Some(number.clone().into_owned())
+            }
             _ => {
                 self.error_in(keyword, &["must be a number in the range of a double"]);
                 None
@@ -447,42 +449,46 @@ fn boolean(choices: Option<&Choices<'_, '_>>) -> Kind {
     }
 }
 
-fn literal(number: &Number<'_>) -> Literal {
-    Literal {
-        value: number.to_f64(),
-        text: number.as_text().into(),
-    }
-}
-
 /// Whether two values are equal as JSON Schema has it: `1` and `1.0` are.
 fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.to_f64() == other.to_f64(),
+        (Value::Number(one), Value::Number(other)) => one.compare(other).is_eq(),
         _ => one == other,
     }
 }
 
 /// Whether no number, or no whole number of 64 bits, is within the bounds.
 fn is_empty(range: &Range, whole: bool) -> bool {
-    let value =
-        |bound: &Option<Literal>, absent| bound.as_ref().map_or(absent, |bound| bound.value);
-    let minimum = value(&range.minimum, f64::NEG_INFINITY);
-    let maximum = value(&range.maximum, f64::INFINITY);
-    let above = value(&range.exclusive_minimum, f64::NEG_INFINITY);
-    let below = value(&range.exclusive_maximum, f64::INFINITY);
-    let is_inside =
-        |value: f64| minimum <= value && value <= maximum && above < value && value < below;
-    let lowest = minimum.max(above);
+    let lower = [&range.minimum, &range.exclusive_minimum];
+    let upper = [&range.maximum, &range.exclusive_maximum];
+    let lowest = lower
+        .into_iter()
+        .flatten()
+        .max_by(|one, other| one.compare(other));
+    let highest = upper
+        .into_iter()
+        .flatten()
+        .min_by(|one, other| one.compare(other));
     if !whole {
         // The bounds leave more than a point, or the point itself is inside.
-        return !(lowest < maximum.min(below) || is_inside(lowest));
+        return match (lowest, highest) {
+            (Some(lowest), Some(highest)) => {
+                lowest.compare(highest).is_ge() && !range.contains(lowest)
+            }
+            _ => false,
+        };
     }
-    // The smallest whole number that may be inside is one of these. The conversion stops at the
-    // ends of 64 bits and cuts off towards zero.
-    let cut = lowest as i64;
-    let candidates = [Some(cut), cut.checked_add(1)];
-    !candidates
-        .iter()
-        .flatten()
-        .any(|candidate| is_inside(*candidate as f64))
+    // The smallest whole number that may be inside is one of these: cutting off goes towards zero.
+    let smallest = match lowest {
+        Some(lowest) => match lowest.truncate_to_i64() {
+            Some(cut) => cut,
+            None if lowest.is_negative() => i64::MIN,
+            None => return true,
+        },
+        None => i64::MIN,
+    };
+    let mut candidates = [Some(smallest), smallest.checked_add(1)]
+        .into_iter()
+        .flatten();
+    !candidates.any(|candidate| range.contains(&Number::from(candidate)))
 }

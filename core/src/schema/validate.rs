@@ -3,8 +3,9 @@
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
-use super::{EventSchema, Field, Kind, Literal, Range, Schema, Violation};
+use super::{EventSchema, Field, Kind, Range, Schema, Violation};
 use crate::event::{Event, Map};
 use crate::json::{Number, push_digits};
 use crate::wire::put_events::{MAX_KEY_CHARS, MAX_KEYS, MAX_VALUE_CHARS};
@@ -268,69 +269,95 @@ pub(super) fn check_number(kind: &Kind, number: &Number<'_>, report: &mut Report
         Kind::Number(range) => (range, false),
         Kind::String { .. } | Kind::Boolean { .. } => return,
     };
-    let value = number.to_f64();
     if whole && number.to_i64().is_none() {
         let actual = "a number with a fraction, or beyond 64 bits";
         return report.add("type", wanted(kind), actual.into());
     }
-    if !value.is_finite() {
+    if !number.is_in_double_range() {
         return report.add(
             "type",
             wanted(kind),
             "a number beyond the range of a double".into(),
         );
     }
-    check_range(range, value, report);
+    check_range(range, number, report);
 }
 
-fn check_range(range: &Range, value: f64, report: &mut Report<'_>) {
+fn check_range(range: &Range, number: &Number<'_>, report: &mut Report<'_>) {
     if let Some(values) = &range.one_of
-        && !values.iter().any(|literal| literal.value == value)
+        && !values.iter().any(|value| value.compare(number).is_eq())
     {
-        let texts = values.iter().map(|literal| literal.text.as_str());
+        let texts = values.iter().map(Number::as_text);
         report.add(
             choice_rule(values.len()),
             one_of(texts, values.len()),
             "another number".into(),
         );
     }
-    type Breaks = fn(f64, f64) -> bool;
-    let bounds: [(_, _, _, Breaks, _); 4] = [
-        (
-            &range.minimum,
-            "minimum",
-            "at least ",
-            |value, bound| value < bound,
-            "a smaller number",
-        ),
-        (
-            &range.exclusive_minimum,
-            "exclusiveMinimum",
-            "more than ",
-            |value, bound| value <= bound,
-            "a number that is not above it",
-        ),
-        (
-            &range.maximum,
-            "maximum",
-            "at most ",
-            |value, bound| value > bound,
-            "a larger number",
-        ),
-        (
-            &range.exclusive_maximum,
-            "exclusiveMaximum",
-            "less than ",
-            |value, bound| value >= bound,
-            "a number that is not below it",
-        ),
-    ];
-    for (bound, rule, relation, breaks, actual) in bounds {
-        if let Some(Literal { value: limit, text }) = bound
-            && breaks(value, *limit)
-        {
-            report.add(rule, [relation, text].concat(), actual.into());
+    for bound in range.bounds() {
+        if let Some(limit) = bound.broken_by(number) {
+            let expected = [bound.relation, limit.as_text()].concat();
+            report.add(bound.rule, expected, bound.actual.into());
         }
+    }
+}
+
+/// One end of a range.
+struct Bound<'s> {
+    limit: &'s Option<Number<'static>>,
+    rule: &'static str,
+    relation: &'static str,
+    is_kept: fn(Ordering) -> bool,
+    actual: &'static str,
+}
+
+impl<'s> Bound<'s> {
+    /// The limit, where `number` is on its wrong side.
+    fn broken_by(&self, number: &Number<'_>) -> Option<&'s Number<'static>> {
+        let limit = self.limit.as_ref()?;
+        (!(self.is_kept)(number.compare(limit))).then_some(limit)
+    }
+}
+
+impl Range {
+    /// Whether a number is within all bounds.
+    pub(super) fn contains(&self, number: &Number<'_>) -> bool {
+        self.bounds()
+            .iter()
+            .all(|bound| bound.broken_by(number).is_none())
+    }
+
+    fn bounds(&self) -> [Bound<'_>; 4] {
+        [
+            Bound {
+                limit: &self.minimum,
+                rule: "minimum",
+                relation: "at least ",
+                is_kept: Ordering::is_ge,
+                actual: "a smaller number",
+            },
+            Bound {
+                limit: &self.exclusive_minimum,
+                rule: "exclusiveMinimum",
+                relation: "more than ",
+                is_kept: Ordering::is_gt,
+                actual: "a number that is not above it",
+            },
+            Bound {
+                limit: &self.maximum,
+                rule: "maximum",
+                relation: "at most ",
+                is_kept: Ordering::is_le,
+                actual: "a larger number",
+            },
+            Bound {
+                limit: &self.exclusive_maximum,
+                rule: "exclusiveMaximum",
+                relation: "less than ",
+                is_kept: Ordering::is_lt,
+                actual: "a number that is not below it",
+            },
+        ]
     }
 }
 

@@ -142,6 +142,30 @@ proptest! {
     }
 
     #[test]
+    fn numbers_compare_as_doubles_do(one in any::<f64>(), two in any::<f64>(), near in -3..4i32) {
+        let near = one.clamp(-1e15, 1e15).trunc() + f64::from(near);
+        for (one, two) in [(one, two), (one.trunc(), near), (one, -one), (one / 1e300, two / 1e300)] {
+            let (Some(a), Some(b)) = (Number::from_f64(one), Number::from_f64(two)) else {
+                continue;
+            };
+            prop_assert_eq!(Some(a.compare(&b)), one.partial_cmp(&two), "{:?} {:?}", a, b);
+            prop_assert!(a.is_in_double_range());
+        }
+    }
+
+    #[test]
+    fn a_number_equals_itself_in_any_notation(value in -1_000_000..1_000_000i64, shift in 0..12usize) {
+        let shifted = std::format!("{value}{}e-{shift}", "0".repeat(shift));
+        let fraction = std::format!("{value}.{}", "0".repeat(shift + 1));
+        let plain = Number::from(value);
+        for text in [shifted, fraction] {
+            let other = Number::from_text(text.into()).unwrap();
+            prop_assert!(plain.compare(&other).is_eq(), "{:?} {:?}", plain, other);
+            prop_assert!(Number::from(value + 1).compare(&other).is_gt());
+        }
+    }
+
+    #[test]
     fn an_integer_survives_its_text(value in any::<i64>()) {
         let number = Number::from(value);
         prop_assert_eq!(number.as_text(), value.to_string());

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::event::{Endpoint, Event, Map, Session, Text};
 use crate::json::{Limits, Number, Value, Writer};
-use crate::wire::decode::{Node, message};
+use crate::wire::decode::{self, Node, message};
 use crate::wire::{DecodeError, endpoint};
 
 /// A decoded request: who sends, and what. An event that does not have the form of one is an `Err`
@@ -62,117 +62,116 @@ impl<'a> Request<'a> {
         let measure = body.len() > MAX_EVENT_BYTES;
         message(body, LIMITS, |root| {
             let batch_item = root.member("BatchItem");
-            batch_item.object()?;
-            let batches = batch_item.map(|node| read_batch(node, measure))?;
+            batch_item.object();
+            let batches = batch_item.map(|node| read_batch(node, measure));
             let events: usize = batches.iter().map(|(_, batch)| batch.events.len()).sum();
             if events > MAX_EVENTS {
-                return Err(batch_item.error("expected at most 100 events in all batches together"));
+                batch_item.refuse("expected at most 100 events in all batches together");
             }
-            Ok(Request { batches })
+            Request { batches }
         })
     }
 }
 
-fn read_batch<'a>(node: &Node<'_, 'a>, measure: bool) -> Result<Batch<'a>, DecodeError> {
-    node.object()?;
-    check_id(node)?;
+fn read_batch<'a>(node: &Node<'_, 'a>, measure: bool) -> Batch<'a> {
+    node.object();
+    check_id(node);
+    let endpoint = node.member("Endpoint");
     let events = node.member("Events");
-    if events.object()?.len() > MAX_EVENTS {
-        return Err(events.error("expected at most 100 events"));
+    if events.object().len() > MAX_EVENTS {
+        events.refuse("expected at most 100 events");
     }
-    Ok(Batch {
-        endpoint: endpoint::read_sent(&node.member("Endpoint"))?,
+    Batch {
+        endpoint: endpoint::read_sent(&endpoint),
         events: events.map(|event| {
-            check_id(event)?;
-            Ok(read_event(event.value(), measure))
-        })?,
-    })
+            check_id(event);
+            read_event(event.value(), measure)
+        }),
+    }
 }
 
 /// Checks the id that an object stands under.
-fn check_id(node: &Node<'_, '_>) -> Result<(), DecodeError> {
+fn check_id(node: &Node<'_, '_>) {
     if node.name().is_empty() || node.name().chars().count() > MAX_ID_CHARS {
-        return Err(node.error("expected an id of 1 to 256 characters"));
+        node.refuse("expected an id of 1 to 256 characters");
     }
-    Ok(())
 }
 
-fn read_event<'a>(value: &Value<'a>, measure: bool) -> Result<Event<'a>, Malformed<'a>> {
-    let node = Node::root(value);
-    check_size(&node, measure)
-        .and_then(|()| read_members(&node))
-        .map_err(|error| Malformed {
-            error,
-            sent: value.clone(),
-        })
+fn read_event<'a>(sent: &Value<'a>, measure: bool) -> Result<Event<'a>, Malformed<'a>> {
+    decode::value(sent, |node| {
+        check_size(node, measure);
+        read_members(node)
+    })
+    .map_err(|error| Malformed {
+        error,
+        sent: sent.clone(),
+    })
 }
 
 /// An event's size is that of its JSON without white space.
-fn check_size(event: &Node<'_, '_>, measure: bool) -> Result<(), DecodeError> {
+fn check_size(event: &Node<'_, '_>, measure: bool) {
     if measure {
         let mut writer = Writer::new();
         writer.value(event.value());
         if writer.byte_len() > MAX_EVENT_BYTES {
-            return Err(event.error("expected an event of at most 1,000 KB"));
+            event.refuse("expected an event of at most 1,000 KB");
         }
     }
-    Ok(())
 }
 
-fn read_members<'a>(node: &Node<'_, 'a>) -> Result<Event<'a>, DecodeError> {
-    node.object()?;
+fn read_members<'a>(node: &Node<'_, 'a>) -> Event<'a> {
+    node.object();
     let event = Event {
-        event_type: node.member("EventType").text()?,
-        timestamp: node.member("Timestamp").iso8601()?,
-        app_package_name: node.member("AppPackageName").optional_text()?,
-        app_title: node.member("AppTitle").optional_text()?,
-        app_version_code: node.member("AppVersionCode").optional_text()?,
-        client_sdk_version: node.member("ClientSdkVersion").optional_text()?,
-        sdk_name: node.member("SdkName").optional_text()?,
-        attributes: node.member("Attributes").map(read_attribute)?,
-        metrics: node.member("Metrics").map(read_metric)?,
-        session: node.member("Session").optional(read_session)?,
+        event_type: node.member("EventType").text(),
+        timestamp: node.member("Timestamp").iso8601(),
+        app_package_name: node.member("AppPackageName").optional_text(),
+        app_title: node.member("AppTitle").optional_text(),
+        app_version_code: node.member("AppVersionCode").optional_text(),
+        client_sdk_version: node.member("ClientSdkVersion").optional_text(),
+        sdk_name: node.member("SdkName").optional_text(),
+        attributes: node.member("Attributes").map(read_attribute),
+        metrics: node.member("Metrics").map(read_metric),
+        session: node.member("Session").optional(read_session),
     };
     if event.attributes.len() + event.metrics.len() > MAX_KEYS {
-        return Err(node.error("expected at most 40 attributes and metrics together"));
+        node.refuse("expected at most 40 attributes and metrics together");
     }
-    Ok(event)
+    event
 }
 
-fn check_key(node: &Node<'_, '_>) -> Result<(), DecodeError> {
+fn check_key(node: &Node<'_, '_>) {
     if node.name().chars().count() > MAX_KEY_CHARS {
-        return Err(node.error("expected a name of at most 50 characters"));
+        node.refuse("expected a name of at most 50 characters");
     }
-    Ok(())
 }
 
-fn read_attribute<'a>(node: &Node<'_, 'a>) -> Result<Text<'a>, DecodeError> {
-    check_key(node)?;
-    let value = node.text()?;
+fn read_attribute<'a>(node: &Node<'_, 'a>) -> Text<'a> {
+    check_key(node);
+    let value = node.text();
     if value.chars().count() > MAX_VALUE_CHARS {
-        return Err(node.error("expected a value of at most 200 characters"));
+        node.refuse("expected a value of at most 200 characters");
     }
-    Ok(value)
+    value
 }
 
 /// A metric is a double: a number beyond the range of doubles is none.
-fn read_metric<'a>(node: &Node<'_, 'a>) -> Result<Number<'a>, DecodeError> {
-    check_key(node)?;
-    let number = node.number()?;
-    if !number.to_f64().is_finite() {
-        return Err(node.error("expected a number in the range of doubles"));
+fn read_metric<'a>(node: &Node<'_, 'a>) -> Number<'a> {
+    check_key(node);
+    let number = node.number();
+    if !number.is_in_double_range() {
+        node.refuse("expected a number in the range of doubles");
     }
-    Ok(number)
+    number
 }
 
-fn read_session<'a>(node: &Node<'_, 'a>) -> Result<Session<'a>, DecodeError> {
-    node.object()?;
-    Ok(Session {
-        id: node.member("Id").text()?,
-        start_timestamp: node.member("StartTimestamp").iso8601()?,
-        stop_timestamp: node
-            .member("StopTimestamp")
-            .optional(|node| node.iso8601())?,
-        duration: node.member("Duration").optional(|node| node.integer())?,
-    })
+fn read_session<'a>(node: &Node<'_, 'a>) -> Session<'a> {
+    node.object();
+    Session {
+        id: node.member("Id").text(),
+        start_timestamp: node.member("StartTimestamp").iso8601(),
+        stop_timestamp: node.member("StopTimestamp").optional(|node| node.iso8601()),
+        duration: node
+            .member("Duration")
+            .optional(|node| node.integer("expected whole milliseconds")),
+    }
 }
