@@ -89,6 +89,8 @@ export class Lake {
     const connection = await instance.connect();
     const folders = ["events", "rejected"].map((name) => literal(`${join(root, name)}/`));
     await connection.run(`SET TimeZone = 'UTC'`);
+    // A lake that is written every second has many small files, and each query reads them all.
+    await connection.run("SET parquet_metadata_cache = true");
     await connection.run(`SET allowed_directories = [${folders.join(", ")}]`);
     await connection.run("SET enable_external_access = false");
     await connection.run("SET lock_configuration = true");

@@ -9,7 +9,8 @@ export interface Polled<T> {
 /**
  * Asks again and again while the page is visible.
  * @param ask a stable function
- * @param interval milliseconds from one answer to the next question
+ * @param interval milliseconds from one answer to the next question, at least; what takes long is
+ *   asked less often
  */
 export function usePoll<T>(ask: () => Promise<T>, interval: number): Polled<T> {
   const [polled, setPolled] = useState<Polled<T>>({});
@@ -18,6 +19,7 @@ export function usePoll<T>(ask: () => Promise<T>, interval: number): Polled<T> {
     let current = true;
     async function round() {
       window.clearTimeout(timer);
+      const asked = performance.now();
       try {
         const value = await ask();
         if (current) setPolled({ value });
@@ -25,7 +27,9 @@ export function usePoll<T>(ask: () => Promise<T>, interval: number): Polled<T> {
         const message = error instanceof Error ? error.message : String(error);
         if (current) setPolled(({ value }) => ({ value, error: message }));
       }
-      if (current && !document.hidden) timer = window.setTimeout(round, interval);
+      if (current && !document.hidden) {
+        timer = window.setTimeout(round, Math.max(interval, 4 * (performance.now() - asked)));
+      }
     }
     const onVisible = () => {
       if (!document.hidden) round();
