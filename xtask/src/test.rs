@@ -75,10 +75,13 @@ impl Suite {
     /// The programs it consists of.
     fn tasks(&self, browser: Option<&Path>) -> Result<Vec<Task>> {
         Ok(match self {
-            Suite::Fmt => vec![Task::check("cargo fmt", cargo(["fmt", "--all", "--check"]))],
+            Suite::Fmt => vec![Task::check(
+                "cargo fmt",
+                cargo(["fmt", "--all", "--check", "--", "--color=never"]),
+            )],
             Suite::Lint => vec![Task::check(
                 "biome",
-                command("node_modules/.bin/biome", ["ci"]),
+                command("node_modules/.bin/biome", ["ci", "--colors=off"]),
             )],
             Suite::Clippy => {
                 let mut native = cargo(["clippy", "--workspace", "--all-targets"]);
