@@ -1,5 +1,6 @@
 //! What the tests of the lake share: a schema, records for it, and reading files back.
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 
