@@ -41,10 +41,6 @@ impl core::fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// Up to this many members, names are compared each with each; beyond it they are sorted, so that
-/// an object made of thousands of names costs no square of them.
-const FEW_MEMBERS: usize = 16;
-
 pub(super) fn parse(text: &[u8], limits: Limits) -> Result<Value<'_>, ParseError> {
     let text = core::str::from_utf8(text).map_err(|error| ParseError {
         offset: error.valid_up_to(),
@@ -54,27 +50,38 @@ pub(super) fn parse(text: &[u8], limits: Limits) -> Result<Value<'_>, ParseError
         text,
         position: 0,
         values_left: limits.values,
+        reason: "",
     };
-    let value = reader.value(limits.depth.min(Limits::MAX_DEPTH))?;
-    reader.skip_whitespace();
-    if reader.position < text.len() {
-        return reader.fail("expected nothing more");
-    }
-    Ok(value)
+    reader
+        .whole(limits.depth.min(Limits::MAX_DEPTH))
+        .ok_or(ParseError {
+            offset: reader.position,
+            reason: reader.reason,
+        })
 }
 
+/// Where a method gives `None`, reading must stop at `position`, and `reason` says why.
 struct Reader<'a> {
     text: &'a str,
     position: usize,
     values_left: usize,
+    reason: &'static str,
 }
 
 impl<'a> Reader<'a> {
-    fn fail<T>(&self, reason: &'static str) -> Result<T, ParseError> {
-        Err(ParseError {
-            offset: self.position,
-            reason,
-        })
+    fn fail<T>(&mut self, reason: &'static str) -> Option<T> {
+        self.reason = reason;
+        None
+    }
+
+    /// The one value of the text.
+    fn whole(&mut self, depth: usize) -> Option<Value<'a>> {
+        let value = self.value(depth)?;
+        self.skip_whitespace();
+        if self.position < self.text.len() {
+            return self.fail("expected nothing more");
+        }
+        Some(value)
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -107,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a value and the white space before it; `depth` more levels may be opened.
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, ParseError> {
+    fn value(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_whitespace();
         self.values_left = match self.values_left.checked_sub(1) {
             Some(left) => left,
@@ -125,47 +132,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn literal(&mut self, name: &str, value: Value<'a>) -> Result<Value<'a>, ParseError> {
+    fn literal(&mut self, name: &str, value: Value<'a>) -> Option<Value<'a>> {
         if !self.rest().starts_with(name.as_bytes()) {
             return self.fail("expected a value");
         }
         self.position += name.len();
-        Ok(value)
+        Some(value)
     }
 
-    fn number(&mut self) -> Result<Value<'a>, ParseError> {
+    fn number(&mut self) -> Option<Value<'a>> {
         let start = self.position;
         match number_len(self.rest()) {
             Some(len) => self.position += len,
             None => return self.fail("not a number of JSON's form"),
         }
-        Ok(Value::Number(Number::from_checked(self.since(start))))
+        Some(Value::Number(Number::from_checked(self.since(start))))
     }
 
     /// Passes over the opening bracket, and gives how many levels may be opened inside.
-    fn open(&mut self, depth: usize) -> Result<usize, ParseError> {
+    fn open(&mut self, depth: usize) -> Option<usize> {
         let Some(inner) = depth.checked_sub(1) else {
             return self.fail("nested deeper than allowed");
         };
         self.position += 1;
         self.skip_whitespace();
-        Ok(inner)
+        Some(inner)
     }
 
     /// After a member or element: passes over a comma and gives `true`, or over `close`.
-    fn goes_on(&mut self, close: u8, reason: &'static str) -> Result<bool, ParseError> {
+    fn goes_on(&mut self, close: u8, reason: &'static str) -> Option<bool> {
         self.skip_whitespace();
         if self.take(b',') {
             self.skip_whitespace();
-            return Ok(true);
+            return Some(true);
         }
         if self.take(close) {
-            return Ok(false);
+            return Some(false);
         }
         self.fail(reason)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value<'a>, ParseError> {
+    fn array(&mut self, depth: usize) -> Option<Value<'a>> {
         let depth = self.open(depth)?;
         let mut elements = Vec::new();
         if !self.take(b']') {
@@ -176,10 +183,10 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Ok(Value::Array(elements))
+        Some(Value::Array(elements))
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, ParseError> {
+    fn object(&mut self, depth: usize) -> Option<Value<'a>> {
         let depth = self.open(depth)?;
         let mut members = Vec::new();
         if !self.take(b'}') {
@@ -201,10 +208,10 @@ impl<'a> Reader<'a> {
         if repeats_a_name(&members) {
             return self.fail("a name is repeated in this object");
         }
-        Ok(Value::Object(members))
+        Some(Value::Object(members))
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, ParseError> {
+    fn string(&mut self) -> Option<Cow<'a, str>> {
         self.position += 1;
         let mut unescaped = String::new();
         loop {
@@ -216,10 +223,10 @@ impl<'a> Reader<'a> {
                 Some(b'"') => {
                     self.position += 1;
                     if unescaped.is_empty() {
-                        return Ok(Cow::Borrowed(run));
+                        return Some(Cow::Borrowed(run));
                     }
                     unescaped.push_str(run);
-                    return Ok(Cow::Owned(unescaped));
+                    return Some(Cow::Owned(unescaped));
                 }
                 Some(b'\\') => {
                     unescaped.push_str(run);
@@ -233,7 +240,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an escape, from its backslash on.
-    fn escape(&mut self) -> Result<char, ParseError> {
+    fn escape(&mut self) -> Option<char> {
         let character = match self.rest().get(1) {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
@@ -247,16 +254,16 @@ impl<'a> Reader<'a> {
             _ => return self.fail("not an escape of JSON's"),
         };
         self.position += 2;
-        Ok(character)
+        Some(character)
     }
 
     /// Reads `\uXXXX`, and the other half that must follow the first half of a surrogate pair.
-    fn unicode_escape(&mut self) -> Result<char, ParseError> {
+    fn unicode_escape(&mut self) -> Option<char> {
         let start = self.position;
         let first = self.code_unit()?;
         let code_point = if (0xd800..0xdc00).contains(&first) {
             match self.code_unit() {
-                Ok(second @ 0xdc00..=0xdfff) => {
+                Some(second @ 0xdc00..=0xdfff) => {
                     0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
                 }
                 // A surrogate is no character, so that the conversion below refuses it.
@@ -266,7 +273,7 @@ impl<'a> Reader<'a> {
             first
         };
         match char::from_u32(code_point) {
-            Some(character) => Ok(character),
+            Some(character) => Some(character),
             None => {
                 self.position = start;
                 self.fail("half of a surrogate pair stands alone")
@@ -275,7 +282,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one `\uXXXX`.
-    fn code_unit(&mut self) -> Result<u32, ParseError> {
+    fn code_unit(&mut self) -> Option<u32> {
         let mut digits = match self.rest() {
             [b'\\', b'u', digits @ ..] => digits.iter(),
             _ => return self.fail("expected '\\u'"),
@@ -291,25 +298,28 @@ impl<'a> Reader<'a> {
             };
         }
         self.position += 6;
-        Ok(unit)
+        Some(unit)
     }
 }
 
+/// Up to this many members, comparing each name with each is quickest.
+const FEW_MEMBERS: usize = 16;
+
 fn repeats_a_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
     if members.len() <= FEW_MEMBERS {
-        let mut earlier = members;
-        while let [others @ .., (name, _)] = earlier {
-            if others.iter().any(|(other, _)| other == name) {
+        let mut later = members.iter();
+        while let Some((name, _)) = later.next() {
+            if later.clone().any(|(other, _)| other == name) {
                 return true;
             }
-            earlier = others;
         }
         return false;
     }
-    // A heap sorts in n log n whatever it is given, in a tenth of the code of a slice's sort.
+    // A heap sorts in n log n whatever it is given, so that an object made of thousands of names
+    // costs no square of them; and in a tenth of the code of a slice's sort.
     let names: BinaryHeap<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    let names = names.into_sorted_vec();
     names
-        .into_sorted_vec()
         .windows(2)
         .any(|pair| matches!(pair, [one, next] if one == next))
 }

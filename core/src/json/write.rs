@@ -186,19 +186,16 @@ impl Writer {
 
 fn push_string(text: &mut String, value: &str) {
     text.push('"');
-    let mut rest = value;
-    while let Some(position) = rest
-        .bytes()
-        .position(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\'))
-    {
-        // What is escaped is ASCII, one byte long, so that both sides of it are whole characters.
-        let (before, from) = rest.split_at_checked(position).unwrap_or((rest, ""));
-        let (escaped, after) = from.split_at_checked(1).unwrap_or((from, ""));
-        text.push_str(before);
-        escaped.bytes().for_each(|byte| push_escape(text, byte));
-        rest = after;
+    // What is escaped is one byte long, so that both sides of it are whole characters.
+    let mut start = 0;
+    for (position, byte) in value.bytes().enumerate() {
+        if byte < 0x20 || matches!(byte, b'"' | b'\\') {
+            text.push_str(value.get(start..position).unwrap_or_default());
+            push_escape(text, byte);
+            start = position + 1;
+        }
     }
-    text.push_str(rest);
+    text.push_str(value.get(start..).unwrap_or_default());
     text.push('"');
 }
 

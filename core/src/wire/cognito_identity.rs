@@ -98,11 +98,9 @@ impl<'a> GetIdRequest<'a> {
     /// # Errors
     /// [`DecodeError`] naming the first member that is missing or not of its type.
     pub fn decode(body: &'a [u8]) -> Result<GetIdRequest<'a>, DecodeError> {
-        message(body, LIMITS, |root| {
-            Ok(GetIdRequest {
-                identity_pool_id: root.member("IdentityPoolId").text()?,
-                logins: root.member("Logins").map(|node| node.text())?,
-            })
+        message(body, LIMITS, |root| GetIdRequest {
+            identity_pool_id: root.member("IdentityPoolId").text(),
+            logins: root.member("Logins").map(|node| node.text()),
         })
     }
 }
@@ -118,10 +116,8 @@ impl<'a> GetIdResponse<'a> {
     /// # Errors
     /// [`DecodeError`] naming the first member that is missing or not of its type.
     pub fn decode(body: &'a [u8]) -> Result<GetIdResponse<'a>, DecodeError> {
-        message(body, LIMITS, |root| {
-            Ok(GetIdResponse {
-                identity_id: root.member("IdentityId").text()?,
-            })
+        message(body, LIMITS, |root| GetIdResponse {
+            identity_id: root.member("IdentityId").text(),
         })
     }
 }
@@ -137,11 +133,9 @@ impl<'a> GetCredentialsForIdentityRequest<'a> {
     /// # Errors
     /// [`DecodeError`] naming the first member that is missing or not of its type.
     pub fn decode(body: &'a [u8]) -> Result<GetCredentialsForIdentityRequest<'a>, DecodeError> {
-        message(body, LIMITS, |root| {
-            Ok(GetCredentialsForIdentityRequest {
-                identity_id: root.member("IdentityId").text()?,
-                logins: root.member("Logins").map(|node| node.text())?,
-            })
+        message(body, LIMITS, |root| GetCredentialsForIdentityRequest {
+            identity_id: root.member("IdentityId").text(),
+            logins: root.member("Logins").map(|node| node.text()),
         })
     }
 }
@@ -174,15 +168,15 @@ impl<'a> GetCredentialsForIdentityResponse<'a> {
     pub fn decode(body: &'a [u8]) -> Result<GetCredentialsForIdentityResponse<'a>, DecodeError> {
         message(body, LIMITS, |root| {
             let credentials = root.member("Credentials");
-            Ok(GetCredentialsForIdentityResponse {
-                identity_id: root.member("IdentityId").text()?,
+            GetCredentialsForIdentityResponse {
+                identity_id: root.member("IdentityId").text(),
                 credentials: Credentials {
-                    access_key_id: credentials.member("AccessKeyId").text()?,
-                    secret_key: credentials.member("SecretKey").text()?,
-                    session_token: credentials.member("SessionToken").text()?,
-                    expiration: credentials.member("Expiration").epoch_seconds()?,
+                    access_key_id: credentials.member("AccessKeyId").text(),
+                    secret_key: credentials.member("SecretKey").text(),
+                    session_token: credentials.member("SessionToken").text(),
+                    expiration: credentials.member("Expiration").epoch_seconds(),
                 },
-            })
+            }
         })
     }
 }
@@ -203,11 +197,9 @@ impl<'a> ErrorResponse<'a> {
     /// # Errors
     /// [`DecodeError`] where there is no `__type`.
     pub fn decode(body: &'a [u8]) -> Result<ErrorResponse<'a>, DecodeError> {
-        message(body, LIMITS, |root| {
-            Ok(ErrorResponse {
-                error_type: without_namespace(root.member("__type").text()?),
-                message: root.member("message").optional_text()?.unwrap_or_default(),
-            })
+        message(body, LIMITS, |root| ErrorResponse {
+            error_type: without_namespace(root.member("__type").text()),
+            message: root.member("message").optional_text().unwrap_or_default(),
         })
     }
 }

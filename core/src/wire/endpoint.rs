@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::DecodeError;
 use super::decode::Node;
 use super::encode::{map, number_map, optional_number, optional_text};
 use crate::event::{CHANNEL_TYPES, Demographic, Endpoint, Location, Map, Text, User};
@@ -106,118 +105,118 @@ fn write_user(writer: &mut Writer, user: &User<'_>) {
 }
 
 /// Reads an endpoint, whatever its values are.
-pub(super) fn read<'a>(node: &Node<'_, 'a>) -> Result<Endpoint<'a>, DecodeError> {
-    node.object()?;
-    Ok(Endpoint {
-        address: node.member("Address").optional_text()?,
-        channel_type: node.member("ChannelType").optional_text()?,
-        effective_date: node.member("EffectiveDate").optional_text()?,
-        endpoint_status: node.member("EndpointStatus").optional_text()?,
-        opt_out: node.member("OptOut").optional_text()?,
-        request_id: node.member("RequestId").optional_text()?,
-        attributes: node.member("Attributes").map(texts)?,
-        metrics: node.member("Metrics").map(|node| node.number())?,
-        demographic: node.member("Demographic").optional(read_demographic)?,
-        location: node.member("Location").optional(read_location)?,
-        user: node.member("User").optional(read_user)?,
-    })
+pub(super) fn read<'a>(node: &Node<'_, 'a>) -> Endpoint<'a> {
+    node.object();
+    Endpoint {
+        address: node.member("Address").optional_text(),
+        channel_type: node.member("ChannelType").optional_text(),
+        effective_date: node.member("EffectiveDate").optional_text(),
+        endpoint_status: node.member("EndpointStatus").optional_text(),
+        opt_out: node.member("OptOut").optional_text(),
+        request_id: node.member("RequestId").optional_text(),
+        attributes: node.member("Attributes").map(texts),
+        metrics: node.member("Metrics").map(|node| node.number()),
+        demographic: node.member("Demographic").optional(read_demographic),
+        location: node.member("Location").optional(read_location),
+        user: node.member("User").optional(read_user),
+    }
 }
 
-fn texts<'a>(node: &Node<'_, 'a>) -> Result<Vec<Text<'a>>, DecodeError> {
+fn texts<'a>(node: &Node<'_, 'a>) -> Vec<Text<'a>> {
     node.array(|node| node.text())
 }
 
-fn read_demographic<'a>(node: &Node<'_, 'a>) -> Result<Demographic<'a>, DecodeError> {
-    node.object()?;
-    Ok(Demographic {
-        app_version: node.member("AppVersion").optional_text()?,
-        locale: node.member("Locale").optional_text()?,
-        make: node.member("Make").optional_text()?,
-        model: node.member("Model").optional_text()?,
-        model_version: node.member("ModelVersion").optional_text()?,
-        platform: node.member("Platform").optional_text()?,
-        platform_version: node.member("PlatformVersion").optional_text()?,
-        timezone: node.member("Timezone").optional_text()?,
-    })
+fn read_demographic<'a>(node: &Node<'_, 'a>) -> Demographic<'a> {
+    node.object();
+    Demographic {
+        app_version: node.member("AppVersion").optional_text(),
+        locale: node.member("Locale").optional_text(),
+        make: node.member("Make").optional_text(),
+        model: node.member("Model").optional_text(),
+        model_version: node.member("ModelVersion").optional_text(),
+        platform: node.member("Platform").optional_text(),
+        platform_version: node.member("PlatformVersion").optional_text(),
+        timezone: node.member("Timezone").optional_text(),
+    }
 }
 
-fn read_location<'a>(node: &Node<'_, 'a>) -> Result<Location<'a>, DecodeError> {
-    node.object()?;
-    Ok(Location {
-        city: node.member("City").optional_text()?,
-        country: node.member("Country").optional_text()?,
-        postal_code: node.member("PostalCode").optional_text()?,
-        region: node.member("Region").optional_text()?,
-        latitude: node.member("Latitude").optional(|node| node.number())?,
-        longitude: node.member("Longitude").optional(|node| node.number())?,
-    })
+fn read_location<'a>(node: &Node<'_, 'a>) -> Location<'a> {
+    node.object();
+    Location {
+        city: node.member("City").optional_text(),
+        country: node.member("Country").optional_text(),
+        postal_code: node.member("PostalCode").optional_text(),
+        region: node.member("Region").optional_text(),
+        latitude: node.member("Latitude").optional(|node| node.number()),
+        longitude: node.member("Longitude").optional(|node| node.number()),
+    }
 }
 
-fn read_user<'a>(node: &Node<'_, 'a>) -> Result<User<'a>, DecodeError> {
-    node.object()?;
-    Ok(User {
-        user_id: node.member("UserId").optional_text()?,
-        user_attributes: node.member("UserAttributes").map(texts)?,
-    })
+fn read_user<'a>(node: &Node<'_, 'a>) -> User<'a> {
+    node.object();
+    User {
+        user_id: node.member("UserId").optional_text(),
+        user_attributes: node.member("UserAttributes").map(texts),
+    }
 }
 
 /// Reads an endpoint that a client sent: what Pinpoint's API would refuse is refused.
-pub(super) fn read_sent<'a>(node: &Node<'_, 'a>) -> Result<Endpoint<'a>, DecodeError> {
-    let endpoint = read(node)?;
-    let one_of = |name, text: &Option<Text<'_>>, allowed: &[&str], reason| match text {
-        Some(text) if !allowed.contains(&text.as_ref()) => Err(node.member(name).error(reason)),
-        _ => Ok(()),
-    };
-    one_of(
-        "ChannelType",
-        &endpoint.channel_type,
+pub(super) fn read_sent<'a>(node: &Node<'_, 'a>) -> Endpoint<'a> {
+    let endpoint = read(node);
+    check_choice(
+        &node.member("ChannelType"),
         &CHANNEL_TYPES,
         "expected one of Pinpoint's channel types, such as EMAIL or CUSTOM",
-    )?;
-    one_of(
-        "EndpointStatus",
-        &endpoint.endpoint_status,
+    );
+    check_choice(
+        &node.member("EndpointStatus"),
         &["ACTIVE", "INACTIVE"],
         "expected ACTIVE or INACTIVE",
-    )?;
-    one_of(
-        "OptOut",
-        &endpoint.opt_out,
+    );
+    check_choice(
+        &node.member("OptOut"),
         &["ALL", "NONE"],
         "expected ALL or NONE",
-    )?;
-    check_values(&node.member("Attributes"), &endpoint.attributes)?;
+    );
+    check_values(&node.member("Attributes"), &endpoint.attributes);
     for (name, _) in &endpoint.metrics {
-        check_name(&node.member("Metrics"), name)?;
+        check_name(&node.member("Metrics"), name);
     }
     if let Some(user) = &endpoint.user {
         let user_node = node.member("User");
-        check_values(&user_node.member("UserAttributes"), &user.user_attributes)?;
+        check_values(&user_node.member("UserAttributes"), &user.user_attributes);
     }
-    Ok(endpoint)
+    endpoint
 }
 
-fn check_name(map: &Node<'_, '_>, name: &str) -> Result<(), DecodeError> {
+fn check_choice(node: &Node<'_, '_>, allowed: &[&str], reason: &str) {
+    if node
+        .value()
+        .as_str()
+        .is_some_and(|text| !allowed.contains(&text))
+    {
+        node.refuse(reason);
+    }
+}
+
+fn check_name(map: &Node<'_, '_>, name: &str) {
     if name.chars().count() > MAX_NAME_CHARS {
-        return Err(map.error("expected names of at most 50 characters"));
+        map.refuse("expected names of at most 50 characters");
     }
-    Ok(())
 }
 
-fn check_values(node: &Node<'_, '_>, map: &Map<'_, Vec<Text<'_>>>) -> Result<(), DecodeError> {
+fn check_values(node: &Node<'_, '_>, map: &Map<'_, Vec<Text<'_>>>) {
     for (name, values) in map {
-        check_name(node, name)?;
+        check_name(node, name);
         if values.len() > MAX_VALUES {
-            return Err(node.member(name).error("expected at most 50 values"));
+            node.member(name).refuse("expected at most 50 values");
         }
         if values
             .iter()
             .any(|value| value.chars().count() > MAX_VALUE_CHARS)
         {
-            return Err(node
-                .member(name)
-                .error("expected values of at most 100 characters"));
+            node.member(name)
+                .refuse("expected values of at most 100 characters");
         }
     }
-    Ok(())
 }

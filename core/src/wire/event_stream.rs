@@ -209,27 +209,24 @@ impl<'a> Record<'a> {
     /// [`DecodeError`] where the record is not JSON or a member it needs is missing or mistyped.
     pub fn decode(record: &'a [u8]) -> Result<Record<'a>, DecodeError> {
         message(record, LIMITS, |root| {
-            root.object()?;
-            Ok(Record {
-                event_type: root.member("event_type").text()?,
-                event_timestamp: root.member("event_timestamp").epoch_millis()?,
-                arrival_timestamp: root.member("arrival_timestamp").epoch_millis()?,
-                application: Application::read(&root.member("application"))?,
-                client: Client::read(&root.member("client"))?,
-                device: root
-                    .member("device")
-                    .optional(Device::read)?
-                    .unwrap_or_default(),
-                session: root.member("session").optional(Session::read)?,
-                attributes: root.member("attributes").map(|node| node.text())?,
-                metrics: root.member("metrics").map(|node| node.number())?,
+            root.object();
+            Record {
+                event_type: root.member("event_type").text(),
+                event_timestamp: root.member("event_timestamp").epoch_millis(),
+                arrival_timestamp: root.member("arrival_timestamp").epoch_millis(),
+                application: Application::read(&root.member("application")),
+                client: Client::read(&root.member("client")),
+                device: Device::read(&root.member("device")),
+                session: root.member("session").optional(Session::read),
+                attributes: root.member("attributes").map(|node| node.text()),
+                metrics: root.member("metrics").map(|node| node.number()),
                 endpoint: root
                     .member("endpoint")
-                    .optional(endpoint::read)?
+                    .optional(endpoint::read)
                     .unwrap_or_default(),
-                aws_account_id: root.member("awsAccountId").optional_text()?,
-                forebay: root.member("forebay").optional(Forebay::read)?,
-            })
+                aws_account_id: root.member("awsAccountId").optional_text(),
+                forebay: root.member("forebay").optional(Forebay::read),
+            }
         })
     }
 }
@@ -256,18 +253,18 @@ impl<'a> Application<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Application<'a>, DecodeError> {
+    fn read(node: &Node<'_, 'a>) -> Application<'a> {
         let sdk = node.member("sdk");
-        Ok(Application {
-            app_id: node.member("app_id").text()?,
-            cognito_identity_pool_id: node.member("cognito_identity_pool_id").optional_text()?,
-            package_name: node.member("package_name").optional_text()?,
-            sdk_name: sdk.member("name").optional_text()?,
-            sdk_version: sdk.member("version").optional_text()?,
-            title: node.member("title").optional_text()?,
-            version_name: node.member("version_name").optional_text()?,
-            version_code: node.member("version_code").optional_text()?,
-        })
+        Application {
+            app_id: node.member("app_id").text(),
+            cognito_identity_pool_id: node.member("cognito_identity_pool_id").optional_text(),
+            package_name: node.member("package_name").optional_text(),
+            sdk_name: sdk.member("name").optional_text(),
+            sdk_version: sdk.member("version").optional_text(),
+            title: node.member("title").optional_text(),
+            version_name: node.member("version_name").optional_text(),
+            version_code: node.member("version_code").optional_text(),
+        }
     }
 }
 
@@ -281,11 +278,11 @@ impl<'a> Client<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Client<'a>, DecodeError> {
-        Ok(Client {
-            client_id: node.member("client_id").text()?,
-            cognito_id: node.member("cognito_id").optional_text()?,
-        })
+    fn read(node: &Node<'_, 'a>) -> Client<'a> {
+        Client {
+            client_id: node.member("client_id").text(),
+            cognito_id: node.member("cognito_id").optional_text(),
+        }
     }
 }
 
@@ -314,15 +311,15 @@ impl<'a> Device<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Device<'a>, DecodeError> {
+    fn read(node: &Node<'_, 'a>) -> Device<'a> {
         let platform = node.member("platform");
-        Ok(Device {
-            locale: node.member("locale").member("code").optional_text()?,
-            make: node.member("make").optional_text()?,
-            model: node.member("model").optional_text()?,
-            platform_name: platform.member("name").optional_text()?,
-            platform_version: platform.member("version").optional_text()?,
-        })
+        Device {
+            locale: node.member("locale").member("code").optional_text(),
+            make: node.member("make").optional_text(),
+            model: node.member("model").optional_text(),
+            platform_name: platform.member("name").optional_text(),
+            platform_version: platform.member("version").optional_text(),
+        }
     }
 }
 
@@ -354,14 +351,14 @@ impl<'a> Session<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Session<'a>, DecodeError> {
-        Ok(Session {
-            session_id: node.member("session_id").text()?,
-            start_timestamp: node.member("start_timestamp").epoch_millis()?,
+    fn read(node: &Node<'_, 'a>) -> Session<'a> {
+        Session {
+            session_id: node.member("session_id").text(),
+            start_timestamp: node.member("start_timestamp").epoch_millis(),
             stop_timestamp: node
                 .member("stop_timestamp")
-                .optional(|node| node.epoch_millis())?,
-        })
+                .optional(|node| node.epoch_millis()),
+        }
     }
 }
 
@@ -385,23 +382,22 @@ impl<'a> Forebay<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Forebay<'a>, DecodeError> {
-        let schema_version = node.member("schema_version");
+    fn read(node: &Node<'_, 'a>) -> Forebay<'a> {
         let browser = node.member("browser");
-        Ok(Forebay {
-            event_id: node.member("event_id").text()?,
-            schema_version: u32::try_from(schema_version.integer()?).map_err(|_| {
-                schema_version.error("expected a whole number from 0 to 4294967295")
-            })?,
+        Forebay {
+            event_id: node.member("event_id").text(),
+            schema_version: node
+                .member("schema_version")
+                .integer("expected a whole number from 0 to 4294967295"),
             original_event_timestamp: node
                 .member("original_event_timestamp")
-                .optional(|node| node.epoch_millis())?,
-            amr: node.member("amr").text()?,
-            geo: Geo::read(&node.member("geo"))?,
-            browser_name: browser.member("name").optional_text()?,
-            browser_version: browser.member("version").optional_text()?,
-            device_category: node.member("device_category").optional_text()?,
-        })
+                .optional(|node| node.epoch_millis()),
+            amr: node.member("amr").text(),
+            geo: Geo::read(&node.member("geo")),
+            browser_name: browser.member("name").optional_text(),
+            browser_version: browser.member("version").optional_text(),
+            device_category: node.member("device_category").optional_text(),
+        }
     }
 }
 
@@ -425,17 +421,17 @@ impl<'a> Geo<'a> {
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Result<Geo<'a>, DecodeError> {
-        Ok(Geo {
-            country: node.member("country").optional_text()?,
-            continent: node.member("continent").optional_text()?,
-            region: node.member("region").optional_text()?,
-            region_code: node.member("region_code").optional_text()?,
-            city: node.member("city").optional_text()?,
-            postal_code: node.member("postal_code").optional_text()?,
-            timezone: node.member("timezone").optional_text()?,
-            latitude: node.member("latitude").optional(|node| node.number())?,
-            longitude: node.member("longitude").optional(|node| node.number())?,
-        })
+    fn read(node: &Node<'_, 'a>) -> Geo<'a> {
+        Geo {
+            country: node.member("country").optional_text(),
+            continent: node.member("continent").optional_text(),
+            region: node.member("region").optional_text(),
+            region_code: node.member("region_code").optional_text(),
+            city: node.member("city").optional_text(),
+            postal_code: node.member("postal_code").optional_text(),
+            timezone: node.member("timezone").optional_text(),
+            latitude: node.member("latitude").optional(|node| node.number()),
+            longitude: node.member("longitude").optional(|node| node.number()),
+        }
     }
 }

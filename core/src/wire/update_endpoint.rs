@@ -38,5 +38,5 @@ pub fn decode(body: &[u8]) -> Result<Endpoint<'_>, DecodeError> {
             reason: String::from("expected at most 15 KB"),
         });
     }
-    message(body, LIMITS, |node| endpoint::read_sent(&node))
+    message(body, LIMITS, endpoint::read_sent)
 }

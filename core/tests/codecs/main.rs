@@ -1,10 +1,6 @@
 //! The codecs that both ends share: JSON, times, and the wire, against libraries as oracles, by
 //! properties, and by the golden vectors in `tests/vectors`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may fail by them"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by them")]
 
 mod arbitrary;
 mod cognito_identity;

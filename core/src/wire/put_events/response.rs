@@ -62,10 +62,10 @@ impl<'a> Response<'a> {
     pub fn decode(body: &'a [u8]) -> Result<Response<'a>, DecodeError> {
         message(body, LIMITS, |root| {
             let results = root.member("Results");
-            results.object()?;
-            Ok(Response {
-                results: results.map(read_batch)?,
-            })
+            results.object();
+            Response {
+                results: results.map(read_batch),
+            }
         })
     }
 }
@@ -78,23 +78,21 @@ fn write_item(writer: &mut Writer, item: &ItemResponse<'_>) {
     writer.end_object();
 }
 
-fn read_batch<'a>(node: &Node<'_, 'a>) -> Result<BatchResponse<'a>, DecodeError> {
-    node.object()?;
-    let endpoint = node.member("EndpointItemResponse").optional(read_item)?;
-    Ok(BatchResponse {
+fn read_batch<'a>(node: &Node<'_, 'a>) -> BatchResponse<'a> {
+    node.object();
+    let endpoint = node.member("EndpointItemResponse").optional(read_item);
+    BatchResponse {
         endpoint: endpoint.unwrap_or(ItemResponse {
             status_code: 202,
             message: Text::Borrowed(""),
         }),
-        events: node.member("EventsItemResponse").map(read_item)?,
-    })
+        events: node.member("EventsItemResponse").map(read_item),
+    }
 }
 
-fn read_item<'a>(node: &Node<'_, 'a>) -> Result<ItemResponse<'a>, DecodeError> {
-    let status_code = node.member("StatusCode");
-    Ok(ItemResponse {
-        status_code: u16::try_from(status_code.integer()?)
-            .map_err(|_| status_code.error("expected an HTTP status"))?,
-        message: node.member("Message").optional_text()?.unwrap_or_default(),
-    })
+fn read_item<'a>(node: &Node<'_, 'a>) -> ItemResponse<'a> {
+    ItemResponse {
+        status_code: node.member("StatusCode").integer("expected an HTTP status"),
+        message: node.member("Message").optional_text().unwrap_or_default(),
+    }
 }
