@@ -132,7 +132,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Fault> {
         }
     }
     let region = region
-        .or_else(|| std::env::var("AWS_REGION").ok())
+        .or_else(|| variable("AWS_REGION"))
         .ok_or_else(|| missing("--region"))?;
     let endpoint = endpoint.unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
     let endpoint = Url::parse(&endpoint)
@@ -206,8 +206,12 @@ fn schema(path: &std::path::Path) -> Result<Schema, Fault> {
     })
 }
 
+/// An environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 fn credentials() -> Result<Credentials, Fault> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let needed = |name: &str| {
         variable(name).ok_or_else(|| {
             Fault::Usage(format!(

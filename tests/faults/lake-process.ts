@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import {
   CreateStreamCommand,
+  DescribeStreamSummaryCommand,
   type KinesisClient,
   PutRecordsCommand,
 } from "@aws-sdk/client-kinesis";
@@ -85,9 +86,13 @@ export async function startKinesis(
   return { ...program, url: line.replace("ready ", "") };
 }
 
-/** Makes a stream of one shard, as another would do while the lake waits for it. */
-export async function createStream(client: KinesisClient, stream: string): Promise<void> {
-  await client.send(new CreateStreamCommand({ StreamName: stream, ShardCount: 1 }));
+/** Makes a stream of one shard, and waits until it can be written to. */
+export async function createStream(client: KinesisClient, StreamName: string): Promise<void> {
+  await client.send(new CreateStreamCommand({ StreamName, ShardCount: 1 }));
+  await until("the stream", async () => {
+    const answer = await client.send(new DescribeStreamSummaryCommand({ StreamName }));
+    return answer.StreamDescriptionSummary?.StreamStatus === "ACTIVE";
+  });
 }
 
 /** The lake, as `cargo build` left it. */
