@@ -35,6 +35,7 @@ impl World {
             item: often(&mut random, 40),
             garbled: often(&mut random, 20),
             revocation: often(&mut random, 10),
+            only: None,
             max_events: random.percent(20).then(|| random.between(1, 20) as usize),
         };
         server.shows_date = random.percent(85);
@@ -60,6 +61,7 @@ impl World {
                 flush_size: random.pick(&[1, 5, 20, 100, 100]),
                 buffer_size: random.pick(&[10, 60, 5_000, 10_000, 10_000]),
             },
+            more_attributes: if random.percent(5) { 30 } else { 0 },
             random,
             agenda: BTreeMap::new(),
             appointments: 0,
@@ -112,6 +114,13 @@ impl World {
             let end = start + self.random.between(1, 60_000);
             self.at(start, Happening::LockTaken);
             self.at(end, Happening::LockFree);
+        }
+        if self.random.percent(20) {
+            let start = any_time(&mut self.random);
+            let end = start + self.random.between(1, 200_000);
+            let status = self.random.pick(&[403, 403, 404, 500, 503]);
+            self.at(start, Happening::Outage(Some(status)));
+            self.at(end, Happening::Outage(None));
         }
         for _ in 0..self.random.between(0, 6) {
             let time = any_time(&mut self.random);

@@ -33,6 +33,8 @@ pub(crate) struct Faults {
     pub garbled: u64,
     /// All credentials are revoked, and identities forgotten.
     pub revocation: u64,
+    /// All that events and endpoint updates are answered with.
+    pub only: Option<u16>,
     /// More events than this in a request are too many.
     pub max_events: Option<usize>,
 }
@@ -101,6 +103,8 @@ impl Server {
             fault(now, random)
         } else if request.url.starts_with(IDENTITY_ENDPOINT) {
             self.identity(request, now, random)
+        } else if let Some(status) = self.faults.only {
+            reply(status, String::from("<html>outage</html>"))
         } else {
             self.authorised(request, now, random)
         };

@@ -33,6 +33,8 @@ pub(crate) enum Happening {
     Online,
     Tell(Input),
     Jump(i64),
+    /// From now on this status is all that the endpoint answers; `None` ends it.
+    Outage(Option<u16>),
     Crash,
     Open,
     Calm,
@@ -71,6 +73,8 @@ pub(crate) struct World {
     pub storage: Vec<StoredEvent>,
     pub saved_identity: Option<String>,
     pub settings: Settings,
+    /// How many more attributes events have: what makes them large.
+    pub more_attributes: u64,
     pub lives: u32,
     pub page: Option<Page>,
     pub events: BTreeMap<String, Known>,
@@ -93,21 +97,20 @@ impl World {
             }
             self.carry_out(happening);
             let Some(since) = calm_since else { continue };
-            let queued = match &self.page {
-                Some(page) if page.is_endpoint_at(&self.server) => page.client.stats().queued,
-                _ => 1,
-            };
-            let is_done = queued == 0 && self.storage.is_empty() && time > since + 10_000;
-            if is_done && !self.is_busy() {
+            if time > since + 10_000 && self.is_done() && !self.is_busy() {
                 break;
             }
-            assert!(
-                time < since + CALM_MS,
-                "{queued} events are still queued, {} stored",
-                self.storage.len()
-            );
+            assert!(time < since + CALM_MS, "not done, long after all is well");
         }
+        assert!(self.is_done(), "nothing more happens, and it is not done");
         self.close_the_books()
+    }
+
+    /// Whether nothing is left to send.
+    fn is_done(&self) -> bool {
+        let Some(page) = &self.page else { return false };
+        let queued = page.client.stats().queued;
+        queued == 0 && self.storage.is_empty() && page.is_endpoint_at(&self.server)
     }
 
     /// Whether something is still on its way to the page or to storage.
@@ -191,6 +194,7 @@ impl World {
                 self.largest_skew = self.largest_skew.max(to.abs());
                 self.skew = to;
             }
+            Happening::Outage(status) => self.server.faults.only = status,
             Happening::Crash => self.crash(),
             Happening::Open => self.open(),
             Happening::Calm => self.calm_down(),
@@ -214,7 +218,11 @@ impl World {
         self.agenda.retain(|_, happening| {
             !matches!(
                 happening,
-                Happening::Crash | Happening::Offline | Happening::LockTaken | Happening::Record
+                Happening::Crash
+                    | Happening::Offline
+                    | Happening::LockTaken
+                    | Happening::Outage(_)
+                    | Happening::Record
             )
         });
     }
@@ -272,6 +280,14 @@ impl World {
         } else {
             self.random.pick(&[0, 10, 200])
         };
+        let mut attributes = vec![
+            ("fate".into(), fate.name().into()),
+            ("number".into(), number.to_string().into()),
+            ("padding".into(), "x".repeat(padding).into()),
+        ];
+        for name in 0..self.more_attributes {
+            attributes.push((format!("more{name}").into(), "y".repeat(200).into()));
+        }
         let event = Event {
             event_type: "SimulatedEvent".into(),
             timestamp: self.clock().wall,
@@ -280,11 +296,7 @@ impl World {
             app_version_code: None,
             client_sdk_version: None,
             sdk_name: None,
-            attributes: vec![
-                ("fate".into(), fate.name().into()),
-                ("number".into(), number.to_string().into()),
-                ("padding".into(), "x".repeat(padding).into()),
-            ],
+            attributes,
             metrics: Vec::new(),
             session: None,
         };
