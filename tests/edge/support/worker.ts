@@ -117,4 +117,3 @@ const worker :Workerd.Worker = (
 );
 `;
 }
-
