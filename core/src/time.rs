@@ -244,7 +244,8 @@ impl Scanner<'_> {
             .count()
     }
 
-    /// Four digits, or a sign and six to nine of them: all that a timestamp can be written with.
+    /// Four digits, or a sign and six of them, or up to nine where the year needs as many: all that
+    /// a timestamp is written with.
     fn year(&mut self) -> Option<i64> {
         let sign = match self.0.first()? {
             b'+' => 1,
@@ -253,8 +254,10 @@ impl Scanner<'_> {
         };
         self.one_of(b"+-")?;
         let count = Some(self.count_digits()).filter(|count| (6..=9).contains(count))?;
+        let padded = self.0.first() == Some(&b'0');
         let year = self.digits(count)?;
-        (year != 0 || sign > 0).then_some(sign * year)
+        let written_so = (count == 6 || !padded) && (year != 0 || sign > 0);
+        written_so.then_some(sign * year)
     }
 
     fn month_and_day(&mut self, year: i64) -> Option<Date> {

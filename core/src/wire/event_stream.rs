@@ -32,7 +32,7 @@ pub struct Record<'a> {
     pub attributes: Map<'a, Text<'a>>,
     pub metrics: Map<'a, Number<'a>>,
     /// Written with `ApplicationId` and `Id` added from `application` and `client`, and with
-    /// `EffectiveDate` = arrival where the sender gave none: the seed's transformer reads it.
+    /// `EffectiveDate` = arrival where the sender gave none: consumers read it as the time.
     pub endpoint: Endpoint<'a>,
     pub aws_account_id: Option<Text<'a>>,
     /// `None` for records that Pinpoint itself wrote.

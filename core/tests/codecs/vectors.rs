@@ -313,11 +313,11 @@ fn locales_are_split() {
     });
 }
 
-/// Follows the transformer through a record: the members it reads are where it reads them, and the
+/// Follows a consumer of Pinpoint's stream through a record: the members it reads are where it reads them, and the
 /// date has the one form that its format string takes.
 #[test]
-fn seed_transformer() {
-    with_vectors("seed_transformer.json", |vectors| {
+fn pinpoint_consumer() {
+    with_vectors("pinpoint_consumer.json", |vectors| {
         for case in list(vectors, "cases") {
             let input = message(case.get("input").unwrap());
             assert_eq!(
