@@ -9,9 +9,11 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kinesisClient } from "../support/kinesis.ts";
 import { type Row, rows } from "../support/lake.ts";
+import { until } from "../support/until.ts";
 import {
   checkpoints,
   type Event,
+  flushes,
   putEvents,
   REGION,
   startKinesis,
@@ -23,8 +25,13 @@ const EVENTS = 20_000;
 const KILLS = 10;
 /** Events that are sent a second time, as a client does whose answer was lost. */
 const SENT_TWICE = 400;
-/** The longest the lake lives before it is killed, in milliseconds. */
-const LONGEST_LIFE = 1_500;
+/** How long after its first batch the lake is killed at the latest, in milliseconds. */
+const LONGEST_LIFE = 300;
+/**
+ * Records of a batch. Small, so that it writes most of the time and many a kill comes between two
+ * writes; different in each life, so that a cut that was not written down would come out elsewhere.
+ */
+const BATCH = [60, 100] as const;
 const CLIENTS = 50;
 const DAY = 86_400_000;
 
@@ -32,15 +39,16 @@ test(`${KILLS} kills during ${EVENTS} events: every event is one row, every valu
   const folder = await mkdtemp(join(tmpdir(), "forebay-lake-"));
   const kinesis = await startKinesis(["events:2"]);
   const client = kinesisClient({ kinesis: kinesis.url, region: REGION });
-  const options = { kinesis: kinesis.url, stream: "events", lake: folder, maxRows: 400 };
+  const options = { kinesis: kinesis.url, stream: "events", lake: folder };
   try {
     const events = Array.from({ length: EVENTS }, (_, number) => event(number));
     const moments: number[] = [];
     let inFlush = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const share = events.slice((kill * EVENTS) / KILLS, ((kill + 1) * EVENTS) / KILLS);
-      const lake = startLake(options);
+      const lake = startLake({ ...options, maxRows: randomInt(...BATCH) });
       const sent = putEvents(client, "events", share);
+      await until("the first batch", () => flushes(lake).length > 0);
       moments.push(randomInt(LONGEST_LIFE));
       await sleep(moments[kill]);
       assert.equal(await lake.end("SIGKILL"), null, lake.log());
@@ -48,11 +56,14 @@ test(`${KILLS} kills during ${EVENTS} events: every event is one row, every valu
       const states = Object.values(await checkpoints(folder));
       inFlush += states.filter((state) => state.pending).length;
     }
-    t.diagnostic(`killed after ${moments.join(", ")} ms; ${inFlush} times between two writes`);
+    t.diagnostic(
+      `killed ${moments.join(", ")} ms after the first batch; ${inFlush} cuts under way`,
+    );
+    assert.ok(inFlush > 0, "no kill met a flush: nothing was tried");
 
     const again = Array.from({ length: SENT_TWICE }, () => events[randomInt(EVENTS)]);
     await putEvents(client, "events", again);
-    const lake = startLake(options);
+    const lake = startLake({ ...options, maxRows: randomInt(...BATCH) });
     const counts = await untilRead(folder, EVENTS + SENT_TWICE, 120_000);
     assert.equal(await lake.end("SIGTERM"), 0, lake.log());
     assert.deepEqual(counts, {
@@ -82,12 +93,12 @@ test(`${KILLS} kills during ${EVENTS} events: every event is one row, every valu
   }
 });
 
-/** Half sign-ins, half pieces, over three days, from some clients. */
+/** Half sign-ins, half pieces, over two days, from some clients. */
 function event(number: number): Event {
   const common = {
     event_id: randomUUID(),
     client_id: `client-${number % CLIENTS}`,
-    event_timestamp: Date.now() - (number % 3) * DAY - number,
+    event_timestamp: Date.now() - (number % 4 > 1 ? DAY : 0) - number,
   };
   if (number % 2 === 0) {
     const attributes = {
