@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::json::Writer;

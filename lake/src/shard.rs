@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_schema::ArrowError;
+use arrow::error::ArrowError;
 use thiserror::Error;
 
 use crate::batch::{Batch, Content, File};

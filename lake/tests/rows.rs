@@ -3,9 +3,9 @@
 
 mod support;
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::array::Array;
+use arrow::array::cast::AsArray;
+use arrow::array::types::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Location, User};
@@ -38,7 +38,7 @@ fn files_of(records: &[Record<'_>]) -> Files {
     files(&records)
 }
 
-fn only_rows(files: &Files) -> arrow_array::RecordBatch {
+fn only_rows(files: &Files) -> arrow::array::RecordBatch {
     assert_eq!(files.len(), 1, "{:?}", files.keys());
     support::read_parquet(files.values().next().unwrap().to_bytes().unwrap())
 }

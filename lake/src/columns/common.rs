@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::{Int32Builder, StringBuilder, TimestampMillisecondBuilder};
-use arrow_schema::DataType;
+use arrow::array::ArrayRef;
+use arrow::array::builder::{Int32Builder, StringBuilder, TimestampMillisecondBuilder};
+use arrow::datatypes::DataType;
 use forebay_core::event::{Demographic, Location, Text};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Forebay, Geo, Session};
@@ -138,13 +138,13 @@ fn place<'r, 'a>(
 }
 
 impl CommonColumn {
-    pub(super) fn arrow_field(&self) -> arrow_schema::Field {
+    pub(super) fn arrow_field(&self) -> arrow::datatypes::Field {
         let data_type = match self.read {
             Read::Text(_) => DataType::Utf8,
             Read::Timestamp(_) => timestamp_type(),
             Read::Integer(_) => DataType::Int32,
         };
-        arrow_schema::Field::new(self.name, data_type, self.nullable)
+        arrow::datatypes::Field::new(self.name, data_type, self.nullable)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::{
+use arrow::array::ArrayRef;
+use arrow::array::builder::{
     BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
 };
-use arrow_schema::DataType;
+use arrow::datatypes::DataType;
 use forebay_core::event::Event;
 use forebay_core::json::Number;
 use forebay_core::schema::{Field, Format, Kind};
@@ -26,7 +26,7 @@ pub(super) enum FieldBuilder {
 
 /// May be null whatever the schema says: a field can be added, or become required, while files of
 /// earlier versions lie in the same table.
-pub(super) fn arrow_field(field: &Field) -> arrow_schema::Field {
+pub(super) fn arrow_field(field: &Field) -> arrow::datatypes::Field {
     let data_type = match FieldBuilder::new(field) {
         FieldBuilder::Text(_) => DataType::Utf8,
         FieldBuilder::Timestamp(_) => timestamp_type(),
@@ -34,7 +34,7 @@ pub(super) fn arrow_field(field: &Field) -> arrow_schema::Field {
         FieldBuilder::Integer(_) => DataType::Int64,
         FieldBuilder::Number(_) => DataType::Float64,
     };
-    arrow_schema::Field::new(field.column_name(), data_type, true)
+    arrow::datatypes::Field::new(field.column_name(), data_type, true)
 }
 
 impl FieldBuilder {

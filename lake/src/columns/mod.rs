@@ -5,9 +5,10 @@ mod fields;
 
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use arrow::array::builder::StringBuilder;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use forebay_core::event::Event;
 use forebay_core::json::Writer;
 use forebay_core::schema::{EventSchema, Schema};
@@ -60,12 +61,12 @@ impl TableSchema {
         let fields = event.fields.iter().map(fields::arrow_field);
         let extra = event
             .additional_properties
-            .then(|| arrow_schema::Field::new(EXTRA_COLUMN, DataType::Utf8, true));
+            .then(|| arrow::datatypes::Field::new(EXTRA_COLUMN, DataType::Utf8, true));
         let columns: Vec<_> = common.chain(fields).chain(extra).collect();
         TableSchema {
             name: event.table_name(),
             event: event.clone(),
-            columns: Arc::new(arrow_schema::Schema::new(columns)),
+            columns: Arc::new(arrow::datatypes::Schema::new(columns)),
         }
     }
 }

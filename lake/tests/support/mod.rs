@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
 use forebay_core::event::Text;
 use forebay_core::json::Number;
