@@ -6,6 +6,7 @@ use forebay_core::time::Timestamp;
 use crate::config::Config;
 use crate::error::RequestError;
 use crate::http::Head;
+use crate::platform::Platform;
 use crate::session_token::{Session, TokenError};
 
 /// The signing name of Pinpoint.
@@ -25,7 +26,12 @@ pub struct Caller {
 ///
 /// # Errors
 /// Those of [`RequestError`] with status 403.
-pub fn authenticate(head: &Head, body: &[u8], config: &Config) -> Result<Caller, RequestError> {
+pub async fn authenticate(
+    head: &Head,
+    body: &[u8],
+    config: &Config,
+    platform: &impl Platform,
+) -> Result<Caller, RequestError> {
     let headers: Vec<(&str, &str)> = head
         .headers
         .iter()
@@ -53,8 +59,16 @@ pub fn authenticate(head: &Head, body: &[u8], config: &Config) -> Result<Caller,
             TokenError::Invalid => RequestError::UnrecognizedClient,
             TokenError::Expired => RequestError::ExpiredToken,
         })?;
-    sigv4::verify(&request, &claim, &secret_access_key, &scope, now)
-        .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
+    let body_sha256 = platform.sha256(body).await;
+    sigv4::verify_hashed(
+        &request,
+        &body_sha256,
+        &claim,
+        &secret_access_key,
+        &scope,
+        now,
+    )
+    .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
     Ok(Caller {
         session,
         signed: claim.date,

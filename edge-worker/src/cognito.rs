@@ -13,6 +13,7 @@ use crate::error::RequestError;
 use crate::http::{Answer, Head};
 use crate::platform::Platform;
 use crate::session_token::{Amr, Session};
+use crate::text::uuid;
 
 /// Most bytes of a body: an identity id and some logins, whose tokens are long.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -169,20 +170,4 @@ fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<Strin
         },
     };
     Ok(response.encode())
-}
-
-/// A random UUID (RFC 9562, version 4).
-pub fn uuid(mut random: [u8; 16]) -> String {
-    random[6] = random[6] & 0x0f | 0x40;
-    random[8] = random[8] & 0x3f | 0x80;
-    let mut text = String::with_capacity(36);
-    for (position, byte) in random.into_iter().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for digit in [byte >> 4, byte & 0x0f] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
-    text
 }

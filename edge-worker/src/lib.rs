@@ -13,7 +13,7 @@
 //! | [`put_events`], [`record`], [`enrich`], [`dead_letter`] | what becomes of an event |
 //! | [`update_endpoint`], [`health`] | the other operations |
 //! | [`kinesis`] | PutRecords |
-//! | [`config`] | the bindings |
+//! | [`config`], [`text`] | the bindings; bytes as text |
 //! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
 
 mod authenticate;
@@ -32,6 +32,7 @@ mod record;
 mod router;
 mod service;
 mod session_token;
+mod text;
 mod update_endpoint;
 mod workers;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use forebay_core::time::Timestamp;
 
-/// Clock, randomness, the request's body and the network.
+/// Clock, randomness, hashes, the request's body and the network.
 pub trait Platform {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -15,6 +15,9 @@ pub trait Platform {
     /// # Errors
     /// [`NoRandomness`] where the platform has none to give.
     fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+
+    /// SHA-256, as fast as the platform can: of megabytes it is most of a request's work.
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32];
 
     /// Reads the request's body, keeping no more than `max_bytes` of it in memory.
     ///
@@ -77,6 +80,8 @@ pub(crate) mod simulated {
 
     use std::cell::{Cell, RefCell};
 
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     type Answering<'a> = dyn FnMut(&Call) -> Result<Reply, Unreachable> + 'a;
@@ -110,6 +115,10 @@ pub(crate) mod simulated {
         fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
             bytes.fill(0xa5);
             Ok(())
+        }
+
+        async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+            Sha256::digest(bytes).into()
         }
 
         async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {

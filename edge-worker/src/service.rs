@@ -68,7 +68,7 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<Answer, RequestError> {
         let body = self.body(operation.max_body_bytes()).await?;
         let config = self.configuration()?;
-        let caller = authenticate(self.head, &body, config)?;
+        let caller = authenticate(self.head, &body, config, self.platform).await?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
         line.app_id = Some(&app.app_id);
         if operation == AppOperation::UpdateEndpoint {

@@ -8,18 +8,22 @@ use forebay_core::time::Timestamp;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use worker::js_sys::Date;
+use sha2::{Digest, Sha256};
+use web_sys::WorkerGlobalScope;
+use worker::js_sys::{Date, Uint8Array};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
     AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
     ResponseBody, console_error, console_log,
 };
 
-use crate::cognito::uuid;
 use crate::config::{Bindings, Config, ConfigError};
 use crate::enrich::Cf;
 use crate::http::Head;
 use crate::platform::{BodyError, Call, NoRandomness, Platform, Reply, Unreachable};
 use crate::service::Service;
+use crate::text::uuid;
 
 type Configuration = Result<Config, Vec<ConfigError>>;
 
@@ -137,6 +141,13 @@ impl Platform for Workers {
         getrandom::fill(bytes).map_err(|_| NoRandomness)
     }
 
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        match native_sha256(bytes).await {
+            Some(hash) => hash,
+            None => Sha256::digest(bytes).into(),
+        }
+    }
+
     async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
         let mut request = self.request.take().ok_or(BodyError::BrokeOff)?;
         if request.inner().body().is_none() {
@@ -182,6 +193,15 @@ impl Platform for Workers {
     }
 }
 
+/// SHA-256 by the platform's WebCrypto: several times as fast as WebAssembly.
+async fn native_sha256(bytes: &[u8]) -> Option<[u8; 32]> {
+    let scope: WorkerGlobalScope = worker::js_sys::global().unchecked_into();
+    let subtle = scope.crypto().ok()?.subtle();
+    let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
+    let hash = JsFuture::from(digest).await.ok()?;
+    Uint8Array::new(&hash).to_vec().try_into().ok()
+}
+
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
@@ -220,6 +240,6 @@ fn outgoing(call: &Call) -> worker::Result<Request> {
         .with_headers(headers)
         // A redirect would take the signature, and what it signs, somewhere else.
         .with_redirect(RequestRedirect::Manual)
-        .with_body(Some(call.body.as_str().into()));
+        .with_body(Some(Uint8Array::from(call.body.as_bytes()).into()));
     Request::new_with_init(&call.url, &init)
 }

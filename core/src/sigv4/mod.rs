@@ -18,7 +18,7 @@ use self::canonical::{
     sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
 };
 pub(crate) use self::canonical::encoded;
-pub use self::verify::{Claim, VerifyError, read_claim, verify};
+pub use self::verify::{Claim, VerifyError, read_claim, verify, verify_hashed};
 use crate::time::Timestamp;
 
 /// How far a signature's date may be from the verifier's clock: five minutes, as Pinpoint has it.

@@ -4,10 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use hmac::Mac;
+use sha2::{Digest, Sha256};
 
 use super::canonical::{
-    ALGORITHM, canonical_headers, canonical_request, from_hex, query_parameters, sha256_hex,
-    signature_mac, string_to_sign,
+    ALGORITHM, canonical_headers, canonical_request, from_hex, query_parameters, signature_mac,
+    string_to_sign, to_hex,
 };
 use super::{MAX_EXPIRES_SECONDS, MAX_SKEW_MS, Request, Scope};
 use crate::time::Timestamp;
@@ -201,10 +202,27 @@ pub fn verify(
     scope: &Scope<'_>,
     now: Timestamp,
 ) -> Result<(), VerifyError> {
+    let body_sha256 = Sha256::digest(request.body).into();
+    verify_hashed(request, &body_sha256, claim, secret_access_key, scope, now)
+}
+
+/// [`verify`] for a body that was hashed elsewhere, e.g. by a platform that does it faster than
+/// code in WebAssembly can. `request.body` is not looked at.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_hashed(
+    request: &Request<'_>,
+    body_sha256: &[u8; 32],
+    claim: &Claim,
+    secret_access_key: &str,
+    scope: &Scope<'_>,
+    now: Timestamp,
+) -> Result<(), VerifyError> {
     if claim.region != scope.region || claim.service != scope.service {
         return Err(VerifyError::WrongScope);
     }
-    let payload_hash = sha256_hex(request.body);
+    let payload_hash = to_hex(body_sha256);
     if header(request, "x-amz-content-sha256").is_some_and(|named| named != payload_hash) {
         return Err(VerifyError::BodyMismatch);
     }

@@ -40,6 +40,8 @@ export async function startWorker(
   if (options.front !== undefined) await writeFile(join(folder, main), options.front);
   await writeFile(join(folder, "config.capnp"), await config(folder, main, stack, options));
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=1"], { cwd: folder });
+  const stopWithTests = () => child.kill();
+  process.once("exit", stopWithTests);
   let log = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -52,6 +54,7 @@ export async function startWorker(
     region: stack.region,
     log: () => log,
     async stop() {
+      process.off("exit", stopWithTests);
       const ended = once(child, "exit");
       child.kill();
       await ended;
