@@ -61,6 +61,32 @@ test("a stream that is not there is no reason to drop events", async () => {
   }
 });
 
+test("a Kinesis that never answers is not waited for without end", async () => {
+  const kinesis = createServer(() => {});
+  kinesis.listen(0, "127.0.0.1");
+  await once(kinesis, "listening");
+  const { port } = kinesis.address() as AddressInfo;
+  const worker = await startWorker(stack, {
+    kinesis: `http://127.0.0.1:${port}`,
+    masterSecret: randomBytes(32),
+  });
+  try {
+    const at = { ...stack, edge: worker.edge };
+    const credentials = await guest(at);
+    const id = randomUUID();
+    const asked = Date.now();
+    const answers = await putEvents(at, credentials, { [id]: EVENT });
+    assert.equal(answers[id].StatusCode, 500);
+    // Sent twice, four seconds each.
+    assert.ok(Date.now() - asked < 15_000, `${Date.now() - asked} ms`);
+    assert.match(worker.log(), /"kinesis_requests":2,"kinesis_error":"unreachable"/);
+  } finally {
+    await worker.stop();
+    kinesis.closeAllConnections();
+    kinesis.close();
+  }
+});
+
 // The worker has no place that panics, and none is built in for this test. But it is Rust on a
 // platform, and relies on `new Response` not to throw: where it does, the worker's library panics.
 const PANICKING = `
