@@ -1,5 +1,7 @@
 //! Core's signer against `aws-sigv4`, AWS's own, on requests nobody thought of.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials as AwsCredentials;

@@ -42,18 +42,23 @@ pub fn node() -> Result<()> {
     Ok(())
 }
 
-/// The compiler's library for WebAssembly. With rustup it is there, since `rust-toolchain.toml`
-/// names it.
-pub fn wasm_target() -> Result<()> {
+/// The compiler's library for WebAssembly. `rust-toolchain.toml` names it, but rustup does not add it
+/// to a toolchain that is there already where it may not install by itself.
+pub fn wasm_target(progress: &Progress) -> Result<()> {
     let target = "wasm32-unknown-unknown";
-    let folder = answer("rustc", &["--print", "target-libdir", "--target", target]);
-    if folder.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
-        return Ok(());
+    let is_installed = || {
+        let folder = answer("rustc", &["--print", "target-libdir", "--target", target]);
+        folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
+    };
+    if !is_installed() && find_program("rustup").is_some() {
+        progress.step("rustup target", |step| {
+            run(step, &mut command("rustup", ["target", "add", target])).map(drop)
+        })?;
     }
-    bail!(
-        "rustc has no {target}: run `rustup target add {target}`, or install that target with \
-         whatever your Rust came from"
-    );
+    if !is_installed() {
+        bail!("rustc has no {target}: install that target with whatever your Rust came from");
+    }
+    Ok(())
 }
 
 /// The npm packages, as the lockfile says: installed where they are not, or not in those versions.

@@ -66,7 +66,7 @@ pub fn lake_program() -> PathBuf {
 
 /// Builds `parts` side by side, and what they need first.
 pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
-    needs::wasm_target()?;
+    needs::wasm_target(progress)?;
     needs::node()?;
     let wants = |part| parts.contains(&part);
     std::thread::scope(|scope| {

@@ -207,7 +207,7 @@ pub fn run(names: &[String]) -> Result<Counts> {
     }
     chosen.retain(|suite| names.is_empty() || names.iter().any(|name| name == suite.name()));
     let progress = Progress::start();
-    needs::wasm_target()?;
+    needs::wasm_target(&progress)?;
     needs::node()?;
     needs::packages(&progress)?;
     let browser = match chosen.iter().any(Suite::needs_browser) {
