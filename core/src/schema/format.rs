@@ -1,6 +1,7 @@
 //! The formats a string may be held to, by hand: a regular expression engine would be larger than
 //! everything else the browser loads.
 
+use core::net::Ipv6Addr;
 use core::ops::RangeInclusive;
 
 use super::Format;
@@ -104,8 +105,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// RFC 3986's `URI`: a scheme, then what the grammar allows. Inside the brackets of an IP literal
-/// only the characters are looked at.
+/// RFC 3986's `URI`: a scheme, then what the grammar allows.
 fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -133,7 +133,7 @@ fn is_authority(authority: &str) -> bool {
             let Some((address, rest)) = literal.split_once(']') else {
                 return false;
             };
-            if address.is_empty() || address.contains('%') || !has_only(address, b":") {
+            if !is_ip_literal(address) {
                 return false;
             }
             ("", rest)
@@ -145,6 +145,21 @@ fn is_authority(authority: &str) -> bool {
         None => port.is_empty(),
     };
     has_only(user, b":") && has_only(host, b"") && port_is_number
+}
+
+/// What may stand in the brackets of a host: an IPv6 address, or one of a version to come (`v9.x`).
+fn is_ip_literal(address: &str) -> bool {
+    match address
+        .strip_prefix(['v', 'V'])
+        .and_then(|rest| rest.split_once('.'))
+    {
+        Some((version, address)) => {
+            let is_hex = version.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let is_plain = !address.contains('%') && has_only(address, b":");
+            is_hex && is_plain && !version.is_empty() && !address.is_empty()
+        }
+        None => address.parse::<Ipv6Addr>().is_ok(),
+    }
 }
 
 /// What stands before the first `separator`, and what begins with it.
