@@ -1,0 +1,1 @@
+//! Tables for Athena: as SQL, and as Glue tables in CloudFormation and Terraform.
