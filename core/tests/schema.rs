@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use forebay_core::event::Event;
 use forebay_core::json::Number;
 use forebay_core::schema::{
-    Format, Kind, Pii, RESERVED_COLUMN_NAMES, Schema, SchemaError, Violation,
+    COMMON_COLUMNS, ColumnType, Docs, EXTRA_COLUMN, Field, Format, Kind, PARTITION_COLUMNS, Pii,
+    RulesError, Schema, SchemaError, Stage, Violation,
 };
 use forebay_core::time::Timestamp;
 
@@ -65,7 +66,7 @@ fn field_error(field: &str) -> (String, String) {
 }
 
 fn violations(schema: &Schema, event: &Event<'_>) -> Vec<(String, &'static str)> {
-    match schema.validate(event) {
+    match schema.validate(event, Stage::Recorded) {
         Ok(_) => Vec::new(),
         Err(violations) => violations.into_iter().map(|v| (v.path, v.rule)).collect(),
     }
@@ -106,7 +107,7 @@ fn the_demo_schema_is_read_in_full() {
     );
 
     let sign_up = schema.event("SignUpEvent").unwrap();
-    assert_eq!(sign_up.title.as_deref(), Some("Signed up"));
+    assert_eq!(sign_up.docs.title.as_deref(), Some("Signed up"));
     assert!(!sign_up.additional_properties);
     let [email, plan, referrer] = sign_up.fields.as_slice() else {
         panic!("{:?}", sign_up.fields);
@@ -149,7 +150,8 @@ fn a_file_may_use_every_keyword_of_the_subset() {
           "x-version": 7,
           "$defs": {
             "SessionStart": {
-              "type": "object", "x-event-name": "_session.start", "additionalProperties": true
+              "type": "object", "x-event-name": "_session.start", "additionalProperties": true,
+              "$comment": "c", "deprecated": true
             },
             "E": {
               "type": "object", "title": "t", "description": "d", "required": ["a"],
@@ -157,9 +159,10 @@ fn a_file_may_use_every_keyword_of_the_subset() {
                 "a": {"type": ["null", "string"], "minLength": 1, "maxLength": 9, "title": "A"},
                 "b": {"const": true},
                 "c": {"type": "integer", "enum": [1, 2.0, -3], "description": "C"},
-                "d": {"enum": ["x", null], "x-pii": "mask"},
+                "d": {"type": ["string", "null"], "x-pii": "mask", "examples": ["Ada", null]},
                 "e": {"type": "string", "format": "uri", "x-pii": "hash"},
-                "f": {"enum": [1, 2]},
+                "f": {"enum": [1, 2], "deprecated": true, "$comment": "c"},
+                "h": {"type": "string", "format": "date", "examples": ["2026-11-21"]},
                 "g": {"type": "number", "x-pii": "drop"}
               }
             }
@@ -179,7 +182,10 @@ fn a_file_may_use_every_keyword_of_the_subset() {
 
     let fields = &schema.event("E").unwrap().fields;
     let nullable: Vec<_> = fields.iter().map(|field| field.nullable).collect();
-    assert_eq!(nullable, [true, false, false, true, false, false, false]);
+    assert_eq!(
+        nullable,
+        [true, false, false, true, false, false, false, false]
+    );
     assert_eq!(
         fields[1].kind,
         Kind::Boolean {
@@ -192,6 +198,158 @@ fn a_file_may_use_every_keyword_of_the_subset() {
     );
     let pii: Vec<_> = fields.iter().filter_map(|field| field.pii).collect();
     assert_eq!(pii, [Pii::Mask, Pii::Hash, Pii::Drop]);
+    assert!(start.docs.deprecated && fields[5].docs.deprecated && !fields[0].docs.deprecated);
+    assert_eq!(fields[3].docs.examples, ["\"Ada\"", "null"]);
+    let types: Vec<_> = fields.iter().map(Field::column_type).collect();
+    assert_eq!(
+        types,
+        [
+            Some(ColumnType::String),
+            Some(ColumnType::Boolean),
+            Some(ColumnType::Integer),
+            Some(ColumnType::String),
+            Some(ColumnType::String),
+            Some(ColumnType::Number),
+            Some(ColumnType::Date),
+            None,
+        ]
+    );
+}
+
+/// A schema without what is for readers.
+fn bare(mut schema: Schema) -> Schema {
+    for event in &mut schema.events {
+        event.name.clone_from(&event.event_type);
+        event.docs = Docs::default();
+        for field in &mut event.fields {
+            field.docs = Docs::default();
+        }
+    }
+    schema
+}
+
+#[test]
+fn rules_hold_what_is_validated() {
+    let schema = Schema::parse(DEMO.as_bytes()).unwrap();
+    let rules = schema.to_rules();
+    assert_eq!(
+        rules,
+        concat!(
+            r#"[1,1,["SignUpEvent",0,["email",4,null,200,1],"#,
+            r#"["plan",0,null,null,null,"free","pro","team"],["referrer",8,null,100]],"#,
+            r#"["SignInEvent",0,["email",4,null,200,1],["id",4,null,null,4],["is_test_user",5],"#,
+            r#"["user_type",4,null,null,null,"student","teacher","admin"]],"#,
+            r#"["PiecePlayedEvent",0,["piece",4,1,100],["minutes",7,null,600,0],"#,
+            r#"["mistakes",2,0],["completed",5],["started_at",0,null,null,2]]]"#
+        )
+    );
+    assert_eq!(Schema::from_rules(&rules), Ok(bare(schema)));
+}
+
+#[test]
+fn what_is_no_rules_is_refused() {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        "[2,1]",
+        "[1,-1]",
+        r#"[1,1,"E"]"#,
+        r#"[1,1,["E"]]"#,
+        r#"[1,1,[0,0]]"#,
+        r#"[1,1,["E",0,["f"]]]"#,
+        r#"[1,1,["E",0,["f",-1]]]"#,
+        r#"[1,1,["E",0,["f",0,null,null,null,1]]]"#,
+        r#"[1,1,["E",0,["f",3,null,null,null,null,"a"]]]"#,
+        DEMO,
+    ] {
+        assert_eq!(Schema::from_rules(text), Err(RulesError), "{text}");
+    }
+}
+
+/// The rules that a text of a field `f` breaks behind the edge.
+fn delivered(field: &str, text: &str) -> Vec<&'static str> {
+    let schema = schema_of(&format!(r#""f": {field}"#));
+    let event = event("E", &[("f", text)], &[]);
+    match schema.validate(&event, Stage::Delivered) {
+        Ok(_) => Vec::new(),
+        Err(violations) => violations.into_iter().map(|v| v.rule).collect(),
+    }
+}
+
+#[test]
+fn behind_the_edge_personal_data_is_hashed_or_may_be_masked() {
+    let hashed = r#"{"type": ["string", "null"], "format": "email", "x-pii": "hash"}"#;
+    let hash = "0123456789abcdef".repeat(4);
+    assert_eq!(delivered(hashed, &hash), NONE);
+    assert_eq!(delivered(hashed, "null"), NONE);
+    assert_eq!(delivered(hashed, "ada@example.com"), ["x-pii"]);
+    assert_eq!(delivered(hashed, "ada"), ["format"]);
+    assert_eq!(delivered(hashed, &hash.to_uppercase()), ["format"]);
+    assert_eq!(text(hashed, &hash), ["format"], "where it is recorded");
+
+    let masked = r#"{"type": "string", "maxLength": 3, "x-pii": "mask"}"#;
+    assert_eq!(delivered(masked, "A***"), NONE);
+    assert_eq!(delivered(masked, "Ada"), NONE);
+    assert_eq!(delivered(masked, "Adam"), ["maxLength"]);
+    assert_eq!(text(masked, "A***"), ["maxLength"]);
+}
+
+#[test]
+fn examples_must_fit_the_field() {
+    for (field, at, message) in [
+        (r#"{"type": "string", "examples": "a"}"#, "", "1 to 20"),
+        (r#"{"type": "string", "examples": []}"#, "", "1 to 20"),
+        (
+            r#"{"type": "string", "examples": [1]}"#,
+            "/0",
+            "not a string",
+        ),
+        (
+            r#"{"type": "string", "examples": ["a", null]}"#,
+            "/1",
+            "not a string",
+        ),
+        (
+            r#"{"type": "string", "format": "email", "examples": ["a"]}"#,
+            "/0",
+            "breaks \"format\"",
+        ),
+        (
+            r#"{"enum": [1, 2], "examples": [3]}"#,
+            "/0",
+            "breaks \"enum\"",
+        ),
+        (
+            r#"{"type": "integer", "examples": [1.5]}"#,
+            "/0",
+            "breaks \"type\"",
+        ),
+        (
+            r#"{"type": "boolean", "examples": ["true"]}"#,
+            "/0",
+            "not a boolean",
+        ),
+    ] {
+        let (path, found) = field_error(field);
+        assert_eq!(path, format!("/examples{at}"), "{field}");
+        assert!(found.contains(message), "{field}: {found}");
+    }
+    let (path, _) = field_error(r#"{"type": "string", "deprecated": "yes"}"#);
+    assert_eq!(path, "/deprecated");
+    let (path, found) = field_error(r#"{"enum": ["a", "b"], "x-pii": "mask"}"#);
+    assert_eq!(path, "/x-pii");
+    assert!(found.contains("hash"), "{found}");
+}
+
+#[test]
+fn editors_may_be_told_of_the_meta_schema() {
+    let file =
+        |dialect| format!(r#"{{"$schema": "{dialect}", "$defs": {{"E": {{"type": "object"}}}}}}"#);
+    assert!(Schema::parse(file("./node_modules/forebay/schema.json").as_bytes()).is_ok());
+    assert!(Schema::parse(file("https://example.com/forebay/schema.json").as_bytes()).is_ok());
+    assert_eq!(errors(&file("./schema.json"))[0].path, "/$schema");
 }
 
 #[test]
@@ -388,7 +546,7 @@ fn mistakes_of_a_field_are_named_with_their_place() {
             "whole number from 0 to 200",
         ),
         (
-            r#"{"type": "string", "format": "date"}"#,
+            r#"{"type": "string", "format": "time"}"#,
             "/format",
             "\"date-time\"",
         ),
@@ -591,7 +749,8 @@ fn names_must_fit_the_wire_and_the_lake() {
         assert_eq!(errors[0].path, format!("/$defs/E/properties/{name}"));
         assert!(errors[0].message.contains(message), "{name}: {errors:?}");
     }
-    for name in RESERVED_COLUMN_NAMES {
+    let common = COMMON_COLUMNS.iter().map(|column| column.name);
+    for name in common.chain([EXTRA_COLUMN]).chain(PARTITION_COLUMNS) {
         assert!(with(&[name]).is_err(), "{name}");
     }
     let errors = with(&["orderId", "other", "order_id"]).unwrap_err();
@@ -696,14 +855,17 @@ fn a_valid_event_names_its_schema() {
         ],
         &[],
     );
-    assert_eq!(schema.validate(&event).unwrap().name, "SignInEvent");
+    assert_eq!(
+        schema.validate(&event, Stage::Recorded).unwrap().name,
+        "SignInEvent"
+    );
 }
 
 #[test]
 fn an_unknown_event_type_is_one_violation() {
     let schema = Schema::parse(DEMO.as_bytes()).unwrap();
     let found = schema
-        .validate(&event("SignOutEvent", &[("a", "b")], &[]))
+        .validate(&event("SignOutEvent", &[("a", "b")], &[]), Stage::Recorded)
         .unwrap_err();
     assert_eq!(
         found,
@@ -761,7 +923,7 @@ fn a_violation_describes_the_value_without_repeating_it() {
         ],
         &[("age", "7777"), ("share", "7777"), ("level", "7777")],
     );
-    let found = schema.validate(&event).unwrap_err();
+    let found = schema.validate(&event, Stage::Recorded).unwrap_err();
     let texts: Vec<_> = found
         .iter()
         .map(|v| (v.path.as_str(), v.expected.as_str(), v.actual.as_str()))
@@ -838,9 +1000,12 @@ fn what_the_wire_does_not_carry_is_a_violation_at_once() {
 
     let names: Vec<_> = (0..40).map(|n| format!("n{n}")).collect();
     let attributes: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
-    assert!(open.validate(&event("E", &attributes, &[])).is_ok());
+    assert!(
+        open.validate(&event("E", &attributes, &[]), Stage::Recorded)
+            .is_ok()
+    );
     let found = open
-        .validate(&event("E", &attributes, &[("f", "1")]))
+        .validate(&event("E", &attributes, &[("f", "1")]), Stage::Recorded)
         .unwrap_err();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
@@ -911,7 +1076,7 @@ fn a_value_in_the_wrong_map_is_of_the_wrong_type() {
     let file = file_of(r#", "properties": {"n": {"type": "number"}}, "required": ["n"]"#);
     let schema = Schema::parse(file.as_bytes()).unwrap();
     let found = schema
-        .validate(&event("E", &[("n", "1")], &[]))
+        .validate(&event("E", &[("n", "1")], &[]), Stage::Recorded)
         .unwrap_err();
     assert_eq!(
         found,
@@ -936,7 +1101,12 @@ fn null_is_left_out_or_spelled_out_where_the_schema_allows_it() {
         assert_eq!(text(field, "null"), NONE, "{field}");
         let required = format!(r#", "properties": {{"f": {field}}}, "required": ["f"]"#);
         let schema = Schema::parse(file_of(&required).as_bytes()).unwrap();
-        assert!(schema.validate(&event("E", &[], &[])).is_ok(), "{field}");
+        assert!(
+            schema
+                .validate(&event("E", &[], &[]), Stage::Recorded)
+                .is_ok(),
+            "{field}"
+        );
     }
     assert_eq!(
         text(r#"{"type": "string"}"#, "null"),
@@ -971,14 +1141,14 @@ fn what_is_required_must_be_there() {
     );
     assert!(
         schema
-            .validate(&event("E", &[("a", "")], &[("n", "0")]))
+            .validate(&event("E", &[("a", "")], &[("n", "0")]), Stage::Recorded)
             .is_ok()
     );
 }
 
 #[test]
 fn formats() {
-    let cases: [(&str, &[&str], &[&str]); 4] = [
+    let cases: [(&str, &[&str], &[&str]); 5] = [
         (
             "email",
             &[
@@ -1025,6 +1195,21 @@ fn formats() {
                 "0000-12-31T10:30:00Z",
                 "9999-12-31T23:59:59-00:01",
                 "1700000000000",
+            ],
+        ),
+        (
+            "date",
+            &["2026-11-21", "2024-02-29", "0001-01-01", "9999-12-31"],
+            &[
+                "",
+                "2026-11-2",
+                "2026-11-31",
+                "2026-02-29",
+                "0000-01-01",
+                "21.11.2026",
+                "2026-11-21Z",
+                "2026-11-21T10:30:00Z",
+                "+2026-11-2",
             ],
         ),
         (

@@ -1,11 +1,12 @@
 //! PutEvents: every event becomes a record in the stream, a dead letter, or an answer that has it
 //! sent again. 202 is said of an event only when the stream has it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use forebay_core::event::{Endpoint, Event, Text};
 use forebay_core::json::{Limits, Value};
-use forebay_core::schema::Violation;
+use forebay_core::schema::{Stage, Violation};
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Malformed, Request, Response};
 use futures_util::future::join;
 
@@ -119,7 +120,8 @@ impl<'a> Planner<'a> {
         plan
     }
 
-    /// The record of an event that is one and keeps to its schema.
+    /// The record of an event that is one and keeps to its schema. What the schema marks as personal
+    /// data is hashed, masked or taken out.
     fn record<'r>(
         &self,
         client_id: &'r str,
@@ -130,11 +132,16 @@ impl<'a> Planner<'a> {
         let event = event
             .as_ref()
             .map_err(|malformed| vec![of_wire(malformed)])?;
-        self.context.config.schema.validate(event)?;
+        let config = self.context.config;
+        let schema = config.schema.validate(event, Stage::Recorded)?;
+        let mut event = Cow::Borrowed(event);
+        if schema.marks_personal_data() {
+            schema.protect(event.to_mut(), config.pii_salt.as_ref());
+        }
         let record = Record {
             data: self
                 .maker
-                .record(client_id, event_id, event, endpoint)
+                .record(client_id, event_id, &event, endpoint)
                 .encode(),
             partition_key: client_id,
         };

@@ -1,7 +1,7 @@
 //! From a record of the stream to a row of a table, or to the reason why it cannot be one.
 
 use forebay_core::event::{Event, Text};
-use forebay_core::schema::{Schema, Violation};
+use forebay_core::schema::{Schema, Stage, Violation};
 use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
 
@@ -128,7 +128,7 @@ impl<'a> Decoded<'a> {
             .events
             .iter()
             .position(|known| known.event_type == event.event_type);
-        let violations = match schema.validate(&event) {
+        let violations = match schema.validate(&event, Stage::Delivered) {
             Ok(_) => implausible_times(&record, arrival),
             Err(violations) => violations,
         };

@@ -68,9 +68,9 @@ pub struct Sdk {
 impl Sdk {
     /// A client that has not sent anything yet.
     ///
-    /// `settings` is one JSON object with the members of the core's `Config`; `schema` is the text of
-    /// a `forebay.schema.json`; `entropy` is random and spreads retries; `clock` is
-    /// `window.performance`.
+    /// `settings` is one JSON object with the members of the core's `Config`; `schema` is a schema in
+    /// its compact form, as `npx forebay codegen` writes it; `entropy` is random and spreads retries;
+    /// `clock` is `window.performance`.
     ///
     /// # Errors
     /// Throws a string that says what is wrong with the schema or the settings.
@@ -83,14 +83,10 @@ impl Sdk {
         entropy: u64,
     ) -> Result<Sdk, JsValue> {
         let schema = schema
-            .map(|text| Schema::parse(text.as_bytes()))
+            .map(|rules| Schema::from_rules(&rules))
             .transpose()
-            .map_err(|mistakes| {
-                let lines: Vec<String> = mistakes
-                    .iter()
-                    .map(|mistake| [&mistake.path, ": ", &mistake.message].concat())
-                    .collect();
-                JsValue::from_str(&lines.join("\n"))
+            .map_err(|_| {
+                JsValue::from_str("it is not what this version of `npx forebay codegen` writes")
             })?;
         let config = input::read_config(settings, schema)
             .ok_or_else(|| JsValue::from_str("a setting is missing"))?;

@@ -10,7 +10,7 @@ use super::request::{Origin, Unnumbered};
 use super::{Config, HttpRequest, Input, Now, Output, Stats, limits};
 use crate::event::Event;
 use crate::outbox::{Answer, Backoff, Limits, Outbox, Random, StoredEvent, Verdict};
-use crate::schema::{Schema, Violation};
+use crate::schema::{Schema, Stage, Violation};
 use crate::sigv4;
 use crate::time::Timestamp;
 use crate::wire::put_events::{self, RequestEncoder};
@@ -135,7 +135,10 @@ impl Client {
     /// What keeps an event from being recorded; empty for a valid one.
     pub fn validate(&self, event: &Event<'_>) -> Vec<Violation> {
         match &self.schema {
-            Some(schema) => schema.validate(event).err().unwrap_or_default(),
+            Some(schema) => schema
+                .validate(event, Stage::Recorded)
+                .err()
+                .unwrap_or_default(),
             None => limits::check(event),
         }
     }
@@ -148,7 +151,7 @@ impl Client {
                 id,
                 event,
                 immediate,
-            } => self.record(id, &event, immediate),
+            } => self.record(id, event, immediate),
             Input::Invalid { id, violations } => self.outbox.refuse(id, violations),
             Input::Loaded(events) => self.outbox.load(events),
             Input::Stored(ids) => self.outbox.stored(ids),
@@ -198,9 +201,16 @@ impl Client {
         self.outbox.stats()
     }
 
-    fn record(&mut self, id: String, event: &Event<'_>, immediate: bool) {
-        let mut violations = self.validate(event);
-        let body = put_events::encode_event(event);
+    fn record(&mut self, id: String, mut event: Event<'_>, immediate: bool) {
+        let mut violations = self.validate(&event);
+        if let Some(schema) = self
+            .schema
+            .as_ref()
+            .and_then(|all| all.event(&event.event_type))
+        {
+            schema.drop_fields(&mut event);
+        }
+        let body = put_events::encode_event(&event);
         violations.extend(limits::check_size(&body));
         if !violations.is_empty() {
             self.outbox.refuse(id, violations);
@@ -208,7 +218,7 @@ impl Client {
         }
         let event = StoredEvent {
             id,
-            event_type: event.event_type.clone().into_owned(),
+            event_type: event.event_type.into_owned(),
             recorded_at: event.timestamp,
             body,
         };

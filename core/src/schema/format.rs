@@ -7,12 +7,22 @@ use core::ops::RangeInclusive;
 use super::Format;
 use crate::time::Timestamp;
 
+/// Every format. The compact rules name them by their places here, which therefore stay.
+pub(super) const FORMATS: [Format; 5] = [
+    Format::Email,
+    Format::DateTime,
+    Format::Date,
+    Format::Uuid,
+    Format::Uri,
+];
+
 impl Format {
     /// As `format` names it.
     pub fn name(self) -> &'static str {
         match self {
             Format::Email => "email",
             Format::DateTime => "date-time",
+            Format::Date => "date",
             Format::Uuid => "uuid",
             Format::Uri => "uri",
         }
@@ -20,9 +30,7 @@ impl Format {
 
     /// The format that `format` names.
     pub fn from_name(name: &str) -> Option<Format> {
-        [Format::Email, Format::DateTime, Format::Uuid, Format::Uri]
-            .into_iter()
-            .find(|format| format.name() == name)
+        FORMATS.into_iter().find(|format| format.name() == name)
     }
 
     /// The shortest and the longest text there is of this format, in characters.
@@ -30,6 +38,7 @@ impl Format {
         match self {
             Format::Email => (3, 254),
             Format::DateTime => (20, usize::MAX),
+            Format::Date => (10, 10),
             Format::Uuid => (36, 36),
             Format::Uri => (2, usize::MAX),
         }
@@ -42,6 +51,7 @@ impl Format {
             Format::DateTime => {
                 "a date and time with an offset, such as 2026-11-21T10:30:00Z (RFC 3339)"
             }
+            Format::Date => "a date such as 2026-11-21",
             Format::Uuid => "a UUID in its text form of 36 characters",
             Format::Uri => "an absolute URI (RFC 3986)",
         }
@@ -52,6 +62,7 @@ impl Format {
         match self {
             Format::Email => is_email(text),
             Format::DateTime => is_date_time(text),
+            Format::Date => is_date(text),
             Format::Uuid => is_uuid(text),
             Format::Uri => is_uri(text),
         }
@@ -68,6 +79,11 @@ fn is_date_time(text: &str) -> bool {
     Timestamp::parse_iso8601(text).is_some_and(|timestamp| TIMESTAMPS.contains(&timestamp.0))
         && !text.starts_with(['+', '-'])
         && (text.ends_with(['Z', 'z']) || text.bytes().rev().nth(2) == Some(b':'))
+}
+
+/// RFC 3339's `full-date`, of the same years.
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && is_date_time(&[text, "T00:00:00Z"].concat())
 }
 
 /// RFC 5321's `Mailbox` without quoted local parts and address literals, which no mail service

@@ -1,13 +1,16 @@
 //! `forebay.schema.json`: one entry of `$defs` an event type, a stated subset of JSON Schema
 //! 2020-12. From it come the validator that browser, worker and lake share, and the lake's columns.
 //!
-//! Reading the file and validating an event know nothing of each other: a schema that was compiled
-//! ahead of time into the types below validates without the reader.
+//! Reading the file and validating an event know nothing of each other: the browser reads the
+//! compact rules that [`Schema::to_rules`] made of the file ahead of time, and has no reader for it.
 
+mod columns;
 mod format;
 mod names;
 mod parse;
 mod parse_field;
+pub mod pii;
+mod rules;
 mod validate;
 
 use alloc::string::String;
@@ -15,7 +18,10 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use names::RESERVED_COLUMN_NAMES;
+pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
+pub use names::snake_case;
+pub use rules::RulesError;
+pub use validate::Stage;
 pub(crate) use validate::check_limits;
 
 /// Most event types one schema may hold: Pinpoint's limit for one application.
@@ -37,14 +43,25 @@ pub struct EventSchema {
     pub name: String,
     /// What stands in `EventType` on the wire: `x-event-name`, or `name`.
     pub event_type: String,
-    /// `title`
-    pub title: Option<String>,
-    /// `description`
-    pub description: Option<String>,
+    /// What the file says for readers.
+    pub docs: Docs,
     /// `properties`, in the order of the file.
     pub fields: Vec<Field>,
     /// `additionalProperties`: `false` unless the file says `true`.
     pub additional_properties: bool,
+}
+
+/// What the file says for readers of an event type or a field: it decides nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Docs {
+    /// `title`
+    pub title: Option<String>,
+    /// `description`
+    pub description: Option<String>,
+    /// `deprecated`
+    pub deprecated: bool,
+    /// `examples` of a field, each as JSON text. They fit its constraints.
+    pub examples: Vec<String>,
 }
 
 /// One field of an event.
@@ -52,10 +69,8 @@ pub struct EventSchema {
 pub struct Field {
     /// The name on the wire.
     pub name: String,
-    /// `title`
-    pub title: Option<String>,
-    /// `description`
-    pub description: Option<String>,
+    /// What the file says for readers.
+    pub docs: Docs,
     /// Type and constraints.
     pub kind: Kind,
     /// Whether it is in `required`.
@@ -112,18 +127,19 @@ pub struct Range {
 pub enum Format {
     Email,
     DateTime,
+    Date,
     Uuid,
     Uri,
 }
 
-/// `x-pii`: what is to happen to personal data. Read and checked; nothing acts on it yet.
+/// `x-pii`: what is to happen to personal data; [`pii`] does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pii {
-    /// To be replaced by its keyed hash at the edge.
+    /// Replaced by its keyed hash at the edge.
     Hash,
-    /// Not to leave the browser.
+    /// Does not leave the browser.
     Drop,
-    /// To be cut down to what identifies nobody.
+    /// Cut down at the edge.
     Mask,
 }
 
@@ -142,8 +158,8 @@ pub struct SchemaError {
 pub struct Violation {
     /// `EventType`, `Attributes.<name>` or `Metrics.<name>`; `Attributes` for there being too many.
     pub path: String,
-    /// The JSON Schema keyword that was broken (`const` for an `enum` of one value), or `eventType`
-    /// for an unknown event type.
+    /// The keyword that was broken (`const` for an `enum` of one value), or `eventType` for an
+    /// unknown event type.
     pub rule: &'static str,
     /// What the schema asks for, e.g. `at most 100 characters`.
     pub expected: String,

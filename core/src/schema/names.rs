@@ -2,63 +2,15 @@
 
 use alloc::string::String;
 
-use super::{EventSchema, Field};
 use crate::wire::put_events::MAX_KEY_CHARS;
 
-/// The columns that every table of the lake has before the schema's own, in their order; after them
-/// the one for additional properties and those of the partitions. A field must not become a column
-/// of one of these names.
-pub const RESERVED_COLUMN_NAMES: [&str; 27] = [
-    "event_id",
-    "event_type",
-    "event_timestamp",
-    "arrival_timestamp",
-    "session_id",
-    "session_start_timestamp",
-    "client_id",
-    "cognito_id",
-    "user_id",
-    "app_id",
-    "country",
-    "region",
-    "city",
-    "timezone",
-    "platform",
-    "platform_version",
-    "browser",
-    "browser_version",
-    "device_category",
-    "locale",
-    "sdk_name",
-    "sdk_version",
-    "schema_version",
-    "extra",
-    "year",
-    "month",
-    "day",
-];
-
-impl EventSchema {
-    /// The name of the event's table and folder: `event_type` in snake_case, e.g. `sign_up_event`.
-    pub fn table_name(&self) -> String {
-        snake_case(&self.event_type)
-    }
-}
-
-impl Field {
-    /// The name of the field's column: `name` in snake_case.
-    pub fn column_name(&self) -> String {
-        snake_case(&self.name)
-    }
-}
-
-/// ASCII letters and digits in lower case, words parted by one `_`. A word begins at a capital
+/// A name as tables and columns have it: ASCII letters and digits in lower case, words parted by one `_`. A word begins at a capital
 /// after a small letter or digit (`userId`), at the last capital of a run that a small letter
 /// follows (`HTTPRequest`), and after anything that is neither letter nor digit.
 ///
 /// There is no `_` at the start: query engines take files and folders that begin with one for
 /// hidden.
-pub(super) fn snake_case(name: &str) -> String {
+pub fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     let mut previous = '_';
     let mut characters = name.chars().peekable();

@@ -5,13 +5,16 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::names::{self, RESERVED_COLUMN_NAMES};
+use super::columns::is_reserved;
+use super::names;
 use super::validate::decimal;
-use super::{EventSchema, Field, MAX_EVENT_TYPES, Schema, SchemaError};
+use super::{Docs, EventSchema, Field, MAX_EVENT_TYPES, Schema, SchemaError, snake_case};
 use crate::json::{Limits, ParseError, Value};
 use crate::wire::put_events::MAX_KEYS;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// How the place of the package's meta-schema ends, which editors check the file by.
+const META_SCHEMA: &str = "/forebay/schema.json";
 
 const FILE_KEYWORDS: &[&str] = &[
     "$schema",
@@ -24,8 +27,10 @@ const FILE_KEYWORDS: &[&str] = &[
 ];
 const EVENT_KEYWORDS: &[&str] = &[
     "type",
+    "$comment",
     "title",
     "description",
+    "deprecated",
     "properties",
     "required",
     "additionalProperties",
@@ -55,6 +60,10 @@ impl Schema {
             Err(reader.errors)
         }
     }
+}
+
+fn is_dialect(dialect: &str) -> bool {
+    dialect == DIALECT || dialect.ends_with(META_SCHEMA)
 }
 
 fn not_json(text: &[u8], error: &ParseError) -> SchemaError {
@@ -145,6 +154,25 @@ impl Reader {
         value.as_str().map(String::from)
     }
 
+    /// What an event type or field says for readers, its examples aside.
+    pub(super) fn docs(&mut self, value: &Value<'_>) -> Docs {
+        self.text(value, "$comment");
+        let deprecated = match value.get("deprecated") {
+            None | Some(Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => true,
+            Some(_) => {
+                self.error_in("deprecated", &["must be true or false"]);
+                false
+            }
+        };
+        Docs {
+            title: self.text(value, "title"),
+            description: self.text(value, "description"),
+            deprecated,
+            examples: Vec::new(),
+        }
+    }
+
     fn file(&mut self, file: &Value<'_>) -> Schema {
         let mut schema = Schema {
             version: 1,
@@ -158,9 +186,13 @@ impl Reader {
         }
         if file
             .get("$schema")
-            .is_some_and(|dialect| dialect.as_str() != Some(DIALECT))
+            .is_some_and(|dialect| !dialect.as_str().is_some_and(is_dialect))
         {
-            self.error_in("$schema", &["must be \"", DIALECT, "\""]);
+            let package = "\" or \"./node_modules";
+            self.error_in(
+                "$schema",
+                &["must be \"", DIALECT, package, META_SCHEMA, "\""],
+            );
         }
         if let Some(version) = file.get("x-version") {
             schema.version = self.version(version);
@@ -274,8 +306,7 @@ impl Reader {
         Some(EventSchema {
             name: name.into(),
             event_type: event_name.unwrap_or_else(|| name.into()),
-            title: self.text(value, "title"),
-            description: self.text(value, "description"),
+            docs: self.docs(value),
             fields: self.fields(value),
             additional_properties,
         })
@@ -355,8 +386,8 @@ impl Reader {
         if let Some(fault) = names::fault(name) {
             return self.error(&["the name \"", name, "\" ", fault]);
         }
-        let column = names::snake_case(name);
-        if RESERVED_COLUMN_NAMES.contains(&column.as_str()) {
+        let column = snake_case(name);
+        if is_reserved(&column) {
             let taken = "\" is one that every table of the lake has; rename the field";
             self.error(&["the column \"", &column, taken]);
         }

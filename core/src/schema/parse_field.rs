@@ -7,13 +7,16 @@ use alloc::vec::Vec;
 use super::parse::Reader;
 use super::validate::{Report, check_number, check_text, decimal};
 use super::{Field, Format, Kind, Pii, Range};
-use crate::json::{Number, Value};
+use crate::json::{Number, Value, Writer};
 use crate::wire::put_events::MAX_VALUE_CHARS;
 
 const KEYWORDS: &[&str] = &[
     "type",
+    "$comment",
     "title",
     "description",
+    "deprecated",
+    "examples",
     "enum",
     "const",
     "minLength",
@@ -30,6 +33,8 @@ const NUMBER_KEYWORDS: &[&str] = &["minimum", "maximum", "exclusiveMinimum", "ex
 
 /// Most values of one `enum`: they are compared with each other.
 const MAX_CHOICES: usize = 1_000;
+/// Most examples of one field: they are for people to read.
+const MAX_EXAMPLES: usize = 20;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Type {
@@ -105,8 +110,7 @@ impl Reader {
         if !self.is_object(value, "a field", KEYWORDS) {
             return None;
         }
-        let title = self.text(value, "title");
-        let description = self.text(value, "description");
+        let mut docs = self.docs(value);
         let pii = self.pii(value);
         let declared = value
             .get("type")
@@ -119,16 +123,17 @@ impl Reader {
             return None;
         };
         self.check_keywords(kind, value);
-        self.check_pii(pii, kind, required && !nullable);
-        let kind = match kind {
+        self.check_pii(pii, kind, required && !nullable, choices.is_some());
+        let of = kind;
+        let kind = match of {
             Type::String => self.string(value, choices.as_ref(), nullable),
             Type::Boolean => boolean(choices.as_ref()),
-            Type::Integer | Type::Number => self.number(kind, value, choices.as_ref()),
+            Type::Integer | Type::Number => self.number(of, value, choices.as_ref()),
         };
+        docs.examples = self.examples(value, of, nullable, &kind);
         Some(Field {
             name: name.into(),
-            title,
-            description,
+            docs,
             kind,
             required,
             nullable,
@@ -272,13 +277,16 @@ impl Reader {
         }
     }
 
-    fn check_pii(&mut self, pii: Option<Pii>, kind: Type, must_be_there: bool) {
+    fn check_pii(&mut self, pii: Option<Pii>, kind: Type, must_be_there: bool, has_choices: bool) {
         let fault = match pii {
             Some(Pii::Hash | Pii::Mask) if kind != Type::String => {
                 "applies to strings; take \"drop\" for other types"
             }
             Some(Pii::Drop) if must_be_there => {
                 "would drop what is required; remove the field from \"required\" or let it be null"
+            }
+            Some(Pii::Mask) if has_choices => {
+                "would leave none of the values allowed; take \"hash\" or \"drop\""
             }
             _ => return,
         };
@@ -361,7 +369,7 @@ impl Reader {
         if format.is_none() {
             self.error_in(
                 "format",
-                &["must be \"email\", \"date-time\", \"uuid\" or \"uri\""],
+                &["must be \"email\", \"date-time\", \"date\", \"uuid\" or \"uri\""],
             );
         }
         format
@@ -406,7 +414,7 @@ impl Reader {
         }
     }
 
-    /// Holds a value of `enum` or `const` against the field's other constraints.
+    /// Holds a value of `enum`, `const` or `examples` against the field's other constraints.
     fn check_choice(&mut self, at: &str, check: impl FnOnce(&mut Report<'_>)) {
         let mut violations = Vec::new();
         check(&mut Report {
@@ -422,7 +430,52 @@ impl Reader {
         }
     }
 
-    /// Records a mistake in a value of `enum` or `const`.
+    /// `examples`, as JSON texts. One that does not fit would teach readers wrongly.
+    fn examples(
+        &mut self,
+        field: &Value<'_>,
+        kind: Type,
+        nullable: bool,
+        constraints: &Kind,
+    ) -> Vec<String> {
+        let values = match field.get("examples") {
+            None => return Vec::new(),
+            Some(Value::Array(values)) if (1..=MAX_EXAMPLES).contains(&values.len()) => values,
+            Some(_) => {
+                let limit = decimal(MAX_EXAMPLES);
+                let message = ["must be an array of 1 to ", &limit, " values"];
+                self.error_in("examples", &message);
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::new();
+        for (at, value) in values.iter().enumerate() {
+            let at = ["examples/", &decimal(at)].concat();
+            match value {
+                Value::Null if nullable => {}
+                Value::String(text) if kind == Type::String => {
+                    self.check_choice(&at, |report| check_text(constraints, text, report));
+                }
+                Value::Bool(value) if kind == Type::Boolean => {
+                    let text = if *value { "true" } else { "false" };
+                    self.check_choice(&at, |report| check_text(constraints, text, report));
+                }
+                Value::Number(number) if kind.takes(value) => {
+                    self.check_choice(&at, |report| check_number(constraints, number, report));
+                }
+                _ => self.choice_error(
+                    &at,
+                    &["is not ", kind.description(), ", which the field is"],
+                ),
+            }
+            let mut writer = Writer::new();
+            writer.value(value);
+            texts.push(writer.finish());
+        }
+        texts
+    }
+
+    /// Records a mistake in a value of `enum`, `const` or `examples`.
     fn choice_error(&mut self, at: &str, message: &[&str]) {
         match at.split_once('/') {
             Some((keyword, index)) => {

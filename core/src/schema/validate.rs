@@ -5,13 +5,23 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::{EventSchema, Field, Kind, Range, Schema, Violation};
+use super::{EventSchema, Field, Kind, Pii, Range, Schema, Violation, pii};
 use crate::event::{Event, Map};
 use crate::json::{Number, push_digits};
 use crate::wire::put_events::{MAX_KEY_CHARS, MAX_KEYS, MAX_VALUE_CHARS};
 
 /// Most names or values that `expected` lists.
 const MAX_LISTED: usize = 10;
+
+/// Where on its way an event is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// As it was recorded: in the browser, and when it arrives at the edge.
+    Recorded,
+    /// As the edge passes it on: fields with `x-pii: hash` hold hashes (the rule `x-pii`), those
+    /// with `x-pii: mask` may hold masks.
+    Delivered,
+}
 
 impl Schema {
     /// Validates an event in its wire form.
@@ -24,13 +34,17 @@ impl Schema {
     ///
     /// # Errors
     /// Every violation, in the order of the schema's fields, then unknown members in the event's.
-    pub fn validate(&self, event: &Event<'_>) -> Result<&EventSchema, Vec<Violation>> {
+    pub fn validate(
+        &self,
+        event: &Event<'_>,
+        stage: Stage,
+    ) -> Result<&EventSchema, Vec<Violation>> {
         let Some(schema) = self.event(&event.event_type) else {
             return Err(vec![self.unknown_event_type()]);
         };
         let mut violations = Vec::new();
         for field in &schema.fields {
-            check_field(field, event, &mut violations);
+            check_field(field, event, stage, &mut violations);
         }
         check_others(schema, event, &mut violations);
         if violations.is_empty() {
@@ -95,7 +109,7 @@ impl Report<'_> {
 const ATTRIBUTES: &str = "Attributes.";
 const METRICS: &str = "Metrics.";
 
-fn check_field(field: &Field, event: &Event<'_>, violations: &mut Vec<Violation>) {
+fn check_field(field: &Field, event: &Event<'_>, stage: Stage, violations: &mut Vec<Violation>) {
     let attribute = field.attribute(event);
     let metric = field.metric(event);
     let is_number = matches!(field.kind, Kind::Integer(_) | Kind::Number(_));
@@ -115,7 +129,10 @@ fn check_field(field: &Field, event: &Event<'_>, violations: &mut Vec<Violation>
         violations,
     };
     match (attribute, metric) {
-        (Some(text), _) if !is_number => check_text(&field.kind, text, &mut report),
+        (Some(text), _) if !is_number => match stage {
+            Stage::Recorded => check_text(&field.kind, text, &mut report),
+            Stage::Delivered => check_delivered(field, text, &mut report),
+        },
         (_, Some(number)) if is_number => check_number(&field.kind, number, &mut report),
         // Null is left out on the wire, so a field that may be null may be missing.
         _ if field.required && !field.nullable && !misplaced => {
@@ -126,6 +143,24 @@ fn check_field(field: &Field, event: &Event<'_>, violations: &mut Vec<Violation>
     if misplaced {
         report.map = away;
         report.add("type", wanted(&field.kind), found.into());
+    }
+}
+
+/// A hash or mask stands for a value that was valid.
+fn check_delivered(field: &Field, text: &str, report: &mut Report<'_>) {
+    let stands_for_value = match field.pii {
+        Some(Pii::Hash) => pii::is_hash(text),
+        Some(Pii::Mask) => pii::mask(field, text) == text,
+        Some(Pii::Drop) | None => false,
+    };
+    if stands_for_value {
+        return;
+    }
+    let before = report.violations.len();
+    check_text(&field.kind, text, report);
+    if field.pii == Some(Pii::Hash) && report.violations.len() == before {
+        let expected = "the hash of the value, 64 hexadecimal digits";
+        report.add("x-pii", expected.into(), "a string that is no hash".into());
     }
 }
 
@@ -143,7 +178,7 @@ fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Vi
         }
         .add(
             "additionalProperties",
-            ["a field of ", &schema.name].concat(),
+            ["a field of ", &schema.event_type].concat(),
             "a name that is not in the schema".into(),
         );
     }

@@ -223,6 +223,13 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes))
 }
 
+/// HMAC-SHA-256 in lower-case hex.
+pub(crate) fn hmac_sha256_hex(key: &[u8], message: &[u8]) -> String {
+    let mut mac = keyed(key);
+    mac.update(message);
+    to_hex(&mac.finalize().into_bytes())
+}
+
 /// `20150830/us-east-1/service/aws4_request`, from a date as `20150830T123600Z`.
 pub(super) fn credential_scope(amz_date: &str, scope: &Scope<'_>) -> String {
     let mut out = String::new();

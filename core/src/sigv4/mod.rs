@@ -13,11 +13,11 @@ use alloc::vec::Vec;
 
 use hmac::Mac;
 
-pub(crate) use self::canonical::encoded;
 use self::canonical::{
     ALGORITHM, canonical_headers, canonical_request, credential_scope, query_parameters,
     sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
 };
+pub(crate) use self::canonical::{encoded, hmac_sha256_hex};
 pub use self::verify::{Claim, VerifyError, read_claim, verify, verify_hashed};
 use crate::time::Timestamp;
 
