@@ -1,16 +1,21 @@
 //! What a machine must have before the project builds: found, set up where that is possible, and
 //! otherwise named together with the next step.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
-use crate::command::{command, root, run};
+use crate::command::{command, root, run, target};
 use crate::progress::Progress;
 
 const NODE: (u32, u32) = (20, 19);
+/// What the packages of `tests/requirements.txt` ask for.
+const PYTHON: (u32, u32) = (3, 11);
+/// What Spark asks for.
+const JAVA: u32 = 17;
 const CHROMIUMS: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -106,13 +111,94 @@ pub fn chromium(progress: &Progress) -> Result<PathBuf> {
     if let Some(program) = CHROMIUMS.iter().find_map(|name| find_program(name)) {
         return Ok(program);
     }
-    if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
-        bail!(
-            "the browser tests need Chromium: install it (on Debian `sudo apt-get install \
-             chromium`), or set CHROMIUM to the program of any Chromium"
+    install(
+        progress,
+        &["chromium"],
+        "the browser tests need Chromium: install it (on Debian `sudo apt-get install chromium`), \
+         or set CHROMIUM to the program of any Chromium",
+    )?;
+    find_program("chromium").context("apt-get installed chromium, but there is none in the PATH")
+}
+
+/// What the tests run in Python, as `tests/requirements.txt` says, in `python` below the target
+/// folder. Spark, which is a part of it, wants Java.
+pub fn python(progress: &Progress) -> Result<()> {
+    let (major, minor) = PYTHON;
+    let check =
+        format!("import sys, venv, ensurepip; assert sys.version_info >= ({major}, {minor})");
+    let has_python = || answer("python3", &["-c", &check]).is_some();
+    if !has_python() {
+        let next = format!(
+            "some tests need Python {major}.{minor} or newer with its module venv: install it (on \
+             Debian `sudo apt-get install python3 python3-venv`)"
         );
+        install(progress, &["python3", "python3-venv"], &next)?;
+        if !has_python() {
+            bail!(next);
+        }
     }
-    progress.step("chromium", |step| {
+    if !has_java() {
+        let next = format!(
+            "some tests need Java {JAVA} or newer for Spark: install it (on Debian `sudo apt-get \
+             install default-jre-headless`), and see that JAVA_HOME, where it is set, is its folder"
+        );
+        install(progress, &["default-jre-headless"], &next)?;
+        if !has_java() {
+            bail!(next);
+        }
+    }
+    python_packages(progress)
+}
+
+fn python_packages(progress: &Progress) -> Result<()> {
+    let wanted = root().join("tests/requirements.txt");
+    let folder = target().join("python");
+    // Written last: what was cut short has none.
+    let installed = folder.join("requirements.txt");
+    let text = std::fs::read(&wanted).context("tests/requirements.txt")?;
+    if std::fs::read(&installed).is_ok_and(|installed| installed == text) {
+        return Ok(());
+    }
+    progress.step("python packages", |step| {
+        let make = ["-m", "venv", "--clear"].map(OsStr::new);
+        let make = make.into_iter().chain([folder.as_os_str()]);
+        run(step, &mut command("python3", make))?;
+        let install = [
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--progress-bar=off",
+            "-r",
+        ];
+        let install = install
+            .map(OsStr::new)
+            .into_iter()
+            .chain([wanted.as_os_str()]);
+        run(step, &mut command(folder.join("bin/python"), install))?;
+        std::fs::write(&installed, text).with_context(|| installed.display().to_string())
+    })
+}
+
+/// Whether the Java that Spark would start is new enough.
+fn has_java() -> bool {
+    let java = match std::env::var_os("JAVA_HOME").filter(|folder| !folder.is_empty()) {
+        Some(folder) => Path::new(&folder).join("bin/java"),
+        None => "java".into(),
+    };
+    // E.g. `openjdk 17.0.15 2025-04-15`; before Java 9 there is no such option.
+    answer(java, &["--version"])
+        .and_then(|text| text.split([' ', '.']).nth(1)?.trim().parse::<u32>().ok())
+        .is_some_and(|version| version >= JAVA)
+}
+
+/// Debian's packages, installed where this process may do so; otherwise fails with `next`, what the
+/// user is to do.
+fn install(progress: &Progress, packages: &[&str], next: &str) -> Result<()> {
+    if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
+        bail!(next.to_owned());
+    }
+    progress.step(packages[0], |step| {
         let apt = |arguments: &[&str]| {
             run(
                 step,
@@ -120,13 +206,13 @@ pub fn chromium(progress: &Progress) -> Result<PathBuf> {
             )
         };
         apt(&["update"])?;
-        apt(&["install", "--yes", "--no-install-recommends", "chromium"])
-    })?;
-    find_program("chromium").context("apt-get installed chromium, but there is none in the PATH")
+        let install = ["install", "--yes", "--no-install-recommends"];
+        apt(&[&install, packages].concat()).map(drop)
+    })
 }
 
 /// What a program prints, or `None` where it is missing or fails.
-fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+fn answer(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(root())

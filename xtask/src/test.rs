@@ -67,6 +67,14 @@ impl Suite {
         matches!(self, Suite::Folder(name) if name == "browser" || name == "e2e")
     }
 
+    /// Whether some of it is written in Python.
+    fn needs_python(&self) -> bool {
+        let Suite::Folder(name) = self else {
+            return false;
+        };
+        files(&root().join("tests").join(name), ".py").is_ok_and(|scripts| !scripts.is_empty())
+    }
+
     /// The programs it consists of.
     fn tasks(&self, browser: Option<&Path>) -> Result<Vec<Task>> {
         Ok(match self {
@@ -214,6 +222,9 @@ pub fn run(names: &[String]) -> Result<Counts> {
         true => Some(needs::chromium(&progress)?),
         false => None,
     };
+    if chosen.iter().any(Suite::needs_python) {
+        needs::python(&progress)?;
+    }
     let mut total = Counts::default();
     let (later, first) = chosen
         .into_iter()
@@ -276,10 +287,15 @@ fn folder(name: &str, browser: Option<&Path>) -> Result<Task> {
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    files(folder, ".test.ts")
+}
+
+/// The files in a folder whose names end so, in order.
+fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in folder.read_dir()? {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.ts") {
+        if path.to_string_lossy().ends_with(ending) {
             files.push(path);
         }
     }
