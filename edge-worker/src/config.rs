@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use forebay_core::schema::Schema;
+use forebay_core::schema::pii::{MIN_SALT_BYTES, Salt};
+use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
 
 use crate::session_token::{MasterSecret, MasterSecrets};
@@ -16,6 +17,8 @@ pub struct Bindings {
     pub schema: Option<String>,
     /// `MASTER_SECRETS`: JSON text, `[{"id":"1","secret":"<base64 of 32 bytes or more>"}]`.
     pub master_secrets: Option<String>,
+    /// `PII_SALT`: base64 of 32 bytes or more.
+    pub pii_salt: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
     pub kinesis_access_key_id: Option<String>,
     /// `KINESIS_SECRET_ACCESS_KEY`
@@ -73,6 +76,8 @@ pub struct Config {
     pub master_secrets: MasterSecrets,
     /// What events are validated against.
     pub schema: Schema,
+    /// What personal data is hashed with. There is one wherever the schema has a field to hash.
+    pub pii_salt: Option<Salt>,
 }
 
 /// Where records go, and the key that writes them there.
@@ -123,6 +128,10 @@ impl Config {
         let schema = read_schema(bindings.schema)
             .map_err(|found| errors.extend(found))
             .ok();
+        let pii_salt = kept(
+            read_pii_salt(bindings.pii_salt, schema.as_ref()),
+            &mut errors,
+        );
         let access_key_id = required("KINESIS_ACCESS_KEY_ID", bindings.kinesis_access_key_id);
         let access_key_id = kept(access_key_id, &mut errors);
         let secret = required(
@@ -134,12 +143,14 @@ impl Config {
             Some(settings),
             Some(master_secrets),
             Some(schema),
+            Some(pii_salt),
             Some(access_key_id),
             Some(secret_access_key),
         ) = (
             settings,
             master_secrets,
             schema,
+            pii_salt,
             access_key_id,
             secret_access_key,
         )
@@ -171,6 +182,7 @@ impl Config {
             aws_account_id: settings.aws_account_id,
             master_secrets,
             schema,
+            pii_salt,
         })
     }
 
@@ -290,6 +302,43 @@ fn read_schema(text: Option<String>) -> Result<Schema, Vec<ConfigError>> {
     })
 }
 
+/// The salt, which only a schema that hashes something needs.
+fn read_pii_salt(
+    text: Option<String>,
+    schema: Option<&Schema>,
+) -> Result<Option<Salt>, ConfigError> {
+    const NAME: &str = "PII_SALT";
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return match schema.and_then(hashed_field) {
+            None => Ok(None),
+            Some(field) => Err(error(
+                NAME,
+                format!(
+                    "is missing: the schema hashes {field}; `openssl rand -base64 32` makes one, \
+                     to be kept for good"
+                ),
+            )),
+        };
+    };
+    let problem = || {
+        let problem = format!("is not base64 of {MIN_SALT_BYTES} bytes or more");
+        error(NAME, problem)
+    };
+    let secret = STANDARD.decode(text.trim()).map_err(|_| problem())?;
+    Salt::new(secret).map(Some).ok_or_else(problem)
+}
+
+/// The first field with `x-pii: hash`, e.g. `SignUpEvent.email`.
+fn hashed_field(schema: &Schema) -> Option<String> {
+    schema.events.iter().find_map(|event| {
+        let field = event
+            .fields
+            .iter()
+            .find(|field| field.pii == Some(Pii::Hash))?;
+        Some(format!("{}.{}", event.event_type, field.name))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -313,6 +362,7 @@ mod tests {
             forebay: Some(forebay),
             schema: Some(SCHEMA.into()),
             master_secrets: Some(SECRETS.into()),
+            pii_salt: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
@@ -394,6 +444,47 @@ mod tests {
             ["MASTER_SECRETS", "SCHEMA", "KINESIS_SECRET_ACCESS_KEY"]
         );
         assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_salt_is_needed_where_something_is_hashed_and_is_never_repeated() {
+        let hashing = r#"{"$defs":{"A":{"type":"object","properties":{
+            "email":{"type":"string","x-pii":"hash"}}}}}"#;
+        let read = |schema: &str, salt: Option<&str>| {
+            Config::read(Bindings {
+                schema: Some(schema.into()),
+                pii_salt: salt.map(str::to_owned),
+                ..bindings(settings())
+            })
+            .map(|config| config.pii_salt)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let good = STANDARD.encode([7; 32]);
+        assert!(read(SCHEMA, None).unwrap().is_none());
+        let salt = read(hashing, Some(&good)).unwrap().unwrap();
+        assert_eq!(salt.hash("a"), Salt::new(vec![7; 32]).unwrap().hash("a"));
+        for missing in [None, Some("")] {
+            let [problem] = read(hashing, missing).unwrap_err().try_into().unwrap();
+            assert!(
+                problem.starts_with("PII_SALT: is missing") && problem.contains("A.email"),
+                "{problem}"
+            );
+        }
+        // Whatever the schema: a salt that cannot be used is a mistake.
+        for bad in [
+            "hunter2",
+            "hunter2 hunter2 hunter2 hunter2 hunter2",
+            &STANDARD.encode("hunter2"),
+        ] {
+            for schema in [SCHEMA, hashing] {
+                let [problem] = read(schema, Some(bad)).unwrap_err().try_into().unwrap();
+                assert!(
+                    problem.starts_with("PII_SALT: is not base64 of 32 bytes"),
+                    "{problem}"
+                );
+                assert!(!problem.contains(bad), "{problem}");
+            }
+        }
     }
 
     #[test]

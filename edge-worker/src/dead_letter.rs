@@ -1,11 +1,13 @@
 //! What is kept of an event that was refused: why, and the event as it was sent, which is what it
-//! takes to mend it and send it again. Nothing else that was known of its sender.
+//! takes to mend it and send it again. Nothing else that was known of its sender, and of personal
+//! data no more than a record holds.
 
 use forebay_core::json::{Value, Writer};
 use forebay_core::schema::Violation;
 
 use crate::kinesis::MAX_RECORD_BYTES;
 use crate::record::Context;
+use crate::redact::{is_name, write_event};
 
 /// An event that was refused.
 pub struct DeadLetter<'a> {
@@ -24,7 +26,7 @@ impl DeadLetter<'_> {
     /// out, and `event_omitted` says so.
     pub fn encode(&self, context: &Context<'_>) -> String {
         let letter = self.encode_with(context, |writer| {
-            writer.name("event").value(self.sent);
+            write_event(writer.name("event"), self.sent, context.config);
         });
         if letter.len() + self.client_id.len() <= MAX_RECORD_BYTES {
             return letter;
@@ -37,7 +39,8 @@ impl DeadLetter<'_> {
     fn encode_with(&self, context: &Context<'_>, event: impl FnOnce(&mut Writer)) -> String {
         let mut writer = Writer::new();
         writer.begin_object().name("event_id").string(self.event_id);
-        if let Some(event_type) = self.sent.get("EventType").and_then(Value::as_str) {
+        let event_type = self.sent.get("EventType").and_then(Value::as_str);
+        if let Some(event_type) = event_type.filter(|event_type| is_name(event_type)) {
             writer.name("event_type").string(event_type);
         }
         writer.name("app_id").string(&context.app.app_id);

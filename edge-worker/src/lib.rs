@@ -10,7 +10,8 @@
 //! | [`service`] | from a request to its answer |
 //! | [`router`], [`http`], [`error`], [`log`] | paths, CORS, refusals, a line a request |
 //! | [`authenticate`], [`session_token`], [`cognito`] | who sends; the identity pool |
-//! | [`put_events`], [`record`], [`enrich`], [`dead_letter`] | what becomes of an event |
+//! | [`put_events`], [`record`], [`enrich`] | what becomes of an event |
+//! | [`dead_letter`], [`redact`] | of one that is refused |
 //! | [`update_endpoint`], [`health`] | the other operations |
 //! | [`kinesis`] | PutRecords |
 //! | [`config`], [`text`] | the bindings; bytes as text |
@@ -29,6 +30,7 @@ mod log;
 mod platform;
 mod put_events;
 mod record;
+mod redact;
 mod router;
 mod service;
 mod session_token;

@@ -31,6 +31,8 @@ export interface StackDescription {
   stream: string;
   dead_letter_stream: string;
   lake: string;
+  /** Folder with what its programs print. */
+  logs: string;
   schema: string;
   app_id: string;
   identity_pool_id: string;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::command::{command, output, root};
 use crate::parts::lake_program;
 use crate::supervise::Supervisor;
-use crate::worker::{MASTER_SECRETS, WorkerConfig, write_config};
+use crate::worker::{MASTER_SECRETS, PII_SALT, WorkerConfig, write_config};
 
 const APP_ID: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
 const IDENTITY_POOL_ID: &str = "us-east-1:f0e1d2c3-0000-4000-8000-000000000001";
@@ -142,6 +142,7 @@ pub fn start(options: &Options) -> Result<Stack> {
         "stream": STREAM,
         "dead_letter_stream": DEAD_LETTER_STREAM,
         "lake": lake,
+        "logs": run,
         "schema": std::path::absolute(&options.schema)?,
         "app_id": APP_ID,
         "identity_pool_id": IDENTITY_POOL_ID,
@@ -197,7 +198,10 @@ fn start_worker(
     )?;
     // Control messages on standard output say which port it got.
     let mut workerd = command(workerd_program()?, ["serve", "--control-fd=1"]);
-    workerd.arg(config).env(MASTER_SECRETS, master_secrets()?);
+    workerd
+        .arg(config)
+        .env(MASTER_SECRETS, kept("master-secrets.json", master_secrets)?)
+        .env(PII_SALT, kept("pii-salt", |secret| secret)?);
     supervisor.start("worker", &mut workerd)?;
     let port = supervisor.wait_for(READY_TIMEOUT, |line| {
         let message: Value = serde_json::from_str(line).ok()?;
@@ -274,16 +278,21 @@ fn health(address: SocketAddr) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// The secrets behind the credentials that the worker issues: random, made once, so that what a
-/// page holds stays valid when the stack is started again.
-fn master_secrets() -> Result<String> {
-    let path = root().join(".forebay/master-secrets.json");
+/// The secrets behind the credentials that the worker issues.
+fn master_secrets(secret: String) -> String {
+    json!([{ "id": "1", "secret": secret }]).to_string()
+}
+
+/// What stands in the file `.forebay/<name>`. It is made once, of a random secret in base64, so that
+/// what a page holds stays valid, and hashes stay the same, when the stack is started again.
+fn kept(name: &str, make: impl FnOnce(String) -> String) -> Result<String> {
+    let path = root().join(".forebay").join(name);
     if let Ok(text) = std::fs::read_to_string(&path) {
         return Ok(text);
     }
     let mut secret = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
-    let text = json!([{ "id": "1", "secret": STANDARD.encode(secret) }]).to_string();
+    let text = make(STANDARD.encode(secret));
     // Written whole before it gets its name: stacks may start side by side.
     let draft = path.with_extension(std::process::id().to_string());
     let mut file = std::fs::OpenOptions::new()
@@ -298,7 +307,7 @@ fn master_secrets() -> Result<String> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Ok(std::fs::read_to_string(&path)?)
         }
-        other => other.map(|()| text).context("the master secrets"),
+        other => other.map(|()| text).with_context(|| path.display().to_string()),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct WorkerConfig<'a> {
 /// Environment variable out of which workerd fills the binding `MASTER_SECRETS`, so that no
 /// secret stands in the configuration.
 pub const MASTER_SECRETS: &str = "FOREBAY_MASTER_SECRETS";
+/// The same for the binding `PII_SALT`.
+pub const PII_SALT: &str = "FOREBAY_PII_SALT";
 
 /// Writes the configuration and, next to it, all modules, so that a later build does not change
 /// the worker that runs. Gives the path of the configuration.
@@ -94,6 +96,7 @@ const forebay :Workerd.Worker = (
   bindings = [
     (name = "FOREBAY", json = {forebay}),
     (name = "MASTER_SECRETS", fromEnvironment = "{MASTER_SECRETS}"),
+    (name = "PII_SALT", fromEnvironment = "{PII_SALT}"),
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],

@@ -1,5 +1,7 @@
 //! Whole requests, through all modules, on a simulated platform.
 
+mod personal_data;
+
 use std::cell::RefCell;
 
 use forebay_core::schema::Schema;
@@ -46,6 +48,7 @@ fn config() -> Config {
         aws_account_id: Some("123456789012".into()),
         master_secrets: secrets(&["1"]),
         schema: Schema::parse(schema.as_bytes()).unwrap(),
+        pii_salt: None,
     }
 }
 
