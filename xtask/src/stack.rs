@@ -307,7 +307,9 @@ fn kept(name: &str, make: impl FnOnce(String) -> String) -> Result<String> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Ok(std::fs::read_to_string(&path)?)
         }
-        other => other.map(|()| text).with_context(|| path.display().to_string()),
+        other => other
+            .map(|()| text)
+            .with_context(|| path.display().to_string()),
     }
 }
 
