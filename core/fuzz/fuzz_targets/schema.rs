@@ -2,7 +2,7 @@
 //! mistake says what to do.
 #![no_main]
 
-use forebay_core::schema::{RESERVED_COLUMN_NAMES, Schema};
+use forebay_core::schema::{COMMON_COLUMNS, Schema};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -19,9 +19,14 @@ fuzz_target!(|text: &[u8]| {
         assert!(schema.event(&event.event_type) == Some(event));
         assert_are_names(event.fields.iter().map(|field| field.column_name()));
         for field in &event.fields {
-            assert!(!RESERVED_COLUMN_NAMES.contains(&field.column_name().as_str()));
+            let name = field.column_name();
+            assert!(COMMON_COLUMNS.iter().all(|common| common.name != name));
         }
     }
+    // The rules of the rules are the same.
+    let rules = schema.to_rules();
+    let again = Schema::from_rules(&rules).map(|schema| schema.to_rules());
+    assert_eq!(again.as_deref(), Ok(rules.as_str()));
 });
 
 /// All are of small letters, digits and `_`, begin with a letter, and differ.
