@@ -993,7 +993,7 @@ fn what_the_wire_does_not_carry_is_a_violation_at_once() {
     assert_eq!(
         violations(&open, &sent),
         [
-            (format!("Metrics.{name}"), "propertyNames"),
+            (format!("Metrics.{}…", "n".repeat(50)), "propertyNames"),
             ("Attributes.long".to_owned(), "maxLength"),
         ]
     );
@@ -1012,6 +1012,26 @@ fn what_the_wire_does_not_carry_is_a_violation_at_once() {
         (found[0].path.as_str(), found[0].rule),
         ("Attributes", "maxProperties")
     );
+}
+
+#[test]
+fn of_what_is_not_known_no_more_is_named_than_an_event_may_have() {
+    let names: Vec<_> = (0..1_000)
+        .map(|n| format!("{n}{}", "n".repeat(60)))
+        .collect();
+    let texts: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), names[0].as_str()))
+        .collect();
+    for (more, most) in [("", 40), (r#", "additionalProperties": true"#, 41)] {
+        let schema = file_of(&format!(r#"{more}, "properties": {{}}"#));
+        let schema = Schema::parse(schema.as_bytes()).unwrap();
+        let found = schema.validate(&event("E", &texts, &texts[..0]), Stage::Recorded);
+        let found = found.unwrap_err();
+        assert_eq!(found.len(), most, "{found:?}");
+        let first = format!("Attributes.0{}…", "n".repeat(49));
+        assert_eq!(found[0].path, first);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use forebay_core::json::{Value, Writer};
 use forebay_core::schema::pii::{Salt, mask};
-use forebay_core::schema::{EventSchema, Field, Pii};
+use forebay_core::schema::{EventSchema, Field, Pii, shortened};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::put_events::MAX_KEY_CHARS;
 
@@ -95,15 +95,11 @@ fn write_members<'m, 'a: 'm>(
     let mut written = HashSet::new();
     writer.begin_object();
     for (name, value) in members {
-        let end = name.char_indices().nth(MAX_KEY_CHARS);
-        let short = end.and_then(|(end, _)| Some([name.get(..end)?, "…"].concat()));
-        if let Some(short) = &short
-            && !written.insert(short.clone())
-        {
-            continue;
+        let short = shortened(name);
+        if written.insert(short.clone()) {
+            writer.name(&short);
+            write(writer, name, value);
         }
-        writer.name(short.as_deref().unwrap_or(name));
-        write(writer, name, value);
     }
     writer.end_object();
 }

@@ -21,8 +21,8 @@ use crate::json::Number;
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use names::snake_case;
 pub use rules::RulesError;
-pub use validate::Stage;
 pub(crate) use validate::check_limits;
+pub use validate::{Stage, shortened};
 
 /// Most event types one schema may hold: Pinpoint's limit for one application.
 pub const MAX_EVENT_TYPES: usize = 1_500;

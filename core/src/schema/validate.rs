@@ -1,5 +1,6 @@
 //! An event against its schema, in the form the wire has it.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -33,7 +34,8 @@ impl Schema {
     /// Numbers are compared as doubles.
     ///
     /// # Errors
-    /// Every violation, in the order of the schema's fields, then unknown members in the event's.
+    /// Every violation, in the order of the schema's fields, then unknown members in the event's, of
+    /// which no more are looked at than an event may have.
     pub fn validate(
         &self,
         event: &Event<'_>,
@@ -98,11 +100,24 @@ pub(super) struct Report<'r> {
 impl Report<'_> {
     fn add(&mut self, rule: &'static str, expected: String, actual: String) {
         self.violations.push(Violation {
-            path: [self.map, self.name].concat(),
+            path: [self.map, &shortened(self.name)].concat(),
             rule,
             expected,
             actual,
         });
+    }
+}
+
+/// The name of an attribute or metric, cut where it is longer than one may be: it is the sender's, and
+/// ends up in messages.
+pub fn shortened(name: &str) -> Cow<'_, str> {
+    let cut = name
+        .char_indices()
+        .nth(MAX_KEY_CHARS)
+        .and_then(|(end, _)| name.get(..end));
+    match cut {
+        None => Cow::Borrowed(name),
+        Some(cut) => Cow::Owned([cut, "…"].concat()),
     }
 }
 
@@ -170,7 +185,8 @@ fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Vi
     if schema.additional_properties {
         return check_limits(event, is_other, violations);
     }
-    for (map, name) in names(event).filter(|(_, name)| is_other(name)) {
+    let others = names(event).filter(|(_, name)| is_other(name));
+    for (map, name) in others.take(MAX_KEYS) {
         Report {
             map,
             name,
@@ -190,7 +206,8 @@ pub(crate) fn check_limits(
     applies: impl Fn(&str) -> bool,
     violations: &mut Vec<Violation>,
 ) {
-    for (map, name) in names(event).filter(|(_, name)| applies(name)) {
+    let limited = names(event).filter(|(_, name)| applies(name));
+    for (map, name) in limited.take(MAX_KEYS) {
         let length = name.chars().count();
         if length > MAX_KEY_CHARS {
             let mut report = Report {
@@ -205,7 +222,8 @@ pub(crate) fn check_limits(
             );
         }
     }
-    for (name, text) in event.attributes.iter().filter(|(name, _)| applies(name)) {
+    let texts = event.attributes.iter().filter(|(name, _)| applies(name));
+    for (name, text) in texts.take(MAX_KEYS) {
         let mut report = Report {
             map: ATTRIBUTES,
             name,

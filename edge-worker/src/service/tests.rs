@@ -221,6 +221,21 @@ fn an_event_too_large_to_be_kept_is_refused_with_a_letter_that_says_so() {
 }
 
 #[test]
+fn an_event_of_very_many_names_is_refused_with_reasons_that_fit() {
+    let attributes: serde_json::Map<String, Value> = (0..9_000)
+        .map(|index| (format!("{index}{}", "n".repeat(100)), json!("")))
+        .collect();
+    let body = batch(json!({ "e1": event(Value::Object(attributes)) }));
+    let (items, calls) = put_events(&body, all_stored);
+    assert_eq!(items["e1"]["StatusCode"], 400);
+    let [letter] = sent_records(&calls[0]).try_into().unwrap();
+    let letter: Value = serde_json::from_str(&letter).unwrap();
+    // One for the email that is missing, and the first forty names.
+    assert_eq!(letter["reasons"].as_array().unwrap().len(), 41);
+    assert!(letter["reasons"].to_string().len() < 10_000);
+}
+
+#[test]
 fn what_the_streams_do_not_have_is_to_be_sent_again() {
     let body = batch(json!({
         "good": event(json!({ "email": "a@example.com" })),

@@ -2,17 +2,16 @@
 
 use alloc::string::String;
 
-use super::{
-    MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID_CHARS, MAX_KEY_CHARS, MAX_KEYS,
-    MAX_VALUE_CHARS,
-};
-use crate::event::{Endpoint, Event, Map, Session, Text};
+use super::{MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID_CHARS};
+use crate::event::{Endpoint, Event, Map, Session};
 use crate::json::{Limits, Number, Value, Writer};
 use crate::wire::decode::{self, Node, message};
 use crate::wire::{DecodeError, endpoint};
 
 /// A decoded request: who sends, and what. An event that does not have the form of one is an `Err`
-/// in its own place, so that its neighbours are unharmed.
+/// in its own place, so that its neighbours are unharmed. How many attributes and metrics an event
+/// has, and how long their names and values are, is for
+/// [`Schema::validate`](crate::schema::Schema::validate) to judge, as in the browser.
 #[derive(Debug, PartialEq)]
 pub struct Request<'a> {
     /// `BatchItem`: endpoint id -> batch.
@@ -121,7 +120,7 @@ fn check_size(event: &Node<'_, '_>, measure: bool) {
 
 fn read_members<'a>(node: &Node<'_, 'a>) -> Event<'a> {
     node.object();
-    let event = Event {
+    Event {
         event_type: node.member("EventType").text(),
         timestamp: node.member("Timestamp").iso8601(),
         app_package_name: node.member("AppPackageName").optional_text(),
@@ -129,34 +128,14 @@ fn read_members<'a>(node: &Node<'_, 'a>) -> Event<'a> {
         app_version_code: node.member("AppVersionCode").optional_text(),
         client_sdk_version: node.member("ClientSdkVersion").optional_text(),
         sdk_name: node.member("SdkName").optional_text(),
-        attributes: node.member("Attributes").map(read_attribute),
+        attributes: node.member("Attributes").map(|node| node.text()),
         metrics: node.member("Metrics").map(read_metric),
         session: node.member("Session").optional(read_session),
-    };
-    if event.attributes.len() + event.metrics.len() > MAX_KEYS {
-        node.refuse("expected at most 40 attributes and metrics together");
     }
-    event
-}
-
-fn check_key(node: &Node<'_, '_>) {
-    if node.name().chars().count() > MAX_KEY_CHARS {
-        node.refuse("expected a name of at most 50 characters");
-    }
-}
-
-fn read_attribute<'a>(node: &Node<'_, 'a>) -> Text<'a> {
-    check_key(node);
-    let value = node.text();
-    if value.chars().count() > MAX_VALUE_CHARS {
-        node.refuse("expected a value of at most 200 characters");
-    }
-    value
 }
 
 /// A metric is a double: a number beyond the range of doubles is none.
 fn read_metric<'a>(node: &Node<'_, 'a>) -> Number<'a> {
-    check_key(node);
     let number = node.number();
     if !number.is_in_double_range() {
         node.refuse("expected a number in the range of doubles");
