@@ -850,6 +850,49 @@ fn invalid_event_never_leaves_and_says_why() {
 }
 
 #[test]
+fn what_is_to_be_dropped_is_checked_and_never_leaves() {
+    let schema = br#"{"$defs":{"SignUpEvent":{"type":"object","properties":{
+        "plan":{"type":"string","maxLength":6,"x-pii":"drop"},
+        "age":{"type":"integer","x-pii":"drop"}}}}}"#;
+    let mut page = Page::new(Config {
+        schema: Some(Schema::parse(schema).unwrap()),
+        identity_id: Some("us-east-1:me".into()),
+        ..config()
+    });
+    let mut signed_up = event("SignUpEvent", START);
+    signed_up.attributes = vec![("plan".into(), "secret".into())];
+    signed_up.metrics = vec![("age".into(), 36u32.into())];
+    let mut too_long = signed_up.clone();
+    too_long.attributes = vec![("plan".into(), "secrets".into())];
+    for (id, event) in [("e1", signed_up), ("e2", too_long)] {
+        page.give(Input::Record {
+            id: id.into(),
+            event,
+            immediate: true,
+        });
+    }
+    page.answer_credentials(3_600);
+    let request = page.fetch();
+    assert_eq!(event_ids(&request), ["e1"]);
+    assert!(
+        request.body.contains(r#""Attributes":{},"Metrics":{}"#),
+        "{}",
+        request.body
+    );
+    let [State::Invalid(violations)] = page.states("e2")[..] else {
+        panic!("{:?}", page.states("e2"));
+    };
+    assert_eq!(violations[0].rule, "maxLength");
+    let stored = page.others.iter().filter_map(|output| match output {
+        Output::Store(events) => Some(events),
+        _ => None,
+    });
+    let bodies: Vec<_> = stored.flatten().map(|event| event.body.as_str()).collect();
+    assert_eq!(bodies.len(), 1);
+    assert!(!bodies[0].contains("secret") && !bodies[0].contains("36"));
+}
+
+#[test]
 fn without_a_schema_the_limits_of_the_wire_hold() {
     let page = Page::new(config());
     let broken = |change: fn(&mut Event<'static>)| {
