@@ -874,11 +874,7 @@ fn what_is_to_be_dropped_is_checked_and_never_leaves() {
     page.answer_credentials(3_600);
     let request = page.fetch();
     assert_eq!(event_ids(&request), ["e1"]);
-    assert!(
-        request.body.contains(r#""Attributes":{},"Metrics":{}"#),
-        "{}",
-        request.body
-    );
+    assert!(!request.body.contains("secret") && !request.body.contains("age"));
     let [State::Invalid(violations)] = page.states("e2")[..] else {
         panic!("{:?}", page.states("e2"));
     };
@@ -889,7 +885,7 @@ fn what_is_to_be_dropped_is_checked_and_never_leaves() {
     });
     let bodies: Vec<_> = stored.flatten().map(|event| event.body.as_str()).collect();
     assert_eq!(bodies.len(), 1);
-    assert!(!bodies[0].contains("secret") && !bodies[0].contains("36"));
+    assert!(!bodies[0].contains("secret") && !bodies[0].contains("age"));
 }
 
 #[test]
