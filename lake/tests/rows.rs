@@ -5,7 +5,9 @@ mod support;
 
 use arrow::array::Array;
 use arrow::array::cast::AsArray;
-use arrow::array::types::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::array::types::{
+    Date32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
+};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Location, User};
@@ -162,6 +164,72 @@ fn additional_properties_are_kept_as_json() {
     let rows = only_rows(&files_of(&[played]));
     let extra = r#"{"attributes":{"mood":"\"calm\""},"metrics":{"tempo":1.50}}"#;
     assert_eq!(strings(&rows, "extra"), [Some(extra.to_owned())]);
+}
+
+/// What stands for every value.
+const HASH: &str = "cf2f093f9c4c3f3969cc06a6934eecd490c3b8da3b0ac8b452de4b574a9e49e9";
+
+#[test]
+fn personal_data_is_kept_as_the_edge_leaves_it() {
+    let mut protected = record("PersonalEvent", "e1");
+    attribute(&mut protected, "hashed", HASH);
+    attribute(&mut protected, "masked", "***@example.com");
+    attribute(&mut protected, "born", "1985-01-01");
+    attribute(&mut protected, "seen_at", "2026-01-01T00:00:00Z");
+    // From another program than the edge.
+    let mut raw = record("PersonalEvent", "e2");
+    attribute(&mut raw, "masked", "ada@example.com");
+    attribute(&mut raw, "born", "1985-04-12");
+    attribute(&mut raw, "seen_at", "2026-01-01T00:30:00+01:00");
+    attribute(&mut raw, "dropped", "ada");
+    metric(&mut raw, "dropped_number", "36");
+    let rows = only_rows(&files_of(&[protected, raw]));
+
+    assert_eq!(strings(&rows, "hashed"), [Some(HASH.to_owned()), None]);
+    let masked = Some("***@example.com".to_owned());
+    assert_eq!(strings(&rows, "masked"), [masked.clone(), masked]);
+    let column = |name: &str| rows.column_by_name(name).unwrap();
+    // 1985-01-01
+    let born = column("born").as_primitive::<Date32Type>();
+    assert_eq!(born.values().as_ref(), [5_479, 5_479]);
+    let seen = column("seen_at").as_primitive::<TimestampMillisecondType>();
+    let years = [1_767_225_600_000, 1_735_689_600_000];
+    assert_eq!(seen.values().as_ref(), years);
+    let names: Vec<_> = rows.schema().fields().iter().skip(23).cloned().collect();
+    let names: Vec<_> = names.iter().map(|field| field.name().as_str()).collect();
+    let own = [
+        "hashed", "masked", "born", "seen_at", "flag", "count", "size", "extra",
+    ];
+    assert_eq!(names, own);
+    assert_eq!(strings(&rows, "extra"), [None, None]);
+}
+
+#[test]
+fn what_should_have_been_hashed_is_not_let_in() {
+    let mut raw = record("PersonalEvent", "e1");
+    attribute(&mut raw, "hashed", "ada@example.com");
+    let files = files_of(&[raw]);
+    assert_eq!(support::row_ids(&files), [""; 0]);
+    let entry = &support::rejected(&files)[0];
+    assert_eq!(entry["reason"], "schema_violation");
+    let violation = &entry["violations"][0];
+    assert_eq!(violation["path"], "Attributes.hashed");
+    assert_eq!(violation["rule"], "x-pii");
+    assert!(!entry["violations"].to_string().contains("ada"));
+}
+
+#[test]
+fn the_text_null_is_null_whatever_the_field_is() {
+    let names = ["born", "seen_at", "flag", "count", "size", "dropped_number"];
+    let mut null = record("PersonalEvent", "e1");
+    for name in names {
+        attribute(&mut null, name, "null");
+    }
+    let rows = only_rows(&files_of(&[null]));
+    for name in &names[..5] {
+        assert!(rows.column_by_name(name).unwrap().is_null(0), "{name}");
+    }
+    assert!(rows.column_by_name("extra").unwrap().is_null(0));
 }
 
 #[test]

@@ -1,74 +1,72 @@
 //! The columns of an event type's own fields.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::array::builder::{
-    BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+    BooleanBuilder, Date32Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
+    TimestampMillisecondBuilder,
 };
-use arrow::datatypes::DataType;
 use forebay_core::event::Event;
 use forebay_core::json::Number;
-use forebay_core::schema::{Field, Format, Kind};
+use forebay_core::schema::pii::mask;
+use forebay_core::schema::{ColumnType, Field, Pii};
 use forebay_core::time::Timestamp;
 
-use super::timestamp_type;
+use super::arrow_type;
+
+/// A day in milliseconds.
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A column being filled.
 #[derive(Debug)]
 pub(super) enum FieldBuilder {
     Text(StringBuilder),
     Timestamp(TimestampMillisecondBuilder),
+    Date(Date32Builder),
     Boolean(BooleanBuilder),
+    SmallInteger(Int32Builder),
     Integer(Int64Builder),
     Number(Float64Builder),
 }
 
-/// May be null whatever the schema says: a field can be added, or become required, while files of
-/// earlier versions lie in the same table.
-pub(super) fn arrow_field(field: &Field) -> arrow::datatypes::Field {
-    let data_type = match FieldBuilder::new(field) {
-        FieldBuilder::Text(_) => DataType::Utf8,
-        FieldBuilder::Timestamp(_) => timestamp_type(),
-        FieldBuilder::Boolean(_) => DataType::Boolean,
-        FieldBuilder::Integer(_) => DataType::Int64,
-        FieldBuilder::Number(_) => DataType::Float64,
-    };
-    arrow::datatypes::Field::new(field.column_name(), data_type, true)
-}
-
 impl FieldBuilder {
-    pub(super) fn new(field: &Field) -> FieldBuilder {
-        match &field.kind {
-            Kind::String {
-                format: Some(Format::DateTime),
-                ..
-            } => {
+    pub(super) fn new(column_type: ColumnType) -> FieldBuilder {
+        match column_type {
+            ColumnType::String => FieldBuilder::Text(StringBuilder::new()),
+            ColumnType::Timestamp => {
                 let builder = TimestampMillisecondBuilder::new();
-                FieldBuilder::Timestamp(builder.with_data_type(timestamp_type()))
+                FieldBuilder::Timestamp(builder.with_data_type(arrow_type(column_type)))
             }
-            Kind::String { .. } => FieldBuilder::Text(StringBuilder::new()),
-            Kind::Boolean { .. } => FieldBuilder::Boolean(BooleanBuilder::new()),
-            Kind::Integer(_) => FieldBuilder::Integer(Int64Builder::new()),
-            Kind::Number(_) => FieldBuilder::Number(Float64Builder::new()),
+            ColumnType::Date => FieldBuilder::Date(Date32Builder::new()),
+            ColumnType::Boolean => FieldBuilder::Boolean(BooleanBuilder::new()),
+            ColumnType::SmallInteger => FieldBuilder::SmallInteger(Int32Builder::new()),
+            ColumnType::Integer => FieldBuilder::Integer(Int64Builder::new()),
+            ColumnType::Number => FieldBuilder::Number(Float64Builder::new()),
         }
     }
 
     /// Adds the field's value in an event that was validated: it has the field's type, is null, or
     /// is not there.
     pub(super) fn append(&mut self, field: &Field, event: &Event<'_>) {
+        let integer = || field.metric(event).and_then(Number::to_i64);
         match self {
-            FieldBuilder::Text(builder) => builder.append_option(field.attribute(event)),
+            FieldBuilder::Text(builder) => builder.append_option(text(field, event)),
             FieldBuilder::Timestamp(builder) => {
-                let timestamp = field.attribute(event).and_then(Timestamp::parse_iso8601);
+                let timestamp = text(field, event).and_then(|text| Timestamp::parse_iso8601(&text));
                 builder.append_option(timestamp.map(|timestamp| timestamp.0));
             }
+            FieldBuilder::Date(builder) => {
+                builder.append_option(text(field, event).and_then(|text| days(&text)));
+            }
             FieldBuilder::Boolean(builder) => {
-                builder.append_option(field.attribute(event).map(|text| text == "true"));
+                builder.append_option(text(field, event).map(|text| text == "true"));
             }
-            FieldBuilder::Integer(builder) => {
-                builder.append_option(field.metric(event).and_then(Number::to_i64));
+            FieldBuilder::SmallInteger(builder) => {
+                builder.append_option(integer().and_then(|integer| i32::try_from(integer).ok()));
             }
+            FieldBuilder::Integer(builder) => builder.append_option(integer()),
             FieldBuilder::Number(builder) => {
                 builder.append_option(field.metric(event).map(Number::to_f64));
             }
@@ -79,9 +77,27 @@ impl FieldBuilder {
         match self {
             FieldBuilder::Text(builder) => Arc::new(builder.finish()),
             FieldBuilder::Timestamp(builder) => Arc::new(builder.finish()),
+            FieldBuilder::Date(builder) => Arc::new(builder.finish()),
             FieldBuilder::Boolean(builder) => Arc::new(builder.finish()),
+            FieldBuilder::SmallInteger(builder) => Arc::new(builder.finish()),
             FieldBuilder::Integer(builder) => Arc::new(builder.finish()),
             FieldBuilder::Number(builder) => Arc::new(builder.finish()),
         }
     }
+}
+
+/// The field's text. The edge has masked what is to be masked; what another program wrote to the
+/// stream is masked here.
+fn text<'e>(field: &Field, event: &'e Event<'_>) -> Option<Cow<'e, str>> {
+    let text = field.attribute(event)?;
+    Some(match field.pii {
+        Some(Pii::Mask) => Cow::Owned(mask(field, text)),
+        _ => Cow::Borrowed(text),
+    })
+}
+
+/// Days from 1970-01-01 to a date of the form `2026-11-21`.
+fn days(date: &str) -> Option<i32> {
+    let midnight = Timestamp::parse_iso8601(&format!("{date}T00:00:00Z"))?;
+    i32::try_from(midnight.0.div_euclid(DAY_MILLIS)).ok()
 }

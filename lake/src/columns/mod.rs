@@ -11,20 +11,16 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use forebay_core::event::Event;
 use forebay_core::json::Writer;
-use forebay_core::schema::{EventSchema, Schema};
+use forebay_core::schema::{COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use self::common::{COMMON_COLUMNS, CommonBuilder};
+use self::common::{CommonBuilder, READERS};
 use self::fields::FieldBuilder;
 use crate::row::Row;
-
-/// The last column of event types that allow additional properties: those, as JSON text
-/// `{"attributes":{..},"metrics":{..}}`; null where there are none.
-pub const EXTRA_COLUMN: &str = "extra";
 
 /// The schema, and the tables that come from it.
 #[derive(Debug)]
@@ -41,6 +37,8 @@ pub struct TableSchema {
     /// Its name and folder, e.g. `sign_up_event`.
     pub name: String,
     event: EventSchema,
+    /// Those of its fields that have a column.
+    fields: Vec<(Field, ColumnType)>,
     columns: SchemaRef,
 }
 
@@ -57,23 +55,44 @@ impl Catalog {
 
 impl TableSchema {
     fn new(event: &EventSchema) -> TableSchema {
-        let common = COMMON_COLUMNS.iter().map(|column| column.arrow_field());
-        let fields = event.fields.iter().map(fields::arrow_field);
+        let fields = event.fields.iter();
+        let fields: Vec<_> = fields
+            .filter_map(|field| Some((field.clone(), field.column_type()?)))
+            .collect();
+        let common = COMMON_COLUMNS.iter().map(|column| {
+            let data_type = arrow_type(column.column_type);
+            arrow::datatypes::Field::new(column.name, data_type, column.nullable)
+        });
+        // May be null whatever the schema says: a field can be added, or become required, while
+        // files of earlier versions lie in the same table.
+        let own = fields.iter().map(|(field, column_type)| {
+            arrow::datatypes::Field::new(field.column_name(), arrow_type(*column_type), true)
+        });
         let extra = event
             .additional_properties
             .then(|| arrow::datatypes::Field::new(EXTRA_COLUMN, DataType::Utf8, true));
-        let columns: Vec<_> = common.chain(fields).chain(extra).collect();
+        let columns: Vec<_> = common.chain(own).chain(extra).collect();
         TableSchema {
             name: event.table_name(),
             event: event.clone(),
+            fields,
             columns: Arc::new(arrow::datatypes::Schema::new(columns)),
         }
     }
 }
 
-/// Milliseconds in UTC: INT64 TIMESTAMP_MILLIS in Parquet.
-fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+/// The type of a column in memory. In Parquet, timestamps are INT64 TIMESTAMP_MILLIS in UTC and
+/// dates INT32 DATE.
+fn arrow_type(column_type: ColumnType) -> DataType {
+    match column_type {
+        ColumnType::String => DataType::Utf8,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::SmallInteger => DataType::Int32,
+        ColumnType::Integer => DataType::Int64,
+        ColumnType::Number => DataType::Float64,
+    }
 }
 
 /// Rows of one table, column by column.
@@ -90,8 +109,12 @@ impl TableBuilder {
     /// A table without rows.
     pub fn new(table: Arc<TableSchema>) -> TableBuilder {
         TableBuilder {
-            common: COMMON_COLUMNS.iter().map(CommonBuilder::new).collect(),
-            fields: table.event.fields.iter().map(FieldBuilder::new).collect(),
+            common: READERS.map(|(_, read)| CommonBuilder::new(read)).into(),
+            fields: table
+                .fields
+                .iter()
+                .map(|(_, column_type)| FieldBuilder::new(*column_type))
+                .collect(),
             extra: table.event.additional_properties.then(StringBuilder::new),
             table,
         }
@@ -102,7 +125,7 @@ impl TableBuilder {
         for column in &mut self.common {
             column.append(row);
         }
-        for (column, field) in self.fields.iter_mut().zip(&self.table.event.fields) {
+        for (column, (field, _)) in self.fields.iter_mut().zip(&self.table.fields) {
             column.append(field, &row.event);
         }
         if let Some(column) = &mut self.extra {
@@ -144,7 +167,7 @@ pub fn to_parquet(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
-/// What the event has beyond its schema.
+/// What the event has beyond its schema. A field that is to be dropped is not beyond it.
 fn extra(schema: &EventSchema, event: &Event<'_>) -> Option<String> {
     let is_extra = |name: &str| schema.fields.iter().all(|field| field.name != name);
     let mut writer = Writer::new();

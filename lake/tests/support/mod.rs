@@ -42,6 +42,22 @@ const PLAYED: &str = r#""PiecePlayedEvent": {
     "additionalProperties": true
 }"#;
 
+const PERSONAL: &str = r#""PersonalEvent": {
+    "type": "object",
+    "properties": {
+        "hashed": { "type": "string", "format": "email", "x-pii": "hash" },
+        "masked": { "type": "string", "format": "email", "x-pii": "mask" },
+        "born": { "type": ["string", "null"], "format": "date", "x-pii": "mask" },
+        "seen_at": { "type": ["string", "null"], "format": "date-time", "x-pii": "mask" },
+        "dropped": { "type": "string", "x-pii": "drop" },
+        "dropped_number": { "type": ["number", "null"], "x-pii": "drop" },
+        "flag": { "type": ["boolean", "null"] },
+        "count": { "type": ["integer", "null"] },
+        "size": { "type": ["number", "null"] }
+    },
+    "additionalProperties": true
+}"#;
+
 fn catalog_of(definitions: &[&str]) -> Catalog {
     let definitions = definitions.join(",");
     let text = format!(
@@ -51,9 +67,9 @@ fn catalog_of(definitions: &[&str]) -> Catalog {
     Catalog::new(Schema::parse(text.as_bytes()).unwrap())
 }
 
-/// Two event types.
+/// Three event types.
 pub fn catalog() -> Catalog {
-    catalog_of(&[SIGN_UP, PLAYED])
+    catalog_of(&[SIGN_UP, PLAYED, PERSONAL])
 }
 
 /// A schema that has lost one of them.
