@@ -40,6 +40,8 @@ export interface StackDescription {
 }
 
 export interface Stack extends StackDescription {
+  /** What `cargo xtask stack` itself has printed. */
+  output(): string;
   /** Stops all its programs; the lake writes what it has read. */
   stop(): Promise<void>;
 }
@@ -65,9 +67,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   });
   const stopWithTests = () => child.kill();
   process.once("exit", stopWithTests);
-  const description = JSON.parse(await firstLine(child)) as StackDescription;
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const description = JSON.parse(await firstLine(child, () => output)) as StackDescription;
   return {
     ...description,
+    output: () => output,
     async stop() {
       process.off("exit", stopWithTests);
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -78,13 +87,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
-  let errors = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
+async function firstLine(child: ChildProcess, output: () => string): Promise<string> {
   const ended = once(child, "close").then(([code]) => {
-    throw new Error(`the stack ended with ${code}:\n${errors}`);
+    throw new Error(`the stack ended with ${code}:\n${output()}`);
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const [line] = (await Promise.race([once(lines, "line"), ended])) as [string];
