@@ -1,1 +1,163 @@
-//! To be written.
+//! What JavaScript calls. Every function takes texts and gives one JSON text: `{"ok": ..}`, or
+//! `{"errors": [{"path", "message", "line", "column"}]}` with the mistakes in the schema file and
+//! where they are in its text.
+
+use forebay_core::schema::{Schema, SchemaError};
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::locate::locate;
+use crate::ndjson::check_line;
+use crate::{catalogue, ddl, tables, typescript};
+
+/// What a function gives.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer<'t, T> {
+    Ok(T),
+    Errors(Vec<Mistake<'t>>),
+}
+
+/// A [`SchemaError`] and where it is.
+#[derive(Serialize)]
+struct Mistake<'t> {
+    path: String,
+    message: String,
+    line: u32,
+    column: u32,
+    /// Which of several texts it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'t str>,
+}
+
+fn mistakes<'t>(text: &str, errors: Vec<SchemaError>, file: Option<&'t str>) -> Vec<Mistake<'t>> {
+    let pointers: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    let places = locate(text, &pointers);
+    let located = errors.into_iter().zip(places);
+    located
+        .map(|(SchemaError { path, message }, place)| Mistake {
+            path,
+            message,
+            line: place.line,
+            column: place.column,
+            file,
+        })
+        .collect()
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Texts, numbers and lists of them always have a JSON form.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Reads a schema and gives what `make` makes of it.
+fn answer<T: Serialize>(
+    text: &str,
+    make: impl FnOnce(&Schema) -> Result<T, Vec<SchemaError>>,
+) -> String {
+    let made = Schema::parse(text.as_bytes()).and_then(|schema| make(&schema));
+    json(&match made {
+        Ok(value) => Answer::Ok(value),
+        Err(errors) => Answer::Errors(mistakes(text, errors, None)),
+    })
+}
+
+/// The TypeScript module of a schema.
+#[wasm_bindgen]
+pub fn typescript(schema: &str) -> String {
+    answer(schema, typescript::typescript)
+}
+
+/// The compact rules of a schema.
+#[wasm_bindgen]
+pub fn rules(schema: &str) -> String {
+    answer(schema, |schema| Ok(schema.to_rules()))
+}
+
+/// The tables of a schema: `[{name, event_type, columns}]`.
+#[wasm_bindgen]
+pub fn tables(schema: &str) -> String {
+    answer(schema, |schema| Ok(tables::tables(schema)))
+}
+
+/// The catalogue of a schema's events, in Markdown.
+#[wasm_bindgen]
+pub fn catalogue(schema: &str) -> String {
+    answer(schema, catalogue::catalogue)
+}
+
+/// Tables and views for Athena, as SQL. `options` is JSON: [`ddl::Options`].
+#[wasm_bindgen]
+pub fn athena(schema: &str, options: &str) -> String {
+    with_options(schema, options, |schema, options| {
+        Ok(ddl::athena(schema, options))
+    })
+}
+
+/// Tables as a CloudFormation template. `options` is JSON: [`ddl::Options`].
+#[wasm_bindgen]
+pub fn cloudformation(schema: &str, options: &str) -> String {
+    with_options(schema, options, |schema, options| {
+        ddl::cloudformation(schema, options).map_err(|error| {
+            vec![SchemaError {
+                path: String::new(),
+                message: error.to_string(),
+            }]
+        })
+    })
+}
+
+/// Tables for Terraform. `options` is JSON: [`ddl::Options`].
+#[wasm_bindgen]
+pub fn terraform(schema: &str, options: &str) -> String {
+    with_options(schema, options, |schema, options| {
+        Ok(ddl::terraform(schema, options))
+    })
+}
+
+/// Mistakes in the options have `"file":"options"`.
+fn with_options(
+    schema: &str,
+    options: &str,
+    write: impl FnOnce(&Schema, &ddl::Options) -> Result<String, Vec<SchemaError>>,
+) -> String {
+    match ddl::Options::read(options) {
+        Ok(options) => answer(schema, |schema| write(schema, &options)),
+        Err(error) => {
+            let error = SchemaError {
+                path: error.path().to_owned(),
+                message: error.to_string(),
+            };
+            let mistakes = mistakes(options, vec![error], Some("options"));
+            json(&Answer::<()>::Errors(mistakes))
+        }
+    }
+}
+
+/// Judges events by a schema.
+#[wasm_bindgen]
+pub struct Validator {
+    schema: Schema,
+}
+
+#[wasm_bindgen]
+impl Validator {
+    /// # Errors
+    /// Throws a string: the mistakes in the schema, as `{"errors": [..]}`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(schema: &str) -> Result<Validator, JsValue> {
+        match Schema::parse(schema.as_bytes()) {
+            Ok(schema) => Ok(Validator { schema }),
+            Err(errors) => {
+                let errors = Answer::<()>::Errors(mistakes(schema, errors, None));
+                Err(JsValue::from_str(&json(&errors)))
+            }
+        }
+    }
+
+    /// Judges a line of NDJSON: `{"ok":true}`, `{"violations":[..]}` or `{"malformed":"why"}`.
+    pub fn check_line(&self, line: &str) -> String {
+        json(&check_line(&self.schema, line))
+    }
+}

@@ -3,9 +3,15 @@
 
 pub mod bindings;
 pub mod catalogue;
+mod comment;
 pub mod compatibility;
 pub mod ddl;
+mod javascript;
 pub mod locate;
+mod markdown;
+pub mod names;
 pub mod ndjson;
+pub mod samples;
 pub mod tables;
 pub mod typescript;
+mod wording;
