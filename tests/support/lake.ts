@@ -7,13 +7,13 @@ import { DuckDBInstance } from "@duckdb/node-api";
 /** One row, by column name. Timestamps are ISO 8601 text in UTC, 64-bit integers are bigints. */
 export type Row = Record<string, unknown>;
 
-/** The rows that a query gives. */
-export async function query(sql: string): Promise<Row[]> {
+/** The rows that a query gives, asked in a time zone. */
+export async function query(sql: string, timeZone = "UTC"): Promise<Row[]> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
     // Not an option of the instance: its time zones are loaded after its options are read.
-    await connection.run("SET TimeZone = 'UTC'");
+    await connection.run(`SET TimeZone = '${timeZone}'`);
     const result = await connection.runAndReadAll(sql);
     return result.getRowObjectsJS().map((row) => {
       const values = Object.entries(row).map(([name, value]) => [
