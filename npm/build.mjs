@@ -1,13 +1,14 @@
-// node npm/build.mjs <folder>
+// node npm/build.mjs <sdk> <tools>
 //
-// Builds npm/dist from npm/src and from what wasm-bindgen wrote into <folder> for its web target:
-// forebay_wasm.js, forebay_wasm.d.ts and forebay_wasm_bg.wasm.
+// Builds npm/dist from npm/src and from what wasm-bindgen wrote into two folders for its web target:
+// <sdk>/forebay_wasm{.js,.d.ts,_bg.wasm}, <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
-// One file a way of loading, with names that stay: index.js and react.js are what a page imports,
-// engine.js (with the glue in it) and the WebAssembly module follow by themselves.
+// For browsers one file a way of loading, with names that stay: index.js and react.js are what a page
+// imports, engine.js (with the glue in it) and the WebAssembly module follow by themselves. For Node
+// tools.js and cli.js, each with the glue in it, and the module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -16,32 +17,61 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const folder = process.argv[2];
-if (!folder) {
-  console.error("usage: node npm/build.mjs <folder with the output of wasm-bindgen>");
+const [sdkFolder, toolsFolder] = process.argv.slice(2);
+if (!toolsFolder) {
+  console.error("usage: node npm/build.mjs <sdk> <tools>, folders with the output of wasm-bindgen");
   process.exit(2);
 }
-const glue = resolve(folder, "forebay_wasm");
+const sdk = resolve(sdkFolder, "forebay_wasm");
+const tools = resolve(toolsFolder, "forebay_schema_tools");
 
 rmSync(dist, { recursive: true, force: true });
 for (const entry of ["index", "react", "engine"]) {
   await build({
-    entryPoints: [join(here, `src/${entry}.ts`)],
-    outfile: join(dist, `${entry}.js`),
-    bundle: true,
+    ...common(entry),
     minify: true,
-    format: "esm",
     target: "es2022",
-    alias: { "#wasm": `${glue}.js` },
+    alias: { "#wasm": `${sdk}.js` },
     external: ["react", "./index.js", "./engine.js"],
-    logLevel: "warning",
   });
 }
-copyFileSync(`${glue}_bg.wasm`, join(dist, "forebay_wasm_bg.wasm"));
-declare();
+copyFileSync(`${sdk}_bg.wasm`, join(dist, "forebay_wasm_bg.wasm"));
+for (const entry of ["tools", "cli"]) {
+  await build({
+    ...common(entry, entry === "cli" ? "cli/main" : entry),
+    platform: "node",
+    target: "node20.19",
+    alias: { "#tools": `${tools}.js` },
+    banner: { js: entry === "cli" ? "#!/usr/bin/env node" : "" },
+  });
+}
+copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
+chmodSync(join(dist, "cli.js"), 0o755);
 
-/** Checks the types, and writes the declarations of what a page imports. */
-function declare() {
+const browser = { paths: { "#wasm": [`${sdk}.d.ts`] } };
+const node = {
+  paths: { "#tools": [`${tools}.d.ts`] },
+  // Without what only browsers have: the tools run in Node. The glue's own declarations ask for it.
+  lib: ["es2023"],
+  types: ["node"],
+  typeRoots: [join(here, "../node_modules/@types")],
+};
+check(["index", "react"], browser);
+check(["tools"], node);
+check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
+
+function common(entry, source = entry) {
+  return {
+    entryPoints: [join(here, `src/${source}.ts`)],
+    outfile: join(dist, `${entry}.js`),
+    bundle: true,
+    format: "esm",
+    logLevel: "warning",
+  };
+}
+
+/** Checks the types of these modules, and writes their declarations unless told otherwise. */
+function check(modules, compilerOptions) {
   const temporary = mkdtempSync(join(tmpdir(), "forebay-"));
   try {
     const config = join(temporary, "tsconfig.json");
@@ -49,8 +79,8 @@ function declare() {
       config,
       JSON.stringify({
         extends: join(here, "tsconfig.json"),
-        compilerOptions: { paths: { "#wasm": [`${glue}.d.ts`] } },
-        files: [join(here, "src/index.ts"), join(here, "src/react.ts")],
+        compilerOptions,
+        files: modules.map((name) => join(here, `src/${name}.ts`)),
         include: [],
       }),
     );

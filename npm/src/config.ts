@@ -1,4 +1,4 @@
-import { ForebayError } from "./types.js";
+import { type CompiledSchema, ForebayError } from "./types.js";
 
 /** Forebay's own configuration. */
 export interface ForebayConfig {
@@ -12,8 +12,11 @@ export interface ForebayConfig {
   identityPoolId: string;
   /** Where Cognito Identity answers; `endpoint` unless given. */
   identityEndpoint?: string;
-  /** The content of `forebay.schema.json`; events are validated against it before they are sent. */
-  schema?: object;
+  /**
+   * `schema` of the file that `npx forebay codegen` writes; events are validated against it before
+   * they are sent.
+   */
+  schema?: CompiledSchema;
   /** Milliseconds between batches; 5000. */
   flushInterval?: number;
   /** Most events a batch, 1 to 100; 100. */
@@ -50,7 +53,7 @@ export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config;
 
 /** Every form of configuration, brought into one. */
 export interface Settings extends Required<Omit<ForebayConfig, "schema">> {
-  schema?: object;
+  schema?: CompiledSchema;
   /** An endpoint id to go on with. */
   endpointId?: string;
   /** Whether no event is to leave the browser. */
@@ -84,7 +87,7 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     appId: text(`${where}appId`, pinpoint.appId),
     region: text(`${where}region`, pinpoint.region),
     identityPoolId: text("identityPoolId", pool.identityPoolId),
-    schema: given.schema,
+    schema: rules(given.schema),
     flushInterval: count(`${where}flushInterval`, pinpoint.flushInterval, 5000, 2 ** 31 - 1),
     flushSize: count(`${where}flushSize`, pinpoint.flushSize, 100, 100),
     bufferSize: count(`${where}bufferSize`, pinpoint.bufferSize, 10_000, 2 ** 31 - 1),
@@ -102,6 +105,14 @@ function count(name: string, value: Anything, fallback: number, most: number): n
   if (value === undefined) return fallback;
   if (Number.isInteger(value) && value > 0 && value <= most) return value;
   throw invalid(name, `must be a whole number from 1 to ${most}`);
+}
+
+function rules(value: Anything): CompiledSchema | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  throw invalid(
+    "schema",
+    "must be the `schema` that `npx forebay codegen` generates, not the schema file itself",
+  );
 }
 
 function origin(name: string, value: Anything): string {

@@ -86,7 +86,7 @@ export async function start(wasm: Response, page: Page): Promise<Engine> {
   };
 
   const identityKey = `forebay.identityId.${settings.identityPoolId}`;
-  const client = (schema?: string) =>
+  const client = (rules?: string) =>
     new Sdk(
       io,
       performance,
@@ -96,15 +96,16 @@ export async function start(wasm: Response, page: Page): Promise<Engine> {
         endpointId: settings.endpointId ?? endpointId(settings.appId, uuid()),
         identityId: kept(identityKey),
       }),
-      schema,
+      rules,
       crypto.getRandomValues(new BigUint64Array(1))[0],
     );
   let sdk: Sdk;
   try {
-    sdk = client(settings.schema && JSON.stringify(settings.schema));
-  } catch (mistakes) {
+    sdk = client(settings.schema);
+  } catch (reason) {
     console.error(
-      `Forebay: the schema has mistakes, and events are validated at the endpoint only.\n${mistakes}`,
+      "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
+        `Run \`npx forebay codegen\` of the version that the page loads. ${reason}`,
     );
     sdk = client();
   }

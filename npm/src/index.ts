@@ -44,6 +44,29 @@ export function configure(config: ForebayConfig | AmplifyConfig): void {
 }
 
 /**
+ * Makes an event of its fields: numbers become metrics, all else attributes, with dates as ISO 8601.
+ * This is what generated creators call; they know the names and types of the fields.
+ */
+export function createEvent<Event extends AnalyticsEvent>(
+  name: Event["name"],
+  fields: object,
+): Event {
+  const attributes: Record<string, string> = {};
+  const metrics: Record<string, number> = {};
+  for (const [field, value] of Object.entries(fields)) {
+    if (typeof value === "number") metrics[field] = value;
+    else if (value !== undefined) attributes[field] = text(value);
+  }
+  return { name, attributes, metrics } as AnalyticsEvent as Event;
+}
+
+/** What is no text even now, null and objects, the validator judges. */
+function text(value: unknown): string {
+  if (value instanceof Date) return value.toJSON() ?? String(value);
+  return typeof value === "boolean" ? String(value) : (value as string);
+}
+
+/**
  * Records an event. Gives its id at once; `onDelivery` tells what becomes of it. Never throws for
  * reasons of network, storage or schema. On a server it does nothing.
  *

@@ -2,13 +2,35 @@
 export interface AnalyticsEvent {
   /** The event type, e.g. `SignUpEvent`. */
   name: string;
-  /** Strings, enums, dates, and booleans as `"true"` or `"false"`. */
-  attributes?: Record<string, string>;
-  /** Numbers. */
-  metrics?: Record<string, number>;
+  /** Strings, enums, dates, and booleans as `"true"` or `"false"`. `undefined` is left out. */
+  attributes?: Record<string, string | undefined>;
+  /** Numbers. `undefined` is left out. */
+  metrics?: Record<string, number | undefined>;
   /** Send now instead of with the next batch. */
   immediate?: boolean;
 }
+
+/**
+ * The rules of a `forebay.schema.json` as `npx forebay codegen` writes them: a text, short and opaque.
+ * The member does not exist; it stands in error messages.
+ */
+export type CompiledSchema = string & { readonly "made by npx forebay codegen": true };
+
+/**
+ * `Given`, if it has no other members than `Shape`. TypeScript itself complains about members that
+ * are too many in object literals only, not in variables.
+ */
+export type Exact<Shape, Given> = [UnknownName<Shape, Given>] extends [never]
+  ? Given
+  : Shape & UnknownField<UnknownName<Shape, Given>>;
+
+/** What stands in error messages for a field that the schema does not have. No value has this type. */
+export interface UnknownField<Name> {
+  "the schema has no such field": Name;
+}
+
+/** The member names of `Given`, of each type of a union, that `Shape` does not have. */
+type UnknownName<Shape, Given> = Given extends unknown ? Exclude<keyof Given, keyof Shape> : never;
 
 /** What `record()` gives back. `onDelivery` tells what becomes of the event with this id. */
 export interface Receipt {
