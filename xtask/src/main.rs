@@ -48,7 +48,7 @@ cargo xtask <command>
   test [suite]..        every check and test, or some: fmt, lint, clippy, rust, types, and the
                         folders of tests/
 
-  size [--json]         what a browser loads, in bytes
+  size [--json]         what a browser loads, and what a schema adds, in bytes
 
   build [part]..        sdk, edge, lake, page; all where none is named
 ";

@@ -24,7 +24,8 @@ const OPTIMISATIONS: [&[&str]; 3] = [
 /// A part that can be built by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The npm package: the browser's WebAssembly with its TypeScript face.
+    /// The npm package: the WebAssembly of the browser and that of the tools, with their TypeScript
+    /// faces.
     Sdk,
     /// The edge worker with its shim and glue.
     Edge,
@@ -70,11 +71,12 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
     needs::node()?;
     let wants = |part| parts.contains(&part);
     std::thread::scope(|scope| {
-        // Each cargo run has a profile of its own, and so a lock of its own: they do not wait for
-        // each other, and the one that links alone leaves the other core to the rest.
+        // Each first cargo run has a profile of its own, and so a lock of its own: they do not wait
+        // for each other, and the one that links alone leaves the other core to the rest. The tools
+        // wait for the edge worker, and find their crates compiled.
         let packages = scope.spawn(|| needs::packages(progress));
         let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
-            true => sdk_module(progress),
+            true => sdk_module(progress).and_then(|()| tools_module(progress)),
             false => Ok(()),
         });
         let edge = scope.spawn(|| {
@@ -154,37 +156,85 @@ fn glue_folder() -> PathBuf {
 
 fn sdk_module(progress: &Progress) -> Result<()> {
     let module = cargo_wasm(progress, "sdk: compile", "forebay-sdk-wasm", "browser")?;
-    let folder = glue_folder();
-    if is_fresh(&folder.join("forebay_wasm.js"), &[&module])? {
+    bindings(
+        progress,
+        "sdk: bindings",
+        &module,
+        &glue_folder(),
+        "forebay_wasm",
+    )
+}
+
+/// The same for what `npx forebay` runs on.
+fn tools_folder() -> PathBuf {
+    target().join("schema-tools")
+}
+
+/// Runs on developers' machines, where its size matters little: built like the edge worker, whose
+/// crates it shares.
+fn tools_module(progress: &Progress) -> Result<()> {
+    let module = cargo_wasm(progress, "tools: compile", "forebay-schema-tools", "edge")?;
+    bindings(
+        progress,
+        "tools: bindings",
+        &module,
+        &tools_folder(),
+        "forebay_schema_tools",
+    )
+}
+
+/// What wasm-bindgen makes of a module for its web target: `<name>.js`, `<name>.d.ts` and
+/// `<name>_bg.wasm` in `folder`.
+fn bindings(
+    progress: &Progress,
+    step: &str,
+    module: &Path,
+    folder: &Path,
+    name: &str,
+) -> Result<()> {
+    if is_fresh(&folder.join(name).with_extension("js"), &[module])? {
         return Ok(());
     }
-    progress.step("sdk: bindings", |_| {
-        empty(&folder)?;
+    progress.step(step, |_| {
+        empty(folder)?;
         Bindgen::new()
-            .input_path(&module)
-            .out_name("forebay_wasm")
+            .input_path(module)
+            .out_name(name)
             .web(true)?
             .typescript(true)
+            .remove_name_section(true)
             // The package names the module itself, once.
             .omit_default_module_path(true)
-            .generate(&folder)
+            .generate(folder)
     })
 }
 
-/// The npm package from the module: the module made small, and the TypeScript around it.
+/// The npm package from both modules, with the TypeScript around them.
 fn sdk_package(progress: &Progress) -> Result<()> {
-    let folder = glue_folder();
-    let package = root().join("npm/dist/index.js");
-    let build = root().join("npm/build.mjs");
+    let small = sdk_small(progress)?;
     let inputs = [
-        folder.join("forebay_wasm.js"),
+        small.clone(),
+        tools_folder(),
         root().join("npm/src"),
-        build,
+        root().join("npm/build.mjs"),
     ];
-    if is_fresh(&package, &inputs)? {
+    if is_fresh(&root().join("npm/dist/index.js"), &inputs)? {
         return Ok(());
     }
+    progress.step("sdk: package", |step| {
+        let mut node = command("node", ["npm/build.mjs"]);
+        run(step, node.arg(small).arg(tools_folder())).map(drop)
+    })
+}
+
+/// The browser's module made small, beside its glue; gives their folder.
+fn sdk_small(progress: &Progress) -> Result<PathBuf> {
+    let folder = glue_folder();
     let small = folder.join("small");
+    let made = small.join("forebay_wasm_bg.wasm");
+    if is_fresh(&made, &[folder.join("forebay_wasm.js")])? {
+        return Ok(small);
+    }
     progress.step("sdk: wasm-opt", |_| {
         empty(&small)?;
         for name in ["forebay_wasm.js", "forebay_wasm.d.ts"] {
@@ -194,13 +244,8 @@ fn sdk_package(progress: &Progress) -> Result<()> {
         if snippets.is_dir() {
             copy_folder(&snippets, &small.join("snippets"))?;
         }
-        let module = smallest(&folder.join("forebay_wasm_bg.wasm"))?;
-        std::fs::write(small.join("forebay_wasm_bg.wasm"), module)?;
-        Ok(())
-    })?;
-    progress.step("sdk: package", |step| {
-        let mut node = command("node", ["npm/build.mjs".as_ref(), small.as_os_str()]);
-        run(step, &mut node).map(drop)
+        std::fs::write(&made, smallest(&folder.join("forebay_wasm_bg.wasm"))?)?;
+        Ok(small)
     })
 }
 
@@ -249,6 +294,7 @@ fn page(progress: &Progress) -> Result<()> {
         "vite.config.ts",
         "package.json",
         "forebay.schema.json",
+        "forebay.config.json",
     ]
     .iter()
     .map(|name| demo.join(name))
@@ -258,11 +304,10 @@ fn page(progress: &Progress) -> Result<()> {
         return Ok(());
     }
     progress.step("page: build", |step| {
-        run(
-            step,
-            &mut command("npm", ["run", "build", "--workspace", "demo-react"]),
-        )
-        .map(drop)
+        let mut check = command("node", ["../npm/dist/cli.js", "codegen", "--check"]);
+        run(step, check.current_dir(demo))?;
+        let mut build = command("npm", ["run", "build", "--workspace", "demo-react"]);
+        run(step, &mut build).map(drop)
     })
 }
 

@@ -12,9 +12,8 @@ use crate::command::{command, output, root};
 const TOTAL_BUDGET: u64 = 16_000;
 /// The same for what has to be there before the first `record()`.
 const FIRST_BUDGET: u64 = 2_500;
-/// What an application imports, and so has before it records anything. The rest of the package is
-/// loaded by these, later.
-const ENTRIES: [&str; 2] = ["index.js", "react.js"];
+/// The schema whose generated code is measured.
+const SCHEMA: &str = "demo-react/forebay.schema.json";
 
 /// Bytes of a file, as it is and as it travels.
 #[derive(Clone, Copy, Default)]
@@ -60,37 +59,43 @@ pub struct Report {
     files: Vec<(String, Size)>,
     total: Size,
     before_first_record: Size,
+    /// What generated code adds to an app's own download; see sizes.mjs.
+    schema: Value,
 }
 
-/// Measures the package in `npm/dist`.
+/// Measures the package in `npm/dist`: what a browser loads of it, as its `package.json` says.
 pub fn measure() -> Result<Report> {
-    let folder = root().join("npm/dist");
-    let mut files: Vec<PathBuf> = folder
-        .read_dir()
-        .context("npm/dist")?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    files.retain(|file| {
-        file.extension()
-            .is_some_and(|extension| extension == "js" || extension == "wasm")
-    });
-    files.sort();
+    let package = std::fs::read(root().join("npm/package.json")).context("npm/package.json")?;
+    let package: Value = serde_json::from_slice(&package).context("npm/package.json")?;
+    let named = |time: &str| -> Result<Vec<String>> {
+        serde_json::from_value(package["browserFiles"][time].clone())
+            .with_context(|| format!("browserFiles.{time} of npm/package.json"))
+    };
+    let first = named("beforeFirstRecord")?;
+    let names = [first.clone(), named("afterwards")?].concat();
+    let paths: Vec<PathBuf> = names
+        .iter()
+        .map(|name| root().join("npm").join(name))
+        .collect();
     let mut report = Report {
         files: Vec::new(),
         total: Size::default(),
         before_first_record: Size::default(),
+        schema: schema_sizes()?,
     };
-    for (file, size) in files.iter().zip(sizes(&files)?) {
+    for (name, size) in names.into_iter().zip(sizes(&paths)?) {
         report.total += size;
-        if ENTRIES.iter().any(|entry| file.ends_with(entry)) {
+        if first.contains(&name) {
             report.before_first_record += size;
         }
-        let path = file.strip_prefix(root()).unwrap_or(file);
-        report
-            .files
-            .push((path.to_string_lossy().into_owned(), size));
+        report.files.push((format!("npm/{name}"), size));
     }
     Ok(report)
+}
+
+fn schema_sizes() -> Result<Value> {
+    let mut node = command("node", ["xtask/scripts/sizes.mjs", "--schema", SCHEMA]);
+    serde_json::from_str(&output(&mut node)?).context("an answer of sizes.mjs")
 }
 
 impl Report {
@@ -107,6 +112,7 @@ impl Report {
             "total": bytes(&self.total),
             "before_first_record": bytes(&self.before_first_record),
             "files": files.collect::<Vec<_>>(),
+            "schema": self.schema,
         })
     }
 
@@ -136,6 +142,17 @@ impl Report {
                 row(name, size),
                 standing(size.brotli, budget)
             ));
+        }
+        lines.push(String::from("\nwhat a schema adds to an app's own code"));
+        for (name, size) in [
+            ("of 1 event", &self.schema["by_events"]["1"]),
+            ("of 10 events", &self.schema["by_events"]["10"]),
+            ("of 50 events", &self.schema["by_events"]["50"]),
+            ("fixed", &self.schema["fixed"]),
+            ("per event", &self.schema["per_event"]),
+            (SCHEMA, &self.schema["file"]),
+        ] {
+            lines.push(format!("{name:34} {:>29}", size.to_string()));
         }
         lines.join("\n")
     }

@@ -38,7 +38,8 @@ enum Suite {
     Lint,
     /// Lints of the Rust code, for this machine and for WebAssembly.
     Clippy,
-    /// Types of the TypeScript code; building the package has checked its own.
+    /// Types of the TypeScript code, and whether what is generated of it is up to date; building the
+    /// package has checked its own.
     Types,
     /// Unit, property and documentation tests of the Rust code.
     Rust,
@@ -101,12 +102,19 @@ impl Suite {
                     .chain(wasm)
                     .collect()
             }
-            Suite::Types => ["demo-react", "tests"]
-                .map(|folder| {
+            Suite::Types => {
+                let generated = ["demo-react", "tests/types"].map(|folder| {
+                    let mut check = command("node", [root().join("npm/dist/cli.js")]);
+                    check.args(["codegen", "--check"]);
+                    check.current_dir(root().join(folder));
+                    Task::check(&format!("generated code of {folder}"), check)
+                });
+                let types = ["demo-react", "tests"].map(|folder| {
                     let tsc = command("node_modules/.bin/tsc", ["--project", folder]);
                     Task::check(&format!("types of {folder}"), tsc)
-                })
-                .into(),
+                });
+                generated.into_iter().chain(types).collect()
+            }
             Suite::Rust => vec![
                 if needs::find_program("cargo-nextest").is_some() {
                     let nextest = ["nextest", "run", "--workspace", "--no-fail-fast"];
