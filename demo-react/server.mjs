@@ -5,11 +5,12 @@
 //
 // `--stack` is the line that `cargo xtask stack` prints.
 
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compile, tables } from "forebay/tools";
 import { assertSameOrigin, HttpError, readJson, sendFile, sendJson } from "./server/http.mjs";
 import { Lake, QueryError } from "./server/lake.mjs";
 import { kinesisClient, StreamTail } from "./server/stream.mjs";
@@ -21,7 +22,10 @@ const MAX_DEAD_LETTERS = 20;
 /** The lake is behind when a record has waited this long for a file, in milliseconds. */
 const LAKE_BEHIND_MS = 20_000;
 
-const DIST = join(dirname(fileURLToPath(import.meta.url)), "dist");
+const HERE = dirname(fileURLToPath(import.meta.url));
+const DIST = join(HERE, "dist");
+/** The schema that the page was built with. */
+const OWN_SCHEMA = join(HERE, "forebay.schema.json");
 
 const { values } = parseArgs({
   options: { port: { type: "string" }, stack: { type: "string" } },
@@ -31,9 +35,15 @@ if (!values.stack) {
   process.exit(2);
 }
 const stack = JSON.parse(values.stack);
-const schema = JSON.parse(await readFile(stack.schema, "utf8"));
+const schema = await readFile(stack.schema, "utf8");
+const schemaTables = tables(schema);
+const config = {
+  ...stack,
+  event_types: schemaTables.map(({ event_type }) => event_type),
+  ...((await realpath(stack.schema)) !== OWN_SCHEMA && { rules: compile(schema) }),
+};
 
-const lake = await Lake.open(stack.lake, schema);
+const lake = await Lake.open(stack.lake, schemaTables);
 const kinesis = kinesisClient(stack.kinesis, stack.region);
 const stream = new StreamTail(kinesis, stack.stream);
 /** The latest dead letters by event id, oldest first. @type {Map<string, unknown>} */
@@ -118,7 +128,7 @@ async function answer(request, response) {
   deadLetterStream.touch();
   switch (`${request.method} ${pathname}`) {
     case "GET /config.json":
-      return sendJson(response, 200, stack);
+      return sendJson(response, 200, config);
     case "GET /api/status":
       return sendJson(response, 200, await status());
     case "POST /api/trace":

@@ -3,8 +3,19 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { COMMON_COLUMNS, tablesOf } from "./schema.mjs";
 
+/** The last of the columns that every table begins with; the event's own follow. */
+const LAST_COMMON_COLUMN = "schema_version";
+/** DuckDB's types for Athena's. */
+const TYPES = {
+  string: "VARCHAR",
+  timestamp: "TIMESTAMPTZ",
+  date: "DATE",
+  boolean: "BOOLEAN",
+  bigint: "BIGINT",
+  int: "INTEGER",
+  double: "DOUBLE",
+};
 /** Most rows an answer holds. */
 const MAX_ROWS = 1000;
 /** Most characters of one value in an answer; the rest is cut off. */
@@ -61,7 +72,7 @@ export class Lake {
 
   /**
    * @param {string} folder
-   * @param {ReturnType<typeof tablesOf>} tables
+   * @param {import("forebay/tools").Table[]} tables
    * @param {import("@duckdb/node-api").DuckDBConnection} connection
    * @param {import("@duckdb/node-api").DuckDBConnection} userConnection
    */
@@ -75,9 +86,9 @@ export class Lake {
   /**
    * Opens a lake.
    * @param {string} folder may not exist yet
-   * @param {any} schema the parsed forebay.schema.json
+   * @param {import("forebay/tools").Table[]} tables
    */
-  static async open(folder, schema) {
+  static async open(folder, tables) {
     const root = resolve(folder);
     const instance = await DuckDBInstance.create(":memory:", {
       memory_limit: "512MB",
@@ -94,7 +105,7 @@ export class Lake {
     await connection.run(`SET allowed_directories = [${folders.join(", ")}]`);
     await connection.run("SET enable_external_access = false");
     await connection.run("SET lock_configuration = true");
-    const lake = new Lake(root, tablesOf(schema), connection, await instance.connect());
+    const lake = new Lake(root, tables, connection, await instance.connect());
     await lake.#createViews();
     return lake;
   }
@@ -128,7 +139,7 @@ export class Lake {
     const tables = this.#tables.map((table) => {
       const files = [...this.#files.values()].filter((file) => file.table === table.name);
       const rows = files.reduce((sum, file) => sum + file.rows, 0);
-      return { name: table.name, event_type: table.eventType, files: files.length, rows };
+      return { name: table.name, event_type: table.event_type, files: files.length, rows };
     });
     let lastWritten = this.#rejected.last_written;
     for (const file of this.#files.values()) lastWritten = Math.max(lastWritten, file.mtimeMs);
@@ -211,7 +222,7 @@ export class Lake {
       const files = join(this.#folder, "events", table.name, "**", "*.parquet");
       await this.#createView(
         table.name,
-        [...COMMON_COLUMNS, ...table.columns],
+        table.columns.map(({ name, type }) => ({ name, type: TYPES[type] })),
         filled.has(table.name) &&
           `read_parquet(${literal(files)}, union_by_name = true, hive_partitioning = false)`,
       );
@@ -224,10 +235,11 @@ export class Lake {
       filled.has("rejected") &&
         `read_json(${literal(files)}, format = 'newline_delimited', columns = {${types.join(", ")}})`,
     );
-    const common = COMMON_COLUMNS.map(({ name }) => name).join(", ");
     const selects = this.#tables.map(({ name, columns }) => {
-      const own = columns.map((column) => `${literal(column.name)}, ${quoted(column.name)}`);
-      return `SELECT ${common}, json_object(${own.join(", ")}) AS data FROM ${quoted(name)}`;
+      const names = columns.map((column) => column.name);
+      const common = names.splice(0, names.indexOf(LAST_COMMON_COLUMN) + 1);
+      const own = names.map((column) => `${literal(column)}, ${quoted(column)}`);
+      return `SELECT ${common.join(", ")}, json_object(${own.join(", ")}) AS data FROM ${quoted(name)}`;
     });
     await this.#connection.run(`CREATE OR REPLACE VIEW events AS ${selects.join(" UNION ALL ")}`);
     this.#filled = names;
@@ -235,7 +247,7 @@ export class Lake {
 
   /**
    * @param {string} name
-   * @param {import("./schema.mjs").Column[]} columns
+   * @param {{ name: string, type: string }[]} columns
    * @param {string | false} source
    */
   async #createView(name, columns, source) {
@@ -297,7 +309,7 @@ export class Lake {
   }
 }
 
-/** The columns of `rejected/`. @type {import("./schema.mjs").Column[]} */
+/** The columns of `rejected/`. */
 const REJECTED_COLUMNS = [
   { name: "shard", type: "VARCHAR" },
   { name: "sequence_number", type: "VARCHAR" },

@@ -34,7 +34,7 @@ export function App({ stack }: { stack: StackConfig }) {
       <main>
         <Flow status={status.value} />
         <div className="columns">
-          <Composer />
+          <Composer eventTypes={stack.event_types} />
           <div className="panels">
             <TrailPanel status={status.value} onQuery={showInSql} />
             <Suspense fallback={<div className="card chart" />}>

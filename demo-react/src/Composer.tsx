@@ -6,7 +6,7 @@ import { SignUpForm } from "./forms/SignUpForm";
 import { Card, Tabs } from "./ui";
 
 /** Where events are made. */
-export function Composer() {
+export function Composer({ eventTypes }: { eventTypes: readonly string[] }) {
   const [immediate, setImmediate] = useState(false);
   const sending = { immediate, onImmediate: setImmediate };
   return (
@@ -16,7 +16,7 @@ export function Composer() {
         tabs={{
           "Sign up": <SignUpForm {...sending} />,
           "Sign in": <SignInForm {...sending} />,
-          Custom: <CustomForm {...sending} />,
+          Custom: <CustomForm {...sending} eventTypes={eventTypes} />,
           Burst: <BurstForm />,
         }}
       />

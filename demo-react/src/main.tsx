@@ -5,8 +5,8 @@ import "./styles/page.css";
 import { ForebayProvider } from "forebay/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import schema from "../forebay.schema.json";
 import { App } from "./App";
+import { schema } from "./forebay.gen";
 import { fetchConfig } from "./server";
 import { Empty } from "./ui";
 
@@ -20,7 +20,7 @@ async function start() {
       appId: stack.app_id,
       region: stack.region,
       identityPoolId: stack.identity_pool_id,
-      schema,
+      schema: stack.rules ?? schema,
     };
     root.render(
       <StrictMode>

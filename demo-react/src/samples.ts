@@ -1,14 +1,14 @@
 // People and practice that do not exist, to fill forms and bursts with.
 
-import type { AnalyticsEvent } from "forebay";
 import {
-  type PiecePlayed,
+  type ForebayEvent,
+  type PiecePlayedEventFields,
   piecePlayedEvent,
-  type SignIn,
-  type SignUp,
+  type SignInEventFields,
+  type SignUpEventFields,
   signInEvent,
   signUpEvent,
-} from "./events";
+} from "./forebay.gen";
 
 const NAMES = "ada astrid björn clara elin felix greta hugo ida linus maja nils signe ture".split(
   " ",
@@ -16,11 +16,11 @@ const NAMES = "ada astrid björn clara elin felix greta hugo ida linus maja nils
 const PIECES = ["Clair de lune", "Gymnopédie No. 1", "Für Elise", "Prelude in C", "Träumerei"];
 const REFERRERS = ["a friend", "search", "a podcast", null];
 
-export function sampleSignUp(): Required<SignUp> {
+export function sampleSignUp(): Required<SignUpEventFields> {
   return { email: email(), plan: pick(["free", "pro", "team"]), referrer: pick(REFERRERS) };
 }
 
-export function sampleSignIn(): SignIn {
+export function sampleSignIn(): SignInEventFields {
   return {
     email: email(),
     id: crypto.randomUUID(),
@@ -29,7 +29,7 @@ export function sampleSignIn(): SignIn {
   };
 }
 
-function samplePiece(): PiecePlayed {
+function samplePiece(): PiecePlayedEventFields {
   return {
     piece: pick(PIECES),
     minutes: Math.round(10 + Math.random() * 500) / 10,
@@ -40,7 +40,7 @@ function samplePiece(): PiecePlayed {
 }
 
 /** One event of any type, practice the most frequent. */
-export function sampleEvent(): AnalyticsEvent {
+export function sampleEvent(): ForebayEvent {
   const kind = Math.random();
   if (kind < 0.55) return piecePlayedEvent(samplePiece());
   return kind < 0.8 ? signInEvent(sampleSignIn()) : signUpEvent(sampleSignUp());

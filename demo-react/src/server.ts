@@ -1,6 +1,8 @@
 // What the page's own server answers.
 
-/** Where the parts of Forebay are: the line that `cargo xtask stack` prints. */
+import type { CompiledSchema } from "forebay";
+
+/** Where the parts of Forebay are: the line that `cargo xtask stack` prints, and its schema. */
 export interface StackConfig {
   edge: string;
   kinesis: string;
@@ -10,6 +12,9 @@ export interface StackConfig {
   app_id: string;
   identity_pool_id: string;
   region: string;
+  event_types: string[];
+  /** The rules of a schema that is not the demo's own. */
+  rules?: CompiledSchema;
 }
 
 export type PartState = "starting" | "up" | "behind" | "down";

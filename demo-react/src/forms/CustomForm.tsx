@@ -1,7 +1,6 @@
 import type { AnalyticsEvent } from "forebay";
 import { type SubmitEvent, useId, useMemo, useRef, useState } from "react";
-import schema from "../../forebay.schema.json";
-import { piecePlayedEvent } from "../events";
+import { piecePlayedEvent } from "../forebay.gen";
 import { sampleEvent } from "../samples";
 import { useTracedRecord } from "../trail";
 import { Field, Icon, IconButton } from "../ui";
@@ -15,6 +14,8 @@ interface Row {
 }
 
 interface Props {
+  /** Names to choose from. */
+  eventTypes: readonly string[];
   immediate: boolean;
   onImmediate: (immediate: boolean) => void;
 }
@@ -30,7 +31,7 @@ export function CustomForm(props: Props) {
     lastKey.current += 1;
     return { key: lastKey.current, name: "", value: "" };
   };
-  const [name, setName] = useState(START.name);
+  const [name, setName] = useState<string>(START.name);
   const [attributes, setAttributes] = useState(() => toRows(START.attributes));
   const [metrics, setMetrics] = useState(() => toRows(START.metrics));
   const [receipt, setReceipt] = useState<string>();
@@ -76,7 +77,7 @@ export function CustomForm(props: Props) {
           )}
         </Field>
         <datalist id={types}>
-          {Object.keys(schema.$defs).map((type) => (
+          {props.eventTypes.map((type) => (
             <option key={type} value={type} />
           ))}
         </datalist>

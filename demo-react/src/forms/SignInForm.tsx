@@ -1,5 +1,5 @@
 import { type SubmitEvent, useMemo, useState } from "react";
-import { type SignIn, signInEvent } from "../events";
+import { type SignInEventFields, signInEvent } from "../forebay.gen";
 import { sampleSignIn } from "../samples";
 import { useTracedRecord } from "../trail";
 import { Choice, Field, IconButton, Switch } from "../ui";
@@ -14,7 +14,7 @@ interface Props {
 }
 
 export function SignInForm(props: Props) {
-  const [values, setValues] = useState<SignIn>(() => ({
+  const [values, setValues] = useState<SignInEventFields>(() => ({
     email: "",
     id: crypto.randomUUID(),
     is_test_user: false,

@@ -1,5 +1,5 @@
 import { type SubmitEvent, useMemo, useState } from "react";
-import { type SignUp, signUpEvent } from "../events";
+import { type SignUpEventFields, signUpEvent } from "../forebay.gen";
 import { sampleSignUp } from "../samples";
 import { useTracedRecord } from "../trail";
 import { Choice, Field } from "../ui";
@@ -16,7 +16,7 @@ interface Props {
 export function SignUpForm(props: Props) {
   const [values, setValues] = useState({ email: "", plan: "free", referrer: "" } as {
     email: string;
-    plan: NonNullable<SignUp["plan"]>;
+    plan: NonNullable<SignUpEventFields["plan"]>;
     referrer: string;
   });
   const [submitted, setSubmitted] = useState(false);

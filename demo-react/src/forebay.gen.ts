@@ -1,0 +1,139 @@
+// Written by `npx forebay codegen` from forebay.schema.json. Do not edit: change the schema and run
+// it again.
+
+import { type CompiledSchema, createEvent, type Exact } from "forebay";
+
+/** What {@link signUpEvent} takes. */
+export interface SignUpEventFields {
+  /**
+   * The address the account was created with.
+   *
+   * Email address, at most 200 characters.
+   */
+  email: string;
+  /** The plan that was chosen. */
+  plan?: "free" | "pro" | "team";
+  /**
+   * Where the visitor says they heard of us; null when they would not say.
+   *
+   * At most 100 characters.
+   */
+  referrer?: string | null;
+}
+
+/**
+ * Signed up
+ *
+ * Someone created an account.
+ */
+export type SignUpEvent = {
+  name: "SignUpEvent";
+  attributes: {
+    email: string;
+    plan?: "free" | "pro" | "team";
+    referrer?: string;
+  };
+  metrics: Record<string, never>;
+};
+
+/**
+ * Signed up
+ *
+ * Someone created an account.
+ */
+export function signUpEvent<Given extends SignUpEventFields>(
+  fields: Exact<SignUpEventFields, Given>,
+): SignUpEvent {
+  return createEvent("SignUpEvent", fields);
+}
+
+/** What {@link signInEvent} takes. */
+export interface SignInEventFields {
+  /** Email address, at most 200 characters. */
+  email: string;
+  /**
+   * Account id.
+   *
+   * UUID.
+   */
+  id: string;
+  /** Set for accounts of our own that must not count. */
+  is_test_user: boolean;
+  user_type: "student" | "teacher" | "admin";
+}
+
+/**
+ * Signed in
+ *
+ * Someone came back to their account.
+ */
+export type SignInEvent = {
+  name: "SignInEvent";
+  attributes: {
+    email: string;
+    id: string;
+    is_test_user: "true" | "false";
+    user_type: "student" | "teacher" | "admin";
+  };
+  metrics: Record<string, never>;
+};
+
+/**
+ * Signed in
+ *
+ * Someone came back to their account.
+ */
+export function signInEvent<Given extends SignInEventFields>(
+  fields: Exact<SignInEventFields, Given>,
+): SignInEvent {
+  return createEvent("SignInEvent", fields);
+}
+
+/** What {@link piecePlayedEvent} takes. */
+export interface PiecePlayedEventFields {
+  /** 1 to 100 characters. */
+  piece: string;
+  /** More than 0, at most 600. */
+  minutes: number;
+  /** Whole number, at least 0. */
+  mistakes?: number;
+  completed: boolean;
+  /** Date and time (RFC 3339). */
+  started_at?: string | Date;
+}
+
+/**
+ * Piece played
+ *
+ * A practice session at the piano ended.
+ */
+export type PiecePlayedEvent = {
+  name: "PiecePlayedEvent";
+  attributes: {
+    piece: string;
+    completed: "true" | "false";
+    started_at?: string;
+  };
+  metrics: {
+    minutes: number;
+    mistakes?: number;
+  };
+};
+
+/**
+ * Piece played
+ *
+ * A practice session at the piano ended.
+ */
+export function piecePlayedEvent<Given extends PiecePlayedEventFields>(
+  fields: Exact<PiecePlayedEventFields, Given>,
+): PiecePlayedEvent {
+  return createEvent("PiecePlayedEvent", fields);
+}
+
+/** Every event of the schema; `name` tells them apart. */
+export type ForebayEvent = SignUpEvent | SignInEvent | PiecePlayedEvent;
+
+/** The rules of the schema, for `configure({ schema })`. */
+export const schema =
+  '[1,1,["SignUpEvent",0,["email",4,null,200,1],["plan",0,null,null,null,"free","pro","team"],["referrer",8,null,100]],["SignInEvent",0,["email",4,null,200,1],["id",4,null,null,4],["is_test_user",5],["user_type",4,null,null,null,"student","teacher","admin"]],["PiecePlayedEvent",0,["piece",4,1,100],["minutes",7,null,600,0],["mistakes",2,0],["completed",5],["started_at",0,null,null,2]]]' as CompiledSchema;
