@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CompiledSchema } from "forebay";
 import { readConfig } from "../../npm/src/config.ts";
 
 const endpoint = "https://events.example.com";
@@ -25,7 +26,7 @@ test("Forebay's own form, with what it leaves out filled in", () => {
     identityPoolId: "eu-west-1:pool",
   };
   assert.deepEqual(readConfig(config), settings);
-  const schema = { $defs: {} };
+  const schema = "[1]" as CompiledSchema;
   const more = { flushInterval: 10, flushSize: 5, bufferSize: 50, schema };
   assert.deepEqual(readConfig({ ...config, ...more, identityEndpoint: "http://127.0.0.1:8787" }), {
     ...settings,
@@ -69,6 +70,17 @@ test("the object of Amplify v5, with what is Forebay's not to read", () => {
   assert.deepEqual(readConfig(flat as never), read);
 });
 
+test("a schema file in place of the generated rules is told what to do", () => {
+  const config = {
+    endpoint,
+    appId: "app",
+    region: "r",
+    identityPoolId: "p",
+    schema: { $defs: {} },
+  };
+  assert.throws(() => readConfig(config as never), /`npx forebay codegen` generates/);
+});
+
 test("what is missing or wrong is named", () => {
   const good = { endpoint, appId: "app", region: "eu-west-1", identityPoolId: "p" };
   const amplify = { Analytics: { Pinpoint: { region: "r" } }, Auth: {}, endpoint };
@@ -85,6 +97,7 @@ test("what is missing or wrong is named", () => {
     [{ ...good, flushInterval: 0 }, "flushInterval"],
     [{ ...good, flushSize: 101 }, "flushSize"],
     [{ ...good, bufferSize: 1.5 }, "bufferSize"],
+    [{ ...good, schema: { $defs: {} } }, "schema"],
     [amplify, "Analytics.Pinpoint.appId"],
   ] as const) {
     assert.throws(
