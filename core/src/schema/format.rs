@@ -34,7 +34,7 @@ impl Format {
     }
 
     /// The shortest and the longest text there is of this format, in characters.
-    pub(super) fn lengths(self) -> (usize, usize) {
+    pub fn lengths(self) -> (usize, usize) {
         match self {
             Format::Email => (3, 254),
             Format::DateTime => (20, usize::MAX),
