@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::locate::locate;
 use crate::ndjson::check_line;
-use crate::{catalogue, ddl, tables, typescript};
+use crate::{catalogue, compatibility, ddl, tables, typescript};
 
 /// What a function gives.
 #[derive(Serialize)]
@@ -133,6 +133,22 @@ fn with_options(
             json(&Answer::<()>::Errors(mistakes))
         }
     }
+}
+
+/// What has changed from one schema to another: `{"class", "changes": [..]}`. Mistakes say which
+/// text they are in: `"file":"old"` or `"file":"new"`.
+#[wasm_bindgen]
+pub fn compare(old: &str, new: &str) -> String {
+    let parse = |text: &str, file: &'static str| {
+        Schema::parse(text.as_bytes()).map_err(|errors| mistakes(text, errors, Some(file)))
+    };
+    json(&match (parse(old, "old"), parse(new, "new")) {
+        (Ok(old), Ok(new)) => Answer::Ok(compatibility::compare(&old, &new)),
+        (old, new) => {
+            let mistakes = [old.err(), new.err()].into_iter().flatten();
+            Answer::Errors(mistakes.flatten().collect())
+        }
+    })
 }
 
 /// Judges events by a schema.

@@ -61,7 +61,7 @@ impl Comment {
     }
 }
 
-/// One line, in which nothing ends the comment or begins a tag.
+/// One line, in which nothing ends the comment, begins a tag, or ends a script element.
 fn clean(text: &str) -> String {
     let visible: String = text
         .chars()
@@ -78,7 +78,8 @@ fn clean(text: &str) -> String {
         word => word.to_owned(),
     });
     let line = words.collect::<Vec<_>>().join(" ");
-    line.replace("*/", "*\\/")
+    let line = line.replace("*/", "*\\/");
+    line.replace("</", "<\\/").replace("<!", "<\\!")
 }
 
 /// The words of a text in lines of at most `width` characters, longer words aside.

@@ -21,7 +21,7 @@ pub fn text(text: &str) -> String {
     let is_numbered = digits.len() < escaped.len() && digits.starts_with(['.', ')']);
     if is_numbered {
         escaped.insert(escaped.len() - digits.len(), '\\');
-    } else if escaped.starts_with(['-', '+', '=', '>']) {
+    } else if escaped.starts_with(['-', '+', '=', '>', '|']) {
         escaped.insert(0, '\\');
     }
     escaped

@@ -167,8 +167,17 @@ fn number(field: &Field, range: &Range) -> Number<'static> {
         let middles = bounds.iter();
         middles.filter_map(|high| Number::from_f64(low.to_f64() / 2.0 + high.to_f64() / 2.0))
     });
+    let far = bounds.iter().flat_map(|bound| {
+        let double = bound.to_f64();
+        [double * 2.0, double / 2.0].map(Number::from_f64)
+    });
     let usual = [1_i64, 0].map(Number::from);
-    let mut candidates = usual.iter().cloned().chain(near).chain(between);
+    let mut candidates = usual
+        .iter()
+        .cloned()
+        .chain(near)
+        .chain(between)
+        .chain(far.flatten());
     let fitting = candidates.find(|number| fits(field, &Sample::Number(number.clone())));
     fitting.unwrap_or_default()
 }

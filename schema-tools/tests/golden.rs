@@ -28,7 +28,10 @@ fn compare(name: &str, generated: &str) {
         .zip(generated.lines())
         .enumerate()
         .find(|(_, (expected, generated))| expected != generated);
-    assert_eq!(differing, None, "{name} differs, first in this line, counted from 0");
+    assert_eq!(
+        differing, None,
+        "{name} differs, first in this line, counted from 0"
+    );
     assert_eq!(expected.len(), generated.len(), "{name} differs at its end");
 }
 

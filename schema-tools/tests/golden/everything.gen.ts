@@ -110,7 +110,7 @@ export function sessionStarted<Given extends SessionStartedFields>(
  */
 export interface DeleteEventFields {
   /**
-   * \@deprecated is a word here, and so are </script>, `code` and a|b <b>bold</b>.
+   * \@deprecated is a word here, and so are <\/script>, `code` and a|b <b>bold<\/b>.
    *
    * @example "it's"
    * @example null
