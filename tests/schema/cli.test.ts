@@ -29,11 +29,11 @@ beforeEach(async () => {
 });
 after(() => folder.remove());
 
-/** `SCHEMA` with one field put in the place of another. */
+/** The next version of `SCHEMA`, with fields added or put in the place of others. */
 function schemaWith(fields: object, required = ["email"]) {
   const { SignUpEvent } = SCHEMA.$defs;
   const properties = { ...SignUpEvent.properties, ...fields };
-  return { $defs: { SignUpEvent: { ...SignUpEvent, properties, required } } };
+  return { "x-version": 2, $defs: { SignUpEvent: { ...SignUpEvent, properties, required } } };
 }
 
 describe("init", () => {
@@ -42,7 +42,8 @@ describe("init", () => {
     assert.equal(code, 0);
     assert.match(stdout, /wrote forebay\.schema\.json\nwrote forebay\.config\.json\n/);
     assert.match(stdout, /npx forebay codegen/);
-    for (const words of [["codegen"], ["codegen", "--check"], ["ddl"], ["docs"]]) {
+    const ddl = ["ddl", "--location", "s3://bucket/lake"];
+    for (const words of [["codegen"], ["codegen", "--check"], ddl, ["docs"]]) {
       const { code, stderr } = await folder.run(words);
       assert.equal(code, 0, `${words}: ${stderr}`);
     }

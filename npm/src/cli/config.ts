@@ -6,6 +6,9 @@ import { read } from "./files.js";
 /** Where `forebay` looks for its configuration: the folder it is started in. */
 export const CONFIG_FILE = "forebay.config.json";
 
+/** The schema file if nobody says otherwise. */
+export const SCHEMA_FILE = "forebay.schema.json";
+
 /** What `forebay.config.json` says. Paths are as they are there: relative to its folder. */
 export interface Config {
   /** The schema file. */
@@ -42,10 +45,15 @@ export function readConfig(options: Record<string, unknown> = {}): Config {
   }
   const { schema, output, ...lake } = members;
   return {
-    schema: schema ?? "forebay.schema.json",
-    output: output ?? (existsSync("src") ? "src/forebay.gen.ts" : "forebay.gen.ts"),
+    schema: schema ?? SCHEMA_FILE,
+    output: output ?? defaultOutput(),
     lake: { database: "forebay", first_year: 2025, last_year: 2035, ...lake },
   };
+}
+
+/** Where codegen writes to if nobody says otherwise. */
+export function defaultOutput(): string {
+  return existsSync("src") ? "src/forebay.gen.ts" : "forebay.gen.ts";
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: every member is checked.
