@@ -2,7 +2,7 @@
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
-use super::{DATABASE_DESCRIPTION, JSON, Options, Table, partition_path, tables, views};
+use super::{DATABASE_DESCRIPTION, JSON, Options, Table, all_tables, partition_path, views};
 
 /// The database, the tables and the views, each a statement that ends in `;` at the end of a line.
 /// Nowhere else does a line end so.
@@ -12,7 +12,7 @@ pub fn athena(schema: &Schema, options: &Options) -> String {
         quoted(&options.database),
         text(DATABASE_DESCRIPTION)
     );
-    let tables = tables(schema);
+    let tables = all_tables(schema);
     let tables = tables.iter().map(|table| create_table(table, options));
     let statements: Vec<String> = [database]
         .into_iter()

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
-use super::{Column, DATABASE_DESCRIPTION, Options, Table, partition_path, tables};
+use super::{Column, DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path};
 
 /// What CloudFormation takes in one template.
 const MAX_RESOURCES: usize = 500;
@@ -28,7 +28,7 @@ pub struct TemplateTooLarge {
 /// # Errors
 /// A schema of more event types than fit one template.
 pub fn cloudformation(schema: &Schema, options: &Options) -> Result<String, TemplateTooLarge> {
-    let tables = tables(schema);
+    let tables = all_tables(schema);
     let mut template = header(schema, options);
     for table in &tables {
         let id = if table.folder == "rejected" {

@@ -8,10 +8,10 @@ mod options;
 mod terraform;
 mod views;
 
-use forebay_core::schema::{
-    COMMON_COLUMNS, ColumnType, Docs, EXTRA_COLUMN, EventSchema, Field, PARTITION_COLUMNS, Pii,
-    Schema,
-};
+use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema};
+
+use crate::tables::{self, tables};
+use crate::wording::summary;
 
 pub use athena::athena;
 pub use cloudformation::{TemplateTooLarge, cloudformation};
@@ -78,46 +78,40 @@ const JSON: FileFormat = FileFormat {
 const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
 
 /// The tables of a schema, in its order, and the one of rejected records.
-fn tables(schema: &Schema) -> Vec<Table> {
-    let events = schema.events.iter().map(event_table);
-    events.chain([rejected_table(schema)]).collect()
+fn all_tables(schema: &Schema) -> Vec<Table> {
+    let tables = schema.events.iter().zip(tables(schema));
+    let tables = tables.map(|(event, table)| event_table(event, table));
+    tables.chain([rejected_table(schema)]).collect()
 }
 
-fn event_table(event: &EventSchema) -> Table {
-    let common = COMMON_COLUMNS.iter().map(|column| Column {
-        name: column.name.to_owned(),
-        type_name: type_name(column.column_type),
-        comment: column.description.to_owned(),
-        is_personal: IDENTIFYING_COLUMNS.contains(&column.name),
+fn event_table(event: &EventSchema, table: tables::Table) -> Table {
+    let is_deprecated = |column: &str| {
+        let mut deprecated = event.fields.iter().filter(|field| field.docs.deprecated);
+        deprecated.any(|field| field.column_name() == column)
+    };
+    let columns = table.columns.into_iter().map(|column| {
+        let mark = match column.pii {
+            Some("hash") => "Personal data, hashed.",
+            Some(_) => "Personal data, masked.",
+            None => "",
+        };
+        let text = column.description.unwrap_or_default();
+        let is_deprecated = is_deprecated(&column.name);
+        Column {
+            type_name: column.column_type,
+            comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
+            is_personal: !mark.is_empty() || IDENTIFYING_COLUMNS.contains(&column.name.as_str()),
+            name: column.name,
+        }
     });
-    let fields = event.fields.iter().filter_map(field_column);
-    let extra = event.additional_properties.then(|| {
-        let comment = "Attributes and metrics that the schema does not name, as JSON.";
-        text_column(EXTRA_COLUMN, comment)
-    });
-    let name = event.table_name();
+    let text = summary(&event.docs).unwrap_or_default();
     Table {
-        folder: format!("events/{name}"),
-        name,
-        description: comment(&event.docs, "", MAX_TABLE_DESCRIPTION),
-        columns: common.chain(fields).chain(extra).collect(),
+        folder: format!("events/{}", table.name),
+        description: comment(&text, event.docs.deprecated, "", MAX_TABLE_DESCRIPTION),
+        columns: columns.collect(),
+        name: table.name,
         format: &PARQUET,
     }
-}
-
-/// `None` for a field that has no column.
-fn field_column(field: &Field) -> Option<Column> {
-    let mark = match field.pii {
-        Some(Pii::Hash) => "Personal data, hashed.",
-        Some(Pii::Mask) => "Personal data, masked.",
-        Some(Pii::Drop) | None => "",
-    };
-    Some(Column {
-        name: field.column_name(),
-        type_name: type_name(field.column_type()?),
-        comment: comment(&field.docs, mark, MAX_COLUMN_COMMENT),
-        is_personal: field.pii.is_some(),
-    })
 }
 
 fn rejected_table(schema: &Schema) -> Table {
@@ -154,19 +148,6 @@ fn text_column(name: &str, comment: &str) -> Column {
     }
 }
 
-/// Athena's name of a type.
-fn type_name(column_type: ColumnType) -> &'static str {
-    match column_type {
-        ColumnType::String => "string",
-        ColumnType::Timestamp => "timestamp",
-        ColumnType::Date => "date",
-        ColumnType::Boolean => "boolean",
-        ColumnType::SmallInteger => "int",
-        ColumnType::Integer => "bigint",
-        ColumnType::Number => "double",
-    }
-}
-
 /// The name itself, or where an event type's table has it, one that no event type's table has: those
 /// have no two `_` in a row.
 fn free_name(schema: &Schema, name: &str) -> String {
@@ -178,12 +159,10 @@ fn free_name(schema: &Schema, name: &str) -> String {
     }
 }
 
-/// The description, or the title where there is none, and then the mark, on one line and in no more
-/// bytes than fit.
-fn comment(docs: &Docs, mark: &str, max: usize) -> String {
-    let deprecated = if docs.deprecated { "Deprecated." } else { "" };
-    let text = docs.description.as_ref().or(docs.title.as_ref());
-    let text = text.map_or_else(String::new, |text| one_line(text));
+/// The text between what marks it, on one line and in no more bytes than fit.
+fn comment(text: &str, is_deprecated: bool, mark: &str, max: usize) -> String {
+    let deprecated = if is_deprecated { "Deprecated." } else { "" };
+    let text = one_line(text);
     let around = [deprecated, mark].map(|part| if part.is_empty() { 0 } else { part.len() + 1 });
     let text = cut(&text, max.saturating_sub(around.iter().sum()));
     let parts = [deprecated, text.as_str(), mark];

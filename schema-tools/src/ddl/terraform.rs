@@ -2,7 +2,9 @@
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
-use super::{CLASSIFICATION, Column, DATABASE_DESCRIPTION, Options, Table, partition_path, tables};
+use super::{
+    CLASSIFICATION, Column, DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path,
+};
 
 /// The database and the tables. Its variables `database` and `location` are by default what the
 /// options say.
@@ -22,7 +24,7 @@ pub fn terraform(schema: &Schema, options: &Options) -> String {
             ]),
         ),
     ];
-    let tables = tables(schema);
+    let tables = all_tables(schema);
     blocks.extend(tables.iter().map(|table| resource(table, options)));
     let header = format!(
         "# The tables of a Forebay lake, made by \"npx forebay ddl\" from version {} of\n\

@@ -1,8 +1,9 @@
 //! Ready-made views, in the part of Trino's SQL that other engines have too.
 
-use forebay_core::schema::{COMMON_COLUMNS, EventSchema, PARTITION_COLUMNS, Schema};
+use forebay_core::schema::{COMMON_COLUMNS, PARTITION_COLUMNS, Schema};
 
-use super::{Options, event_table, free_name};
+use super::{Options, free_name};
+use crate::tables::{Table, tables};
 
 /// What an event is known by again. An event that was sent once more later than the lake remembers
 /// is a second row; its copies lie in the same partition, and with its columns here a filter on them
@@ -36,9 +37,9 @@ pub(super) fn create_views(schema: &Schema, options: &Options) -> Vec<String> {
     let create =
         |name: &str, query: String| format!("CREATE OR REPLACE VIEW {} AS\n{query}", view(name));
     let events = view("events");
-    let distinct = schema.events.iter().map(|event| {
-        let name = format!("{}_distinct", event.table_name());
-        create(&name, distinct_rows(event, options))
+    let distinct = tables(schema).into_iter().map(|table| {
+        let name = format!("{}_distinct", table.name);
+        create(&name, distinct_rows(&table, options))
     });
     let views = [
         create("events", all_events(schema, options)),
@@ -85,8 +86,7 @@ fn first_copies(columns: &str, rows: &str) -> String {
 }
 
 /// The rows of one table, each event once.
-fn distinct_rows(event: &EventSchema, options: &Options) -> String {
-    let table = event_table(event);
+fn distinct_rows(table: &Table, options: &Options) -> String {
     let columns = table.columns.iter().map(|column| column.name.as_str());
     let columns = list(columns.chain(PARTITION_COLUMNS));
     first_copies(&columns, &qualified(options, &table.name))
