@@ -1,7 +1,6 @@
 //! The formats a string may be held to, by hand: a regular expression engine would be larger than
 //! everything else the browser loads.
 
-use core::net::Ipv6Addr;
 use core::ops::RangeInclusive;
 
 use super::Format;
@@ -174,8 +173,51 @@ fn is_ip_literal(address: &str) -> bool {
             let is_plain = !address.contains('%') && has_only(address, b":");
             is_hex && is_plain && !version.is_empty() && !address.is_empty()
         }
-        None => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_ipv6(address),
     }
+}
+
+/// RFC 3986's `IPv6address`. The parser of `core::net` makes an address of it, and is five times
+/// larger.
+fn is_ipv6(address: &str) -> bool {
+    match address.split_once("::") {
+        Some((before, after)) if !before.contains('.') => {
+            let groups = count_groups(before).zip(count_groups(after));
+            groups.is_some_and(|(before, after)| before + after < 8)
+        }
+        Some(_) => false,
+        None => count_groups(address) == Some(8),
+    }
+}
+
+/// How many groups of 16 bits a part of an IPv6 address has; an IPv4 address at its end is two.
+fn count_groups(part: &str) -> Option<usize> {
+    let mut count = 0;
+    let mut rest = part;
+    while !rest.is_empty() {
+        let (group, others) = rest.split_once(':').unwrap_or((rest, ""));
+        let is_last = group.len() == rest.len();
+        let is_hex = group.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if is_hex && (1..=4).contains(&group.len()) && (is_last || !others.is_empty()) {
+            count += 1;
+        } else if is_last && is_ipv4(group) {
+            count += 2;
+        } else {
+            return None;
+        }
+        rest = others;
+    }
+    Some(count)
+}
+
+/// RFC 3986's `IPv4address`.
+fn is_ipv4(address: &str) -> bool {
+    let is_octet = |octet: &str| match octet.as_bytes() {
+        [b'0'] => true,
+        [b'1'..=b'9', ..] => octet.len() <= 3 && octet.parse::<u8>().is_ok(),
+        _ => false,
+    };
+    address.split('.').count() == 4 && address.split('.').all(is_octet)
 }
 
 /// What stands before the first `separator`, and what begins with it.
@@ -206,4 +248,30 @@ fn has_only(text: &str, also: &[u8]) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use core::net::Ipv6Addr;
+
+    use proptest::prelude::*;
+
+    use super::is_ipv6;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn an_ipv6_address_is_what_core_takes_for_one(
+            address in "((0|1f|ffff|12345|g)?:{1,2}){0,8}(ab|1\\.2\\.(3|03|256)\\.4)?"
+        ) {
+            prop_assert_eq!(is_ipv6(&address), address.parse::<Ipv6Addr>().is_ok());
+        }
+
+        #[test]
+        fn every_ipv6_address_is_one(address in any::<[u16; 8]>().prop_map(Ipv6Addr::from)) {
+            prop_assert!(is_ipv6(&address.to_string()));
+        }
+    }
 }

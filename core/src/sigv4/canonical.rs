@@ -1,6 +1,7 @@
 //! The canonical forms that both signer and verifier hash.
 
 use alloc::borrow::Cow;
+use alloc::collections::BinaryHeap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -21,19 +22,25 @@ pub(super) type CanonicalHeader = (String, String);
 pub(super) fn canonical_headers<'a>(
     headers: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Vec<CanonicalHeader> {
-    let mut sorted: Vec<CanonicalHeader> = headers
-        .map(|(name, value)| (name.to_ascii_lowercase(), collapse(value)))
-        .collect();
-    sorted.sort_by(|a, b| a.0.cmp(&b.0));
-    sorted.dedup_by(|later, earlier| {
-        let same = later.0 == earlier.0;
-        if same {
-            earlier.1.push(',');
-            earlier.1.push_str(&later.1);
+    let numbered = headers
+        .enumerate()
+        .map(|(at, (name, value))| (name.to_ascii_lowercase(), at, collapse(value)));
+    let mut canonical: Vec<CanonicalHeader> = Vec::new();
+    for (name, _, value) in sorted(numbered) {
+        match canonical.last_mut() {
+            Some((last, values)) if *last == name => {
+                values.push(',');
+                values.push_str(&value);
+            }
+            _ => canonical.push((name, value)),
         }
-        same
-    });
-    sorted
+    }
+    canonical
+}
+
+/// By name, then number, then value. A heap has a tenth of the code of a slice's sort.
+fn sorted(entries: impl Iterator<Item = (String, usize, String)>) -> Vec<(String, usize, String)> {
+    entries.collect::<BinaryHeap<_>>().into_sorted_vec()
 }
 
 fn collapse(value: &str) -> String {
@@ -114,12 +121,10 @@ fn push_canonical_path(out: &mut String, path: &str) {
 }
 
 fn push_canonical_query(out: &mut String, query: &[(Cow<'_, str>, Cow<'_, str>)]) {
-    let mut encoded: Vec<(String, String)> = query
+    let encoded = query
         .iter()
-        .map(|(name, value)| (encoded(name), encoded(value)))
-        .collect();
-    encoded.sort();
-    for (index, (name, value)) in encoded.iter().enumerate() {
+        .map(|(name, value)| (encoded(name), 0, encoded(value)));
+    for (index, (name, _, value)) in sorted(encoded).iter().enumerate() {
         if index > 0 {
             out.push('&');
         }
