@@ -139,12 +139,22 @@ fn read_schema(file: &Value<'_>) -> Option<Schema> {
     let [form, version, events @ ..] = members.as_slice() else {
         return None;
     };
+    if integer(form)? != FORM {
+        return None;
+    }
     Some(Schema {
-        version: integer(form)
-            .filter(|form| *form == FORM)
-            .and_then(|_| u32::try_from(integer(version)?).ok())?,
-        events: events.iter().map(read_event).collect::<Option<_>>()?,
+        version: u32::try_from(integer(version)?).ok()?,
+        events: read_all(events, read_event)?,
     })
+}
+
+/// All or nothing. Collecting into an `Option` would be several times the code.
+fn read_all<T>(values: &[Value<'_>], read: impl Fn(&Value<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let mut all = Vec::with_capacity(values.len());
+    for value in values {
+        all.push(read(value)?);
+    }
+    Some(all)
 }
 
 fn read_event(event: &Value<'_>) -> Option<EventSchema> {
@@ -159,7 +169,7 @@ fn read_event(event: &Value<'_>) -> Option<EventSchema> {
         event_type: name.clone(),
         name,
         docs: Docs::default(),
-        fields: fields.iter().map(read_field).collect::<Option<_>>()?,
+        fields: read_all(fields, read_field)?,
         additional_properties: integer(additional_properties)? == 1,
     })
 }
@@ -197,10 +207,8 @@ fn read_field(field: &Value<'_>) -> Option<Field> {
 fn read_string(constraints: &[Value<'_>]) -> Option<Kind> {
     let number = |at: usize| u32::try_from(integer(constraints.get(at)?)?).ok();
     let format = number(2).and_then(|from_one| FORMATS.get((from_one as usize).checked_sub(1)?));
-    let texts = constraints.iter().skip(3);
-    let one_of: Vec<_> = texts
-        .map(|text| text.as_str().map(String::from))
-        .collect::<Option<_>>()?;
+    let texts = constraints.get(3..).unwrap_or_default();
+    let one_of = read_all(texts, |text| text.as_str().map(String::from))?;
     Some(Kind::String {
         min_length: number(0),
         max_length: number(1),
@@ -215,8 +223,7 @@ fn read_range(constraints: &[Value<'_>]) -> Option<Range> {
         _ => None,
     };
     let bound = |at: usize| -> Option<Number<'static>> { number(constraints.get(at)?) };
-    let values = constraints.iter().skip(4);
-    let one_of: Vec<_> = values.map(number).collect::<Option<_>>()?;
+    let one_of = read_all(constraints.get(4..).unwrap_or_default(), number)?;
     Some(Range {
         minimum: bound(0),
         maximum: bound(1),
