@@ -26,7 +26,10 @@ const START = piecePlayedEvent({ piece: "Clair de lune", minutes: 25.5, complete
 export function CustomForm(props: Props) {
   const lastKey = useRef(0);
   const toRows = (values: object = {}): Row[] =>
-    Object.entries(values).map(([name, value]) => ({ ...newRow(), name, value: String(value) }));
+    Object.entries(values)
+      // What is null is left out when it is sent.
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => ({ ...newRow(), name, value: String(value) }));
   const newRow = (): Row => {
     lastKey.current += 1;
     return { key: lastKey.current, name: "", value: "" };
