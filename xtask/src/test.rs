@@ -65,7 +65,7 @@ impl Suite {
     }
 
     fn needs_browser(&self) -> bool {
-        matches!(self, Suite::Folder(name) if name == "browser" || name == "e2e")
+        matches!(self, Suite::Folder(name) if ["browser", "e2e", "schema"].contains(&name.as_str()))
     }
 
     /// Whether some of it is written in Python.

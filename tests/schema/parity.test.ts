@@ -1,0 +1,239 @@
+// One schema with every feature, a thousand events, right and wrong: the browser, the worker, the
+// lake and the command line say the same of each.
+
+import assert from "node:assert/strict";
+import { createHmac, randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { compile } from "forebay/tools";
+import { Site } from "../browser/support/page.ts";
+import { putEvents as putIntoStream, rejected, untilRead } from "../faults/lake-process.ts";
+import { kinesisClient, readStream } from "../support/kinesis.ts";
+import { eventIds } from "../support/lake.ts";
+import { guest, putEvents } from "../support/requests.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+import { Folder } from "./support/cli.ts";
+import { type FieldSchema, type Made, makeEvents, type SchemaFile } from "./support/events.ts";
+
+interface Violation {
+  path: string;
+  rule: string;
+  expected: string;
+  actual: string;
+}
+
+const FILE = new URL("everything.schema.json", import.meta.url).pathname;
+const SEED = 20261121;
+const COUNT = 1_000;
+/** Most events of one request. */
+const BATCH = 100;
+
+/** Every rule that docs/schema.md lists, but for `x-pii`, which is for what the edge passes on. */
+const RULES = [
+  "eventType",
+  "required",
+  "type",
+  "enum",
+  "const",
+  "minLength",
+  "maxLength",
+  "format",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "additionalProperties",
+  "propertyNames",
+  "maxProperties",
+];
+
+let text: string;
+let schema: SchemaFile;
+let events: Made[];
+let stack: Stack;
+/** What the browser says of each. */
+let said: Violation[][];
+
+before(async () => {
+  text = await readFile(FILE, "utf8");
+  schema = JSON.parse(text);
+  events = makeEvents(schema, SEED, COUNT);
+  stack = await startStack({ schema: FILE });
+  said = await inBrowser();
+});
+after(() => stack?.stop());
+
+async function inBrowser(): Promise<Violation[][]> {
+  const site = await Site.start();
+  try {
+    const page = await site.open();
+    await page.evaluate((config) => forebay.configure(config), {
+      endpoint: stack.edge,
+      appId: stack.app_id,
+      region: stack.region,
+      identityPoolId: stack.identity_pool_id,
+      schema: compile(text),
+    });
+    return await page.evaluate(
+      (events) => Promise.all(events.map((event) => forebay.validate(event))),
+      events.map(({ name, attributes, metrics }) => ({ name, attributes, metrics })),
+    );
+  } finally {
+    await site.close();
+  }
+}
+
+/** The events by the ids that they have on one way, e.g. `edge-17`. */
+const idOf = (way: string, index: number) => `${way}-${index}`;
+
+test("the events break what they were made to break, and every rule there is", (context) => {
+  for (const [index, violations] of said.entries()) {
+    const found = violations.map(({ path, rule }) => `${path} ${rule}`).sort();
+    assert.deepEqual(found, [...events[index].breaks].sort(), JSON.stringify(events[index]));
+  }
+  const broken = said.flat().map(({ rule }) => rule);
+  const counts = RULES.map(
+    (rule) => [rule, broken.filter((each) => each === rule).length] as const,
+  );
+  const valid = said.filter((violations) => violations.length === 0).length;
+  context.diagnostic(`${valid} valid, ${COUNT - valid} invalid, by rule:`);
+  context.diagnostic(counts.map(([rule, count]) => `${rule} ${count}`).join(", "));
+  assert.ok(valid > COUNT / 5 && valid < (COUNT * 4) / 5);
+  for (const [rule, count] of counts) assert.ok(count >= 10, `${rule} is broken ${count} times`);
+  assert.deepEqual([...new Set(broken)].sort(), [...RULES].sort());
+});
+
+test("the worker says the same", async () => {
+  const credentials = await guest(stack);
+  const clientId = randomUUID();
+  for (let from = 0; from < COUNT; from += BATCH) {
+    const batch = events.slice(from, from + BATCH).map(({ name, attributes, metrics }, offset) => {
+      const event = { EventType: name, Attributes: attributes, Metrics: metrics };
+      return [idOf("edge", from + offset), event] as const;
+    });
+    const answers = await putEvents(stack, credentials, Object.fromEntries(batch), clientId);
+    for (const [offset, [id]] of batch.entries()) {
+      const violations = said[from + offset];
+      const { StatusCode, Message } = answers[id];
+      assert.equal(StatusCode, violations.length === 0 ? 202 : 400, id);
+      assert.equal(Message, message(violations), id);
+    }
+  }
+  const letters = await readStream(stack, stack.dead_letter_stream);
+  const reasons = new Map(letters.map(({ json }) => [json.event_id, json.reasons]));
+  for (const [index, violations] of said.entries()) {
+    const expected = violations.length === 0 ? undefined : violations;
+    assert.deepEqual(reasons.get(idOf("edge", index)), expected, idOf("edge", index));
+  }
+  assert.equal(reasons.size, said.filter((violations) => violations.length > 0).length);
+});
+
+/** What an answer says of violations: the first ten. */
+function message(violations: Violation[]): string {
+  if (violations.length === 0) return "Accepted";
+  const named = violations.slice(0, 10);
+  const sentences = named.map(({ path, expected, actual }) => {
+    return `${path}: expected ${expected}, got ${actual}`;
+  });
+  const more = violations.length - named.length;
+  return [...sentences, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+}
+
+test("the lake says the same of what an edge would pass on", async () => {
+  const client = kinesisClient(stack);
+  try {
+    const delivered = events.map((event, index) => {
+      const { attributes, metrics } = protect(event, said[index]);
+      return { event_id: idOf("lake", index), event_type: event.name, attributes, metrics };
+    });
+    const before = (await readStream(stack)).length;
+    await putIntoStream(client, stack.stream, delivered);
+    await untilRead(stack.lake, before + COUNT, 60_000);
+  } finally {
+    client.destroy();
+  }
+  const entries = new Map(
+    (await rejected(stack.lake)).map(({ data_base64, violations }) => {
+      const record = JSON.parse(Buffer.from(data_base64, "base64").toString());
+      return [record.forebay.event_id as string, violations as Violation[]];
+    }),
+  );
+  const rows = new Set(await eventIds(stack.lake));
+  for (const [index, violations] of said.entries()) {
+    const isValid = violations.length === 0;
+    const id = idOf("lake", index);
+    assert.deepEqual(entries.get(id), isValid ? undefined : violations, id);
+    assert.equal(rows.has(id), isValid, id);
+    // What the worker really passed on is a row too.
+    assert.equal(rows.has(idOf("edge", index)), isValid, idOf("edge", index));
+  }
+  const valid = said.filter((violations) => violations.length === 0).length;
+  assert.deepEqual([entries.size, rows.size], [COUNT - valid, 2 * valid]);
+});
+
+test("the command line says the same", async () => {
+  const folder = await Folder.make();
+  try {
+    const lines = events.map(({ breaks: _, ...event }) => `${JSON.stringify(event)}\n`);
+    await folder.write("events.ndjson", lines.join(""));
+    const words = ["validate", "events.ndjson", "--schema", FILE, "--json"];
+    const { code, stdout } = await folder.run(words);
+    assert.equal(code, 1);
+    const told = new Map(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .map(({ line, violations }) => [line, violations]),
+    );
+    for (const [index, violations] of said.entries()) {
+      const expected = violations.length === 0 ? undefined : violations;
+      assert.deepEqual(told.get(index + 1), expected, `line ${index + 1}`);
+    }
+  } finally {
+    await folder.remove();
+  }
+});
+
+/** What the edge would make of an event: values that are valid become hashes and masks, or go. */
+function protect(event: Made, violations: Violation[]) {
+  const definition = Object.entries(schema.$defs).find(
+    ([key, { "x-event-name": name = key }]) => name === event.name,
+  )?.[1];
+  const attributes = { ...event.attributes };
+  const metrics = { ...event.metrics };
+  for (const [name, field] of Object.entries(definition?.properties ?? {})) {
+    const isBroken = (map: string) => violations.some(({ path }) => path === `${map}.${name}`);
+    const pii = field["x-pii"];
+    const value = attributes[name];
+    if (pii === "drop") {
+      if (!isBroken("Attributes")) delete attributes[name];
+      if (!isBroken("Metrics")) delete metrics[name];
+    } else if (pii && value !== undefined && value !== "null" && !isBroken("Attributes")) {
+      attributes[name] = pii === "hash" ? hash(value) : mask(field, value);
+    }
+  }
+  return { attributes, metrics };
+}
+
+const hash = (value: string) => createHmac("sha256", "any key").update(value).digest("hex");
+
+/** As docs/schema.md has it. */
+function mask({ format }: FieldSchema, value: string): string {
+  switch (format) {
+    case "email":
+      return `***@${value.split("@")[1]}`;
+    case "uri": {
+      const { protocol, hostname } = new URL(value);
+      return hostname ? `${protocol}//${hostname}/***` : `${protocol}***`;
+    }
+    case "uuid":
+      return "00000000-0000-0000-0000-000000000000";
+    case "date":
+      return `${value.slice(0, 4)}-01-01`;
+    case "date-time":
+      return `${new Date(value).toISOString().slice(0, 4)}-01-01T00:00:00Z`;
+    default:
+      return value && `${[...value][0]}***`;
+  }
+}
