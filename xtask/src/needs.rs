@@ -155,8 +155,10 @@ fn python_packages(progress: &Progress) -> Result<()> {
     let folder = target().join("python");
     // Written last: what was cut short has none.
     let installed = folder.join("requirements.txt");
+    let program = folder.join("bin/python");
     let text = std::fs::read(&wanted).context("tests/requirements.txt")?;
-    if std::fs::read(&installed).is_ok_and(|installed| installed == text) {
+    // The program is a link to the system's, which may have gone.
+    if program.is_file() && std::fs::read(&installed).is_ok_and(|installed| installed == text) {
         return Ok(());
     }
     progress.step("python packages", |step| {
@@ -175,7 +177,7 @@ fn python_packages(progress: &Progress) -> Result<()> {
             .map(OsStr::new)
             .into_iter()
             .chain([wanted.as_os_str()]);
-        run(step, &mut command(folder.join("bin/python"), install))?;
+        run(step, &mut command(program, install))?;
         std::fs::write(&installed, text).with_context(|| installed.display().to_string())
     })
 }
