@@ -13,7 +13,7 @@ pub(super) fn check(event: &Event<'_>) -> Vec<Violation> {
     if event.event_type.is_empty() {
         violations.push(violation("EventType", "required", "a name", "nothing"));
     }
-    check_limits(event, |_| true, &mut violations);
+    check_limits(event, &|_| true, &mut violations);
     violations
 }
 

@@ -57,11 +57,11 @@ impl Schema {
     }
 
     fn unknown_event_type(&self) -> Violation {
-        let known = self.events.iter().map(|event| event.event_type.as_str());
+        let mut known = self.events.iter().map(|event| event.event_type.as_str());
         Violation {
             path: "EventType".into(),
             rule: "eventType",
-            expected: one_of(known, self.events.len()),
+            expected: one_of(&mut known, self.events.len()),
             actual: "an event type that is not in the schema".into(),
         }
     }
@@ -98,12 +98,12 @@ pub(super) struct Report<'r> {
 }
 
 impl Report<'_> {
-    fn add(&mut self, rule: &'static str, expected: String, actual: String) {
+    fn add(&mut self, rule: &'static str, expected: &str, actual: &str) {
         self.violations.push(Violation {
             path: [self.map, &shortened(self.name)].concat(),
             rule,
-            expected,
-            actual,
+            expected: expected.into(),
+            actual: actual.into(),
         });
     }
 }
@@ -151,13 +151,13 @@ fn check_field(field: &Field, event: &Event<'_>, stage: Stage, violations: &mut 
         (_, Some(number)) if is_number => check_number(&field.kind, number, &mut report),
         // Null is left out on the wire, so a field that may be null may be missing.
         _ if field.required && !field.nullable && !misplaced => {
-            report.add("required", wanted(&field.kind), "nothing".into());
+            report.add("required", wanted(&field.kind), "nothing");
         }
         _ => {}
     }
     if misplaced {
         report.map = away;
-        report.add("type", wanted(&field.kind), found.into());
+        report.add("type", wanted(&field.kind), found);
     }
 }
 
@@ -175,7 +175,7 @@ fn check_delivered(field: &Field, text: &str, report: &mut Report<'_>) {
     check_text(&field.kind, text, report);
     if field.pii == Some(Pii::Hash) && report.violations.len() == before {
         let expected = "the hash of the value, 64 hexadecimal digits";
-        report.add("x-pii", expected.into(), "a string that is no hash".into());
+        report.add("x-pii", expected, "a string that is no hash");
     }
 }
 
@@ -183,19 +183,19 @@ fn check_delivered(field: &Field, text: &str, report: &mut Report<'_>) {
 fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Violation>) {
     let is_other = |name: &str| schema.fields.iter().all(|field| field.name != name);
     if schema.additional_properties {
-        return check_limits(event, is_other, violations);
+        return check_limits(event, &is_other, violations);
     }
-    let others = names(event).filter(|(_, name)| is_other(name));
-    for (map, name) in others.take(MAX_KEYS) {
-        Report {
+    let expected = ["a field of ", &schema.event_type].concat();
+    for Member { map, name, .. } in members(event, &is_other) {
+        let mut report = Report {
             map,
             name,
             violations,
-        }
-        .add(
+        };
+        report.add(
             "additionalProperties",
-            ["a field of ", &schema.event_type].concat(),
-            "a name that is not in the schema".into(),
+            &expected,
+            "a name that is not in the schema",
         );
     }
 }
@@ -203,35 +203,26 @@ fn check_others(schema: &EventSchema, event: &Event<'_>, violations: &mut Vec<Vi
 /// Holds those members of an event that no schema describes against the limits of the wire.
 pub(crate) fn check_limits(
     event: &Event<'_>,
-    applies: impl Fn(&str) -> bool,
+    applies: &dyn Fn(&str) -> bool,
     violations: &mut Vec<Violation>,
 ) {
-    let limited = names(event).filter(|(_, name)| applies(name));
-    for (map, name) in limited.take(MAX_KEYS) {
-        let length = name.chars().count();
-        if length > MAX_KEY_CHARS {
-            let mut report = Report {
-                map,
-                name,
-                violations,
-            };
-            report.add(
-                "propertyNames",
-                ["a name of at most ", &characters(MAX_KEY_CHARS)].concat(),
-                ["a name of ", &characters(length)].concat(),
-            );
-        }
-    }
-    let texts = event.attributes.iter().filter(|(name, _)| applies(name));
-    for (name, text) in texts.take(MAX_KEYS) {
+    for Member { map, name, text } in members(event, applies) {
         let mut report = Report {
-            map: ATTRIBUTES,
+            map,
             name,
             violations,
         };
-        check_length(text, None, None, &mut report);
+        let length = name.chars().count();
+        if length > MAX_KEY_CHARS {
+            report.add(
+                "propertyNames",
+                &["a name of at most ", &characters(MAX_KEY_CHARS)].concat(),
+                &["a name of ", &characters(length)].concat(),
+            );
+        }
+        check_length(text.unwrap_or_default(), None, None, &mut report);
     }
-    let count = names(event).count();
+    let count = event.attributes.len() + event.metrics.len();
     if count > MAX_KEYS {
         violations.push(Violation {
             path: "Attributes".into(),
@@ -242,13 +233,29 @@ pub(crate) fn check_limits(
     }
 }
 
-/// The names of attributes and metrics, each with its map.
-fn names<'e>(event: &'e Event<'_>) -> impl Iterator<Item = (&'static str, &'e str)> {
-    let attributes = event.attributes.iter().map(|(name, _)| (ATTRIBUTES, name));
-    let metrics = event.metrics.iter().map(|(name, _)| (METRICS, name));
-    attributes
-        .chain(metrics)
-        .map(|(map, name)| (map, name.as_ref()))
+/// An attribute or metric.
+struct Member<'e> {
+    map: &'static str,
+    name: &'e str,
+    /// Of an attribute.
+    text: Option<&'e str>,
+}
+
+/// The attributes and metrics whose names fit, of which no more than an event may have.
+fn members<'e>(event: &'e Event<'_>, fits: &dyn Fn(&str) -> bool) -> Vec<Member<'e>> {
+    let mut members = Vec::new();
+    let mut add = |map, name: &'e str, text| {
+        if members.len() < MAX_KEYS && fits(name) {
+            members.push(Member { map, name, text });
+        }
+    };
+    for (name, text) in &event.attributes {
+        add(ATTRIBUTES, name, Some(text.as_ref()));
+    }
+    for (name, _) in &event.metrics {
+        add(METRICS, name, None);
+    }
+    members
 }
 
 /// Checks the text of an attribute against a string's or boolean's constraints.
@@ -263,29 +270,25 @@ pub(super) fn check_text(kind: &Kind, text: &str, report: &mut Report<'_>) {
             if let Some(values) = values
                 && !values.iter().any(|value| value == text)
             {
-                let quoted = values.iter().map(String::as_str);
+                let mut texts = values.iter().map(String::as_str);
                 report.add(
                     choice_rule(values.len()),
-                    one_of(quoted, values.len()),
-                    "another string".into(),
+                    &one_of(&mut texts, values.len()),
+                    "another string",
                 );
             }
             if let Some(format) = format
                 && !format.matches(text)
             {
-                report.add(
-                    "format",
-                    format.description().into(),
-                    "a string of another form".into(),
-                );
+                report.add("format", format.description(), "a string of another form");
             }
             check_length(text, *min_length, *max_length, report);
         }
         Kind::Boolean { constant } => match (text, constant) {
-            ("true", Some(false)) => report.add("const", "false".into(), "another boolean".into()),
-            ("false", Some(true)) => report.add("const", "true".into(), "another boolean".into()),
+            ("true", Some(false)) => report.add("const", "false", "another boolean"),
+            ("false", Some(true)) => report.add("const", "true", "another boolean"),
             ("true" | "false", _) => {}
-            _ => report.add("type", wanted(kind), "another string".into()),
+            _ => report.add("type", wanted(kind), "another string"),
         },
         Kind::Integer(_) | Kind::Number(_) => {}
     }
@@ -302,15 +305,15 @@ fn check_length(text: &str, min: Option<u32>, max: Option<u32>, report: &mut Rep
     if length < min {
         report.add(
             "minLength",
-            ["at least ", &characters(min)].concat(),
-            ["a string of ", &characters(length)].concat(),
+            &["at least ", &characters(min)].concat(),
+            &["a string of ", &characters(length)].concat(),
         );
     }
     if length > max {
         report.add(
             "maxLength",
-            ["at most ", &characters(max)].concat(),
-            ["a string of ", &characters(length)].concat(),
+            &["at most ", &characters(max)].concat(),
+            &["a string of ", &characters(length)].concat(),
         );
     }
 }
@@ -324,14 +327,11 @@ pub(super) fn check_number(kind: &Kind, number: &Number<'_>, report: &mut Report
     };
     if whole && number.to_i64().is_none() {
         let actual = "a number with a fraction, or beyond 64 bits";
-        return report.add("type", wanted(kind), actual.into());
+        return report.add("type", wanted(kind), actual);
     }
     if !number.is_in_double_range() {
-        return report.add(
-            "type",
-            wanted(kind),
-            "a number beyond the range of a double".into(),
-        );
+        let actual = "a number beyond the range of a double";
+        return report.add("type", wanted(kind), actual);
     }
     check_range(range, number, report);
 }
@@ -340,17 +340,17 @@ fn check_range(range: &Range, number: &Number<'_>, report: &mut Report<'_>) {
     if let Some(values) = &range.one_of
         && !values.iter().any(|value| value.compare(number).is_eq())
     {
-        let texts = values.iter().map(Number::as_text);
+        let mut texts = values.iter().map(Number::as_text);
         report.add(
             choice_rule(values.len()),
-            one_of(texts, values.len()),
-            "another number".into(),
+            &one_of(&mut texts, values.len()),
+            "another number",
         );
     }
     for bound in range.bounds() {
         if let Some(limit) = bound.broken_by(number) {
             let expected = [bound.relation, limit.as_text()].concat();
-            report.add(bound.rule, expected, bound.actual.into());
+            report.add(bound.rule, &expected, bound.actual);
         }
     }
 }
@@ -415,14 +415,13 @@ impl Range {
 }
 
 /// What kind of value a field takes, and where on the wire.
-fn wanted(kind: &Kind) -> String {
+fn wanted(kind: &Kind) -> &'static str {
     match kind {
         Kind::String { .. } => "a string in Attributes",
         Kind::Boolean { .. } => "true or false in Attributes",
         Kind::Integer(_) => "a whole number in Metrics",
         Kind::Number(_) => "a number in Metrics",
     }
-    .into()
 }
 
 /// The keyword for a set of allowed values: an `enum` of one and a `const` are the same.
@@ -431,7 +430,7 @@ fn choice_rule(values: usize) -> &'static str {
 }
 
 /// `one of a, b, c`, cut where a list is too long to read.
-fn one_of<'s>(values: impl Iterator<Item = &'s str>, count: usize) -> String {
+fn one_of(values: &mut dyn Iterator<Item = &str>, count: usize) -> String {
     let mut list = String::from(if count == 1 { "" } else { "one of " });
     for (at, value) in values.take(MAX_LISTED).enumerate() {
         if at > 0 {
