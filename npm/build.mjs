@@ -8,7 +8,7 @@
 // tools.js and cli.js, each with the glue in it, and the module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -42,11 +42,9 @@ for (const entry of ["tools", "cli"]) {
     platform: "node",
     target: "node20.19",
     alias: { "#tools": `${tools}.js` },
-    banner: { js: entry === "cli" ? "#!/usr/bin/env node" : "" },
   });
 }
 copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
-chmodSync(join(dist, "cli.js"), 0o755);
 
 const browser = { paths: { "#wasm": [`${sdk}.d.ts`] } };
 const node = {

@@ -304,7 +304,7 @@ fn page(progress: &Progress) -> Result<()> {
         return Ok(());
     }
     progress.step("page: build", |step| {
-        let mut check = command("node", ["../npm/dist/cli.js", "codegen", "--check"]);
+        let mut check = command("node", ["../npm/bin/forebay.js", "codegen", "--check"]);
         run(step, check.current_dir(demo))?;
         let mut build = command("npm", ["run", "build", "--workspace", "demo-react"]);
         run(step, &mut build).map(drop)

@@ -104,7 +104,7 @@ impl Suite {
             }
             Suite::Types => {
                 let generated = ["demo-react", "tests/types"].map(|folder| {
-                    let mut check = command("node", [root().join("npm/dist/cli.js")]);
+                    let mut check = command("node", [root().join("npm/bin/forebay.js")]);
                     check.args(["codegen", "--check"]);
                     check.current_dir(root().join(folder));
                     Task::check(&format!("generated code of {folder}"), check)

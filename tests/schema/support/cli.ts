@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "../../support/stack.ts";
 
-const PROGRAM = join(ROOT, "npm/dist/cli.js");
+const PROGRAM = join(ROOT, "npm/bin/forebay.js");
 
 /** How a program ended, and what it printed. */
 export interface Ended {
