@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { compile } from "forebay/tools";
 import { ROOT } from "../support/stack.ts";
 import { type PageServer, startPageServer } from "./page-server.ts";
 
@@ -41,20 +42,21 @@ async function statusForHost(host: string): Promise<number | undefined> {
   return answer.statusCode;
 }
 
+/** Nothing listens on the reserved port 1: the edge and the stream are away. */
+const stack = () => ({
+  edge: "http://127.0.0.1:1",
+  kinesis: "http://127.0.0.1:1",
+  stream: "events",
+  dead_letter_stream: "dead-letters",
+  region: "us-east-1",
+  lake: join(folder, "lake"),
+  schema: join(ROOT, "demo-react/forebay.schema.json"),
+});
+
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "forebay-demo-"));
-  const stack = {
-    // Nothing listens on the reserved port 1: the edge and the stream are away.
-    edge: "http://127.0.0.1:1",
-    kinesis: "http://127.0.0.1:1",
-    stream: "events",
-    dead_letter_stream: "dead-letters",
-    region: "us-east-1",
-    lake: join(folder, "lake"),
-    schema: join(ROOT, "demo-react/forebay.schema.json"),
-  };
   await writeFile(join(folder, "secret.txt"), "not for the page");
-  server = await startPageServer(stack);
+  server = await startPageServer(stack());
 });
 
 after(async () => {
@@ -192,4 +194,23 @@ test("says which parts are away, and goes on without them", async () => {
     ["down", "down", "up"],
   );
   assert.match(status.stream.detail ?? "", /nothing answers/);
+});
+
+test("gives the page the rules of a schema that is not the one it was built with", async () => {
+  const config = async ({ url }: PageServer) => (await fetch(`${url}/config.json`)).json();
+  const own = (await config(server)) as { event_types: string[]; rules?: string };
+  assert.deepEqual(own.event_types, ["SignUpEvent", "SignInEvent", "PiecePlayedEvent"]);
+  assert.equal(own.rules, undefined);
+
+  const schema = join(folder, "other.schema.json");
+  const text = '{"$defs":{"OtherEvent":{"type":"object","properties":{"a":{"type":"string"}}}}}';
+  await writeFile(schema, text);
+  const other = await startPageServer({ ...stack(), schema });
+  try {
+    const given = (await config(other)) as { event_types: string[]; rules?: string };
+    assert.deepEqual(given.event_types, ["OtherEvent"]);
+    assert.equal(given.rules, compile(text));
+  } finally {
+    await other.stop();
+  }
 });
