@@ -3,8 +3,6 @@
 //! What the two may differ in on purpose is kept out of the values: email addresses with quotes,
 //! brackets or letters beyond ASCII, leap seconds, and whole numbers beyond 2^53.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
-
 use std::borrow::Cow;
 
 use forebay_core::event::Event;
