@@ -39,12 +39,8 @@ pub fn catalogue(schema: &Schema) -> Result<String, Vec<SchemaError>> {
         } else {
             format!("-{same}")
         };
-        let about = event
-            .docs
-            .title
-            .as_ref()
-            .or(event.docs.description.as_ref());
-        let about = about.map_or_else(String::new, |about| format!(": {}", text(about)));
+        let about = given(&event.docs.title).or(given(&event.docs.description));
+        let about = about.map_or_else(String::new, |about| format!(": {about}"));
         let deprecated = if event.docs.deprecated {
             " (deprecated)"
         } else {
@@ -63,21 +59,21 @@ pub fn catalogue(schema: &Schema) -> Result<String, Vec<SchemaError>> {
     Ok(catalogue)
 }
 
+/// A title or description as Markdown on one line; `None` where there is nothing to read.
+fn given(words: &Option<String>) -> Option<String> {
+    let words = words.as_deref().map(text);
+    words.filter(|words| !words.is_empty())
+}
+
 fn entry(event: &EventSchema, names: &Names) -> String {
     let mut parts = vec![format!("## {}\n", text(&event.name))];
     if event.docs.deprecated {
         parts.push("**Deprecated**: not to be recorded by new code.\n".to_owned());
     }
-    parts.extend(
-        event
-            .docs
-            .title
-            .as_ref()
-            .map(|title| format!("**{}**\n", text(title))),
-    );
-    let description = event.docs.description.as_deref().unwrap_or_default();
+    parts.extend(given(&event.docs.title).map(|title| format!("**{title}**\n")));
+    let description = paragraphs(event.docs.description.as_deref().unwrap_or_default());
     if !description.is_empty() {
-        parts.push(paragraphs(description) + "\n");
+        parts.push(description + "\n");
     }
     parts.push(format!(
         "Name on the wire: {}. Table: {}.\n",
@@ -179,12 +175,8 @@ fn allowed(field: &Field) -> String {
 
 fn description(field: &Field) -> String {
     let deprecated = field.docs.deprecated.then(|| "**Deprecated.**".to_owned());
-    let title = field
-        .docs
-        .title
-        .as_ref()
-        .map(|title| format!("**{}**", text(title)));
-    let description = field.docs.description.as_deref().map(text);
+    let title = given(&field.docs.title).map(|title| format!("**{title}**"));
+    let description = given(&field.docs.description);
     let parts = [deprecated, title, description].into_iter().flatten();
     parts.collect::<Vec<_>>().join("<br>")
 }

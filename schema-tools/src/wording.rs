@@ -115,8 +115,9 @@ fn what_a_mask_keeps(field: &Field) -> &'static str {
 
 /// Title and description as one text; `None` where there is neither.
 pub fn summary(docs: &Docs) -> Option<String> {
-    match (docs.title.as_deref(), docs.description.as_deref()) {
+    let given = |words: &Option<String>| words.clone().filter(|words| !words.trim().is_empty());
+    match (given(&docs.title), given(&docs.description)) {
         (Some(title), Some(description)) => Some(format!("{title}: {description}")),
-        (text, None) | (None, text) => text.map(str::to_owned),
+        (text, None) | (None, text) => text,
     }
 }

@@ -219,6 +219,8 @@ proptest! {
         let catalogue = catalogue(&schema).unwrap();
         let headings = catalogue.lines().filter(|line| line.starts_with("## ")).count();
         prop_assert_eq!(headings, schema.events.len());
+        // A title without words must not become a line across the page.
+        prop_assert!(!catalogue.contains("****"));
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
         for line in catalogue.lines().filter(|line| line.starts_with("| ")) {
             prop_assert_eq!(cells(line), 8, "{}", line);

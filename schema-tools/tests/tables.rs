@@ -6,35 +6,36 @@ use forebay_core::schema::{COMMON_COLUMNS, Schema};
 use forebay_schema_tools::tables::tables;
 use serde_json::{Value, json};
 
+const SCHEMA: &str = r#"{
+    "$defs": {
+        "SignUpEvent": {
+            "type": "object",
+            "properties": {
+                "emailAddress": {
+                    "title": "Email",
+                    "description": "The account's.",
+                    "type": "string",
+                    "format": "email",
+                    "x-pii": "hash"
+                },
+                "name": { "type": "string", "x-pii": "mask" },
+                "phone": { "type": "string", "x-pii": "drop" },
+                "born": { "type": "string", "format": "date" },
+                "at": { "type": "string", "format": "date-time" },
+                "due": { "type": "string", "format": "date-time", "x-pii": "hash" },
+                "trial": { "type": "boolean" },
+                "seats": { "type": "integer" },
+                "price": { "type": "number" }
+            },
+            "additionalProperties": true
+        },
+        "Logout": { "type": "object", "x-event-name": "log-out" }
+    }
+}"#;
+
 #[test]
 fn a_table_has_the_common_columns_then_its_own_then_extra() {
-    let schema = json!({
-        "$defs": {
-            "SignUpEvent": {
-                "type": "object",
-                "properties": {
-                    "emailAddress": {
-                        "title": "Email",
-                        "description": "The account's.",
-                        "type": "string",
-                        "format": "email",
-                        "x-pii": "hash"
-                    },
-                    "name": { "type": "string", "x-pii": "mask" },
-                    "phone": { "type": "string", "x-pii": "drop" },
-                    "born": { "type": "string", "format": "date" },
-                    "at": { "type": "string", "format": "date-time" },
-                    "due": { "type": "string", "format": "date-time", "x-pii": "hash" },
-                    "trial": { "type": "boolean" },
-                    "seats": { "type": "integer" },
-                    "price": { "type": "number" }
-                },
-                "additionalProperties": true
-            },
-            "Logout": { "type": "object", "x-event-name": "log-out" }
-        }
-    });
-    let schema = Schema::parse(schema.to_string().as_bytes()).unwrap();
+    let schema = Schema::parse(SCHEMA.as_bytes()).unwrap();
     let tables = serde_json::to_value(tables(&schema)).unwrap();
     assert_eq!(tables[0]["name"], "sign_up_event");
     assert_eq!(tables[0]["event_type"], "SignUpEvent");
