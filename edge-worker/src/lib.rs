@@ -11,7 +11,7 @@
 //! | [`router`], [`http`], [`error`], [`log`] | paths, CORS, refusals, a line a request |
 //! | [`authenticate`], [`session_token`], [`cognito`] | who sends; the identity pool |
 //! | [`put_events`], [`record`], [`enrich`] | what becomes of an event |
-//! | [`dead_letter`], [`redact`] | of one that is refused |
+//! | [`malformed`], [`dead_letter`], [`redact`] | of one that is refused |
 //! | [`update_endpoint`], [`health`] | the other operations |
 //! | [`kinesis`] | PutRecords |
 //! | [`config`], [`text`] | the bindings; bytes as text |
@@ -27,6 +27,7 @@ mod health;
 mod http;
 mod kinesis;
 mod log;
+mod malformed;
 mod platform;
 mod put_events;
 mod record;

@@ -15,6 +15,7 @@ use crate::error::RequestError;
 use crate::http::Answer;
 use crate::kinesis::{self, KinesisError, MAX_RECORD_BYTES, Outcome, Record};
 use crate::log::Counts;
+use crate::malformed;
 use crate::platform::Platform;
 use crate::record::{Context, RecordMaker};
 
@@ -129,9 +130,7 @@ impl<'a> Planner<'a> {
         event: &Result<Event<'_>, Malformed<'_>>,
         endpoint: &Endpoint<'_>,
     ) -> Result<Record<'r>, Vec<Violation>> {
-        let event = event
-            .as_ref()
-            .map_err(|malformed| vec![of_wire(malformed)])?;
+        let event = event.as_ref().map_err(malformed::violations)?;
         let config = self.context.config;
         let schema = config.schema.validate(event, Stage::Recorded)?;
         let mut event = Cow::Borrowed(event);
@@ -192,20 +191,6 @@ impl<'a> Planner<'a> {
             .into_iter()
             .try_fold(body, |value, name| value.get(name))
             .unwrap_or(&Value::Null)
-    }
-}
-
-/// The violation that what was sent is no event at all.
-fn of_wire(malformed: &Malformed<'_>) -> Violation {
-    let reason = &malformed.error.reason;
-    Violation {
-        path: malformed.error.path.clone(),
-        rule: "wire",
-        expected: reason
-            .strip_prefix("expected ")
-            .unwrap_or(reason)
-            .to_owned(),
-        actual: "something else".to_owned(),
     }
 }
 

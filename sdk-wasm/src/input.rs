@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use forebay_core::client::Config;
 use forebay_core::event::{Event, Map, Text};
 use forebay_core::json::{Limits, Number, Value};
-use forebay_core::schema::{Schema, Violation};
+use forebay_core::schema::{Schema, Violation, shortened};
 use forebay_core::wire::put_events::MAX_EVENT_BYTES;
 use js_sys::{Array, JsString, Object};
 use wasm_bindgen::{JsCast, JsValue};
@@ -59,7 +59,9 @@ fn read_map<V>(
         }
         match read(&value) {
             Ok(value) => map.push((Cow::Owned(name), value)),
-            Err(mistake) => violations.push(mistake.at([member, ".", &name].concat())),
+            Err(mistake) => {
+                violations.push(mistake.at([member, ".", &shortened(&name)].concat()));
+            }
         }
     }
     map

@@ -59,11 +59,14 @@ before(async () => {
   schema = JSON.parse(text);
   events = makeEvents(schema, SEED, COUNT);
   stack = await startStack({ schema: FILE });
-  said = await inBrowser();
+  said = await inBrowser(
+    events.map(({ name, attributes, metrics }) => ({ name, attributes, metrics })),
+  );
 });
 after(() => stack?.stop());
 
-async function inBrowser(): Promise<Violation[][]> {
+/** What the browser says of events. */
+async function inBrowser(events: object[]): Promise<Violation[][]> {
   const site = await Site.start();
   try {
     const page = await site.open();
@@ -75,8 +78,8 @@ async function inBrowser(): Promise<Violation[][]> {
       schema: compile(text),
     });
     return await page.evaluate(
-      (events) => Promise.all(events.map((event) => forebay.validate(event))),
-      events.map(({ name, attributes, metrics }) => ({ name, attributes, metrics })),
+      (events) => Promise.all(events.map((event) => forebay.validate(event as never))),
+      events,
     );
   } finally {
     await site.close();
@@ -169,6 +172,36 @@ test("the lake says the same of what an edge would pass on", async () => {
   }
   const valid = said.filter((violations) => violations.length === 0).length;
   assert.deepEqual([entries.size, rows.size], [COUNT - valid, 2 * valid]);
+});
+
+test("of values that are neither text nor number, browser and worker say the same", async () => {
+  const known = { name: "PersonalDataEvent", attributes: { hashed_email: "ada@example.com" } };
+  const values = [5, true, ["ada"], { a: 1 }, "text"];
+  const wrong: object[] = values.flatMap((value) => [
+    { ...known, attributes: { ...known.attributes, plain: value, dropped_text: value, more: 1 } },
+    { ...known, metrics: { dropped_number: value, plain: value, [`${"n".repeat(60)}`]: "1" } },
+    // To a browser, an array is an object like any other.
+    ...(Array.isArray(value) ? [] : [{ ...known, attributes: value, metrics: value }]),
+    { name: "Unknown", attributes: { a: value }, metrics: { b: value, d: "1" } },
+  ]);
+  // Those that have nothing wrong in them but their names are for the other tests.
+  const all = await inBrowser(wrong);
+  const events = wrong.filter((_, index) => all[index].every(({ rule }) => rule === "type"));
+  const browser = all.filter((violations) => violations.every(({ rule }) => rule === "type"));
+  assert.ok(events.length >= 12, `${events.length} events`);
+
+  const sent = events.map((event, index) => {
+    const { name, attributes, metrics } = event as Made;
+    return [`typed-${index}`, { EventType: name, Attributes: attributes, Metrics: metrics }];
+  });
+  const answers = await putEvents(stack, await guest(stack), Object.fromEntries(sent));
+  const letters = await readStream(stack, stack.dead_letter_stream);
+  for (const [index, violations] of browser.entries()) {
+    const id = `typed-${index}`;
+    assert.equal(answers[id].Message, message(violations), JSON.stringify(events[index]));
+    const letter = letters.find(({ json }) => json.event_id === id);
+    assert.deepEqual(letter?.json.reasons, violations, JSON.stringify(events[index]));
+  }
 });
 
 test("the command line says the same", async () => {

@@ -209,6 +209,41 @@ fn a_dead_letter_holds_the_reasons_and_the_event_as_it_was_sent() {
 }
 
 #[test]
+fn a_value_of_another_type_is_told_as_the_browser_tells_it() {
+    let mut sent = event(json!({ "email": 5, "a": true, "b": null, "c": {}, "d": "text" }));
+    sent["Metrics"] = json!({ "e": "5", "f": 5, "g": [5] });
+    let mut none = event(json!("text"));
+    none["Metrics"] = json!([5]);
+    let (_, calls) = put_events(&batch(json!({ "e1": sent, "e2": none })), all_stored);
+    let reasons = sent_records(&calls[0]).into_iter().map(|letter| {
+        let letter: Value = serde_json::from_str(&letter).unwrap();
+        let reasons = letter["reasons"].as_array().unwrap().clone();
+        assert!(reasons.iter().all(|reason| reason["rule"] == "type"));
+        let parts = |reason: &Value| {
+            let part = |name: &str| reason[name].as_str().unwrap().to_owned();
+            format!("{}: {}, {}", part("path"), part("expected"), part("actual"))
+        };
+        reasons.iter().map(parts).collect::<Vec<_>>()
+    });
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            vec![
+                "Attributes.a: a string, boolean",
+                "Attributes.c: a string, object",
+                "Attributes.email: a string, number",
+                "Metrics.e: a finite number, string",
+                "Metrics.g: a finite number, object",
+            ],
+            vec![
+                "Attributes: an object, string",
+                "Metrics: an object, object"
+            ],
+        ]
+    );
+}
+
+#[test]
 fn an_event_too_large_to_be_kept_is_refused_with_a_letter_that_says_so() {
     let mut large = event(json!({ "email": "a@example.com" }));
     large["AppTitle"] = json!("x".repeat(1_100_000));
