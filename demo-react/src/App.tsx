@@ -38,7 +38,7 @@ export function App({ stack }: { stack: StackConfig }) {
           <div className="panels">
             <TrailPanel status={status.value} onQuery={showInSql} />
             <Suspense fallback={<div className="card chart" />}>
-              <ChartPanel />
+              <ChartPanel eventTypes={stack.event_types} />
             </Suspense>
             <SqlPanel query={query} onQuery={setQuery} panel={sqlPanel} />
           </div>

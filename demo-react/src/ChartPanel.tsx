@@ -1,13 +1,11 @@
 import { useCallback, useMemo, useState } from "react";
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
-import schema from "../forebay.schema.json";
 import { chartQuery } from "./queries";
 import { type Cell, runQuery } from "./server";
 import { Card, Choice, Empty } from "./ui";
 import { usePoll } from "./usePoll";
 
 const REFRESH_MS = 3000;
-const EVENT_TYPES = Object.keys(schema.$defs);
 
 /** Ranges by their name: seconds back from now, and seconds that are counted together. */
 const RANGES = {
@@ -24,7 +22,7 @@ interface Bucket {
 }
 
 /** Events over time by type, counted in the lake. */
-export function ChartPanel() {
+export function ChartPanel({ eventTypes }: { eventTypes: readonly string[] }) {
   const [name, setName] = useState<keyof typeof RANGES>("5 min");
   const { range, bucket } = RANGES[name];
   const ask = useCallback(async () => {
@@ -50,7 +48,7 @@ export function ChartPanel() {
         </Empty>
       ) : (
         <>
-          <Legend totals={totals} />
+          <Legend eventTypes={eventTypes} totals={totals} />
           <div className="chart-area" role="img" aria-label={summary(totals, name)}>
             <ResponsiveContainer width="100%" height="100%">
               <BarChart
@@ -75,11 +73,11 @@ export function ChartPanel() {
                   tick={{ fill: "var(--text-3)", fontSize: 12 }}
                 />
                 <Tooltip
-                  content={<BucketTooltip />}
+                  content={<BucketTooltip eventTypes={eventTypes} />}
                   cursor={{ fill: "var(--hover)" }}
                   isAnimationActive={false}
                 />
-                {EVENT_TYPES.map((type, i) => (
+                {eventTypes.map((type, i) => (
                   <Bar
                     key={type}
                     dataKey={(each: Bucket) => each.counts[type] ?? 0}
@@ -98,10 +96,11 @@ export function ChartPanel() {
   );
 }
 
-function Legend({ totals }: { totals: Record<string, number> }) {
+function Legend(props: { eventTypes: readonly string[]; totals: Record<string, number> }) {
+  const { eventTypes, totals } = props;
   return (
     <ul className="legend">
-      {EVENT_TYPES.map((type, i) => (
+      {eventTypes.map((type, i) => (
         <li key={type}>
           <span className="swatch" style={{ background: seriesColor(i) }} />
           {type} <b>{(totals[type] ?? 0).toLocaleString("en")}</b>
@@ -111,14 +110,18 @@ function Legend({ totals }: { totals: Record<string, number> }) {
   );
 }
 
-/** recharts fills in the properties. */
-function BucketTooltip(props: { active?: boolean; payload?: readonly { payload?: Bucket }[] }) {
+/** recharts fills in what may be missing. */
+function BucketTooltip(props: {
+  eventTypes: readonly string[];
+  active?: boolean;
+  payload?: readonly { payload?: Bucket }[];
+}) {
   const bucket = props.payload?.[0]?.payload;
   if (!props.active || !bucket) return null;
   return (
     <div className="tooltip">
       <b>{formatTime(bucket.start)}</b>
-      {EVENT_TYPES.map((type, i) => (
+      {props.eventTypes.map((type, i) => (
         <span key={type}>
           <span className="swatch" style={{ background: seriesColor(i) }} />
           {type} <b>{bucket.counts[type] ?? 0}</b>
