@@ -18,6 +18,8 @@ export interface WorkerOptions {
   kinesis: string;
   /** 32 bytes or more. */
   masterSecret: Buffer;
+  /** The binding `PII_SALT`, as it is; none where it is not said. */
+  piiSalt?: string;
   /** A module that stands before `worker.js` and hands requests on to it. */
   front?: string;
 }
@@ -96,6 +98,8 @@ async function config(
     apps: [{ app_id, identity_pool_id }],
     kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
   };
+  const { piiSalt } = options;
+  const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
   const secrets = [{ id: "test", secret: options.masterSecret.toString("base64") }];
   // A string of JSON is a string of Cap'n Proto's language too.
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
@@ -112,6 +116,7 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "FOREBAY", json = ${literal(forebay)}),
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
+    ${salt ?? ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],
