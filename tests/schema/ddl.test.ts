@@ -1,0 +1,368 @@
+// Tables and views for Athena: what other tools understand of them, whether they are where and what
+// the lake writes, and what the views give.
+
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { athena, cloudformation, type LakeOptions, terraform } from "forebay/tools";
+import {
+  type Event,
+  type Program,
+  putRecords,
+  REGION,
+  record,
+  rejected,
+  startKinesis,
+  startLake,
+  untilRead,
+} from "../faults/lake-process.ts";
+import { kinesisClient } from "../support/kinesis.ts";
+import { filesBelow, query, type Row } from "../support/lake.ts";
+import { ROOT } from "../support/stack.ts";
+import { TYPES, type Type } from "./columns.ts";
+import {
+  type Definition,
+  projected,
+  readCloudFormation,
+  readSql,
+  readTerraform,
+  type Sql,
+} from "./ddl.ts";
+
+const OPTIONS: LakeOptions = {
+  database: "forebay",
+  location: "s3://bucket/lake",
+  first_year: 2025,
+  last_year: 2034,
+};
+
+test("SQL, CloudFormation and Terraform are understood, and say the same", async () => {
+  const schema = await readFile(join(ROOT, "tests/schema/everything.schema.json"), "utf8");
+  const sql = await readSql(athena(schema, OPTIONS));
+  assert.deepEqual(sql.databases, ["forebay"]);
+  const names = ["everything_event", "personal_data_event", "open_event", "empty_event"];
+  assert.deepEqual(Object.keys(sql.tables), [...names, "rejected"]);
+  assert.deepEqual(Object.keys(sql.views), [
+    ...names.map((name) => `${name}_distinct`),
+    ...["events", "events_per_day", "sessions", "last_hour"],
+  ]);
+
+  const template = await readCloudFormation(cloudformation(schema, OPTIONS));
+  assert.deepEqual(template.matches, []);
+  assert.deepEqual(template.tables, sql.tables);
+  assert.equal(template.parameters.DatabaseName.Default, "forebay");
+  const resources = await readTerraform(terraform(schema, OPTIONS));
+  assert.deepEqual(resources.tables, sql.tables);
+
+  // Texts of readers, whatever they hold.
+  const { comment, columns } = sql.tables.everything_event;
+  assert.equal(
+    comment,
+    'Everything: A field of each kind. The second line ends a comment: */ and has "quotes", ' +
+      "'apostrophes', `ticks`, a | and a \\.",
+  );
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it must be taken for what it is.
+  const text = "Text: Any text, up to what the wire carries: ${text} */ 'ü' | 100 %.";
+  assert.deepEqual(
+    columns.find(([name]) => name === "text"),
+    ["text", "string", text],
+  );
+
+  // Personal data: what is dropped has no column, a hash is a string, and all of it is marked.
+  const personal = sql.tables.personal_data_event;
+  const types = Object.fromEntries(personal.columns);
+  assert.equal(types.hashed_date, "string");
+  assert.equal(types.masked_date_time, "timestamp");
+  assert.ok(!Object.keys(types).some((name) => name.startsWith("dropped")));
+  const marked = Object.keys(types).filter((name) => /^(hashed|masked)/.test(name));
+  const expected = ["client_id", "cognito_id", "user_id", ...marked];
+  assert.equal(personal.parameters["forebay.personal_data"], expected.join(","));
+  assert.deepEqual(resources.personal.personal_data_event, expected);
+});
+
+test("what cannot be a name, a place or a range is refused with what to do", () => {
+  const schema = JSON.stringify({ $defs: { E: { type: "object" } } });
+  for (const [wrong, message] of [
+    [{ database: "my-lake" }, /small letters, digits and "_"/],
+    [{ location: "bucket/lake" }, /s3:\/\/bucket\/lake/],
+    [{ location: "s3://bucket/it's" }, /s3:\/\/bucket\/lake/],
+    [{ first_year: 2026, last_year: 2025 }, /range/],
+    [{ first_year: 1999 }, /2000/],
+    [{ table: "x" }, /unknown field/],
+  ] as const) {
+    const options = { ...OPTIONS, ...wrong } as LakeOptions;
+    for (const write of [athena, cloudformation, terraform]) {
+      assert.throws(() => write(schema, options), message);
+    }
+  }
+  const slash = { ...OPTIONS, location: "s3://bucket/lake/" };
+  assert.equal(athena(schema, slash), athena(schema, OPTIONS));
+});
+
+describe("with files of the lake", () => {
+  // Words of SQL as names of a table and a column, and an event type with the name of a view.
+  const SCHEMA = JSON.stringify({
+    $defs: {
+      VisitEvent: {
+        type: "object",
+        properties: {
+          order: { type: "integer" },
+          email: { type: "string", format: "email", "x-pii": "mask" },
+          phone: { type: "string", "x-pii": "drop" },
+          due: { type: "string", format: "date" },
+        },
+        additionalProperties: true,
+      },
+      OrderEvent: {
+        type: "object",
+        properties: {
+          amount: { type: "number" },
+          is_gift: { type: "boolean" },
+          sent_at: { type: "string", format: "date-time" },
+        },
+        "x-event-name": "order",
+      },
+      Sessions: { type: "object" },
+      NeverSentEvent: { type: "object" },
+    },
+  });
+  const NIGHT = Date.UTC(2026, 0, 31, 23, 58);
+  const MINUTE = 60_000;
+
+  const session = (session_id: string, start_timestamp: number) => ({
+    session: { session_id, start_timestamp },
+  });
+  const user = (UserId: string) => ({ endpoint: { User: { UserId } } });
+  const one = session("one", NIGHT - MINUTE);
+  const visit: Event = {
+    event_id: "visit",
+    event_type: "VisitEvent",
+    event_timestamp: NIGHT,
+    attributes: { email: "***@example.com", due: "2026-12-24", other: "o" },
+    metrics: { order: 3 },
+    more: one,
+  };
+  const WRONG: Event = {
+    event_id: "wrong",
+    event_type: "order",
+    attributes: { amount: "much" },
+  };
+  const EVENTS: Event[] = [
+    visit,
+    {
+      event_id: "order",
+      event_type: "order",
+      event_timestamp: NIGHT + 3 * MINUTE + 500,
+      attributes: { is_gift: "true", sent_at: "2026-02-01T00:00:00Z" },
+      metrics: { amount: 12.5 },
+      more: { ...one, ...user("ada") },
+    },
+    {
+      event_id: "end",
+      event_type: "Sessions",
+      event_timestamp: NIGHT + 4 * MINUTE,
+      more: one,
+    },
+    {
+      event_id: "second visit",
+      event_type: "VisitEvent",
+      event_timestamp: NIGHT,
+      client_id: "client-2",
+      more: session("two", NIGHT),
+    },
+    ...[-10, -70, 30].map((minutes) => ({
+      event_id: `at ${minutes}`,
+      event_type: "order",
+      event_timestamp: Date.now() + minutes * MINUTE,
+      more: { session: null },
+    })),
+    WRONG,
+  ];
+
+  let folder: string;
+  let lake: string;
+  let kinesis: Program & { url: string };
+  let program: Program;
+  let sql: Sql;
+  let inDuckdb: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "forebay-ddl-"));
+    lake = join(folder, "lake");
+    const schema = join(folder, "forebay.schema.json");
+    await writeFile(schema, SCHEMA);
+    // Partition keys of one shard and of the other, which do not know each other's events: a copy in
+    // the other is what an event that is sent again long after is, a second row.
+    const records: [string, string][] = EVENTS.map((event) => ["a", record(event)]);
+    records.push(["b", record(visit)]);
+    kinesis = await startKinesis(["events:2"]);
+    const client = kinesisClient({ kinesis: kinesis.url, region: REGION });
+    await putRecords(client, "events", records);
+    client.destroy();
+    program = startLake({ kinesis: kinesis.url, stream: "events", lake, schema });
+    const counts = await untilRead(lake, records.length);
+    const rejected = 1;
+    const rows = records.length - rejected;
+    assert.deepEqual(counts, {
+      records: records.length,
+      rows,
+      rejected,
+      duplicates: 0,
+      missing: 0,
+    });
+    sql = await readSql(athena(SCHEMA, OPTIONS));
+    inDuckdb = await duckdb(sql);
+  });
+
+  after(async () => {
+    await program?.end("SIGKILL");
+    await kinesis?.end("SIGKILL");
+    await rm(folder, { recursive: true });
+  });
+
+  /** A table in DuckDB: over its files, and without rows where there are none. */
+  async function table(name: string, { columns, location }: Definition): Promise<string> {
+    const files = join(lake, location.slice(OPTIONS.location.length + 1));
+    const types = columns.map(([name, type]) => `NULL::${TYPES[type as Type].duckdb} AS "${name}"`);
+    const partitions = ["year", "month", "day"].map((name) => `NULL::INTEGER AS "${name}"`);
+    const rows =
+      (await filesBelow(files, ".parquet")).length > 0
+        ? `SELECT * FROM read_parquet('${files}**/*.parquet', hive_types =
+             {'year': INTEGER, 'month': INTEGER, 'day': INTEGER})`
+        : `SELECT ${[...types, ...partitions].join(", ")} WHERE false`;
+    return `CREATE VIEW forebay."${name}" AS ${rows};`;
+  }
+
+  /** All tables and views in DuckDB. */
+  async function duckdb({ tables, views }: Sql): Promise<string> {
+    const rows = Object.entries(tables).filter(([, { format }]) => format === "PARQUET");
+    const sources = await Promise.all(rows.map(([name, definition]) => table(name, definition)));
+    return ["CREATE SCHEMA forebay;", ...sources, ...Object.values(views), ""].join(";\n");
+  }
+
+  function select(what: string): Promise<Row[]> {
+    return query(`${inDuckdb}${what}`);
+  }
+
+  test("the folders are those that Athena looks into", async () => {
+    const files = (await filesBelow(lake, ".parquet")).concat(await filesBelow(lake, ".ndjson"));
+    const folders = new Set(
+      files.map((file) => `${relative(lake, file).replace(/\/[^/]*$/, "")}/`),
+    );
+    const projections = Object.values(sql.tables).map((table) => {
+      assert.equal(table.location.endsWith("/"), true);
+      return [table, projected(table, OPTIONS.location)] as const;
+    });
+    for (const folder of folders) {
+      const found = projections.filter(([, folders]) => folders.has(folder));
+      assert.equal(found.length, 1, folder);
+      const [[{ location }]] = found;
+      assert.ok(`${OPTIONS.location}/${folder}`.startsWith(location), folder);
+    }
+    assert.ok(folders.has("events/order/year=2026/month=02/day=01/"), [...folders].join());
+    assert.ok([...folders].some((folder) => folder.startsWith("rejected/")));
+    // 31 days of each month: those that do not exist have no folder.
+    assert.equal(projections[0][1].size, 10 * 12 * 31);
+  });
+
+  test("the columns are those of the files", async () => {
+    for (const name of ["visit_event", "order", "sessions"]) {
+      const described = await select(`DESCRIBE forebay."${name}"`);
+      const { columns, partitions } = sql.tables[name];
+      assert.deepEqual(
+        described.slice(0, columns.length).map((row) => [row.column_name, row.column_type]),
+        columns.map(([name, type]) => [name, TYPES[type as Type].duckdb]),
+      );
+      assert.deepEqual(partitions, [
+        ["year", "int"],
+        ["month", "int"],
+        ["day", "int"],
+      ]);
+    }
+    const [entry] = await rejected(lake);
+    const { columns, format } = sql.tables.rejected;
+    assert.equal(format, "org.openx.data.jsonserde.JsonSerDe");
+    assert.deepEqual(
+      columns.map(([name]) => name),
+      Object.keys(entry),
+    );
+    const members = Object.keys(entry.violations[0]).map((name) => `${name}:string`);
+    assert.equal(Object.fromEntries(columns).violations, `array<struct<${members.join(",")}>>`);
+  });
+
+  test("an event that was sent twice is there once", async () => {
+    const [{ rows, events }] = await select(
+      `SELECT (SELECT count(*) FROM forebay.visit_event) AS rows,
+              (SELECT count(*) FROM forebay.visit_event_distinct) AS events`,
+    );
+    assert.deepEqual([rows, events], [3n, 2n]);
+    const [first] = await select(
+      `SELECT * FROM forebay.visit_event_distinct WHERE event_id = 'visit'`,
+    );
+    assert.equal(first.order, 3n);
+    assert.equal(first.extra, '{"attributes":{"other":"o"}}');
+    const ids = await select("SELECT event_id FROM forebay.events ORDER BY event_id");
+    const sent = EVENTS.filter((event) => event !== WRONG).map((event) => event.event_id);
+    assert.deepEqual(
+      ids.map((row) => row.event_id),
+      sent.sort(),
+    );
+  });
+
+  test("events per day", async () => {
+    const days = await select(
+      `SELECT date::VARCHAR AS date, event_type, events, clients, users, year, month, day
+       FROM forebay.events_per_day WHERE year = 2026 AND month <= 2 ORDER BY date, event_type`,
+    );
+    assert.deepEqual(
+      days.map((row) => Object.values(row).map(String)),
+      [
+        ["2026-01-31", "VisitEvent", "2", "2", "0", "2026", "1", "31"],
+        ["2026-02-01", "Sessions", "1", "1", "0", "2026", "2", "1"],
+        ["2026-02-01", "order", "1", "1", "1", "2026", "2", "1"],
+      ],
+    );
+  });
+
+  test("sessions, by a name that is not a table's", async () => {
+    const sessions = await select("SELECT * FROM forebay.forebay__sessions ORDER BY session_id");
+    assert.equal(sessions.length, 2);
+    const [one, two] = sessions;
+    const expected: Row = {
+      app_id: "app",
+      client_id: "client-1",
+      session_id: "one",
+      started_at: "2026-01-31T23:57:00.000Z",
+      ended_at: "2026-02-01T00:02:00.000Z",
+      duration_seconds: 300,
+      events: 3n,
+      first_event_type: "VisitEvent",
+      last_event_type: "Sessions",
+      user_id: "ada",
+      country: "SE",
+      city: "Malmö",
+      browser: "Chrome",
+    };
+    const known = Object.keys(expected).map((name) => [name, one[name]]);
+    assert.deepEqual(Object.fromEntries(known), expected);
+    assert.equal(two.duration_seconds, 0);
+    assert.equal(two.user_id, null);
+  });
+
+  test("the last hour", async () => {
+    const last = await select("SELECT event_id FROM forebay.last_hour");
+    assert.deepEqual(last, [{ event_id: "at -10" }]);
+  });
+
+  test("a filter on the day reaches the files", async () => {
+    const [plan] = await select(
+      `EXPLAIN ANALYZE SELECT count(*) FROM forebay.events
+       WHERE event_type = 'order' AND year = 2026 AND month = 2 AND day = 1`,
+    );
+    const text = String(plan.explain_value);
+    assert.match(text, /Total Files Read: 1\b/);
+    assert.doesNotMatch(text, /visit_event|sessions/);
+  });
+});
