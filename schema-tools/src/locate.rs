@@ -47,9 +47,12 @@ pub fn locate(text: &str, pointers: &[&str]) -> Vec<Position> {
             pointers.iter().map(place).collect()
         }
     };
+    let line_starts: Vec<usize> = std::iter::once(0)
+        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+        .collect();
     offsets
         .into_iter()
-        .map(|offset| position(text, offset))
+        .map(|offset| position(text, &line_starts, offset))
         .collect()
 }
 
@@ -66,11 +69,11 @@ fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }
 
-fn position(text: &str, offset: usize) -> Position {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let in_line = before.rsplit('\n').next().unwrap_or_default();
-    let column = in_line.encode_utf16().count() + 1;
+fn position(text: &str, line_starts: &[usize], offset: usize) -> Position {
+    let line = line_starts.partition_point(|start| *start <= offset);
+    let start = line.checked_sub(1).and_then(|at| line_starts.get(at));
+    let before = text.get(start.copied().unwrap_or(0)..offset);
+    let column = before.unwrap_or_default().encode_utf16().count() + 1;
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Position {
         line: number(line),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use forebay_core::event::{Event, Map};
 use forebay_core::json::{Limits, Value};
-use forebay_core::schema::{EventSchema, Schema, Stage, Violation};
+use forebay_core::schema::{EventSchema, Schema, Stage, Violation, shortened};
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::put_events::{MAX_BODY_BYTES, Request};
@@ -206,7 +206,7 @@ impl MapReader<'_> {
             match read(value) {
                 Some(value) => map.push((Cow::Owned(name.as_ref().to_owned()), value)),
                 None if matches!(value, Value::Null) && self.is_nullable(name) => {}
-                None => self.wrong_type(format!("{path}.{name}"), expected, value),
+                None => self.wrong_type(format!("{path}.{}", shortened(name)), expected, value),
             }
         }
         map
