@@ -103,7 +103,7 @@ impl Suite {
                     .collect()
             }
             Suite::Types => {
-                let generated = ["demo-react", "tests/types"].map(|folder| {
+                let generated = ["demo-react", "tests"].map(|folder| {
                     let mut check = command("node", [root().join("npm/bin/forebay.js")]);
                     check.args(["codegen", "--check"]);
                     check.current_dir(root().join(folder));
