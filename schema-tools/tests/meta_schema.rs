@@ -7,6 +7,7 @@ mod support;
 
 use std::path::Path;
 
+use forebay_core::schema::{COMMON_COLUMNS, EXTRA_COLUMN, PARTITION_COLUMNS};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -242,6 +243,17 @@ fn wrong_files() -> Vec<Value> {
             "$schema": "http://json-schema.org/draft-07/schema#" }),
     ]);
     files
+}
+
+#[test]
+fn it_knows_the_columns_that_every_table_has() {
+    let validator = validator();
+    let common = COMMON_COLUMNS.iter().map(|column| column.name);
+    for name in common.chain([EXTRA_COLUMN]).chain(PARTITION_COLUMNS) {
+        let properties = json!({ name: { "type": "string" } });
+        let file = of_event(json!({ "type": "object", "properties": properties }));
+        assert!(!validator.is_valid(&file), "{name}");
+    }
 }
 
 #[test]
