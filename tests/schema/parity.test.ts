@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { compile } from "forebay/tools";
 import { Site } from "../browser/support/page.ts";
-import { putEvents as putIntoStream, rejected, untilRead } from "../faults/lake-process.ts";
+import { putEvents as putIntoStream, record, rejected, untilRead } from "../faults/lake-process.ts";
 import { kinesisClient, readStream } from "../support/kinesis.ts";
 import { eventIds } from "../support/lake.ts";
 import { guest, putEvents } from "../support/requests.ts";
@@ -143,25 +143,8 @@ function message(violations: Violation[]): string {
 }
 
 test("the lake says the same of what an edge would pass on", async () => {
-  const client = kinesisClient(stack);
-  try {
-    const delivered = events.map((event, index) => {
-      const { attributes, metrics } = protect(event, said[index]);
-      return { event_id: idOf("lake", index), event_type: event.name, attributes, metrics };
-    });
-    const before = (await readStream(stack)).length;
-    await putIntoStream(client, stack.stream, delivered);
-    await untilRead(stack.lake, before + COUNT, 60_000);
-  } finally {
-    client.destroy();
-  }
-  const entries = new Map(
-    (await rejected(stack.lake)).map(({ data_base64, violations }) => {
-      const record = JSON.parse(Buffer.from(data_base64, "base64").toString());
-      return [record.forebay.event_id as string, violations as Violation[]];
-    }),
-  );
-  const rows = new Set(await eventIds(stack.lake));
+  const delivered = events.map((event, index) => protect(event, said[index]));
+  const { entries, rows } = await throughLake("lake", delivered);
   for (const [index, violations] of said.entries()) {
     const isValid = violations.length === 0;
     const id = idOf("lake", index);
@@ -173,6 +156,52 @@ test("the lake says the same of what an edge would pass on", async () => {
   const valid = said.filter((violations) => violations.length === 0).length;
   assert.deepEqual([entries.size, rows.size], [COUNT - valid, 2 * valid]);
 });
+
+test("lake and command line refuse what was to be hashed and is not", async () => {
+  const marked = schema.$defs.PersonalDataEvent.properties ?? {};
+  const hashed = Object.keys(marked).filter((name) => marked[name]["x-pii"] === "hash");
+  const some = events.filter(
+    ({ name }, index) => name === "PersonalDataEvent" && said[index].length === 0,
+  );
+  const unhashed = (event: Made) => {
+    const found = hashed.filter((name) => (event.attributes[name] ?? "null") !== "null");
+    return found.map((name) => `Attributes.${name} x-pii`);
+  };
+  assert.ok(some.length > 50, `${some.length} events`);
+  const { entries } = await throughLake("raw", some);
+  const lines = some.map(({ name, attributes, metrics }, index) =>
+    record({ event_id: idOf("raw", index), event_type: name, attributes, metrics }),
+  );
+  const told = await onCommandLine(lines);
+  for (const [index, event] of some.entries()) {
+    const found = entries.get(idOf("raw", index)) ?? [];
+    assert.deepEqual(
+      found.map(({ path, rule }) => `${path} ${rule}`),
+      unhashed(event),
+    );
+    assert.deepEqual(told.get(index), found);
+  }
+});
+
+/** Puts events into the stream; gives the lake's violations, and the ids of its rows. */
+async function throughLake(way: string, some: Pick<Made, "name" | "attributes" | "metrics">[]) {
+  const client = kinesisClient(stack);
+  try {
+    const before = (await readStream(stack)).length;
+    const records = some.map(({ name, attributes, metrics }, index) => {
+      return { event_id: idOf(way, index), event_type: name, attributes, metrics };
+    });
+    await putIntoStream(client, stack.stream, records);
+    await untilRead(stack.lake, before + some.length, 60_000);
+  } finally {
+    client.destroy();
+  }
+  const entries = (await rejected(stack.lake)).map(({ data_base64, violations }) => {
+    const record = JSON.parse(Buffer.from(data_base64, "base64").toString());
+    return [record.forebay.event_id as string, violations as Violation[]] as const;
+  });
+  return { entries: new Map(entries), rows: new Set(await eventIds(stack.lake)) };
+}
 
 test("of values that are neither text nor number, browser and worker say the same", async () => {
   const known = { name: "PersonalDataEvent", attributes: { hashed_email: "ada@example.com" } };
@@ -205,28 +234,29 @@ test("of values that are neither text nor number, browser and worker say the sam
 });
 
 test("the command line says the same", async () => {
+  const told = await onCommandLine(events.map(({ breaks: _, ...event }) => JSON.stringify(event)));
+  for (const [index, violations] of said.entries()) {
+    const expected = violations.length === 0 ? undefined : violations;
+    assert.deepEqual(told.get(index), expected, `event ${index}`);
+  }
+});
+
+/** The violations that `forebay validate` tells of lines, by their index. */
+async function onCommandLine(lines: string[]): Promise<Map<number, Violation[]>> {
   const folder = await Folder.make();
   try {
-    const lines = events.map(({ breaks: _, ...event }) => `${JSON.stringify(event)}\n`);
-    await folder.write("events.ndjson", lines.join(""));
+    await folder.write("events.ndjson", lines.map((line) => `${line.trimEnd()}\n`).join(""));
     const words = ["validate", "events.ndjson", "--schema", FILE, "--json"];
-    const { code, stdout } = await folder.run(words);
-    assert.equal(code, 1);
-    const told = new Map(
-      stdout
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line))
-        .map(({ line, violations }) => [line, violations]),
+    const { code, stdout, stderr } = await folder.run(words);
+    assert.equal(code, 1, stderr);
+    const told = stdout.trimEnd().split("\n");
+    return new Map(
+      told.map((line) => JSON.parse(line)).map((each) => [each.line - 1, each.violations]),
     );
-    for (const [index, violations] of said.entries()) {
-      const expected = violations.length === 0 ? undefined : violations;
-      assert.deepEqual(told.get(index + 1), expected, `line ${index + 1}`);
-    }
   } finally {
     await folder.remove();
   }
-});
+}
 
 /** What the edge would make of an event: values that are valid become hashes and masks, or go. */
 function protect(event: Made, violations: Violation[]) {
@@ -246,7 +276,7 @@ function protect(event: Made, violations: Violation[]) {
       attributes[name] = pii === "hash" ? hash(value) : mask(field, value);
     }
   }
-  return { attributes, metrics };
+  return { name: event.name, attributes, metrics };
 }
 
 const hash = (value: string) => createHmac("sha256", "any key").update(value).digest("hex");
