@@ -30,6 +30,17 @@ pub fn catalogue(schema: &Schema) -> Result<String, Vec<SchemaError>> {
          from `forebay.schema.json`.\n\n",
         schema.version
     );
+    catalogue.push_str(&contents(schema));
+    for (event, names) in schema.events.iter().zip(&names) {
+        catalogue.push('\n');
+        catalogue.push_str(&entry(event, names));
+    }
+    Ok(catalogue)
+}
+
+/// A link to each entry. Headings that differ in capitals alone have the same anchor, but for a number.
+fn contents(schema: &Schema) -> String {
+    let mut contents = String::new();
     let mut anchors: Vec<String> = Vec::new();
     for event in &schema.events {
         let heading = event.name.to_ascii_lowercase();
@@ -46,17 +57,13 @@ pub fn catalogue(schema: &Schema) -> Result<String, Vec<SchemaError>> {
         } else {
             ""
         };
-        catalogue.push_str(&format!(
+        contents.push_str(&format!(
             "- [{}](#{heading}{number}){about}{deprecated}\n",
             text(&event.name)
         ));
         anchors.push(heading);
     }
-    for (event, names) in schema.events.iter().zip(&names) {
-        catalogue.push('\n');
-        catalogue.push_str(&entry(event, names));
-    }
-    Ok(catalogue)
+    contents
 }
 
 /// A title or description as Markdown on one line; `None` where there is nothing to read.

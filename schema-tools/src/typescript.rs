@@ -42,12 +42,7 @@ pub fn typescript(schema: &Schema) -> Result<String, Vec<SchemaError>> {
     module.push_str("/** Every event of the schema; `name` tells them apart. */\n");
     let types: Vec<String> = names.iter().map(|names| names.event.clone()).collect();
     module.push_str(&alternatives("export type ForebayEvent =", 2, &types));
-    module.push_str("\n/** The rules of the schema, for `configure({ schema })`. */\n");
-    let rules = format!("{} as CompiledSchema;\n", string(&schema.to_rules()));
-    module.push_str("export const schema =");
-    let fits = "export const schema = ".len() + rules.trim_end().chars().count() <= WIDTH;
-    module.push_str(if fits { " " } else { "\n  " });
-    module.push_str(&rules);
+    module.push_str(&rules(schema));
     if schema
         .events
         .iter()
@@ -56,6 +51,15 @@ pub fn typescript(schema: &Schema) -> Result<String, Vec<SchemaError>> {
         module.push_str(UTC_DAY);
     }
     Ok(module)
+}
+
+fn rules(schema: &Schema) -> String {
+    let comment = "/** The rules of the schema, for `configure({ schema })`. */";
+    let start = "export const schema =";
+    let rules = format!("{} as CompiledSchema;", string(&schema.to_rules()));
+    let fits = start.len() + 1 + rules.chars().count() <= WIDTH;
+    let space = if fits { " " } else { "\n  " };
+    format!("\n{comment}\n{start}{space}{rules}\n")
 }
 
 fn import(exact: bool) -> &'static str {

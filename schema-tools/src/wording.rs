@@ -82,7 +82,7 @@ fn bounds(range: &Range) -> Vec<String> {
 }
 
 /// A text with its first letter as a capital.
-pub fn capitalized(text: &str) -> String {
+fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(characters).collect()
