@@ -376,7 +376,12 @@ async function everyFile(folder: string): Promise<Place[]> {
   return Promise.all(
     files.map(async ({ parentPath, name }): Promise<Place> => {
       const path = join(parentPath, name);
-      return [path, await readFile(path)];
+      const content = await readFile(path).catch((error) => {
+        // The lake is at work: what was a draft has its own name by now.
+        if (error.code === "ENOENT") return "";
+        throw error;
+      });
+      return [path, content];
     }),
   );
 }
