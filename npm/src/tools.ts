@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import * as module from "#tools";
-import type { CompiledSchema } from "./types.js";
+import type { CompiledSchema, Violation } from "./types.js";
 
-export type { CompiledSchema } from "./types.js";
+export type { CompiledSchema, Violation } from "./types.js";
 
 const bytes = readFileSync(new URL("./forebay_schema_tools_bg.wasm", import.meta.url));
 module.initSync({ module: bytes });
@@ -33,7 +33,11 @@ export class SchemaError extends Error {
   }
 }
 
-/** A mistake as a sentence, without its place in the text. */
+/**
+ * A mistake as a sentence, without its place in the text.
+ *
+ * @internal
+ */
 export function said({ path, message }: Pick<SchemaMistake, "path" | "message">): string {
   return path ? `${path} ${message}` : message;
 }
@@ -87,14 +91,6 @@ export interface Comparison {
   /** That of the worst change. */
   class: ChangeClass;
   changes: Change[];
-}
-
-/** Where an event is not what the schema asks for; as `Violation` of the package's main module. */
-export interface Violation {
-  path: string;
-  rule: string;
-  expected: string;
-  actual: string;
 }
 
 /** What a line holds: an event that fits, one that does not, or something else. */
