@@ -21,9 +21,9 @@ import {
 import { kinesisClient } from "../support/kinesis.ts";
 import { filesBelow, query, type Row } from "../support/lake.ts";
 import { ROOT } from "../support/stack.ts";
-import { TYPES, type Type } from "./columns.ts";
 import {
-  type Definition,
+  duckdbType,
+  overLake,
   projected,
   readCloudFormation,
   readSql,
@@ -99,6 +99,18 @@ test("what cannot be a name, a place or a range is refused with what to do", () 
   }
   const slash = { ...OPTIONS, location: "s3://bucket/lake/" };
   assert.equal(athena(schema, slash), athena(schema, OPTIONS));
+});
+
+test("the queries of docs/athena.md are understood", async () => {
+  const schema = await readFile(join(ROOT, "demo-react/forebay.schema.json"), "utf8");
+  const text = await readFile(join(ROOT, "docs/athena.md"), "utf8");
+  const blocks = [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql);
+  const sql = await readSql([athena(schema, OPTIONS), ...blocks].join("\n"));
+  // DuckDB adds columns in words of its own.
+  const queries = sql.queries.filter((query) => !query.startsWith("ALTER"));
+  assert.ok(queries.length > 5, queries.join());
+  const tables = await overLake(sql, OPTIONS.location, "no lake");
+  for (const text of queries) await query(`${tables}${text}`);
 });
 
 describe("with files of the lake", () => {
@@ -186,7 +198,8 @@ describe("with files of the lake", () => {
   let kinesis: Program & { url: string };
   let program: Program;
   let sql: Sql;
-  let inDuckdb: string;
+  /** DuckDB's SQL for them all. */
+  let tables: string;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "forebay-ddl-"));
@@ -213,7 +226,7 @@ describe("with files of the lake", () => {
       missing: 0,
     });
     sql = await readSql(athena(SCHEMA, OPTIONS));
-    inDuckdb = await duckdb(sql);
+    tables = await overLake(sql, OPTIONS.location, lake);
   });
 
   after(async () => {
@@ -222,28 +235,8 @@ describe("with files of the lake", () => {
     await rm(folder, { recursive: true });
   });
 
-  /** A table in DuckDB: over its files, and without rows where there are none. */
-  async function table(name: string, { columns, location }: Definition): Promise<string> {
-    const files = join(lake, location.slice(OPTIONS.location.length + 1));
-    const types = columns.map(([name, type]) => `NULL::${TYPES[type as Type].duckdb} AS "${name}"`);
-    const partitions = ["year", "month", "day"].map((name) => `NULL::INTEGER AS "${name}"`);
-    const rows =
-      (await filesBelow(files, ".parquet")).length > 0
-        ? `SELECT * FROM read_parquet('${files}**/*.parquet', hive_types =
-             {'year': INTEGER, 'month': INTEGER, 'day': INTEGER})`
-        : `SELECT ${[...types, ...partitions].join(", ")} WHERE false`;
-    return `CREATE VIEW forebay."${name}" AS ${rows};`;
-  }
-
-  /** All tables and views in DuckDB. */
-  async function duckdb({ tables, views }: Sql): Promise<string> {
-    const rows = Object.entries(tables).filter(([, { format }]) => format === "PARQUET");
-    const sources = await Promise.all(rows.map(([name, definition]) => table(name, definition)));
-    return ["CREATE SCHEMA forebay;", ...sources, ...Object.values(views), ""].join(";\n");
-  }
-
   function select(what: string): Promise<Row[]> {
-    return query(`${inDuckdb}${what}`);
+    return query(`${tables}${what}`);
   }
 
   test("the folders are those that Athena looks into", async () => {
@@ -273,7 +266,7 @@ describe("with files of the lake", () => {
       const { columns, partitions } = sql.tables[name];
       assert.deepEqual(
         described.slice(0, columns.length).map((row) => [row.column_name, row.column_type]),
-        columns.map(([name, type]) => [name, TYPES[type as Type].duckdb]),
+        columns.map(([name, type]) => [name, duckdbType(type)]),
       );
       assert.deepEqual(partitions, [
         ["year", "int"],
@@ -281,15 +274,16 @@ describe("with files of the lake", () => {
         ["day", "int"],
       ]);
     }
-    const [entry] = await rejected(lake);
-    const { columns, format } = sql.tables.rejected;
-    assert.equal(format, "org.openx.data.jsonserde.JsonSerDe");
+  });
+
+  test("so are those of what was rejected", async () => {
+    const entries = await rejected(lake);
     assert.deepEqual(
-      columns.map(([name]) => name),
-      Object.keys(entry),
+      sql.tables.rejected.columns.map(([name]) => name),
+      Object.keys(entries[0]),
     );
-    const members = Object.keys(entry.violations[0]).map((name) => `${name}:string`);
-    assert.equal(Object.fromEntries(columns).violations, `array<struct<${members.join(",")}>>`);
+    const columns = Object.keys(entries[0]).join(", ");
+    assert.deepEqual(await select(`SELECT ${columns} FROM forebay.rejected`), entries);
   });
 
   test("an event that was sent twice is there once", async () => {

@@ -1,6 +1,9 @@
 // The definitions of tables that `npx forebay ddl` writes, as tools that are not Forebay's read them.
 
+import { join } from "node:path";
+import { filesBelow } from "../support/lake.ts";
 import { python } from "../support/python.ts";
+import { TYPES, type Type } from "./columns.ts";
 
 /** A table, whatever it is written in. */
 export interface Definition {
@@ -24,20 +27,22 @@ export interface Sql {
   tables: Definitions;
   /** Each as DuckDB's SQL, by its name, in their order. */
   views: Record<string, string>;
+  /** What else there is, as DuckDB's SQL. */
+  queries: string[];
 }
 
 const PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 
 /** @throws Error where sqlglot does not understand a statement */
 export async function readSql(text: string): Promise<Sql> {
-  const sql: Sql = { databases: [], tables: {}, views: {} };
+  const sql: Sql = { databases: [], tables: {}, views: {}, queries: [] };
   for (const statement of JSON.parse(await python("schema/ddl_sql.py", [], text))) {
     const { kind, database, name, duckdb, ...definition } = statement;
     if (kind === "DATABASE") sql.databases.push(name);
+    else if (name === undefined) sql.queries.push(duckdb);
     else if (!sql.databases.includes(database)) throw new Error(`${name} is in no database`);
     else if (kind === "TABLE") sql.tables[name] = definition;
-    else if (kind === "VIEW") sql.views[name] = duckdb;
-    else throw new Error(`${name} is a ${kind}`);
+    else sql.views[name] = duckdb;
   }
   return sql;
 }
@@ -139,4 +144,40 @@ export function projected({ parameters }: Definition, location: string): Set<str
     );
   }
   return new Set(folders);
+}
+
+const PARTITIONS = { year: "INTEGER", month: "INTEGER", day: "INTEGER" };
+
+/** What DuckDB calls a type of Athena. */
+export function duckdbType(type: string): string {
+  const members = /^array<struct<(.*)>>$/.exec(type)?.[1];
+  if (members === undefined) return TYPES[type as Type].duckdb;
+  return `STRUCT(${members.replaceAll(":string", " VARCHAR")})[]`;
+}
+
+/** A table in DuckDB: over its files in a lake, or without rows where there are none. */
+async function duckdbTable(name: string, definition: Definition, files: string): Promise<string> {
+  const columns = definition.columns.map(([name, type]) => [name, duckdbType(type)]);
+  const partitions = JSON.stringify(PARTITIONS).replaceAll('"', "'");
+  let rows: string;
+  if ((await filesBelow(files, "")).length === 0) {
+    const all = [...columns, ...Object.entries(PARTITIONS)];
+    rows = `SELECT ${all.map(([name, type]) => `NULL::${type} AS "${name}"`).join(", ")} WHERE false`;
+  } else if (definition.format === "PARQUET") {
+    rows = `SELECT * FROM read_parquet('${files}**/*.parquet', hive_types = ${partitions})`;
+  } else {
+    const types = columns.map(([name, type]) => `'${name}': '${type}'`).join(", ");
+    rows = `SELECT * FROM read_json('${files}**/*.ndjson', columns = {${types}}, hive_types = ${partitions})`;
+  }
+  return `CREATE VIEW forebay."${name}" AS ${rows}`;
+}
+
+/** DuckDB's SQL for all tables and views over a lake in a folder. */
+export async function overLake({ tables, views }: Sql, location: string, lake: string) {
+  const sources = Object.entries(tables).map(([name, definition]) => {
+    const files = join(lake, definition.location.slice(location.length + 1));
+    return duckdbTable(name, definition, files);
+  });
+  const statements = [...(await Promise.all(sources)), ...Object.values(views)];
+  return ["CREATE SCHEMA forebay", ...statements, ""].join(";\n");
 }

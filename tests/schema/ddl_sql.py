@@ -34,15 +34,17 @@ def table(statement):
     }
 
 
-def view(statement):
+def in_duckdb(statement):
     return {"duckdb": statement.sql(dialect="duckdb")}
 
 
 def described(statement):
-    if not isinstance(statement, exp.Create) or statement.find(exp.Command):
+    if statement.find(exp.Command):
         raise SystemExit(f"not understood: {statement.sql()}")
+    if not isinstance(statement, exp.Create) or statement.expression and statement.kind == "TABLE":
+        return {"kind": statement.key.upper(), **in_duckdb(statement)}
     kind, name = statement.kind, statement.find(exp.Table)
-    details = {"TABLE": table, "VIEW": view}.get(kind, lambda _: {})
+    details = {"TABLE": table, "VIEW": in_duckdb}.get(kind, lambda _: {})
     return {"kind": kind, "name": name.name, "database": name.db, **details(statement)}
 
 
