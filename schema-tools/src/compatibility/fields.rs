@@ -208,7 +208,9 @@ fn compare_kinds(before: &Field, field: &Field, path: &str, report: &mut Report)
             (true, _) => {
                 "Values that were fine are refused from now on; first see in the lake that there are none."
             }
-            (false, true) => "Tell readers of the stream which values are new.",
+            (false, true) => {
+                "Deploy the edge and the lake before the app, and tell readers of the stream which values are new."
+            }
             (false, false) => "",
         };
         report.add(
@@ -304,8 +306,9 @@ fn compare_pii(before: &Field, field: &Field, path: &str, report: &mut Report) {
         ),
         (_, Some(Pii::Hash)) => (
             BREAKING.to_consumers().and(RISKY.to_lake()),
-            "Give the edge its PII_SALT first. Rows before and after cannot be joined by it, and files that \
-             are there keep what they have: delete or rewrite them if it must go.",
+            "Give the edge its PII_SALT first, and change edge and lake together: records of the other form \
+             that are still in the stream are rejected. Rows before and after cannot be joined by it, and \
+             files that are there keep what they have: delete or rewrite them if it must go.",
         ),
         (_, Some(Pii::Mask)) => (
             RISKY.to_consumers().and(RISKY.to_lake()),
@@ -314,8 +317,9 @@ fn compare_pii(before: &Field, field: &Field, path: &str, report: &mut Report) {
         ),
         (_, None) => (
             RISKY.to_consumers().and(RISKY.to_lake()),
-            "Personal data reaches stream and lake as it is from now on: see that it may. Rows before and \
-             after cannot be compared by it.",
+            "Personal data reaches stream and lake as it is from now on: see that it may. Change edge and \
+             lake together: records of the other form that are still in the stream may be rejected. Rows \
+             before and after cannot be compared by it.",
         ),
     };
     report.add(
