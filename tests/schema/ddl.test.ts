@@ -350,13 +350,31 @@ describe("with files of the lake", () => {
     assert.deepEqual(last, [{ event_id: "at -10" }]);
   });
 
-  test("a filter on the day reaches the files", async () => {
-    const [plan] = await select(
-      `EXPLAIN ANALYZE SELECT count(*) FROM forebay.events
+  /** How many files a query reads, and how DuckDB goes about it. */
+  async function filesRead(what: string) {
+    const [{ explain_value }] = await select(`EXPLAIN ANALYZE ${what}`);
+    const plan = String(explain_value);
+    const counts = [...plan.matchAll(/Total Files Read: (\d+)/g)].map(([, count]) => Number(count));
+    return { files: counts.reduce((sum, count) => sum + count, 0), plan };
+  }
+
+  test("a filter on the day and the event type reaches the files", async () => {
+    const { files, plan } = await filesRead(
+      `SELECT count(*) FROM forebay.events
        WHERE event_type = 'order' AND year = 2026 AND month = 2 AND day = 1`,
     );
-    const text = String(plan.explain_value);
-    assert.match(text, /Total Files Read: 1\b/);
-    assert.doesNotMatch(text, /visit_event|sessions/);
+    assert.equal(files, 1, plan);
+    assert.doesNotMatch(plan, /visit_event|sessions/);
+  });
+
+  test("the last hour reads the files of its days alone", async () => {
+    const day = (time = 0) => new Date(time).toISOString().slice(0, 10);
+    const now = Date.now();
+    const days = [day(now - 60 * MINUTE), day(now)];
+    const written = EVENTS.filter((event) => event.event_type === "order" && event !== WRONG);
+    const found = new Set(written.map((event) => day(event.event_timestamp)));
+    const { files, plan } = await filesRead("SELECT event_id FROM forebay.last_hour");
+    assert.equal(files, [...found].filter((day) => days.includes(day)).length, plan);
+    assert.ok(files < found.size, plan);
   });
 });
