@@ -134,6 +134,17 @@ fn types_and_constraints_are_compared_as_sets_of_values() {
             ],
         ),
         (
+            json!({"type": "string", "format": "date"}),
+            string(),
+            vec![
+                ("format is none instead of date", [Risky, Risky, Safe]),
+                (
+                    "the column \"f\" holds strings instead of dates",
+                    [Safe, Safe, Breaking],
+                ),
+            ],
+        ),
+        (
             json!({"type": "integer"}),
             json!({"type": "number"}),
             vec![

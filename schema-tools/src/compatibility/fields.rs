@@ -1,6 +1,6 @@
 //! The fields of an event type, old and new.
 
-use forebay_core::schema::{ColumnType, EventSchema, Field, Kind, Pii};
+use forebay_core::schema::{ColumnType, EventSchema, Field, Format, Kind, Pii};
 
 use super::events::{self, Pairs, compare_docs, when};
 use super::values::{Constraint, constraints, includes, unconstrained};
@@ -204,9 +204,14 @@ fn compare_kinds(before: &Field, field: &Field, path: &str, report: &mut Report)
         }
         let narrowed = is.is_some_and(|is| !includes(&is.takes, old));
         let widened = was.is_some_and(|was| !includes(&was.takes, new));
+        // In code a Date stands for such a text.
+        let was_a_date = keyword == "format" && holds_time(old) && !holds_time(new);
         let advice = match (narrowed, widened) {
             (true, _) => {
                 "Values that were fine are refused from now on; first see in the lake that there are none."
+            }
+            (false, _) if was_a_date => {
+                "Code that gives a Date must give a text; readers of the stream may find any."
             }
             (false, true) => {
                 "Deploy the edge and the lake before the app, and tell readers of the stream which values are new."
@@ -216,11 +221,22 @@ fn compare_kinds(before: &Field, field: &Field, path: &str, report: &mut Report)
         report.add(
             path,
             when(narrowed, BREAKING.to_producers())
+                .and(when(was_a_date, RISKY.to_producers()))
                 .and(when(widened && is_seen, RISKY.to_consumers())),
             constraint_change(keyword, was, is),
             advice,
         );
     }
+}
+
+fn holds_time(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::String {
+            format: Some(Format::DateTime | Format::Date),
+            ..
+        }
+    )
 }
 
 /// In the order in which changes of them are told.
