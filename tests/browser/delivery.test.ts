@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Endpoint, results } from "./support/endpoint.ts";
-import { delivered, Site, states } from "./support/page.ts";
+import { Endpoint, results } from "../support/endpoint.ts";
+import { delivered, Site, states } from "../support/page.ts";
 
 let site: Site;
 let endpoint: Endpoint;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { ConsoleMessage } from "playwright-core";
-import { Endpoint } from "./support/endpoint.ts";
-import { delivered, Site } from "./support/page.ts";
+import { Endpoint } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
 
 let site: Site;
 let endpoint: Endpoint;

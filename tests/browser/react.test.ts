@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Endpoint } from "./support/endpoint.ts";
-import { delivered, Site } from "./support/page.ts";
+import { Endpoint } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
 
 let site: Site;
 let endpoint: Endpoint;

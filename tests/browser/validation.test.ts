@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { type CompiledSchema, compile } from "forebay/tools";
 import type { Page } from "playwright-core";
-import { Endpoint } from "./support/endpoint.ts";
-import { delivered, Site } from "./support/page.ts";
+import { Endpoint } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
 
 const schema = compile(
   readFileSync(new URL("../../demo-react/forebay.schema.json", import.meta.url), "utf8"),

@@ -15,7 +15,7 @@ declare global {
   var deliveries: import("forebay").Delivery[];
 }
 
-const DIST = fileURLToPath(new URL("../../../npm/dist/", import.meta.url));
+const DIST = fileURLToPath(new URL("../../npm/dist/", import.meta.url));
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
