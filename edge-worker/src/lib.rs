@@ -23,6 +23,7 @@ mod config;
 mod dead_letter;
 mod enrich;
 mod error;
+mod gzip;
 mod health;
 mod http;
 mod kinesis;

@@ -7,6 +7,7 @@ use crate::authenticate::authenticate;
 use crate::cognito::{self, IdentityError};
 use crate::config::{Config, ConfigError};
 use crate::error::RequestError;
+use crate::gzip::inflated;
 use crate::http::{Answer, Head, preflight};
 use crate::log::Line;
 use crate::platform::{BodyError, Platform};
@@ -66,11 +67,14 @@ impl<'a, P: Platform> Service<'a, P> {
         operation: AppOperation,
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
-        let body = self.body(operation.max_body_bytes()).await?;
+        let limit = operation.max_body_bytes();
+        let sent = self.body(limit).await?;
         let config = self.configuration()?;
-        let caller = authenticate(self.head, &body, config, self.platform).await?;
+        // What was signed is what was sent. What a stranger sends is not decompressed.
+        let caller = authenticate(self.head, &sent, config, self.platform).await?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
         line.app_id = Some(&app.app_id);
+        let body = inflated(sent, limit)?;
         if operation == AppOperation::UpdateEndpoint {
             return update_endpoint::answer(&body, &self.head.request_id);
         }

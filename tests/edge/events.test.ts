@@ -3,8 +3,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { readStream } from "../support/kinesis.ts";
-import { type Credentials, guest, putEvents, send } from "../support/requests.ts";
+import {
+  type Credentials,
+  guest,
+  putEvents,
+  putEventsBody,
+  send,
+  sendPresigned,
+} from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const CF = {
@@ -296,4 +304,24 @@ test("a clock that is off is corrected for, and the time it told is kept", async
     assert.ok(event_timestamp <= arrival_timestamp);
     assert.equal(forebay.original_event_timestamp, happened + off);
   }
+});
+
+test("a compressed body is taken in a request that costs a browser no preflight", async () => {
+  const path = `/v1/apps/${stack.app_id}/events`;
+  const eventId = randomUUID();
+  const event = { EventType: "SignUpEvent", Attributes: { email: "zip@example.com" } };
+  const body = gzipSync(JSON.stringify(putEventsBody({ [eventId]: event })));
+  const response = await sendPresigned(stack, credentials, { path, body });
+  assert.equal(response.status, 202, await response.clone().text());
+  const [record] = await records([eventId]);
+  assert.equal(record.json.attributes.email, "zip@example.com");
+
+  const broken = await sendPresigned(stack, credentials, { path, body: body.subarray(0, -9) });
+  assert.equal(broken.status, 400);
+  assert.equal(broken.headers.get("x-amzn-errortype"), "BadRequestException");
+
+  const small = gzipSync(JSON.stringify({ BatchItem: {}, padding: " ".repeat(5_000_000) }));
+  const large = await sendPresigned(stack, credentials, { path, body: small });
+  assert.equal(large.status, 413);
+  assert.equal(large.headers.get("x-amzn-errortype"), "PayloadTooLargeException");
 });

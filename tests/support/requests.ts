@@ -70,14 +70,7 @@ export async function signed(
   { method = "POST", path, body, headers = {}, date = new Date() }: SignedRequest,
 ): Promise<{ url: string; init: RequestInit & { headers: Record<string, string> } }> {
   const { protocol, hostname, port, host } = new URL(stack.edge);
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  const signer = new SignatureV4({
-    credentials: { accessKeyId, secretAccessKey, sessionToken },
-    region: stack.region,
-    service: "mobiletargeting",
-    sha256: Sha256,
-  });
-  const request = await signer.sign(
+  const request = await signerOf(stack, credentials).sign(
     {
       method,
       protocol,
@@ -93,6 +86,43 @@ export async function signed(
   // fetch sets the host by itself, to the same.
   const { host: _, ...sent } = request.headers;
   return { url: stack.edge + path, init: { method, headers: sent, body } };
+}
+
+/**
+ * Presigns a POST and sends it as browsers send without a CORS preflight: the signature in the query,
+ * no header of its own.
+ */
+export async function sendPresigned(
+  stack: Place,
+  credentials: Credentials,
+  { path, body }: { path: string; body: Uint8Array<ArrayBuffer> },
+): Promise<Response> {
+  const { protocol, hostname, port, host } = new URL(stack.edge);
+  const { query = {} } = await signerOf(stack, credentials).presign({
+    method: "POST",
+    protocol,
+    hostname,
+    port: Number(port),
+    path,
+    query: {},
+    headers: { host },
+    body,
+  });
+  return fetch(`${stack.edge}${path}?${new URLSearchParams(query as Record<string, string>)}`, {
+    method: "POST",
+    headers: { "content-type": "text/plain" },
+    body,
+  });
+}
+
+function signerOf(stack: Place, credentials: Credentials): SignatureV4 {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  return new SignatureV4({
+    credentials: { accessKeyId, secretAccessKey, sessionToken },
+    region: stack.region,
+    service: "mobiletargeting",
+    sha256: Sha256,
+  });
 }
 
 /** Signs a request and sends it. */
