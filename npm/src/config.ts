@@ -1,15 +1,9 @@
-import { type CompiledSchema, ForebayError } from "./types.js";
+import { type AnalyticsEvent, type CompiledSchema, ForebayError } from "./types.js";
 
-/** Forebay's own configuration. */
-export interface ForebayConfig {
+/** What any form of configuration may hold besides what Amplify knows. */
+export interface Options {
   /** Where the Forebay worker answers: scheme, host and port. */
   endpoint: string;
-  /** The application id that events are recorded for. */
-  appId: string;
-  /** AWS region that requests are signed for. */
-  region: string;
-  /** Identity pool that guests get credentials from. */
-  identityPoolId: string;
   /** Where Cognito Identity answers; `endpoint` unless given. */
   identityEndpoint?: string;
   /**
@@ -17,6 +11,41 @@ export interface ForebayConfig {
    * they are sent.
    */
   schema?: CompiledSchema;
+  /**
+   * `"shared"` (unless given): tabs share a session, it outlives a reload, and it ends after
+   * `sessionTimeout` without an event. `"perTab"`: as with Amplify, a session is a tab's and lasts as
+   * long as its page, or until `_session.start` or `_session.stop` is recorded.
+   */
+  sessions?: "shared" | "perTab";
+  /** Milliseconds without an event after which a shared session has ended; 1,800,000. */
+  sessionTimeout?: number;
+  /**
+   * Whether events are dropped where the browser asks not to be tracked, by Do Not Track or Global
+   * Privacy Control; not unless given.
+   */
+  respectPrivacySignals?: boolean;
+  /**
+   * Looks at every event before it is validated, and gives the one to send in its place: the same,
+   * or another. Where it gives nothing, or throws, the event is dropped.
+   */
+  before?: (event: AnalyticsEvent) => AnalyticsEvent | null | undefined;
+  /** What every event has, unless it has a value of that name itself. */
+  globalProperties?: Pick<AnalyticsEvent, "attributes" | "metrics">;
+  /**
+   * The share of browsers whose events are sent, 0 to 1; 1. The same browsers on every visit: it is
+   * the endpoint id that decides.
+   */
+  sampleRate?: number;
+}
+
+/** Forebay's own configuration. */
+export interface ForebayConfig extends Options {
+  /** The application id that events are recorded for. */
+  appId: string;
+  /** AWS region that requests are signed for. */
+  region: string;
+  /** Identity pool that guests get credentials from. */
+  identityPoolId: string;
   /** Milliseconds between batches; 5000. */
   flushInterval?: number;
   /** Most events a batch, 1 to 100; 100. */
@@ -25,7 +54,13 @@ export interface ForebayConfig {
   bufferSize?: number;
 }
 
-interface Pinpoint {
+/** What is Amplify's and not Forebay's to read, such as user pools. */
+interface Unread {
+  // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse values whose type is an interface.
+  [member: string]: any;
+}
+
+interface Pinpoint extends Unread {
   appId: string;
   region: string;
   flushInterval?: number;
@@ -33,27 +68,42 @@ interface Pinpoint {
   bufferSize?: number;
 }
 
-/** What an Amplify configuration lacks: Amplify's endpoint was fixed. */
-type Additions = Pick<ForebayConfig, "endpoint" | "identityEndpoint" | "schema">;
-
 /** The configuration object of Amplify v6, with `endpoint` added. */
-export interface AmplifyV6Config extends Additions {
-  Analytics: { Pinpoint: Pinpoint };
-  Auth: { Cognito: { identityPoolId: string } };
+export interface AmplifyV6Config extends Options {
+  Analytics: { Pinpoint: Pinpoint } & Unread;
+  Auth: { Cognito: { identityPoolId: string } & Unread } & Unread;
 }
 
 /** The configuration object of Amplify v5, with `endpoint` added. */
-export interface AmplifyV5Config extends Additions {
-  Analytics: { disabled?: boolean; AWSPinpoint: Pinpoint & { endpointId?: string } };
-  Auth: { identityPoolId: string };
+export interface AmplifyV5Config extends Options {
+  Analytics: {
+    disabled?: boolean;
+    autoSessionRecord?: boolean;
+    AWSPinpoint: Pinpoint & { endpointId?: string };
+  } & Unread;
+  Auth: { identityPoolId: string } & Unread;
 }
 
-/** An Amplify configuration object with `endpoint` added. Members that are not read are ignored. */
-export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config;
+/** What the Amplify CLI writes to `aws-exports.js`, with `endpoint` added. */
+export interface AwsExports extends Options, Unread {
+  aws_mobile_analytics_app_id: string;
+  aws_mobile_analytics_app_region: string;
+  aws_cognito_identity_pool_id: string;
+}
+
+/** What Amplify Gen 2 writes to `amplify_outputs.json`, with `endpoint` added. */
+export interface AmplifyOutputs extends Options, Unread {
+  analytics: { amazon_pinpoint: { app_id: string; aws_region: string } };
+  auth: { identity_pool_id: string } & Unread;
+}
+
+/** An Amplify configuration with `endpoint` added. Members that are not read are ignored. */
+export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config | AwsExports | AmplifyOutputs;
 
 /** Every form of configuration, brought into one. */
-export interface Settings extends Required<Omit<ForebayConfig, "schema">> {
-  schema?: CompiledSchema;
+export interface Settings
+  extends Required<Omit<ForebayConfig, "schema" | "before" | "globalProperties">>,
+    Pick<ForebayConfig, "schema" | "before" | "globalProperties"> {
   /** An endpoint id to go on with. */
   endpointId?: string;
   /** Whether no event is to leave the browser. */
@@ -63,6 +113,9 @@ export interface Settings extends Required<Omit<ForebayConfig, "schema">> {
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 type Anything = any;
 
+/** The longest wait that a browser's timer takes. */
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * Reads any of the forms of configuration.
  *
@@ -70,48 +123,83 @@ type Anything = any;
  */
 export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
   const given: Anything = config ?? {};
-  const analytics = given.Analytics;
-  const pinpoint = analytics ? (analytics.Pinpoint ?? analytics.AWSPinpoint ?? analytics) : given;
-  const where = analytics
-    ? analytics.Pinpoint
-      ? "Analytics.Pinpoint."
-      : "Analytics.AWSPinpoint."
-    : "";
-  const pool = given.Auth?.Cognito ?? given.Auth ?? given;
+  const [where, appId, region, identityPoolId] = places(given);
+  const pinpoint = at(given, where) ?? {};
   const endpoint = origin("endpoint", given.endpoint);
+  const required = (path: string) => text(path, at(given, path));
+  const optional = (name: string, fallback: number, most: number) =>
+    count(where + name, pinpoint[name], fallback, most);
   return {
     endpoint,
     identityEndpoint: given.identityEndpoint
       ? origin("identityEndpoint", given.identityEndpoint)
       : endpoint,
-    appId: text(`${where}appId`, pinpoint.appId),
-    region: text(`${where}region`, pinpoint.region),
-    identityPoolId: text("identityPoolId", pool.identityPoolId),
-    schema: rules(given.schema),
-    flushInterval: count(`${where}flushInterval`, pinpoint.flushInterval, 5000, 2 ** 31 - 1),
-    flushSize: count(`${where}flushSize`, pinpoint.flushSize, 100, 100),
-    bufferSize: count(`${where}bufferSize`, pinpoint.bufferSize, 10_000, 2 ** 31 - 1),
+    appId: required(where + appId),
+    region: required(where + region),
+    identityPoolId: required(identityPoolId),
+    schema: valid(
+      "schema",
+      given.schema,
+      given.schema === undefined || typeof given.schema === "string",
+      "must be the `schema` that `npx forebay codegen` generates, not the schema file itself",
+    ),
+    flushInterval: optional("flushInterval", 5000, LONGEST),
+    flushSize: optional("flushSize", 100, 100),
+    bufferSize: optional("bufferSize", 10_000, LONGEST),
     endpointId: pinpoint.endpointId,
-    disabled: !!analytics?.disabled,
+    disabled: !!given.Analytics?.disabled,
+    sessions: given.sessions ?? "shared",
+    sessionTimeout: given.sessionTimeout ?? 1_800_000,
+    respectPrivacySignals: !!given.respectPrivacySignals,
+    before: given.before,
+    globalProperties: given.globalProperties,
+    sampleRate: given.sampleRate ?? 1,
   };
 }
 
+/**
+ * Where a configuration of this form has its members: what stands before those of the application,
+ * the names of its id and region, and the path of the identity pool's id.
+ */
+function places({ Analytics, Auth, analytics, ...given }: Anything): string[] {
+  if (analytics) {
+    return ["analytics.amazon_pinpoint.", "app_id", "aws_region", "auth.identity_pool_id"];
+  }
+  if (Analytics?.Pinpoint || Auth?.Cognito) {
+    return ["Analytics.Pinpoint.", "appId", "region", "Auth.Cognito.identityPoolId"];
+  }
+  if (Analytics) {
+    // Without the provider's name, the whole object is the provider's.
+    const where = Analytics.appId ? "Analytics." : "Analytics.AWSPinpoint.";
+    return [where, "appId", "region", "Auth.identityPoolId"];
+  }
+  return Object.keys(given).some((name) => name.startsWith("aws_"))
+    ? [
+        "",
+        "aws_mobile_analytics_app_id",
+        "aws_mobile_analytics_app_region",
+        "aws_cognito_identity_pool_id",
+      ]
+    : ["", "appId", "region", "identityPoolId"];
+}
+
+/** What stands at a path such as `Auth.Cognito.identityPoolId`. */
+function at(given: Anything, path: string): Anything {
+  return path.split(".").reduce((value, name) => (name ? value?.[name] : value), given);
+}
+
 function text(name: string, value: Anything): string {
-  if (value && typeof value === "string") return value;
-  throw invalid(name, "must be a string that is not empty");
+  const holds = !!value && typeof value === "string";
+  return valid(name, value, holds, "must be a string that is not empty");
 }
 
 function count(name: string, value: Anything, fallback: number, most: number): number {
-  if (value === undefined) return fallback;
-  if (Number.isInteger(value) && value > 0 && value <= most) return value;
-  throw invalid(name, `must be a whole number from 1 to ${most}`);
-}
-
-function rules(value: Anything): CompiledSchema | undefined {
-  if (value === undefined || typeof value === "string") return value;
-  throw invalid(
-    "schema",
-    "must be the `schema` that `npx forebay codegen` generates, not the schema file itself",
+  const number = value === undefined ? fallback : value;
+  return valid(
+    name,
+    number,
+    Number.isInteger(number) && number > 0 && number <= most,
+    `must be a whole number from 1 to ${most}`,
   );
 }
 
@@ -122,12 +210,15 @@ function origin(name: string, value: Anything): string {
       return url.origin;
     }
   } catch {}
-  throw invalid(
+  return valid(
     name,
+    "",
+    false,
     "must be an http(s) address without a path, such as https://events.example.com",
   );
 }
 
-function invalid(name: string, rule: string): ForebayError {
-  return new ForebayError("InvalidConfig", `Forebay configuration: ${name} ${rule}.`);
+function valid<T>(name: string, value: T, holds: boolean, rule: string): T {
+  if (holds) return value;
+  throw new ForebayError("InvalidConfig", `Forebay configuration: ${name} ${rule}.`);
 }

@@ -93,6 +93,7 @@ export async function start(wasm: Response, page: Page): Promise<Engine> {
       JSON.stringify({
         ...settings,
         schema: undefined,
+        globalProperties: undefined,
         endpointId: settings.endpointId ?? endpointId(settings.appId, uuid()),
         identityId: kept(identityKey),
       }),

@@ -10,7 +10,15 @@ import {
   type Violation,
 } from "./types.js";
 
-export type { AmplifyConfig, AmplifyV5Config, AmplifyV6Config, ForebayConfig } from "./config.js";
+export type {
+  AmplifyConfig,
+  AmplifyOutputs,
+  AmplifyV5Config,
+  AmplifyV6Config,
+  AwsExports,
+  ForebayConfig,
+  Options,
+} from "./config.js";
 export * from "./types.js";
 
 let settings: Settings | undefined;

@@ -16,6 +16,12 @@ const settings = {
   bufferSize: 10_000,
   endpointId: undefined,
   disabled: false,
+  sessions: "shared",
+  sessionTimeout: 1_800_000,
+  respectPrivacySignals: false,
+  before: undefined,
+  globalProperties: undefined,
+  sampleRate: 1,
 };
 
 test("Forebay's own form, with what it leaves out filled in", () => {
@@ -70,6 +76,34 @@ test("the object of Amplify v5, with what is Forebay's not to read", () => {
   assert.deepEqual(readConfig(flat as never), read);
 });
 
+test("what the Amplify CLI writes to aws-exports.js", () => {
+  assert.deepEqual(
+    readConfig({
+      endpoint,
+      sampleRate: 0.5,
+      aws_project_region: "eu-west-1",
+      aws_mobile_analytics_app_id: "app",
+      aws_mobile_analytics_app_region: "eu-west-1",
+      aws_cognito_identity_pool_id: "eu-west-1:pool",
+      aws_cognito_region: "eu-west-1",
+      Analytics: undefined,
+    }),
+    { ...settings, sampleRate: 0.5 },
+  );
+});
+
+test("what Amplify Gen 2 writes to amplify_outputs.json", () => {
+  assert.deepEqual(
+    readConfig({
+      endpoint,
+      version: "1.3",
+      analytics: { amazon_pinpoint: { app_id: "app", aws_region: "eu-west-1" } },
+      auth: { identity_pool_id: "eu-west-1:pool", user_pool_id: "users", aws_region: "eu-west-1" },
+    }),
+    settings,
+  );
+});
+
 test("a schema file in place of the generated rules is told what to do", () => {
   const config = {
     endpoint,
@@ -83,6 +117,9 @@ test("a schema file in place of the generated rules is told what to do", () => {
 
 test("what is missing or wrong is named", () => {
   const good = { endpoint, appId: "app", region: "eu-west-1", identityPoolId: "p" };
+  const pinpoint = { appId: "app", region: "r" };
+  const exported = { aws_mobile_analytics_app_id: "a", aws_mobile_analytics_app_region: "r" };
+  const outputs = { app_id: "app", aws_region: "r" };
   const amplify = { Analytics: { Pinpoint: { region: "r" } }, Auth: {}, endpoint };
   for (const [config, member] of [
     [undefined, "endpoint"],
@@ -99,6 +136,15 @@ test("what is missing or wrong is named", () => {
     [{ ...good, bufferSize: 1.5 }, "bufferSize"],
     [{ ...good, schema: { $defs: {} } }, "schema"],
     [amplify, "Analytics.Pinpoint.appId"],
+    [{ ...amplify, Analytics: { Pinpoint: { appId: "app" } } }, "Analytics.Pinpoint.region"],
+    [{ ...amplify, Analytics: { Pinpoint: pinpoint } }, "Auth.Cognito.identityPoolId"],
+    [{ ...amplify, Analytics: { AWSPinpoint: pinpoint } }, "Auth.identityPoolId"],
+    [{ ...amplify, Analytics: {} }, "Analytics.AWSPinpoint.appId"],
+    [{ endpoint, aws_project_region: "r" }, "aws_mobile_analytics_app_id"],
+    [{ endpoint, aws_mobile_analytics_app_id: "a" }, "aws_mobile_analytics_app_region"],
+    [{ endpoint, ...exported }, "aws_cognito_identity_pool_id"],
+    [{ endpoint, analytics: {} }, "analytics.amazon_pinpoint.app_id"],
+    [{ endpoint, analytics: { amazon_pinpoint: outputs } }, "auth.identity_pool_id"],
   ] as const) {
     assert.throws(
       () => readConfig(config as never),
