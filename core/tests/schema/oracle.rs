@@ -1,7 +1,8 @@
 //! The validator against the `jsonschema` crate, on random schemas of the subset and random events.
 //!
 //! What the two may differ in on purpose is kept out of the values: email addresses with quotes,
-//! brackets or letters beyond ASCII, leap seconds, and whole numbers beyond 2^53.
+//! brackets or letters beyond ASCII, leap seconds, a plus in place of a digit of a date, and whole
+//! numbers beyond 2^53.
 
 use std::borrow::Cow;
 
@@ -176,11 +177,11 @@ fn texts() -> impl Strategy<Value = String> {
         1 => "[é]{194,202}",
         2 => damaged(emails, "a1.@-_+ "),
         1 => "[a.@+_-]{0,8}",
-        2 => damaged(date_times, "0123459TZ:-+. tz"),
+        2 => damaged(date_times, "0123459TZ:-. tz"),
         2 => damaged(uuids, "09afAFg-{"),
         2 => damaged(uris, "aA1:/?#@%2F.-+ \"é<~"),
         1 => "[aA1:/?#@%2F.+-]{0,8}",
-        2 => damaged(dates, "0129-TZ+ "),
+        2 => damaged(dates, "0129-TZ "),
     ]
     .prop_filter("no leap second", |text| !text.contains(":60"))
 }
