@@ -54,8 +54,9 @@ function failure() {
     status: 500,
     headers: {
       "access-control-allow-origin": "*",
-      "access-control-expose-headers": "x-amzn-ErrorType, x-amzn-RequestId",
+      "access-control-expose-headers": "Date, x-amzn-ErrorType, x-amzn-RequestId",
       "cache-control": "no-store",
+      date: new Date().toUTCString(),
       "x-amzn-errortype": "InternalServerErrorException",
       "x-amzn-requestid": id,
     },

@@ -5,7 +5,7 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::cognito_identity::{
     CONTENT_TYPE, Credentials, ErrorResponse, GetCredentialsForIdentityRequest,
-    GetCredentialsForIdentityResponse, GetIdRequest, GetIdResponse, TARGET_PREFIX,
+    GetCredentialsForIdentityResponse, GetIdRequest, TARGET_PREFIX,
 };
 
 use crate::config::{Config, is_cognito_id};
@@ -110,16 +110,33 @@ pub fn answer(
     config: &Config,
     platform: &impl Platform,
 ) -> Result<Answer, IdentityError> {
-    let target = head.header("x-amz-target").unwrap_or_default();
-    let body = match target.strip_prefix(TARGET_PREFIX) {
-        Some("GetId") => get_id(body, config, platform)?,
+    let body = match operation(head) {
+        Some("GetId") => get_id(body, config, platform, head.arrival)?,
         Some("GetCredentialsForIdentity") => get_credentials(body, config, head.arrival)?,
         _ => return Err(IdentityError::UnknownOperation),
     };
     Ok(identity_answer(200, body))
 }
 
-fn get_id(body: &[u8], config: &Config, platform: &impl Platform) -> Result<String, IdentityError> {
+/// The operation asked for. Where there is no header for it, the query may name it: a page on
+/// another origin cannot send the header without a CORS preflight.
+fn operation(head: &Head) -> Option<&str> {
+    let in_query = || {
+        let mut parameters = head.query.split('&');
+        parameters.find_map(|parameter| parameter.strip_prefix("X-Amz-Target="))
+    };
+    let target = head.header("x-amz-target").or_else(in_query)?;
+    target.strip_prefix(TARGET_PREFIX)
+}
+
+/// Answers GetId with credentials beside the identity, so that a first visit asks once. Whoever
+/// knows Cognito's answer alone reads over them.
+fn get_id(
+    body: &[u8],
+    config: &Config,
+    platform: &impl Platform,
+    now: Timestamp,
+) -> Result<String, IdentityError> {
     let request = GetIdRequest::decode(body)?;
     let pool_id = &request.identity_pool_id;
     if !is_cognito_id(pool_id) {
@@ -136,10 +153,8 @@ fn get_id(body: &[u8], config: &Config, platform: &impl Platform) -> Result<Stri
     platform
         .randomize(&mut random)
         .map_err(|_| RequestError::Internal)?;
-    let response = GetIdResponse {
-        identity_id: format!("{region}:{}", uuid(random)).into(),
-    };
-    Ok(response.encode())
+    let identity_id = format!("{region}:{}", uuid(random));
+    Ok(credentials_of(identity_id, config, now))
 }
 
 fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<String, IdentityError> {
@@ -154,14 +169,19 @@ fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<Strin
     if !request.logins.is_empty() {
         return Err(IdentityError::NotAuthorized);
     }
+    Ok(credentials_of(identity_id.to_string(), config, now))
+}
+
+/// The identity and new credentials of its own: the body of both answers.
+fn credentials_of(identity_id: String, config: &Config, now: Timestamp) -> String {
     let session = Session {
-        identity_id: identity_id.to_string(),
+        identity_id,
         amr: Amr::Unauthenticated,
         expiration: Timestamp((now.0 + LIFETIME_MS).div_euclid(1000) * 1000),
     };
     let issued = config.master_secrets.issue(&session);
     let response = GetCredentialsForIdentityResponse {
-        identity_id: request.identity_id,
+        identity_id: session.identity_id.into(),
         credentials: Credentials {
             access_key_id: issued.access_key_id.into(),
             secret_key: issued.secret_access_key.into(),
@@ -169,5 +189,5 @@ fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<Strin
             expiration: session.expiration,
         },
     };
-    Ok(response.encode())
+    response.encode()
 }

@@ -1,14 +1,14 @@
 import init, { Sdk } from "#wasm";
 import type { Settings } from "./config.js";
-import {
-  type AnalyticsEvent,
-  type Delivery,
-  type DeliveryState,
+import type {
+  AnalyticsEvent,
+  Delivery,
+  DeliveryState,
   ForebayError,
-  type IdentifyUserInput,
-  type Stats,
-  type Violation,
-} from "./index.js";
+  IdentifyUserInput,
+  Stats,
+  Violation,
+} from "./types.js";
 
 /** An event as it waits for the engine. */
 export interface Recorded {
@@ -25,7 +25,15 @@ export interface Page {
   session: { id: string; start: number };
   deliver(delivery: Delivery): void;
   uuid(): string;
+  /** The page's own class of errors, for what the page tells apart by it. */
+  ForebayError: typeof ForebayError;
 }
+
+/** What `forebay_wasm_bg.wasm` comes as. */
+export type Wasm = Response | BufferSource | WebAssembly.Module;
+
+/** Gets the module. Asked again where it fails. */
+export type WasmSource = () => Promise<Wasm>;
 
 /** The running client. */
 export interface Engine {
@@ -46,9 +54,9 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
  *
  * @throws ForebayError `WasmBlocked`; anything else that is thrown is worth another try.
  */
-export async function start(wasm: Response, page: Page): Promise<Engine> {
+export async function start(wasm: Wasm, page: Page): Promise<Engine> {
   const { settings, session, deliver, uuid } = page;
-  await instantiate(wasm);
+  await instantiate(wasm, page);
   const names = new Map<string, string>();
   let timer: ReturnType<typeof setTimeout>;
 
@@ -115,7 +123,8 @@ export async function start(wasm: Response, page: Page): Promise<Engine> {
   addEventListener("online", () => sdk.network(true));
   addEventListener("offline", () => sdk.network(false));
   addEventListener("pagehide", () => sdk.hidden());
-  document.addEventListener("visibilitychange", () => {
+  // A worker has no document.
+  globalThis.document?.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") sdk.hidden();
   });
 
@@ -148,18 +157,28 @@ export async function start(wasm: Response, page: Page): Promise<Engine> {
   };
 }
 
-async function instantiate(wasm: Response): Promise<void> {
+async function instantiate(wasm: Wasm, { ForebayError }: Page): Promise<void> {
   try {
     await init({ module_or_path: wasm });
   } catch (error) {
-    if (error instanceof EvalError || error instanceof WebAssembly.CompileError) {
-      throw new ForebayError(
-        "WasmBlocked",
-        `Forebay cannot start, and events stay in memory: ${error.message} ` +
-          `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
-      );
-    }
-    throw error;
+    // By the error alone some browsers do not tell a refusal from a file that is no module.
+    const refused = refusal();
+    if (!refused) throw error;
+    throw new ForebayError(
+      "WasmBlocked",
+      `Forebay cannot start, and events stay in memory: ${refused} ` +
+        `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
+    );
+  }
+}
+
+/** Why no WebAssembly at all runs here; `undefined` where it does. */
+function refusal(): string | undefined {
+  try {
+    // The smallest module there is: magic number and version.
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -123,6 +123,8 @@ test("a panic costs one request", async () => {
       assert.equal(hit.status, 500);
       assert.equal(hit.headers.get("x-amzn-errortype"), "InternalServerErrorException");
       assert.equal(hit.headers.get("access-control-allow-origin"), "*");
+      assert.ok(Math.abs(Date.parse(hit.headers.get("date") ?? "") - Date.now()) < 60_000);
+      assert.match(hit.headers.get("access-control-expose-headers") ?? "", /\bDate\b/);
       assert.deepEqual(Object.keys(await hit.json()), ["Message", "RequestID"]);
       assert.equal(worker.log().match(/Rust panic/g)?.length, panics);
       // The next request is answered, and by an instance that can do everything.

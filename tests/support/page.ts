@@ -7,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchChromium } from "./chromium.ts";
 
 declare global {
   /** What the page's module script leaves for `page.evaluate`. */
@@ -42,14 +43,11 @@ const PAGE = `<!doctype html>
 </script>
 <div id="root"></div>`;
 
-/** Serves the page and npm/dist, and opens pages in one browser. */
-export class Site {
-  private constructor(
-    readonly browser: Browser,
-    readonly server: Server,
-  ) {}
+/** Serves the page and npm/dist. Every server is an origin by itself, with its own storage. */
+export class PageServer {
+  private constructor(readonly server: Server) {}
 
-  static async start(): Promise<Site> {
+  static async start(): Promise<PageServer> {
     const react = await reactModule();
     const server = createServer(async (request, response) => {
       const url = new URL(request.url ?? "", "http://127.0.0.1");
@@ -70,32 +68,52 @@ export class Site {
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-    });
-    return new Site(browser, server);
+    return new PageServer(server);
   }
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
   }
 
-  /** A page of a visitor who was never here, unless `context` is one that was. */
-  async open(options: { context?: BrowserContext; csp?: string } = {}): Promise<Page> {
-    const context = options.context ?? (await this.browser.newContext());
+  /** Opens the page; resolves when it has loaded the package. */
+  async open(context: BrowserContext, { csp }: { csp?: string } = {}): Promise<Page> {
     const page = await context.newPage();
     // tsx names functions through a helper, which those that go to the page then call there.
     await page.addInitScript("globalThis.__name = (named) => named");
-    await page.goto(this.url + (options.csp ? `?csp=${encodeURIComponent(options.csp)}` : ""));
+    await page.goto(this.url + (csp ? `?csp=${encodeURIComponent(csp)}` : ""));
     await page.waitForFunction(() => globalThis.forebay);
     return page;
   }
 
-  async close(): Promise<void> {
-    await this.browser.close();
+  close(): void {
     this.server.close();
     this.server.closeAllConnections();
+  }
+}
+
+/** The page, and one browser to open it in. */
+export class Site {
+  private constructor(
+    readonly browser: Browser,
+    readonly pages: PageServer,
+  ) {}
+
+  static async start(): Promise<Site> {
+    return new Site(await launchChromium(), await PageServer.start());
+  }
+
+  get url(): string {
+    return this.pages.url;
+  }
+
+  /** A page of a visitor who was never here, unless `context` is one that was. */
+  async open(options: { context?: BrowserContext; csp?: string } = {}): Promise<Page> {
+    return this.pages.open(options.context ?? (await this.browser.newContext()), options);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.pages.close();
   }
 }
 

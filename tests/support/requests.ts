@@ -1,8 +1,9 @@
 // Requests as an AWS client makes them: credentials from the worker's identity routes, signatures
 // by an implementation that is not ours.
 
-import { createHash, createHmac, type Hash, type Hmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
+import { Sha256 } from "./signature.ts";
 import type { StackDescription } from "./stack.ts";
 
 export interface Credentials {
@@ -179,19 +180,4 @@ export async function putEvents(
   });
   const { Results } = await answered(response);
   return Results[endpointId].EventsItemResponse;
-}
-
-/** Node's SHA-256 in the form the signer asks for. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret ? createHmac("sha256", secret as Buffer) : createHash("sha256");
-  }
-  update(data: string | Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {}
 }

@@ -186,15 +186,17 @@ fn texts() -> impl Strategy<Value = String> {
     .prop_filter("no leap second", |text| !text.contains(":60"))
 }
 
-/// The oracle takes a sign for a digit in many places of a date or time, and there is a year 0 in it.
+/// The oracle takes a sign or a point for a digit in many places of a date or time, and there is a
+/// year 0 in it.
 fn damaged_time(
     texts: &'static [&'static str],
     alphabet: &'static str,
 ) -> impl Strategy<Value = String> {
-    damaged(texts, alphabet).prop_filter("no sign for a digit, no year 0", |text| {
-        let mut signs = text.match_indices(['+', '-']);
+    damaged(texts, alphabet).prop_filter("digits in a date, and no year 0", |text| {
+        let mut others = text.match_indices(['+', '-', '.']);
         let offset_at = text.len().saturating_sub("+05:30".len());
-        signs.all(|(at, _)| matches!(at, 4 | 7) || at == offset_at) && !text.starts_with("0000")
+        let is_in_place = |at| matches!(at, 4 | 7 | 19) || at == offset_at;
+        others.all(|(at, _)| is_in_place(at)) && !text.starts_with("0000")
     })
 }
 

@@ -19,7 +19,7 @@ use crate::kinesis::tests::{answer, kinesis, sent_records};
 use crate::platform::simulated::Simulated;
 use crate::platform::{Call, Reply, Unreachable};
 use crate::session_token::tests::secrets;
-use crate::session_token::{Amr, IssuedCredentials, Session};
+use crate::session_token::{Amr, IssuedCredentials, Session, TokenError};
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
 const EVENTS: &str = "/v1/apps/app-1/events";
@@ -589,6 +589,71 @@ fn the_identity_pool_answers_in_the_words_of_cognito() {
             "{operation} {body}: {}",
             answer.body
         );
+    }
+}
+
+#[test]
+fn the_header_says_which_operation_or_else_the_query_does() {
+    let config = config();
+    let ask = |headers: &[(&str, &str)], query: &str| {
+        let mut head = head("POST", "/", headers);
+        head.query = query.into();
+        let body = json!({ "IdentityId": IDENTITY }).to_string();
+        serve(&head, &config, body.as_bytes(), all_stored).0
+    };
+    let target = "AWSCognitoIdentityService.GetCredentialsForIdentity";
+    let plain = [("content-type", "text/plain")];
+    for query in [
+        format!("X-Amz-Target={target}"),
+        format!("x=y&X-Amz-Target={target}"),
+    ] {
+        assert_eq!(ask(&plain, &query).status, 200, "{query}");
+    }
+    for query in [
+        "",
+        "X-Amz-Target",
+        "X-Amz-Target=",
+        "X-Amz-Target=GetId",
+        "NotX-Amz-Target=AWSCognitoIdentityService.GetId",
+    ] {
+        let answer = ask(&plain, query);
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(
+            answer.body.contains("UnknownOperationException"),
+            "{query}: {}",
+            answer.body
+        );
+    }
+    let query = "X-Amz-Target=AWSCognitoIdentityService.Nothing";
+    assert_eq!(ask(&[("x-amz-target", target)], query).status, 200);
+}
+
+#[test]
+fn what_get_id_gives_with_the_identity_are_credentials_of_it_alone_for_an_hour() {
+    let config = config();
+    let pool = json!({ "IdentityPoolId": "eu-north-1:00000000-0000-4000-8000-00000000000a" });
+    let target = [("x-amz-target", "AWSCognitoIdentityService.GetId")];
+    let (answer, line, _) = serve(
+        &head("POST", "/", &target),
+        &config,
+        pool.to_string().as_bytes(),
+        all_stored,
+    );
+    let answer: Value = serde_json::from_str(&answer.body).unwrap();
+    let given = &answer["Credentials"];
+    let text = |name: &str| given[name].as_str().unwrap();
+    assert_eq!(given["Expiration"], json!((ARRIVAL.0 + 3_600_000) / 1_000));
+    let known = |at: i64| {
+        let (token, key) = (text("SessionToken"), text("AccessKeyId"));
+        config.master_secrets.verify(token, key, Timestamp(at))
+    };
+    let (session, secret) = known(ARRIVAL.0 + 3_599_999).unwrap();
+    assert_eq!(answer["IdentityId"], session.identity_id.as_str());
+    assert_eq!(session.amr, Amr::Unauthenticated);
+    assert_eq!(text("SecretKey"), secret);
+    assert_eq!(known(ARRIVAL.0 + 3_600_000), Err(TokenError::Expired));
+    for secret in ["SecretKey", "SessionToken", "AccessKeyId"] {
+        assert!(!line.contains(text(secret)), "{line}");
     }
 }
 

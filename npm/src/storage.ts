@@ -1,0 +1,16 @@
+/** What an earlier visit kept. A page may have no storage, or may not be allowed to use it. */
+export function kept(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** Keeps `value` for later visits; `null` keeps nothing under this key. */
+export function keep(key: string, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {}
+}

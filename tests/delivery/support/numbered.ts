@@ -1,0 +1,117 @@
+// Numbered events, and the books of what became of them.
+
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import type { Endpoint } from "../../support/endpoint.ts";
+
+/** How many events a scenario records. */
+export const COUNT = 200;
+
+declare global {
+  /** Ids of the events that `record` recorded in the page, and when it did, by a clock of its own. */
+  var recorded: [id: string, at: number][];
+}
+
+/** Configures the SDK in the page to send to the endpoint. */
+export async function configure(page: Page, endpoint: Endpoint, more: object = {}): Promise<void> {
+  const config = { ...endpoint.config, flushInterval: 200, ...more };
+  await page.evaluate((config) => forebay.configure(config), config);
+}
+
+export interface Recording {
+  /** The first one's number. */
+  from?: number;
+  count?: number;
+  /** Milliseconds from one to the next; all at once unless given. */
+  every?: number;
+}
+
+/** Records numbered events in the page; gives their ids when the last one is recorded. */
+export async function record(
+  page: Page,
+  { from = 0, count = COUNT, every = 0 }: Recording = {},
+): Promise<string[]> {
+  return page.evaluate(
+    async ({ from, count, every }) => {
+      globalThis.recorded ??= [];
+      const ids: string[] = [];
+      for (let number = from; number < from + count; number++) {
+        ids.push(forebay.record({ name: "Numbered", metrics: { number } }).id);
+        recorded.push([ids[ids.length - 1], performance.timeOrigin + performance.now()]);
+        if (every) await new Promise((resolve) => setTimeout(resolve, every));
+      }
+      return ids;
+    },
+    { from, count, every },
+  );
+}
+
+/** Resolves when nothing is queued in the page any more. */
+export async function settled(page: Page, timeout = 60_000): Promise<void> {
+  await page.waitForFunction(() => forebay.stats().queued === 0, undefined, { timeout });
+}
+
+/** Of one scenario: how many events the endpoint has, has not, and has more than once. */
+export interface Books {
+  accepted: number;
+  lost: string[];
+  /** Ids of events that were accepted again, once for every time. */
+  repeated: string[];
+}
+
+/** Compares what was recorded, by its ids, with what the endpoint accepted. */
+export function books(endpoint: Endpoint, ids: string[]): Books {
+  const seen = new Set<string>();
+  const repeated: string[] = [];
+  for (const id of endpoint.accepted) {
+    if (seen.has(id)) repeated.push(id);
+    seen.add(id);
+  }
+  const lost = ids.filter((id) => !seen.has(id));
+  return { accepted: ids.length - lost.length, lost, repeated };
+}
+
+/** Says in the test's output what the books hold. */
+export function tell(context: TestContext, { accepted, lost, repeated }: Books): void {
+  context.diagnostic(`accepted ${accepted}, lost ${lost.length}, repeated ${repeated.length}`);
+}
+
+/**
+ * Asserts what is promised in any scenario: every event is accepted, as it was recorded; the endpoint
+ * has none that was not; and none is accepted again unless every answer about it before was lost, or
+ * `unavoidable` names it.
+ */
+export function assertDelivered(
+  endpoint: Endpoint,
+  ids: string[],
+  unavoidable?: Set<string>,
+): void {
+  assert.equal(new Set(ids).size, COUNT, "every event has an id of its own");
+  const { lost, repeated } = books(endpoint, ids);
+  assert.deepEqual(lost, [], "none is lost");
+  const numbers = new Map(ids.map((id, number) => [id, number]));
+  const heard = new Set<string>();
+  for (const { events, accepted, answeredAt } of endpoint.batches) {
+    for (const [id, event] of events) {
+      assert.equal(event.EventType, "Numbered");
+      assert.equal(event.Metrics?.number, numbers.get(id), "it is what was recorded under its id");
+      assert.ok(!heard.has(id) || unavoidable?.has(id), "none is sent again once it is accepted");
+    }
+    if (answeredAt) for (const id of accepted) heard.add(id);
+  }
+  if (!unavoidable) assert.ok(repeated.every((id) => heard.has(id)));
+}
+
+/** Asserts that the page's books are closed: all that it recorded was delivered. */
+export async function assertBalanced(page: Page, count = COUNT): Promise<void> {
+  await settled(page);
+  assert.deepEqual(await page.evaluate(() => forebay.stats()), {
+    recorded: count,
+    invalid: 0,
+    delivered: count,
+    rejected: 0,
+    dropped: 0,
+    queued: 0,
+  });
+}
