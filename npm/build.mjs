@@ -1,10 +1,10 @@
-// node npm/build.mjs <sdk> <tools>
+// node npm/build.mjs <wasm> <tools>
 //
-// Builds npm/dist from npm/src and from what wasm-bindgen wrote into two folders for its web target:
-// <sdk>/forebay_wasm{.js,.d.ts,_bg.wasm}, <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, the browser's module <wasm>, and what wasm-bindgen wrote into a folder
+// for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers one file a way of loading, with names that stay: index.js and react.js are what a page
-// imports, engine.js (with the glue in it) and the WebAssembly module follow by themselves. For Node
+// imports, engine.js and the WebAssembly module follow by themselves. For Node
 // tools.js and cli.js, each with the glue in it, and the module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
@@ -17,12 +17,11 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const [sdkFolder, toolsFolder] = process.argv.slice(2);
+const [wasm, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
-  console.error("usage: node npm/build.mjs <sdk> <tools>, folders with the output of wasm-bindgen");
+  console.error("usage: node npm/build.mjs <wasm> <tools>, a module and a folder of wasm-bindgen's");
   process.exit(2);
 }
-const sdk = resolve(sdkFolder, "forebay_wasm");
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
 rmSync(dist, { recursive: true, force: true });
@@ -31,11 +30,10 @@ for (const entry of ["index", "react", "engine"]) {
     ...common(entry),
     minify: true,
     target: "es2022",
-    alias: { "#wasm": `${sdk}.js` },
     external: ["react", "./index.js", "./engine.js"],
   });
 }
-copyFileSync(`${sdk}_bg.wasm`, join(dist, "forebay_wasm_bg.wasm"));
+copyFileSync(wasm, join(dist, "forebay_wasm_bg.wasm"));
 for (const entry of ["tools", "cli"]) {
   await build({
     ...common(entry, entry === "cli" ? "cli/main" : entry),
@@ -46,7 +44,6 @@ for (const entry of ["tools", "cli"]) {
 }
 copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
 
-const browser = { paths: { "#wasm": [`${sdk}.d.ts`] } };
 const node = {
   paths: { "#tools": [`${tools}.d.ts`] },
   // Without what only browsers have: the tools run in Node. The glue's own declarations ask for it.
@@ -54,7 +51,7 @@ const node = {
   types: ["node"],
   typeRoots: [join(here, "../node_modules/@types")],
 };
-check(["index", "react"], browser);
+check(["index", "react"], {});
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
 

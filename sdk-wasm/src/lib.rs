@@ -1,8 +1,12 @@
-//! Forebay's outbox, validator and signer as a WebAssembly module: one outbox, that of the page that
-//! loads it. Numbers and short texts cross the boundary; what becomes of them is decided in the core.
-//! The doing (fetch, timers, storage) and the texts of events are JavaScript's: the engine in
-//! `npm/src/engine.ts`. Times are milliseconds; NaN stands for what is not there.
+//! Forebay's outbox, validator and signer as a WebAssembly module: one of each, those of the page that
+//! loads it. Numbers cross the boundary, and texts through one [`buffer`]; what becomes of them is
+//! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
+//! `npm/src/core.ts` is the other side of this.
+//!
+//! Times are milliseconds; NaN stands for what is not there. `wall` is `Date.now()`, `monotonic` is
+//! `performance.now()`.
 #![cfg_attr(target_arch = "wasm32", no_std)]
+#![allow(non_snake_case, reason = "exports have JavaScript's names")]
 
 extern crate alloc;
 
@@ -11,222 +15,254 @@ mod memory;
 mod page;
 mod validator;
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now, Outbox};
 use forebay_core::sigv4;
-use wasm_bindgen::prelude::wasm_bindgen;
 
-use page::outbox;
+use page::page;
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = Date, js_name = now)]
-    fn wall_clock() -> f64;
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn monotonic_clock() -> f64;
+/// Makes the buffer this long. Gives its address, which holds until the next call into the module.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer(length: usize) -> usize {
+    let buffer = &mut page().buffer;
+    buffer.resize(length, 0);
+    buffer.as_ptr() as usize
 }
 
-/// [`sigv4::payload_hash`]
-#[wasm_bindgen(js_name = payloadHash)]
-pub fn payload_hash(body: &[u8]) -> String {
-    sigv4::payload_hash(body)
+/// Replaces the bytes in the buffer by their hash, [`sigv4::payload_hash`]. Gives its length.
+#[unsafe(no_mangle)]
+pub extern "C" fn payloadHash() -> usize {
+    let page = page();
+    page.give(&sigv4::payload_hash(&page.buffer))
 }
 
-/// [`sigv4::sign_canonical`]
-#[wasm_bindgen(js_name = signCanonical)]
-pub fn sign_canonical(canonical: &str, amz_date: &str, scope: &str, secret: &str) -> String {
-    sigv4::sign_canonical(canonical, amz_date, scope, secret)
+/// Replaces the texts in the buffer, which are a canonical request, a date, a scope and the secret
+/// access key, by [`sigv4::sign_canonical`]. Gives its length.
+#[unsafe(no_mangle)]
+pub extern "C" fn signCanonical(canonical: usize, date: usize, scope: usize) -> usize {
+    let page = page();
+    let (canonical, rest) = split(&page.buffer, canonical);
+    let (date, rest) = split(rest, date);
+    let (scope, secret) = split(rest, scope);
+    page.give(&sigv4::sign_canonical(canonical, date, scope, secret))
 }
 
 /// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
 /// `outbox::Config`.
-#[wasm_bindgen]
+#[unsafe(no_mangle)]
 #[allow(
     clippy::too_many_arguments,
     reason = "numbers cross the boundary cheapest"
 )]
-pub fn start(
+pub extern "C" fn start(
     entropy: f64,
-    batch_events: u32,
-    batch_bytes: u32,
-    queue_events: u32,
-    queue_bytes: u32,
+    batch_events: usize,
+    batch_bytes: usize,
+    queue_events: usize,
+    queue_bytes: usize,
     max_age: f64,
     interval: u32,
     drop_newest: bool,
     clock_offset: f64,
 ) {
     let config = Config {
-        batch_events: batch_events as usize,
-        batch_bytes: batch_bytes as usize,
-        queue_events: queue_events as usize,
-        queue_bytes: queue_bytes as usize,
+        batch_events,
+        batch_bytes,
+        queue_events,
+        queue_bytes,
         max_age_ms: max_age as i64,
         interval_ms: interval.into(),
         drop_newest,
         clock_offset: clock_offset as i64,
     };
-    *outbox() = Outbox::new(config, entropy.to_bits());
+    page().outbox = Outbox::new(config, entropy.to_bits());
 }
 
 /// [`Outbox::record`]
-#[wasm_bindgen]
-pub fn record(event: u32, bytes: u32, who: u32, at: f64, immediate: bool) {
-    outbox().record(new_event(event, bytes, who, at, f64::NAN), immediate);
+#[unsafe(no_mangle)]
+pub extern "C" fn record(
+    event: u32,
+    bytes: u32,
+    who: u32,
+    at: f64,
+    immediate: bool,
+    wall: f64,
+    monotonic: f64,
+) {
+    page().outbox.record(
+        new_event(event, bytes, who, at, f64::NAN),
+        immediate,
+        now(wall, monotonic),
+    );
 }
 
 /// [`Outbox::load`]
-#[wasm_bindgen]
-pub fn load(event: u32, bytes: u32, who: u32, at: f64, offset: f64) {
-    outbox().load(new_event(event, bytes, who, at, offset));
+#[unsafe(no_mangle)]
+pub extern "C" fn load(event: u32, bytes: u32, who: u32, at: f64, offset: f64) {
+    page().outbox.load(new_event(event, bytes, who, at, offset));
 }
 
 /// [`Outbox::loaded`]
-#[wasm_bindgen]
-pub fn loaded() {
-    outbox().loaded();
+#[unsafe(no_mangle)]
+pub extern "C" fn loaded() {
+    page().outbox.loaded();
 }
 
 /// [`Outbox::ended_elsewhere`]; `end` is the number of an [`Action`].
-#[wasm_bindgen(js_name = endedElsewhere)]
-pub fn ended_elsewhere(event: u32, end: u32) {
+#[unsafe(no_mangle)]
+pub extern "C" fn endedElsewhere(event: u32, end: u32) {
     let end = Action::ENDS.iter().find(|action| **action as u32 == end);
     if let Some(end) = end {
-        outbox().ended_elsewhere(event, *end);
+        page().outbox.ended_elsewhere(event, *end);
     }
 }
 
 /// [`Outbox::flush`]
-#[wasm_bindgen]
-pub fn flush() {
-    outbox().flush();
+#[unsafe(no_mangle)]
+pub extern "C" fn flush() {
+    page().outbox.flush();
 }
 
 /// [`Outbox::update_endpoint`]
-#[wasm_bindgen(js_name = updateEndpoint)]
-pub fn update_endpoint() {
-    outbox().update_endpoint();
+#[unsafe(no_mangle)]
+pub extern "C" fn updateEndpoint() {
+    page().outbox.update_endpoint();
 }
 
 /// [`Outbox::set_current`]
-#[wasm_bindgen(js_name = setCurrent)]
-pub fn set_current(who: u32) {
-    outbox().set_current(who);
+#[unsafe(no_mangle)]
+pub extern "C" fn setCurrent(who: u32) {
+    page().outbox.set_current(who);
 }
 
 /// [`Outbox::set_leader`]
-#[wasm_bindgen(js_name = setLeader)]
-pub fn set_leader(leader: bool) {
-    outbox().set_leader(leader);
+#[unsafe(no_mangle)]
+pub extern "C" fn setLeader(leader: bool) {
+    page().outbox.set_leader(leader);
 }
 
 /// [`Outbox::set_online`]
-#[wasm_bindgen(js_name = setOnline)]
-pub fn set_online(online: bool) {
-    outbox().set_online(online);
+#[unsafe(no_mangle)]
+pub extern "C" fn setOnline(online: bool) {
+    page().outbox.set_online(online);
 }
 
 /// [`Outbox::got_credentials`]
-#[wasm_bindgen(js_name = gotCredentials)]
-pub fn got_credentials(who: u32, lifetime: f64) {
-    outbox().got_credentials(who, lifetime as u64, now());
+#[unsafe(no_mangle)]
+pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .got_credentials(who, lifetime as u64, now(wall, monotonic));
 }
 
 /// [`Outbox::no_credentials`]
-#[wasm_bindgen(js_name = noCredentials)]
-pub fn no_credentials(who: u32, retry_after: f64) {
-    outbox().no_credentials(who, milliseconds(retry_after), now());
+#[unsafe(no_mangle)]
+pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .no_credentials(who, milliseconds(retry_after), now(wall, monotonic));
 }
 
-/// [`Outbox::answered`], with the members of the core's `outbox::Answer`.
-#[wasm_bindgen]
-pub fn answered(
+/// What an answer says about the next event of its batch, as an HTTP status.
+#[unsafe(no_mangle)]
+pub extern "C" fn verdict(status: u16) {
+    page().verdicts.push(status);
+}
+
+/// [`Outbox::answered`], with the members of the core's `outbox::Answer`: `error_type` is in the
+/// buffer, and each [`verdict`] was given.
+#[unsafe(no_mangle)]
+pub extern "C" fn answered(
     request: u32,
     status: u16,
-    error_type: &str,
     retry_after: f64,
     date: f64,
-    events: &[u16],
+    wall: f64,
+    monotonic: f64,
 ) {
+    let page = page();
     let answer = Answer {
         status,
-        error_type,
+        error_type: &page.buffer,
         retry_after: milliseconds(retry_after),
         date: given(date),
-        events,
+        events: &page.verdicts,
     };
-    outbox().answered(request, answer, now());
+    page.outbox.answered(request, answer, now(wall, monotonic));
+    page.verdicts.clear();
 }
 
 /// [`Outbox::tick`]
-#[wasm_bindgen]
-pub fn tick() {
-    outbox().tick(now());
+#[unsafe(no_mangle)]
+pub extern "C" fn tick(wall: f64, monotonic: f64) {
+    page().outbox.tick(now(wall, monotonic));
 }
 
 /// [`Outbox::hidden`]
-#[wasm_bindgen]
-pub fn hidden(envelope: u32) {
-    outbox().hidden(envelope as usize, now());
+#[unsafe(no_mangle)]
+pub extern "C" fn hidden(envelope: usize, wall: f64, monotonic: f64) {
+    page().outbox.hidden(envelope, now(wall, monotonic));
 }
 
 /// [`Outbox::poll`]: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
 /// nothing.
-#[wasm_bindgen]
-pub fn poll() -> f64 {
-    outbox().poll().map_or(0.0, |(action, number)| {
+#[unsafe(no_mangle)]
+pub extern "C" fn poll() -> f64 {
+    page().outbox.poll().map_or(0.0, |(action, number)| {
         f64::from(action as u8) * 4_294_967_296.0 + f64::from(number)
     })
 }
 
 /// How long to wait before the next [`tick`]; NaN where only something new needs one.
-#[wasm_bindgen]
-pub fn wait() -> f64 {
-    let now = now().monotonic;
-    let at = outbox().wake_at(now);
-    at.map_or(f64::NAN, |at| (at - now) as f64)
+#[unsafe(no_mangle)]
+pub extern "C" fn wait(monotonic: f64) -> f64 {
+    let at = page().outbox.wake_at(monotonic as u64);
+    at.map_or(f64::NAN, |at| at as f64 - monotonic)
 }
 
-/// [`Outbox::batch`]: an event, what to add to its time, the next event, and so on.
-#[wasm_bindgen]
-pub fn batch(request: u32) -> Vec<f64> {
-    let mut batch = Vec::new();
-    for (event, offset) in outbox().batch(request) {
-        batch.push(f64::from(*event));
-        batch.push(*offset as f64);
-    }
+/// The event at a place of [`Outbox::batch`]; NaN behind the last.
+#[unsafe(no_mangle)]
+pub extern "C" fn batchEvent(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
     batch
+        .get(at)
+        .map_or(f64::NAN, |(event, _)| f64::from(*event))
+}
+
+/// What to add to the time of the event at a place of [`Outbox::batch`].
+#[unsafe(no_mangle)]
+pub extern "C" fn batchOffset(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
+    batch.get(at).map_or(0.0, |(_, offset)| *offset as f64)
 }
 
 /// [`Outbox::who`]
-#[wasm_bindgen]
-pub fn who(request: u32) -> u32 {
-    outbox().who(request)
+#[unsafe(no_mangle)]
+pub extern "C" fn who(request: u32) -> u32 {
+    page().outbox.who(request)
 }
 
 /// [`Outbox::clock_offset`]
-#[wasm_bindgen(js_name = clockOffset)]
-pub fn clock_offset() -> f64 {
-    outbox().clock_offset() as f64
+#[unsafe(no_mangle)]
+pub extern "C" fn clockOffset() -> f64 {
+    page().outbox.clock_offset() as f64
 }
 
-/// [`Outbox::books`]: recorded, queued, and those that ended in the order of [`Action::ENDS`].
-#[wasm_bindgen]
-pub fn books() -> Vec<f64> {
-    let books = outbox().books();
-    let mut numbers = Vec::new();
-    for number in [books.recorded, books.queued].iter().chain(&books.ended) {
-        numbers.push(f64::from(*number));
+/// One number of [`Outbox::books`]: 0 recorded, 1 queued, and from 2 on those that ended, in the order
+/// of [`Action::ENDS`].
+#[unsafe(no_mangle)]
+pub extern "C" fn books(at: usize) -> u32 {
+    let books = page().outbox.books();
+    match at {
+        0 => books.recorded,
+        1 => books.queued,
+        _ => books.ended.get(at - 2).copied().unwrap_or_default(),
     }
-    numbers
 }
 
-fn now() -> Now {
+fn now(wall: f64, monotonic: f64) -> Now {
     Now {
-        wall: wall_clock() as i64,
-        monotonic: monotonic_clock() as u64,
+        wall: wall as i64,
+        monotonic: monotonic as u64,
     }
 }
 
@@ -246,4 +282,8 @@ fn given(number: f64) -> Option<i64> {
 
 fn milliseconds(number: f64) -> Option<u64> {
     (!number.is_nan()).then_some(number as u64)
+}
+
+fn split(bytes: &[u8], length: usize) -> (&[u8], &[u8]) {
+    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
 }

@@ -1,15 +1,18 @@
 //! The validator, fed field by field. TEMPORARY: to be replaced by the core's checker.
 
 use alloc::borrow::{Cow, ToOwned};
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::page::page;
 use forebay_core::event::Event;
 use forebay_core::json::{Number, Writer};
 use forebay_core::schema::{Pii, Schema, Stage, Violation, shortened};
 use forebay_core::time::Timestamp;
-use wasm_bindgen::prelude::wasm_bindgen;
+
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
 
 struct Validator {
     schema: Option<Schema>,
@@ -27,18 +30,20 @@ static PAGE: Page = Page(RefCell::new(Validator {
 }));
 
 /// Takes the compact rules of a schema. Gives whether they can be read.
-#[wasm_bindgen(js_name = setRules)]
-pub fn set_rules(rules: &str) -> bool {
-    let schema = Schema::from_rules(rules).ok();
+#[unsafe(no_mangle)]
+pub extern "C" fn setRules() -> bool {
+    let schema = Schema::from_rules(text(&page().buffer)).ok();
     let is_read = schema.is_some();
     PAGE.0.borrow_mut().schema = schema;
     is_read
 }
 
 /// Begins to validate an event of this type.
-#[wasm_bindgen]
-pub fn begin(event_type: String) {
-    let mut page = PAGE.0.borrow_mut();
+#[unsafe(no_mangle)]
+pub extern "C" fn begin() {
+    let event_type = text(&page().buffer).to_owned();
+    let mut held = PAGE.0.borrow_mut();
+    let page = &mut *held;
     page.violations.clear();
     page.event = Some(Event {
         event_type: Cow::Owned(event_type),
@@ -56,10 +61,15 @@ pub fn begin(event_type: String) {
 
 /// Takes one attribute or metric of the event: its name, `typeof` its value (`null` for null), and the
 /// value as a string. Gives whether it is to be sent: not where it is null, or never to leave.
-#[wasm_bindgen]
-pub fn field(is_metric: bool, name: String, kind: &str, text: String) -> bool {
-    let mut page = PAGE.0.borrow_mut();
-    let page = &mut *page;
+#[unsafe(no_mangle)]
+pub extern "C" fn field(given: u8, name: usize) -> bool {
+    let (name, value) = page().buffer.split_at_checked(name).unwrap_or_default();
+    let (name, text) = (text(name).to_owned(), text(value).to_owned());
+    let is_metric = given & 1 == 1;
+    let is_other = given > 1;
+    let kind = &*text;
+    let mut held = PAGE.0.borrow_mut();
+    let page = &mut *held;
     let Some(event) = &mut page.event else {
         return false;
     };
@@ -68,22 +78,26 @@ pub fn field(is_metric: bool, name: String, kind: &str, text: String) -> bool {
         .as_ref()
         .and_then(|schema| schema.event(&event.event_type))
         .and_then(|event| event.fields.iter().find(|field| field.name == name));
-    if kind == "null" && rules.is_some_and(|field| field.nullable) {
+    if is_other && kind == "null" && rules.is_some_and(|field| field.nullable) {
         return false;
     }
     let keep = rules.is_none_or(|field| field.pii != Some(Pii::Drop));
-    let (map, expected, wanted) = if is_metric {
-        ("Metrics.", "a finite number", "number")
+    let (map, expected) = if is_metric {
+        ("Metrics.", "a finite number")
     } else {
-        ("Attributes.", "a string", "string")
+        ("Attributes.", "a string")
     };
     let number = Number::from_text(Cow::Owned(text.clone()));
-    if kind != wanted || is_metric && number.is_none() {
+    if is_other || is_metric && number.is_none() {
         page.violations.push(Violation {
             path: [map, &shortened(&name)].concat(),
             rule: "type",
             expected: expected.to_owned(),
-            actual: if kind == "number" && is_metric { "NaN or infinity".to_owned() } else { kind.to_owned() },
+            actual: if !is_other {
+                "NaN or infinity".to_owned()
+            } else {
+                kind.to_owned()
+            },
         });
     } else if let (true, Some(number)) = (is_metric, number) {
         event.metrics.push((Cow::Owned(name), number));
@@ -94,9 +108,10 @@ pub fn field(is_metric: bool, name: String, kind: &str, text: String) -> bool {
 }
 
 /// Ends the event. Gives its violations as JSON, and nothing for a valid one.
-#[wasm_bindgen]
-pub fn violations() -> String {
-    let mut page = PAGE.0.borrow_mut();
+#[unsafe(no_mangle)]
+pub extern "C" fn violations() -> usize {
+    let mut held = PAGE.0.borrow_mut();
+    let page = &mut *held;
     let mut violations = core::mem::take(&mut page.violations);
     if let (Some(schema), Some(event), true) = (&page.schema, &page.event, violations.is_empty())
         && let Err(found) = schema.validate(event, Stage::Recorded)
@@ -104,7 +119,7 @@ pub fn violations() -> String {
         violations = found;
     }
     if violations.is_empty() {
-        return String::new();
+        return crate::page::page().give(b"");
     }
     let mut writer = Writer::new();
     writer.begin_array();
@@ -117,5 +132,5 @@ pub fn violations() -> String {
         writer.end_object();
     }
     writer.end_array();
-    writer.finish()
+    crate::page::page().give(writer.finish().as_bytes())
 }

@@ -6,7 +6,7 @@ pub struct Answer<'a> {
     /// HTTP status; 0 where no answer came.
     pub status: u16,
     /// `x-amzn-errortype`; empty where it is not there.
-    pub error_type: &'a str,
+    pub error_type: &'a [u8],
     /// `Retry-After`, in milliseconds from now.
     pub retry_after: Option<u64>,
     /// `Date`, in milliseconds since the epoch.
@@ -48,7 +48,7 @@ impl Answer<'_> {
             401 | 403 => Fault::NotAuthorized,
             400 if NOT_AUTHORIZED
                 .iter()
-                .any(|code| self.error_type.starts_with(code)) =>
+                .any(|code| self.error_type.starts_with(code.as_bytes())) =>
             {
                 Fault::NotAuthorized
             }

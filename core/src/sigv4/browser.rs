@@ -1,37 +1,51 @@
 //! What a browser needs for a signature besides texts, which are JavaScript's strength: the hashes.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use hmac::Mac;
 use sha2::{Digest, Sha256};
 
-use super::canonical::{ALGORITHM, keyed, sha256_hex, to_hex};
+use super::canonical::{ALGORITHM, keyed};
 
-/// The hash of a body, as a canonical request ends in it: SHA-256 in lower-case hex.
-pub fn payload_hash(body: &[u8]) -> String {
-    to_hex(&Sha256::digest(body))
+/// A hash in lower-case hexadecimal digits.
+pub type HexDigest = [u8; 64];
+
+/// The hash of a body, as a canonical request ends in it: SHA-256.
+pub fn payload_hash(body: &[u8]) -> HexDigest {
+    hex(&Sha256::digest(body))
 }
 
-/// The signature of a canonical request, in lower-case hex. `amz_date` is such as `20150830T123600Z`;
-/// `scope` is `20150830/us-east-1/mobiletargeting/aws4_request`.
+/// The signature of a canonical request. `amz_date` is such as `20150830T123600Z`; `scope` is
+/// `20150830/us-east-1/mobiletargeting/aws4_request`.
 pub fn sign_canonical(
-    canonical_request: &str,
-    amz_date: &str,
-    scope: &str,
-    secret_access_key: &str,
-) -> String {
-    let mut to_sign = String::new();
-    for part in [ALGORITHM, "\n", amz_date, "\n", scope, "\n"] {
-        to_sign.push_str(part);
-    }
-    to_sign.push_str(&sha256_hex(canonical_request.as_bytes()));
-    let mut key = String::from("AWS4");
-    key.push_str(secret_access_key);
-    let mut mac = keyed(key.as_bytes());
-    for part in scope.as_bytes().split(|byte| *byte == b'/') {
+    canonical_request: &[u8],
+    amz_date: &[u8],
+    scope: &[u8],
+    secret_access_key: &[u8],
+) -> HexDigest {
+    let mut key = Vec::from(*b"AWS4");
+    key.extend_from_slice(secret_access_key);
+    let mut mac = keyed(&key);
+    for part in scope.split(|byte| *byte == b'/') {
         mac.update(part);
         mac = keyed(&mac.finalize().into_bytes());
     }
-    mac.update(to_sign.as_bytes());
-    to_hex(&mac.finalize().into_bytes())
+    mac.update(ALGORITHM.as_bytes());
+    for part in [amz_date, scope, &payload_hash(canonical_request)] {
+        mac.update(b"\n");
+        mac.update(part);
+    }
+    hex(&mac.finalize().into_bytes())
+}
+
+fn hex(hash: &[u8]) -> HexDigest {
+    let mut digits = [0; 64];
+    for (digits, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(hash) {
+        *digits = [digit(byte >> 4), digit(byte & 15)];
+    }
+    digits
+}
+
+fn digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'a' - 10 }
 }

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use hmac::Mac;
 
-pub use self::browser::{payload_hash, sign_canonical};
+pub use self::browser::{HexDigest, payload_hash, sign_canonical};
 use self::canonical::{
     ALGORITHM, canonical_headers, canonical_request, credential_scope, query_parameters,
     sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
