@@ -54,11 +54,11 @@ impl Backoff {
     /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
     /// not lengthen it.
     pub(super) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
-        if now >= self.until() {
+        if self.failures == 0 || now >= self.until() {
             let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
-            self.until = now.saturating_add(random.below(bound));
+            self.until = self.until.max(now.saturating_add(random.below(bound)));
+            self.failures = self.failures.saturating_add(1);
         }
-        self.failures = self.failures.saturating_add(1);
         let stated = retry_after.unwrap_or(0).min(LONGEST_STATED_MS);
         self.stated_until = self.stated_until.max(now.saturating_add(stated));
     }

@@ -15,7 +15,10 @@ pub(super) struct Identity {
     expires_at: u64,
     /// Whether the shell was asked for credentials and has not answered.
     asked: bool,
+    /// Failures to get credentials, and to get requests accepted as authorised.
     pub backoff: Backoff,
+    /// Answers in a row that called a request unauthorised.
+    pub refusals: u32,
     /// Events of this identity that wait.
     pub waiting: usize,
     /// Their bytes.
@@ -30,6 +33,7 @@ impl Identity {
         expires_at: 0,
         asked: false,
         backoff: Backoff::NONE,
+        refusals: 0,
         waiting: 0,
         bytes: 0,
         urgent: false,
@@ -57,6 +61,11 @@ impl Identity {
         self.asked = false;
         self.expires_at = now.saturating_add(lifetime.max(SHORTEST_LIFETIME_MS));
         self.refresh_at = self.expires_at - REFRESH_MARGIN_MS.min((self.expires_at - now) / 4);
+    }
+
+    /// A request was authorised. Only now it is known that the credentials are good.
+    pub fn accepted(&mut self) {
+        self.refusals = 0;
         self.backoff.succeeded();
     }
 
@@ -70,5 +79,12 @@ impl Identity {
     pub fn discard(&mut self) {
         self.refresh_at = 0;
         self.expires_at = 0;
+    }
+
+    /// So many events with so many bytes have left or ended.
+    pub fn waits_less(&mut self, count: usize, bytes: usize) {
+        self.waiting -= count;
+        self.bytes -= bytes;
+        self.urgent &= self.waiting > 0;
     }
 }

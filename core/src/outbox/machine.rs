@@ -1,6 +1,5 @@
 //! The machine of the outbox.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::answer::Fault;
@@ -18,8 +17,8 @@ const KEEPALIVE_BYTES: usize = 64 * 1024;
 const ORDINARY_KEEPALIVE_BYTES: usize = KEEPALIVE_BYTES / 2;
 /// A request that has no answer by then is taken for failed.
 const REQUEST_TIMEOUT_MS: u64 = 60_000;
-/// How many answers in a row that call a request unauthorised are followed by another try without
-/// delay: enough to correct the clock and renew the credentials for all requests under way.
+/// How many answers in a row that call requests of an identity unauthorised are followed by another
+/// try without delay: enough to correct the clock and renew the credentials for all under way.
 const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
 /// Requests are numbered from 1 to this, and then again.
 const LAST_REQUEST: u32 = i32::MAX as u32;
@@ -64,12 +63,12 @@ pub struct Outbox {
     clock: Clock,
     /// Goes up when the clock is corrected or credentials are replaced.
     signing_era: u32,
-    /// Answers in a row that called a request unauthorised.
-    renewals: u32,
     online: bool,
     leader: bool,
     books: Books,
-    actions: VecDeque<(Action, u32)>,
+    actions: Vec<(Action, u32)>,
+    /// How many of the actions are polled.
+    polled: usize,
 }
 
 impl Outbox {
@@ -92,7 +91,6 @@ impl Outbox {
             random: Random(entropy),
             clock: Clock::new(config.clock_offset),
             signing_era: 0,
-            renewals: 0,
             online: true,
             leader: false,
             books: Books {
@@ -100,14 +98,16 @@ impl Outbox {
                 ended: [0; 5],
                 queued: 0,
             },
-            actions: VecDeque::new(),
+            actions: Vec::new(),
+            polled: 0,
         }
     }
 
     // What comes in.
 
     /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace.
-    pub fn record(&mut self, new: NewEvent, immediate: bool) {
+    pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
+        self.look(now);
         self.books.recorded += 1;
         let bytes = new.bytes as usize;
         if let Some(reason) = self.make_room(1, bytes) {
@@ -137,7 +137,7 @@ impl Outbox {
         self.make_room(0, 0);
     }
 
-    /// Another tab knows how an event ended.
+    /// Another tab knows how an event ended: `end` is one of [`Action::ENDS`].
     pub fn ended_elsewhere(&mut self, event: u32, end: Action) {
         self.end(event, end);
     }
@@ -145,18 +145,20 @@ impl Outbox {
     /// Everything that waits leaves without waiting for the pace; a back-off still holds.
     pub fn flush(&mut self) {
         for identity in &mut self.identities {
-            identity.urgent = true;
+            identity.urgent |= identity.waiting > 0;
         }
     }
 
     /// A description of the endpoint waits to be sent, instead of one that waited before.
     pub fn update_endpoint(&mut self) {
         self.endpoint_waits = true;
+        self.identity(self.current);
     }
 
     /// Whose endpoint this is from now on.
     pub fn set_current(&mut self, who: u32) {
-        self.current = who;
+        self.current = who.min(MAX_IDENTITIES - 1);
+        self.identity(self.current);
     }
 
     /// Whether this outbox is the one that sends. What is under way goes on either way.
@@ -186,15 +188,14 @@ impl Outbox {
     /// There are no credentials of an identity, and none are to be asked for before so many
     /// milliseconds where the pool said so.
     pub fn no_credentials(&mut self, who: u32, retry_after: Option<u64>, now: Now) {
-        self.identity(who);
-        if let Some(identity) = self.identities.get_mut(who as usize) {
-            identity.failed(retry_after, now.monotonic, &mut self.random);
-        }
+        let identity = identity(&mut self.identities, who);
+        identity.failed(retry_after, now.monotonic, &mut self.random);
     }
 
     /// Takes the answer to a request. An answer to one that is not waited for is passed over: it was
     /// sent again, under the same event ids.
     pub fn answered(&mut self, request: u32, answer: Answer<'_>, now: Now) {
+        self.look(now);
         let at = self.requests.iter().position(|sent| sent.id == request);
         let Some(at) = at else {
             return;
@@ -205,24 +206,28 @@ impl Outbox {
         {
             self.signing_era = self.signing_era.wrapping_add(1);
         }
-        let mut fault = answer.fault();
+        let now_ms = now.monotonic;
+        let fault = answer.fault();
         let mut is_free = false;
-        if fault == Fault::NotAuthorized {
-            is_free = self.renew(request.who, request.signing_era);
-            fault = Fault::Failed;
-        } else if fault == Fault::None {
-            self.renewals = 0;
+        match fault {
+            Fault::None => self.identity(request.who).accepted(),
+            Fault::NotAuthorized => {
+                is_free = self.renew(&request, answer.retry_after, now_ms);
+            }
+            _ => {}
         }
         let Some(events) = request.events else {
-            self.endpoint_answered(fault, is_free, answer.retry_after, now.monotonic);
+            self.endpoint_answered(fault, is_free, answer.retry_after, now_ms);
             return;
         };
         match fault {
             Fault::None => self.settle(&events, answer, now),
-            Fault::Refused => self.isolate(request.id, &events, now.monotonic),
+            Fault::Refused => self.isolate(request.id, &events, now_ms),
             _ => {
-                if !is_free {
-                    self.failed(answer.retry_after, now.monotonic);
+                // Whether a request is authorised is between the endpoint and one identity, and
+                // holds up no others.
+                if fault == Fault::Failed {
+                    self.failed(answer.retry_after, now_ms);
                 }
                 self.put_back(request.id);
             }
@@ -231,9 +236,7 @@ impl Outbox {
 
     /// Time has passed, or something has come in: gives up on late requests, and sends what is due.
     pub fn tick(&mut self, now: Now) {
-        if self.clock.look(now) {
-            self.pin_times();
-        }
+        self.look(now);
         while let Some(late) = self
             .requests
             .iter()
@@ -251,6 +254,7 @@ impl Outbox {
     /// The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
     /// a batch without events.
     pub fn hidden(&mut self, envelope: usize, now: Now) {
+        self.look(now);
         if !self.online {
             return;
         }
@@ -263,7 +267,7 @@ impl Outbox {
                 self.send_endpoint(now.monotonic);
             }
             while self.leader {
-                let room = self.keepalive_left(KEEPALIVE_BYTES);
+                let room = self.keepalive_left(KEEPALIVE_BYTES, envelope);
                 let room = room.saturating_sub(envelope);
                 if !self.send_batch(who, room, true, now.monotonic) {
                     break;
@@ -276,12 +280,18 @@ impl Outbox {
 
     /// The next thing to do; `None` when there is nothing more until the next call.
     pub fn poll(&mut self) -> Option<(Action, u32)> {
-        self.actions.pop_front()
+        let next = self.actions.get(self.polled).copied();
+        self.polled += 1;
+        if next.is_none() {
+            self.polled = 0;
+            self.actions.clear();
+        }
+        next
     }
 
     /// When [`Outbox::tick`] is to be called, in monotonic milliseconds after `now`; `None` where time
     /// alone brings nothing about.
-    pub fn wake_at(&mut self, now: u64) -> Option<u64> {
+    pub fn wake_at(&self, now: u64) -> Option<u64> {
         let mut next = u64::MAX;
         // Times that have passed wait for an answer and not for time.
         let mut consider = |time: Option<u64>| {
@@ -344,7 +354,7 @@ impl Outbox {
             return;
         }
         if self.identity(who).ask(now) {
-            self.actions.push_back((Action::GetCredentials, who));
+            self.actions.push((Action::GetCredentials, who));
         }
         if !self.identity(who).has_credentials(now) {
             return;
@@ -400,16 +410,13 @@ impl Outbox {
         if count == 0 {
             return false;
         }
-        let identity = self.identity(who);
-        identity.waiting -= count;
-        identity.bytes -= bytes;
-        identity.urgent &= identity.waiting > 0;
+        self.identity(who).waits_less(count, bytes);
         let mut events = Vec::with_capacity(count);
         let offset = self.clock.offset;
         self.queue.each(id, &mut |entry| {
             events.push((entry.event, entry.offset.unwrap_or(offset)));
         });
-        let fits = bytes <= self.keepalive_left(ORDINARY_KEEPALIVE_BYTES);
+        let fits = bytes <= self.keepalive_left(ORDINARY_KEEPALIVE_BYTES, 0);
         let keepalive = last || fits && !self.backoff.is_failing();
         self.paced_until = now.saturating_add(self.config.interval_ms);
         let action = if keepalive {
@@ -452,17 +459,23 @@ impl Outbox {
             keepalive_bytes,
             signing_era: self.signing_era,
         });
-        self.actions.push_back((action, self.last_request));
+        self.actions.push((action, self.last_request));
     }
 
     fn next_request(&self) -> u32 {
         self.last_request % LAST_REQUEST + 1
     }
 
-    fn keepalive_left(&self, of: usize) -> usize {
-        let requests = self.requests.iter();
-        let taken: usize = requests.map(|request| request.keepalive_bytes).sum();
-        of.saturating_sub(taken)
+    /// How many of so many bytes requests that outlive the page may still have, where each has
+    /// `envelope` besides its events.
+    fn keepalive_left(&self, of: usize, envelope: usize) -> usize {
+        let mut left = of;
+        for request in &self.requests {
+            if request.keepalive_bytes > 0 || request.events.is_none() {
+                left = left.saturating_sub(request.keepalive_bytes + envelope);
+            }
+        }
+        left
     }
 
     // Answers.
@@ -545,7 +558,7 @@ impl Outbox {
             Fault::Refused => {}
             _ => {
                 self.endpoint_waits = true;
-                if !is_free {
+                if !is_free || self.endpoint_backoff.is_failing() {
                     self.endpoint_backoff
                         .failed(now, retry_after, &mut self.random);
                 }
@@ -553,16 +566,21 @@ impl Outbox {
         }
     }
 
-    /// An answer called a request of this era unauthorised. Where the clock was corrected or the
-    /// credentials were replaced since, that was why; else the credentials are. Gives whether to try
-    /// again without delay.
-    fn renew(&mut self, who: u32, era: u32) -> bool {
-        if era == self.signing_era {
-            self.identity(who).discard();
+    /// An answer called a request unauthorised. Where the clock was corrected or credentials were
+    /// replaced since it was signed, that was why; else its credentials are, as they are when this
+    /// happens again and again. Gives whether to try again without delay.
+    fn renew(&mut self, request: &Request, retry_after: Option<u64>, now: u64) -> bool {
+        let identity = identity(&mut self.identities, request.who);
+        identity.refusals = identity.refusals.saturating_add(1);
+        let is_free = identity.refusals <= FREE_RENEWALS;
+        if !is_free {
+            identity.backoff.failed(now, retry_after, &mut self.random);
+        }
+        if !is_free || request.signing_era == self.signing_era {
+            identity.discard();
             self.signing_era = self.signing_era.wrapping_add(1);
         }
-        self.renewals = self.renewals.saturating_add(1);
-        self.renewals <= FREE_RENEWALS
+        is_free
     }
 
     // The queue.
@@ -572,13 +590,8 @@ impl Outbox {
         waits(&mut self.identities, entry, urgent);
     }
 
-    /// An identity, which is there from the first time it is named.
     fn identity(&mut self, who: u32) -> &mut Identity {
-        let who = who.min(MAX_IDENTITIES - 1) as usize;
-        if who >= self.identities.len() {
-            self.identities.resize_with(who + 1, || Identity::NEW);
-        }
-        &mut self.identities[who]
+        identity(&mut self.identities, who)
     }
 
     /// Drops waiting events until there is room for `count` more with `bytes`. Gives why there is none.
@@ -608,7 +621,10 @@ impl Outbox {
             return;
         }
         let Clock { offset, .. } = self.clock;
-        let oldest = self.clock.corrected(now.wall) - self.config.max_age_ms;
+        let oldest = self
+            .clock
+            .corrected(now.wall)
+            .saturating_sub(self.config.max_age_ms);
         let is_too_old = |entry: &Entry| {
             let at = entry.at.saturating_add(entry.offset.unwrap_or(offset));
             entry.request == WAITING && at < oldest
@@ -629,25 +645,33 @@ impl Outbox {
     }
 
     fn waits_no_longer(&mut self, entry: &Entry) {
-        let identity = self.identity(entry.who);
-        identity.waiting -= 1;
-        identity.bytes -= entry.bytes as usize;
+        self.identity(entry.who).waits_less(1, entry.bytes as usize);
     }
 
     fn ended(&mut self, event: u32, end: Action) {
         let at = (end as usize).wrapping_sub(Action::Delivered as usize);
         if let Some(count) = self.books.ended.get_mut(at) {
             *count += 1;
-            self.actions.push_back((end, event));
+            self.actions.push((end, event));
         }
     }
 
-    /// The wall clock jumped. What was recorded before keeps the correction that held then.
-    fn pin_times(&mut self) {
-        if core::mem::take(&mut self.clock.is_known) {
+    /// Looks at the clocks. Where the wall clock jumped, what was recorded before keeps the correction
+    /// that held then.
+    fn look(&mut self, now: Now) {
+        if self.clock.look(now) && core::mem::take(&mut self.clock.is_known) {
             self.queue.pin(self.clock.offset);
         }
     }
+}
+
+/// An identity, which is there from the first time it is named.
+fn identity(identities: &mut Vec<Identity>, who: u32) -> &mut Identity {
+    let who = who.min(MAX_IDENTITIES - 1) as usize;
+    if who >= identities.len() {
+        identities.resize_with(who + 1, || Identity::NEW);
+    }
+    &mut identities[who]
 }
 
 fn waits(identities: &mut [Identity], entry: &Entry, urgent: bool) {

@@ -31,6 +31,9 @@ mod identity;
 mod machine;
 mod queue;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::Answer;
 pub use clock::Now;
 pub use machine::{MAX_IN_FLIGHT, Outbox};

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 pub(super) const WAITING: u32 = 0;
 /// [`Entry::request`] of an event that is done with. Its place is reused in time.
 const SETTLED: u32 = u32::MAX;
-/// How many settled events at the front are kept before the others move up.
+/// How many more settled events than others are kept before the others move up.
 const COMPACT_AT: usize = 512;
 
 /// One event, without its text, which the shell keeps.
@@ -149,8 +149,9 @@ impl Queue {
         {
             self.head += 1;
         }
-        if self.head >= COMPACT_AT && self.head * 2 >= self.entries.len() {
-            self.entries.drain(..self.head);
+        // Seldom enough to cost nothing by the event.
+        if self.entries.len() > 2 * self.len + COMPACT_AT {
+            self.entries.retain(|entry| entry.request != SETTLED);
             self.head = 0;
         }
     }
