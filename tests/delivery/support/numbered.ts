@@ -2,11 +2,15 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import type { Endpoint } from "../../support/endpoint.ts";
+import type { Site } from "../../support/page.ts";
 
 /** How many events a scenario records. */
 export const COUNT = 200;
+
+/** A page that got an answer may end this much later without having noted it. */
+const NOTING_MS = 250;
 
 declare global {
   /** Ids of the events that `record` recorded in the page, and when it did, by a clock of its own. */
@@ -45,6 +49,13 @@ export async function record(
     },
     { from, count, every },
   );
+}
+
+/** Opens the page once more in the browser context of a visitor who was here before. */
+export async function revisit(site: Site, context: BrowserContext, endpoint: Endpoint) {
+  const page = await site.open({ context });
+  await configure(page, endpoint);
+  return page;
 }
 
 /** Resolves when nothing is queued in the page any more. */
@@ -103,15 +114,37 @@ export function assertDelivered(
   if (!unavoidable) assert.ok(repeated.every((id) => heard.has(id)));
 }
 
+/**
+ * Ids of events whose answers a page may not have heard, or not have noted, when it ended at `end`:
+ * that they are sent again is unavoidable.
+ */
+export function unheard(endpoint: Endpoint, end: number): Set<string> {
+  const late = endpoint.batches.filter(
+    ({ answeredAt = Number.POSITIVE_INFINITY }) => answeredAt > end - NOTING_MS,
+  );
+  return new Set(late.flatMap((batch) => [...batch.events.keys()]));
+}
+
+/** Resolves when all of them were accepted, or fails with what is lost. */
+export async function arrived(
+  endpoint: Endpoint,
+  ids: string[],
+  context: TestContext,
+  unavoidable?: Set<string>,
+): Promise<void> {
+  const all = () => ids.every((id) => endpoint.distinct.has(id));
+  await endpoint.until(all, { timeout: 60_000 }).catch(() => {});
+  tell(context, books(endpoint, ids));
+  assertDelivered(endpoint, ids, unavoidable);
+}
+
 /** Asserts that the page's books are closed: all that it recorded was delivered. */
 export async function assertBalanced(page: Page, count = COUNT): Promise<void> {
   await settled(page);
-  assert.deepEqual(await page.evaluate(() => forebay.stats()), {
-    recorded: count,
-    invalid: 0,
-    delivered: count,
-    rejected: 0,
-    dropped: 0,
-    queued: 0,
-  });
+  const stats = await page.evaluate(() => forebay.stats());
+  const { recorded, invalid, delivered, rejected, dropped, queued } = stats;
+  assert.deepEqual(
+    { recorded, invalid, delivered, rejected, dropped, queued },
+    { recorded: count, invalid: 0, delivered: count, rejected: 0, dropped: 0, queued: 0 },
+  );
 }
