@@ -17,6 +17,16 @@ declare global {
   var recorded: [id: string, at: number][];
 }
 
+/** The page's books, with what they say of its disk and its place among the tabs. */
+export type Books = ReturnType<typeof forebay.stats> & {
+  /** Whether what waits is on disk. */
+  durable: boolean;
+  /** Whether this tab sends for all. */
+  leader: boolean;
+  /** Rows that were no events, and were set aside. */
+  aside: number;
+};
+
 /** Configures the SDK in the page to send to the endpoint. */
 export async function configure(page: Page, endpoint: Endpoint, more: object = {}): Promise<void> {
   const config = { ...endpoint.config, flushInterval: 200, ...more };
@@ -64,7 +74,7 @@ export async function settled(page: Page, timeout = 60_000): Promise<void> {
 }
 
 /** Of one scenario: how many events the endpoint has, has not, and has more than once. */
-export interface Books {
+export interface Account {
   accepted: number;
   lost: string[];
   /** Ids of events that were accepted again, once for every time. */
@@ -72,7 +82,7 @@ export interface Books {
 }
 
 /** Compares what was recorded, by its ids, with what the endpoint accepted. */
-export function books(endpoint: Endpoint, ids: string[]): Books {
+export function books(endpoint: Endpoint, ids: string[]): Account {
   const seen = new Set<string>();
   const repeated: string[] = [];
   for (const id of endpoint.accepted) {
@@ -84,7 +94,7 @@ export function books(endpoint: Endpoint, ids: string[]): Books {
 }
 
 /** Says in the test's output what the books hold. */
-export function tell(context: TestContext, { accepted, lost, repeated }: Books): void {
+export function tell(context: TestContext, { accepted, lost, repeated }: Account): void {
   context.diagnostic(`accepted ${accepted}, lost ${lost.length}, repeated ${repeated.length}`);
 }
 
@@ -100,7 +110,7 @@ export function assertDelivered(
 ): void {
   assert.equal(new Set(ids).size, COUNT, "every event has an id of its own");
   const { lost, repeated } = books(endpoint, ids);
-  assert.deepEqual(lost, [], "none is lost");
+  assert.deepEqual(lost.slice(0, 3), [], `${lost.length} are lost`);
   const numbers = new Map(ids.map((id, number) => [id, number]));
   const heard = new Set<string>();
   for (const { events, accepted, answeredAt } of endpoint.batches) {
