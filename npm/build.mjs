@@ -19,8 +19,11 @@ import { build } from "esbuild";
 
 /** What `exports` of package.json has for browsers. */
 const ENTRIES = ["index", "slim", "inline", "react"];
-/** What they import, sooner or later: the client, the engine with the glue in it, and a module as text. */
-const CHUNKS = ["client", "engine", "module"];
+/**
+ * What they import, sooner or later: the client, the engine with the glue in it, a module as text, and
+ * what not every page asks for.
+ */
+const CHUNKS = ["client", "engine", "module", "auto-track", "debug"];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
