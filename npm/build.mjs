@@ -1,19 +1,29 @@
 // node npm/build.mjs <wasm> <tools>
 //
-// Builds npm/dist from npm/src, the browser's module <wasm>, and what wasm-bindgen wrote into a folder
-// for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, from the browser's WebAssembly module, and from what wasm-bindgen wrote
+// into a folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
-// For browsers one file a way of loading, with names that stay: index.js and react.js are what a page
-// imports, engine.js and the WebAssembly module follow by themselves. For Node
-// tools.js and cli.js, each with the glue in it, and the module of the tools beside them.
+// For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
+// is in one of them is in no other, so that a page has one client however many entries it loads. And all
+// of it once more as a classic script. For Node tools.js and cli.js, each with the glue in it, and the
+// module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
+
+/** What `exports` of package.json has for browsers. */
+const ENTRIES = ["index", "slim", "inline", "react"];
+/**
+ * What they import, sooner or later: the client, the engine, a module as text, and
+ * what not every page asks for.
+ */
+const CHUNKS = ["client", "engine", "module", "auto-track", "debug"];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
@@ -24,15 +34,19 @@ if (!toolsFolder) {
 }
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
+// As text it would travel a quarter larger than it is: servers' compression finds little in base64.
+const deflated = resolve(`${wasm}.deflated`);
+writeFileSync(deflated, deflateRawSync(readFileSync(wasm), { level: 9 }));
+
 rmSync(dist, { recursive: true, force: true });
-for (const entry of ["index", "react", "engine"]) {
-  await build({
-    ...common(entry),
-    minify: true,
-    target: "es2022",
-    external: ["react", "./index.js", "./engine.js"],
-  });
+for (const name of [...ENTRIES, ...CHUNKS]) {
+  await build({ ...forBrowsers(name), external: ["react", ...[...ENTRIES, ...CHUNKS].map(local)] });
 }
+await build({
+  ...forBrowsers("forebay.script", "inline"),
+  format: "iife",
+  globalName: "forebay",
+});
 copyFileSync(wasm, join(dist, "forebay_wasm_bg.wasm"));
 for (const entry of ["tools", "cli"]) {
   await build({
@@ -51,9 +65,24 @@ const node = {
   types: ["node"],
   typeRoots: [join(here, "../node_modules/@types")],
 };
-check(["index", "react"], {});
+check(ENTRIES, {});
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
+
+/** How modules of this workspace import each other. */
+function local(name) {
+  return `./${name}.js`;
+}
+
+function forBrowsers(name, source = name) {
+  return {
+    ...common(name, source),
+    minify: true,
+    target: "es2022",
+    alias: { "#deflated": deflated },
+    loader: { ".deflated": "binary" },
+  };
+}
 
 function common(entry, source = entry) {
   return {
@@ -75,7 +104,9 @@ function check(modules, compilerOptions) {
       JSON.stringify({
         extends: join(here, "tsconfig.json"),
         compilerOptions,
-        files: modules.map((name) => join(here, `src/${name}.ts`)),
+        files: [...modules.map((name) => `${name}.ts`), "deflated.d.ts"].map((name) =>
+          join(here, "src", name),
+        ),
         include: [],
       }),
     );

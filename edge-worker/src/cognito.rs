@@ -1,6 +1,8 @@
-//! The embedded identity pool: GetId and GetCredentialsForIdentity for guests, answered as Amazon
-//! Cognito does. Nothing is stored; an identity is whoever holds its id, as guests are there too.
+//! The embedded identity pool: GetId and GetCredentialsForIdentity, answered as Amazon Cognito does.
+//! Nothing is stored. A guest's identity is whoever holds its id, as it is there too; that of a login
+//! is whoever logs in.
 
+use forebay_core::event::{Map, Text};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::cognito_identity::{
@@ -11,9 +13,10 @@ use forebay_core::wire::cognito_identity::{
 use crate::config::{Config, is_cognito_id};
 use crate::error::RequestError;
 use crate::http::{Answer, Head};
+use crate::identity_id;
+use crate::login::{self, LoginError};
 use crate::platform::Platform;
 use crate::session_token::{Amr, Session};
-use crate::text::uuid;
 
 /// Most bytes of a body: an identity id and some logins, whose tokens are long.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -41,9 +44,15 @@ pub enum IdentityError {
     /// An identity that no configured pool can have issued.
     #[error("Identity '{0}' not found.")]
     IdentityNotFound(String),
-    /// Logins, where only guests are configured.
-    #[error("Token is not from a supported provider of this identity pool.")]
-    NotAuthorized,
+    /// An identity of a login, asked for without one.
+    #[error("Access to Identity '{0}' is forbidden without a login.")]
+    Forbidden(String),
+    /// An identity of another login.
+    #[error("Logins don't match: the identity is of another login.")]
+    LoginsDoNotMatch,
+    /// A login that is not taken.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// What can be wrong with any request.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -54,6 +63,7 @@ impl IdentityError {
     pub fn status(&self) -> u16 {
         match self {
             IdentityError::Request(error) => error.status(),
+            IdentityError::Login(LoginError::ProviderUnreachable) => 500,
             _ => 400,
         }
     }
@@ -67,10 +77,14 @@ impl IdentityError {
             IdentityError::PoolNotFound(_) | IdentityError::IdentityNotFound(_) => {
                 "ResourceNotFoundException"
             }
-            IdentityError::NotAuthorized => "NotAuthorizedException",
-            IdentityError::Request(RequestError::Misconfigured | RequestError::Internal) => {
+            IdentityError::Login(LoginError::Several) => "InvalidParameterException",
+            IdentityError::Login(LoginError::ProviderUnreachable)
+            | IdentityError::Request(RequestError::Misconfigured | RequestError::Internal) => {
                 "InternalErrorException"
             }
+            IdentityError::Forbidden(_)
+            | IdentityError::LoginsDoNotMatch
+            | IdentityError::Login(_) => "NotAuthorizedException",
             IdentityError::Request(error) => error.code(),
         }
     }
@@ -104,18 +118,25 @@ fn identity_answer(status: u16, body: String) -> Answer {
 ///
 /// # Errors
 /// [`IdentityError`]
-pub fn answer(
+pub async fn answer(
     head: &Head,
     body: &[u8],
     config: &Config,
     platform: &impl Platform,
 ) -> Result<Answer, IdentityError> {
-    let body = match operation(head) {
-        Some("GetId") => get_id(body, config, platform, head.arrival)?,
-        Some("GetCredentialsForIdentity") => get_credentials(body, config, head.arrival)?,
+    let pool = Pool {
+        config,
+        platform,
+        now: head.arrival,
+    };
+    let session = match operation(head) {
+        Some("GetId") => pool.get_id(body).await?,
+        Some("GetCredentialsForIdentity") => pool.get_credentials(body).await?,
         _ => return Err(IdentityError::UnknownOperation),
     };
-    Ok(identity_answer(200, body))
+    // GetId's answer has credentials too, so that a first visit asks once. Whoever knows Cognito's
+    // alone reads over them.
+    Ok(identity_answer(200, credentials_of(session, config)))
 }
 
 /// The operation asked for. Where there is no header for it, the query may name it: a page on
@@ -129,56 +150,85 @@ fn operation(head: &Head) -> Option<&str> {
     target.strip_prefix(TARGET_PREFIX)
 }
 
-/// Answers GetId with credentials beside the identity, so that a first visit asks once. Whoever
-/// knows Cognito's answer alone reads over them.
-fn get_id(
-    body: &[u8],
-    config: &Config,
-    platform: &impl Platform,
+/// What the operations are answered by.
+struct Pool<'a, P> {
+    config: &'a Config,
+    platform: &'a P,
     now: Timestamp,
-) -> Result<String, IdentityError> {
-    let request = GetIdRequest::decode(body)?;
-    let pool_id = &request.identity_pool_id;
-    if !is_cognito_id(pool_id) {
-        return Err(IdentityError::Validation("identityPoolId"));
-    }
-    if !config.has_identity_pool(pool_id) {
-        return Err(IdentityError::PoolNotFound(pool_id.to_string()));
-    }
-    if !request.logins.is_empty() {
-        return Err(IdentityError::NotAuthorized);
-    }
-    let region = pool_id.split_once(':').map_or("", |(region, _)| region);
-    let mut random = [0; 16];
-    platform
-        .randomize(&mut random)
-        .map_err(|_| RequestError::Internal)?;
-    let identity_id = format!("{region}:{}", uuid(random));
-    Ok(credentials_of(identity_id, config, now))
 }
 
-fn get_credentials(body: &[u8], config: &Config, now: Timestamp) -> Result<String, IdentityError> {
-    let request = GetCredentialsForIdentityRequest::decode(body)?;
-    let identity_id = &request.identity_id;
-    if !is_cognito_id(identity_id) {
-        return Err(IdentityError::Validation("identityId"));
+impl<P: Platform> Pool<'_, P> {
+    /// A new guest, or whoever logs in.
+    async fn get_id(&self, body: &[u8]) -> Result<Session, IdentityError> {
+        let request = GetIdRequest::decode(body)?;
+        let pool_id = &request.identity_pool_id;
+        if !is_cognito_id(pool_id) {
+            return Err(IdentityError::Validation("identityPoolId"));
+        }
+        if !self.config.has_identity_pool(pool_id) {
+            return Err(IdentityError::PoolNotFound(pool_id.to_string()));
+        }
+        if let Some(session) = self.logged_in(&request.logins, pool_id).await? {
+            return Ok(session);
+        }
+        let mut random = [0; 16];
+        self.platform
+            .randomize(&mut random)
+            .map_err(|_| RequestError::Internal)?;
+        let identity_id = identity_id::of_guest(region(pool_id), random);
+        Ok(self.session(identity_id, Amr::Unauthenticated))
     }
-    if !config.may_know_identity(identity_id) {
-        return Err(IdentityError::IdentityNotFound(identity_id.to_string()));
+
+    /// The identity that is asked for. With a login that of the login, whichever guest it was.
+    async fn get_credentials(&self, body: &[u8]) -> Result<Session, IdentityError> {
+        let request = GetCredentialsForIdentityRequest::decode(body)?;
+        let asked = &request.identity_id;
+        if !is_cognito_id(asked) {
+            return Err(IdentityError::Validation("identityId"));
+        }
+        if !self.config.may_know_identity(asked) {
+            return Err(IdentityError::IdentityNotFound(asked.to_string()));
+        }
+        let is_of_login = identity_id::is_of_login(asked);
+        match self.logged_in(&request.logins, asked).await? {
+            Some(session) if is_of_login && session.identity_id != **asked => {
+                Err(IdentityError::LoginsDoNotMatch)
+            }
+            Some(session) => Ok(session),
+            None if is_of_login => Err(IdentityError::Forbidden(asked.to_string())),
+            None => Ok(self.session(asked.to_string(), Amr::Unauthenticated)),
+        }
     }
-    if !request.logins.is_empty() {
-        return Err(IdentityError::NotAuthorized);
+
+    /// Whoever logs in, in the region of `id`; `None` for a guest.
+    async fn logged_in(
+        &self,
+        logins: &Map<'_, Text<'_>>,
+        id: &str,
+    ) -> Result<Option<Session>, LoginError> {
+        let issuers = &self.config.issuers;
+        let login = login::verify(logins, issuers, self.platform, self.now).await?;
+        Ok(login.map(|login| {
+            let identity_id = identity_id::of_login(region(id), login.issuer, &login.subject);
+            self.session(identity_id, Amr::Authenticated)
+        }))
     }
-    Ok(credentials_of(identity_id.to_string(), config, now))
+
+    fn session(&self, identity_id: String, amr: Amr) -> Session {
+        Session {
+            identity_id,
+            amr,
+            expiration: Timestamp((self.now.0 + LIFETIME_MS).div_euclid(1000) * 1000),
+        }
+    }
+}
+
+fn region(id: &str) -> &str {
+    id.split_once(':').map_or("", |(region, _)| region)
 }
 
 /// The identity and new credentials of its own: the body of both answers.
-fn credentials_of(identity_id: String, config: &Config, now: Timestamp) -> String {
-    let session = Session {
-        identity_id,
-        amr: Amr::Unauthenticated,
-        expiration: Timestamp((now.0 + LIFETIME_MS).div_euclid(1000) * 1000),
-    };
+fn credentials_of(session: Session, config: &Config) -> String {
     let issued = config.master_secrets.issue(&session);
     let response = GetCredentialsForIdentityResponse {
         identity_id: session.identity_id.into(),

@@ -6,6 +6,7 @@ use forebay_core::schema::pii::{MIN_SALT_BYTES, Salt};
 use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
 
+use crate::login::Issuer;
 use crate::session_token::{MasterSecret, MasterSecrets};
 
 /// The bindings as the platform gives them, unchecked.
@@ -34,6 +35,8 @@ struct Settings {
     apps: Vec<App>,
     kinesis: KinesisSettings,
     aws_account_id: Option<String>,
+    #[serde(default)]
+    issuers: Vec<Issuer>,
 }
 
 /// An application that may send events.
@@ -68,6 +71,8 @@ pub struct Config {
     pub region: String,
     /// At least one.
     pub apps: Vec<App>,
+    /// Whose tokens are logins; without one there are guests alone.
+    pub issuers: Vec<Issuer>,
     /// Where records go.
     pub kinesis: Kinesis,
     /// `awsAccountId` of the records.
@@ -168,6 +173,7 @@ impl Config {
         Ok(Config {
             region: settings.region,
             apps: settings.apps,
+            issuers: settings.issuers,
             kinesis: Kinesis {
                 endpoint: endpoint.trim_end_matches('/').to_owned(),
                 region,
@@ -246,6 +252,13 @@ fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigErr
         if !is_cognito_id(&app.identity_pool_id) {
             let problem = "an `identity_pool_id` is not of the form <region>:<uuid>";
             return Err(error(NAME, problem));
+        }
+    }
+    for (index, issuer) in settings.issuers.iter().enumerate() {
+        issuer.check().map_err(|problem| error(NAME, problem))?;
+        let mut others = settings.issuers.iter().skip(index + 1);
+        if others.any(|other| other.provider() == issuer.provider()) {
+            return Err(error(NAME, "`issuers` names one issuer twice"));
         }
     }
     let stream_names = [
@@ -369,6 +382,12 @@ mod tests {
         }
     }
 
+    fn issuers(names: &[&str], jwks_uri: &str) -> Value {
+        let issuer =
+            |name: &&str| json!({ "issuer": name, "audiences": ["a"], "jwks_uri": jwks_uri });
+        names.iter().map(issuer).collect()
+    }
+
     fn problems(bindings: Bindings) -> Vec<String> {
         let errors = Config::read(bindings).err().unwrap();
         errors.iter().map(ToString::to_string).collect()
@@ -410,6 +429,29 @@ mod tests {
                 "/kinesis/dead_letter_stream",
                 json!("events"),
                 "two streams",
+            ),
+            (
+                "/issuers",
+                issuers(&["http://a.example"], "https://a.example/keys"),
+                "`issuer` is not an https URL",
+            ),
+            (
+                "/issuers",
+                issuers(&["https://a.example"], "http://a.example/keys"),
+                "`jwks_uri` is not an https URL",
+            ),
+            (
+                "/issuers",
+                issuers(
+                    &["https://a.example", "https://a.example/"],
+                    "http://127.0.0.1:80/",
+                ),
+                "twice",
+            ),
+            (
+                "/issuers",
+                json!([{ "issuer": "https://a", "jwks_uri": "https://a", "audiences": [] }]),
+                "`audiences` names no audience",
             ),
             ("/kinesis/endpoint", json!("kinesis"), "not an http"),
             ("/kinesis/steam", json!("x"), "unknown field `steam`"),

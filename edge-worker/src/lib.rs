@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`service`] | from a request to its answer |
 //! | [`router`], [`http`], [`error`], [`log`] | paths, CORS, refusals, a line a request |
-//! | [`authenticate`], [`session_token`], [`cognito`] | who sends; the identity pool |
+//! | [`authenticate`], [`session_token`] | who sends |
+//! | [`cognito`], [`identity_id`], [`login`], [`jwks`] | the identity pool; who logs in |
 //! | [`put_events`], [`record`], [`enrich`] | what becomes of an event |
 //! | [`malformed`], [`dead_letter`], [`redact`] | of one that is refused |
 //! | [`update_endpoint`], [`health`] | the other operations |
@@ -26,8 +27,11 @@ mod error;
 mod gzip;
 mod health;
 mod http;
+mod identity_id;
+mod jwks;
 mod kinesis;
 mod log;
+mod login;
 mod malformed;
 mod platform;
 mod put_events;

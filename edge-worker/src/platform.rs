@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use forebay_core::time::Timestamp;
 
-/// Clock, randomness, hashes, the request's body and the network.
+use crate::jwks::{Algorithm, PublicKey};
+
+/// Clock, randomness, hashes, signatures, the request's body and the network.
 pub trait Platform {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -30,6 +32,27 @@ pub trait Platform {
     /// # Errors
     /// [`Unreachable`] where no answer came within the call's time.
     async fn post(&self, call: Call) -> Result<Reply, Unreachable>;
+
+    /// Reads what stands at a URL.
+    ///
+    /// # Errors
+    /// [`Unreachable`] where no answer came within `time_out`, or one of more than `max_bytes`.
+    async fn get(
+        &self,
+        url: &str,
+        max_bytes: usize,
+        time_out: Duration,
+    ) -> Result<Reply, Unreachable>;
+
+    /// Whether `signature` was made over `message` with the private key of `key`, by an algorithm
+    /// that is the key's own; RFC 7518 says in which form. A key that is none verifies nothing.
+    async fn verifies(
+        &self,
+        key: &PublicKey,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool;
 
     /// Waits.
     async fn wait(&self, duration: Duration);
@@ -61,7 +84,7 @@ pub struct Call {
     pub time_out: Duration,
 }
 
-/// The answer to a [`Call`].
+/// The answer to a request of the worker's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
@@ -83,6 +106,15 @@ pub(crate) mod simulated {
     use sha2::{Digest, Sha256};
 
     use super::*;
+
+    /// Stands for a signature: of the message and the key, and not to be made without either.
+    pub(crate) fn simulated_signature(key: &PublicKey, message: &[u8]) -> Vec<u8> {
+        let key = format!("{key:?}");
+        Sha256::new_with_prefix(key)
+            .chain_update(message)
+            .finalize()
+            .to_vec()
+    }
 
     type Answering<'a> = dyn FnMut(&Call) -> Result<Reply, Unreachable> + 'a;
 
@@ -138,6 +170,36 @@ pub(crate) mod simulated {
             self.calls.borrow_mut().push(call);
             self.wait(took).await;
             reply
+        }
+
+        /// Asks as if by a call without a body.
+        async fn get(
+            &self,
+            url: &str,
+            max_bytes: usize,
+            time_out: Duration,
+        ) -> Result<Reply, Unreachable> {
+            let call = Call {
+                url: url.to_owned(),
+                headers: Vec::new(),
+                body: String::new(),
+                time_out,
+            };
+            let reply = self.post(call).await?;
+            (reply.body.len() <= max_bytes)
+                .then_some(reply)
+                .ok_or(Unreachable)
+        }
+
+        /// What [`simulated_signature`] makes.
+        async fn verifies(
+            &self,
+            key: &PublicKey,
+            _: Algorithm,
+            message: &[u8],
+            signature: &[u8],
+        ) -> bool {
+            simulated_signature(key, message) == signature
         }
 
         async fn wait(&self, duration: Duration) {

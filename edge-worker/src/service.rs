@@ -58,7 +58,7 @@ impl<'a, P: Platform> Service<'a, P> {
 
     async fn identity(&self) -> Result<Answer, IdentityError> {
         let body = self.body(cognito::MAX_BODY_BYTES).await?;
-        cognito::answer(self.head, &body, self.configuration()?, self.platform)
+        cognito::answer(self.head, &body, self.configuration()?, self.platform).await
     }
 
     async fn app(

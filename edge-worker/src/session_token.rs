@@ -27,6 +27,8 @@ const MAX_TOKEN_CHARS: usize = 512;
 pub enum Amr {
     /// A guest.
     Unauthenticated,
+    /// By a login.
+    Authenticated,
 }
 
 impl Amr {
@@ -34,18 +36,21 @@ impl Amr {
     pub fn as_str(self) -> &'static str {
         match self {
             Amr::Unauthenticated => "unauthenticated",
+            Amr::Authenticated => "authenticated",
         }
     }
 
     fn to_byte(self) -> u8 {
         match self {
             Amr::Unauthenticated => 0,
+            Amr::Authenticated => 1,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Amr> {
         match byte {
             0 => Some(Amr::Unauthenticated),
+            1 => Some(Amr::Authenticated),
             _ => None,
         }
     }
@@ -270,13 +275,16 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_issued_is_known_again_and_looks_like_aws_credentials() {
-        let issued = secrets(&["1"]).issue(&session());
-        assert_eq!(issued.access_key_id.len(), 20);
-        assert!(issued.access_key_id.starts_with("ASIA"));
-        assert_eq!(issued.secret_access_key.len(), 40);
-        // Another isolate, which shares nothing but the configuration.
-        let known = verify(&secrets(&["1"]), &issued, NOW);
-        assert_eq!(known, Ok((session(), issued.secret_access_key)));
+        for amr in [Amr::Unauthenticated, Amr::Authenticated] {
+            let session = Session { amr, ..session() };
+            let issued = secrets(&["1"]).issue(&session);
+            assert_eq!(issued.access_key_id.len(), 20);
+            assert!(issued.access_key_id.starts_with("ASIA"));
+            assert_eq!(issued.secret_access_key.len(), 40);
+            // Another isolate, which shares nothing but the configuration.
+            let known = verify(&secrets(&["1"]), &issued, NOW);
+            assert_eq!(known, Ok((session, issued.secret_access_key)));
+        }
     }
 
     #[test]

@@ -13,7 +13,12 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn uuid(mut random: [u8; 16]) -> String {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
-    let mut text = hex(&random);
+    hyphenated(&random)
+}
+
+/// The digits of a UUID, as they are written.
+pub fn hyphenated(uuid: &[u8; 16]) -> String {
+    let mut text = hex(uuid);
     for position in [8, 13, 18, 23] {
         text.insert(position, '-');
     }

@@ -9,18 +9,19 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use sha2::{Digest, Sha256};
-use web_sys::WorkerGlobalScope;
-use worker::js_sys::{Date, Uint8Array};
+use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
+use worker::js_sys::{Array, Date, Object, Uint8Array};
 use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
-    AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
-    ResponseBody, console_error, console_log,
+    AbortController, ByteStream, Env, Fetch, Headers, Method, Request, RequestInit,
+    RequestRedirect, Response, ResponseBody, console_error, console_log,
 };
 
 use crate::config::{Bindings, Config, ConfigError};
 use crate::enrich::Cf;
 use crate::http::Head;
+use crate::jwks::{Algorithm, PublicKey};
 use crate::platform::{BodyError, Call, NoRandomness, Platform, Reply, Unreachable};
 use crate::service::Service;
 use crate::text::uuid;
@@ -165,28 +166,42 @@ impl Platform for Workers {
                 Err(BodyError::TooLarge)
             };
         }
-        read_stream(request, max_bytes).await
+        let stream = request.stream().map_err(|_| BodyError::BrokeOff)?;
+        read_stream(stream, max_bytes).await
     }
 
     async fn post(&self, call: Call) -> Result<Reply, Unreachable> {
-        let time_out = TimeoutFuture::new(millis(call.time_out));
-        let controller = AbortController::default();
-        let signal = controller.signal();
-        let exchange = async {
-            let request = outgoing(&call)?;
-            let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
-            Ok::<_, worker::Error>(Reply {
-                status: response.status_code(),
-                body: response.bytes().await?,
-            })
-        };
-        match select(pin!(exchange), time_out).await {
-            Either::Left((reply, _)) => reply.map_err(|_| Unreachable),
-            Either::Right(_) => {
-                controller.abort();
-                Err(Unreachable)
-            }
-        }
+        let request = outgoing(&call).map_err(|_| Unreachable)?;
+        exchange(request, call.time_out, async |mut response| {
+            response.bytes().await.ok()
+        })
+        .await
+    }
+
+    async fn get(
+        &self,
+        url: &str,
+        max_bytes: usize,
+        time_out: Duration,
+    ) -> Result<Reply, Unreachable> {
+        let mut init = RequestInit::new();
+        init.with_redirect(RequestRedirect::Manual);
+        let request = Request::new_with_init(url, &init).map_err(|_| Unreachable)?;
+        exchange(request, time_out, async |mut response| {
+            read_stream(response.stream().ok()?, max_bytes).await.ok()
+        })
+        .await
+    }
+
+    async fn verifies(
+        &self,
+        key: &PublicKey,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let verified = verified(key, algorithm, message, signature).await;
+        verified.unwrap_or(false)
     }
 
     async fn wait(&self, duration: Duration) {
@@ -194,10 +209,89 @@ impl Platform for Workers {
     }
 }
 
+/// Sends a request and reads the answer's body by `read`, all within `time_out`.
+async fn exchange(
+    request: Request,
+    time_out: Duration,
+    read: impl AsyncFnOnce(Response) -> Option<Vec<u8>>,
+) -> Result<Reply, Unreachable> {
+    let time_out = TimeoutFuture::new(millis(time_out));
+    let controller = AbortController::default();
+    let signal = controller.signal();
+    let exchange = async {
+        let response = Fetch::Request(request).send_with_signal(&signal).await;
+        let response = response.ok()?;
+        let status = response.status_code();
+        let body = read(response).await?;
+        Some(Reply { status, body })
+    };
+    match select(pin!(exchange), time_out).await {
+        Either::Left((reply, _)) => reply.ok_or(Unreachable),
+        Either::Right(_) => {
+            controller.abort();
+            Err(Unreachable)
+        }
+    }
+}
+
+fn webcrypto() -> Option<SubtleCrypto> {
+    let scope: WorkerGlobalScope = worker::js_sys::global().unchecked_into();
+    Some(scope.crypto().ok()?.subtle())
+}
+
+/// An algorithm as WebCrypto names it; for a key of either kind the other's members are read over.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WebCryptoAlgorithm {
+    name: &'static str,
+    hash: &'static str,
+    named_curve: &'static str,
+}
+
+impl From<Algorithm> for WebCryptoAlgorithm {
+    fn from(algorithm: Algorithm) -> WebCryptoAlgorithm {
+        const RSA: &str = "RSASSA-PKCS1-v1_5";
+        let (name, hash) = match algorithm {
+            Algorithm::RS256 => (RSA, "SHA-256"),
+            Algorithm::RS384 => (RSA, "SHA-384"),
+            Algorithm::RS512 => (RSA, "SHA-512"),
+            Algorithm::ES256 => ("ECDSA", "SHA-256"),
+        };
+        WebCryptoAlgorithm {
+            name,
+            hash,
+            named_curve: "P-256",
+        }
+    }
+}
+
+/// Whether a signature holds; `None` where the platform does not take the key.
+async fn verified(
+    key: &PublicKey,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Option<bool> {
+    let subtle = webcrypto()?;
+    let algorithm = WebCryptoAlgorithm::from(algorithm);
+    let algorithm: Object = serde_wasm_bindgen::to_value(&algorithm).ok()?.into();
+    let jwk: Object = serde_wasm_bindgen::to_value(key).ok()?.into();
+    let usages = Array::of1(&"verify".into());
+    let key = subtle.import_key_with_object("jwk", &jwk, &algorithm, false, &usages);
+    let key: CryptoKey = JsFuture::from(key.ok()?).await.ok()?.into();
+    let signature = Uint8Array::from(signature);
+    let holds = subtle.verify_with_object_and_js_u8_array_and_js_u8_array(
+        &algorithm,
+        &key,
+        &signature,
+        &Uint8Array::from(message),
+    );
+    JsFuture::from(holds.ok()?).await.ok()?.as_bool()
+}
+
 /// SHA-256 by the platform's WebCrypto: several times as fast as WebAssembly.
 async fn native_sha256(bytes: &[u8]) -> Option<[u8; 32]> {
-    let scope: WorkerGlobalScope = worker::js_sys::global().unchecked_into();
-    let subtle = scope.crypto().ok()?.subtle();
+    let subtle = webcrypto()?;
     let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
     let hash = JsFuture::from(digest).await.ok()?;
     Uint8Array::new(&hash).to_vec().try_into().ok()
@@ -208,8 +302,7 @@ fn millis(duration: Duration) -> u32 {
 }
 
 /// Reads a body whose length is unknown, or known to be too large.
-async fn read_stream(mut request: Request, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
-    let mut stream = request.stream().map_err(|_| BodyError::BrokeOff)?;
+async fn read_stream(mut stream: ByteStream, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
     let mut length: usize = 0;
     while let Some(chunk) = stream.next().await {

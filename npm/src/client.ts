@@ -1,8 +1,10 @@
-import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } from "./config.js";
+import type { AutoTrackInput } from "./auto-track.js";
+import type { AmplifyConfig, ForebayConfig } from "./config.js";
 import type { Engine, Recorded, WasmSource } from "./engine.js";
 import {
   type AnalyticsEvent,
   type Delivery,
+  type DeliveryState,
   ForebayError,
   type IdentifyUserInput,
   type Receipt,
@@ -10,6 +12,13 @@ import {
   type Violation,
 } from "./types.js";
 
+export type {
+  AutoTrackInput,
+  EventTracking,
+  ExtraAttributes,
+  PageViewTracking,
+  SessionTracking,
+} from "./auto-track.js";
 export type {
   AmplifyConfig,
   AmplifyOutputs,
@@ -23,30 +32,71 @@ export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
 const CLAIMED = Symbol.for("forebay");
+/** Events that wait for the engine; from then on the configuration says how many. */
+const MOST_WAITING = 10_000;
 
-let settings: Settings | undefined;
+let configuration: string | undefined;
 let ready: Promise<Engine> | undefined;
 let engine: Engine | undefined;
 let waiting: Recorded[] = [];
 let pumping = false;
-let dropped = 0;
+/** What this page said last. What an earlier visit said, the engine knows. */
+let enabled: boolean | undefined;
+let drops: Record<string, number> = {};
 const listeners = new Set<(delivery: Delivery) => void>();
+/** Of the events on their way, those receipts that someone still has. */
+const receipts = new Map<string, { deref(): Tracked | undefined }>();
+const lost = new FinalizationRegistry<string>((id) => receipts.delete(id));
+
+class Tracked implements Receipt {
+  state: DeliveryState = "recorded";
+  #settled?: Promise<Delivery>;
+  #last?: Delivery;
+  #settle?: (delivery: Delivery) => void;
+
+  constructor(readonly id: string) {}
+
+  get settled(): Promise<Delivery> {
+    this.#settled ??= new Promise((resolve) => {
+      if (this.#last) return resolve(this.#last);
+      this.#settle = resolve;
+      // Who waits may have kept nothing but the promise.
+      receipts.set(this.id, { deref: () => this });
+    });
+    return this.#settled;
+  }
+
+  reach(delivery: Delivery): void {
+    this.state = delivery.state;
+    if (["recorded", "stored", "sent"].includes(delivery.state)) return;
+    receipts.delete(this.id);
+    this.#last = delivery;
+    this.#settle?.(delivery);
+  }
+}
 
 /**
  * `configure` of every entry. They differ in where the WebAssembly module comes from: in `source`.
  */
 export function configure(config: ForebayConfig | AmplifyConfig, source: WasmSource): void {
-  const wanted = readConfig(config);
-  if (settings && JSON.stringify(settings) !== JSON.stringify(wanted)) {
+  // The rest is read, and judged, by the engine.
+  if (!config?.endpoint) {
+    throw new ForebayError(
+      "InvalidConfig",
+      "Forebay configuration: endpoint must be an http(s) address, such as https://events.example.com.",
+    );
+  }
+  const wanted = JSON.stringify(config);
+  if (configuration && configuration !== wanted) {
     throw new ForebayError(
       "AlreadyConfigured",
       "Forebay is configured already, and not like this. A page has one configuration.",
     );
   }
-  if (settings || !inBrowser()) return;
+  if (configuration || !inBrowser()) return;
   claim();
-  settings = wanted;
-  ready = load(wanted, source);
+  configuration = wanted;
+  ready = load(config, source);
   // Reported where it is awaited, and on the console by load().
   ready.catch(() => {});
 }
@@ -75,8 +125,8 @@ function text(value: unknown): string {
 }
 
 /**
- * Records an event. Gives its id at once; `onDelivery` tells what becomes of it. Never throws for
- * reasons of network, storage or schema. On a server it does nothing.
+ * Records an event. Gives its receipt at once. Never throws for reasons of network, storage or schema.
+ * On a server it does nothing.
  *
  * @throws ForebayError `NotConfigured`, `InvalidEvent` (no name).
  */
@@ -85,25 +135,25 @@ export function record(event: AnalyticsEvent): Receipt {
     throw new ForebayError("InvalidEvent", "Forebay: an event needs a name, as a string.");
   }
   const { attributes, metrics } = event;
-  const recorded = {
-    id: uuid(),
-    at: Date.now(),
-    // What the caller changes afterwards was not recorded.
-    event: { ...event, attributes: copy(attributes), metrics: copy(metrics) },
-  };
-  if (inBrowser()) {
-    const { disabled, bufferSize } = configured();
-    if (disabled) drop(recorded, "disabled");
-    else waiting.push(recorded);
-    if (waiting.length > bufferSize) {
-      drop(waiting.shift() as Recorded, "too many events are waiting");
-    }
-    if (!pumping) {
-      pumping = true;
-      queueMicrotask(pump);
-    }
+  const id = uuid();
+  const receipt = new Tracked(id);
+  if (!inBrowser()) return receipt;
+  configured();
+  receipts.set(id, new WeakRef(receipt));
+  lost.register(receipt, id);
+  // What the caller changes afterwards was not recorded.
+  const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };
+  const recorded = { id, at: Date.now(), event: copied };
+  if (enabled === false) drop(recorded, "disabled");
+  else waiting.push(recorded);
+  if (waiting.length > MOST_WAITING) {
+    drop(waiting.shift() as Recorded, "too many events are waiting");
   }
-  return { id: recorded.id };
+  if (!pumping) {
+    pumping = true;
+    queueMicrotask(pump);
+  }
+  return receipt;
 }
 
 /**
@@ -111,16 +161,16 @@ export function record(event: AnalyticsEvent): Receipt {
  * `customProperties` in the endpoint's attributes. Resolves when the request is on its way. On a
  * server it does nothing.
  *
- * @throws ForebayError `NotConfigured`, `WasmBlocked`.
+ * @throws ForebayError `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
  */
 export async function identifyUser(input: IdentifyUserInput): Promise<void> {
-  if (inBrowser()) (await whenReady()).identifyUser(input);
+  if (inBrowser()) (await configured()).identifyUser(input);
 }
 
 /** Sends what is waiting now instead of with the next batch. */
 export function flushEvents(): void {
   if (!inBrowser()) return;
-  whenReady().then(
+  configured().then(
     (engine) => {
       pump();
       engine.flush();
@@ -130,12 +180,64 @@ export function flushEvents(): void {
 }
 
 /**
+ * Records and sends again after `disable()`, on later visits too. May be called before `configure()`.
+ * On a server it does nothing.
+ */
+export function enable(): void {
+  allow(true);
+}
+
+/**
+ * Drops what is recorded from now on, and sends nothing, until `enable()`; on later visits too. What
+ * waits stays where it is: `forget()` deletes it. May be called before `configure()`. On a server it
+ * does nothing.
+ */
+export function disable(): void {
+  allow(false);
+}
+
+function allow(yes: boolean): void {
+  if (!inBrowser()) return;
+  pump();
+  enabled = yes;
+  engine?.setEnabled(yes);
+}
+
+/**
+ * Deletes everything that is kept in this browser for the configured application: events that wait,
+ * the ids of endpoint, identity and session, and those that Amplify left. That `disable()` was called
+ * stays known. What is recorded afterwards is a newcomer's, and `stats()` begin anew.
+ *
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `WasmBlocked`.
+ */
+export async function forget(): Promise<void> {
+  const engine = await configured();
+  pump();
+  await engine.forget();
+  drops = {};
+}
+
+/**
+ * Records sessions, page views or what happens to elements by itself, or ends that; a second call for
+ * the same type replaces the first. On a server it does nothing.
+ *
+ * @throws ForebayError `NotConfigured`.
+ */
+export function configureAutoTrack(input: AutoTrackInput): void {
+  if (!inBrowser()) return;
+  Promise.all([configured(), import("./auto-track.js")]).then(
+    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine),
+    console.warn,
+  );
+}
+
+/**
  * Gives what `record(event)` would find wrong with an event, without recording it.
  *
- * @throws ForebayError `NotConfigured`, `NotInBrowser`, `WasmBlocked`.
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `WasmBlocked`.
  */
 export async function validate(event: AnalyticsEvent): Promise<Violation[]> {
-  return (await whenReady()).validate(event);
+  return (await configured()).validate(event);
 }
 
 /** Calls `listener` with every step of every event. Gives a function that ends it. */
@@ -148,17 +250,23 @@ export function onDelivery(listener: (delivery: Delivery) => void): () => void {
 
 /** What has become of the events of this page so far. */
 export function stats(): Stats {
+  const queued = waiting.length;
   const stats = engine?.stats() ?? {
     recorded: 0,
     invalid: 0,
     delivered: 0,
     rejected: 0,
     dropped: 0,
+    droppedBy: {},
     queued: 0,
   };
-  stats.recorded += waiting.length + dropped;
-  stats.queued += waiting.length;
-  stats.dropped += dropped;
+  stats.recorded += queued;
+  stats.queued += queued;
+  for (const [reason, count] of Object.entries(drops)) {
+    stats.recorded += count;
+    stats.dropped += count;
+    stats.droppedBy[reason] = (stats.droppedBy[reason] ?? 0) + count;
+  }
   return stats;
 }
 
@@ -198,25 +306,23 @@ function claim(): void {
   page[CLAIMED] = true;
 }
 
-function configured(): Settings {
-  if (settings) return settings;
+/** The engine, once there is one. */
+function configured(): Promise<Engine> {
+  if (ready) return ready;
   throw inBrowser()
     ? new ForebayError("NotConfigured", "Forebay: call configure() first.")
     : new ForebayError("NotInBrowser", "Forebay: this works in a browser only.");
 }
 
-function whenReady(): Promise<Engine> {
-  configured();
-  return ready as Promise<Engine>;
-}
-
-async function load(settings: Settings, source: WasmSource): Promise<Engine> {
-  const session = { id: uuid(), start: Date.now() };
+async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): Promise<Engine> {
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
     try {
       const [{ start }, wasm] = await Promise.all([import("./engine.js"), source()]);
-      engine = await start(wasm, { settings, session, deliver, uuid, ForebayError });
+      engine = await start(wasm, { config, deliver, drop, uuid });
+      // What was recorded before disable() is not dropped by it.
+      if (enabled) engine.setEnabled(true);
       pump();
+      if (enabled === false) engine.setEnabled(false);
       return engine;
     } catch (error) {
       if (error instanceof ForebayError) {
@@ -238,12 +344,15 @@ function pump(): void {
   for (const recorded of batch) engine.record(recorded);
 }
 
+/** Gives up an event that is in nobody else's books. */
 function drop({ id, event }: Recorded, reason: string): void {
-  dropped++;
-  deliver({ id, name: event.name, at: Date.now(), state: "dropped", reason });
+  drops[reason] = (drops[reason] ?? 0) + 1;
+  const delivery: Delivery = { id, name: event.name, at: Date.now(), state: "dropped", reason };
+  queueMicrotask(() => deliver(delivery));
 }
 
 function deliver(delivery: Delivery): void {
+  receipts.get(delivery.id)?.deref()?.reach(delivery);
   for (const listener of listeners) {
     try {
       listener(delivery);

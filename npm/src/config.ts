@@ -1,4 +1,5 @@
-import { type AnalyticsEvent, type CompiledSchema, ForebayError } from "./types.js";
+import { ForebayError } from "./client.js";
+import type { AnalyticsEvent, CompiledSchema } from "./types.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {
@@ -36,6 +37,8 @@ export interface Options {
    * the endpoint id that decides.
    */
   sampleRate?: number;
+  /** Whether the console explains every step of every event. Never its values. */
+  debug?: boolean;
 }
 
 /** Forebay's own configuration. */
@@ -148,12 +151,23 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     bufferSize: optional("bufferSize", 10_000, LONGEST),
     endpointId: pinpoint.endpointId,
     disabled: !!given.Analytics?.disabled,
-    sessions: given.sessions ?? "shared",
-    sessionTimeout: given.sessionTimeout ?? 1_800_000,
+    sessions: valid(
+      "sessions",
+      given.sessions ?? "shared",
+      [undefined, "shared", "perTab"].includes(given.sessions),
+      'must be "shared" or "perTab"',
+    ),
+    sessionTimeout: count("sessionTimeout", given.sessionTimeout, 1_800_000, LONGEST),
     respectPrivacySignals: !!given.respectPrivacySignals,
-    before: given.before,
+    before: valid(
+      "before",
+      given.before,
+      ["undefined", "function"].includes(typeof given.before),
+      "must be a function",
+    ),
     globalProperties: given.globalProperties,
-    sampleRate: given.sampleRate ?? 1,
+    sampleRate: share(given.sampleRate ?? 1),
+    debug: !!given.debug,
   };
 }
 
@@ -201,6 +215,11 @@ function count(name: string, value: Anything, fallback: number, most: number): n
     Number.isInteger(number) && number > 0 && number <= most,
     `must be a whole number from 1 to ${most}`,
   );
+}
+
+function share(value: Anything): number {
+  const holds = value >= 0 && value <= 1;
+  return valid("sampleRate", value, holds, "must be a number from 0 to 1");
 }
 
 function origin(name: string, value: Anything): string {

@@ -1,10 +1,14 @@
 import init, { Sdk } from "#wasm";
-import type { Settings } from "./config.js";
+import { ForebayError, onDelivery } from "./client.js";
+import { type AmplifyConfig, type ForebayConfig, readConfig } from "./config.js";
+import { Consent } from "./consent.js";
+import { Ids } from "./ids.js";
+import { Intake, type Taken } from "./intake.js";
+import { endpointOf } from "./profile.js";
 import type {
   AnalyticsEvent,
   Delivery,
   DeliveryState,
-  ForebayError,
   IdentifyUserInput,
   Stats,
   Violation,
@@ -20,13 +24,11 @@ export interface Recorded {
 
 /** What the engine needs of the page it runs in. */
 export interface Page {
-  settings: Settings;
-  /** `start` in milliseconds since the epoch. */
-  session: { id: string; start: number };
+  config: ForebayConfig | AmplifyConfig;
   deliver(delivery: Delivery): void;
+  /** Gives up an event before it is in the engine's books. */
+  drop(recorded: Recorded, reason: string): void;
   uuid(): string;
-  /** The page's own class of errors, for what the page tells apart by it. */
-  ForebayError: typeof ForebayError;
 }
 
 /** What `forebay_wasm_bg.wasm` comes as. */
@@ -42,6 +44,14 @@ export interface Engine {
   identifyUser(input: IdentifyUserInput): void;
   flush(): void;
   stats(): Stats;
+  /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
+  readonly sharesSessions: boolean;
+  /** Announces shared sessions from now on, with these attributes; `undefined` ends that. */
+  trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): void;
+  /** Whether events are taken and sent, from now on and on later visits. */
+  setEnabled(enabled: boolean): void;
+  /** Deletes what is kept, and goes on as a newcomer. */
+  forget(): Promise<void>;
 }
 
 /** Milliseconds after which a request counts as unanswered. */
@@ -52,11 +62,21 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /**
  * Starts the WebAssembly module, and carries out what it asks for.
  *
- * @throws ForebayError `WasmBlocked`; anything else that is thrown is worth another try.
+ * @throws ForebayError `InvalidConfig`, `WasmBlocked`; anything else that is thrown is worth another
+ * try.
  */
 export async function start(wasm: Wasm, page: Page): Promise<Engine> {
-  const { settings, session, deliver, uuid } = page;
-  await instantiate(wasm, page);
+  const { config, deliver, uuid } = page;
+  const settings = readConfig(config);
+  await instantiate(wasm);
+  const ids = new Ids(settings);
+  const consent = new Consent(settings, network);
+  const endpointId = () => settings.endpointId ?? ids.endpointId(uuid);
+  const intake = new Intake(settings, ids, endpointId(), consent, page);
+  if (settings.debug) {
+    const { explain } = await import("./debug.js");
+    onDelivery(explain);
+  }
   const names = new Map<string, string>();
   let timer: ReturnType<typeof setTimeout>;
 
@@ -70,11 +90,13 @@ export async function start(wasm: Wasm, page: Page): Promise<Engine> {
       keepalive: boolean,
     ) {
       const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
+      const asking = sdk;
       fetch(url, { method, headers, body, keepalive, signal, credentials: "omit" })
         .then(async (response) => ({ response, body: await response.text() }))
         .then(
-          ({ response, body }) => sdk.answered(request, response, body),
-          () => sdk.unanswered(request),
+          // What was asked before forget() nobody waits for.
+          ({ response, body }) => asking === sdk && sdk.answered(request, response, body),
+          () => asking === sdk && sdk.unanswered(request),
         );
     },
     wake(milliseconds: number) {
@@ -89,11 +111,10 @@ export async function start(wasm: Wasm, page: Page): Promise<Engine> {
       deliver(delivery);
     },
     saveIdentityId(identityId: string) {
-      keep(identityKey, identityId);
+      ids.keepIdentityId(identityId);
     },
   };
 
-  const identityKey = `forebay.identityId.${settings.identityPoolId}`;
   const client = (rules?: string) =>
     new Sdk(
       io,
@@ -102,45 +123,54 @@ export async function start(wasm: Wasm, page: Page): Promise<Engine> {
         ...settings,
         schema: undefined,
         globalProperties: undefined,
-        endpointId: settings.endpointId ?? endpointId(settings.appId, uuid()),
-        identityId: kept(identityKey),
+        endpointId: endpointId(),
+        identityId: ids.identityId(),
       }),
       rules,
       crypto.getRandomValues(new BigUint64Array(1))[0],
     );
   let sdk: Sdk;
+  let rules = settings.schema;
   try {
-    sdk = client(settings.schema);
+    sdk = client(rules);
   } catch (reason) {
     console.error(
       "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
         `Run \`npx forebay codegen\` of the version that the page loads. ${reason}`,
     );
+    rules = undefined;
     sdk = client();
   }
 
-  if (!navigator.onLine) sdk.network(false);
-  addEventListener("online", () => sdk.network(true));
-  addEventListener("offline", () => sdk.network(false));
+  function network() {
+    sdk.network(navigator.onLine && !consent.refusal);
+  }
+  if (!navigator.onLine || consent.refusal) network();
+  addEventListener("online", network);
+  addEventListener("offline", network);
   addEventListener("pagehide", () => sdk.hidden());
   // A worker has no document.
   globalThis.document?.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") sdk.hidden();
   });
 
+  function store({ id, at, event, session }: Taken) {
+    names.set(id, event.name);
+    sdk.record(
+      id,
+      at,
+      session.id,
+      session.start,
+      event.name,
+      event.attributes,
+      event.metrics,
+      !!event.immediate,
+    );
+  }
+
   return {
-    record({ id, at, event }) {
-      names.set(id, event.name);
-      sdk.record(
-        id,
-        at,
-        session.id,
-        session.start,
-        event.name,
-        event.attributes,
-        event.metrics,
-        !!event.immediate,
-      );
+    record(recorded) {
+      intake.take(recorded).forEach(store);
     },
     validate({ name, attributes, metrics }) {
       return JSON.parse(sdk.validate(name, attributes, metrics));
@@ -152,12 +182,27 @@ export async function start(wasm: Wasm, page: Page): Promise<Engine> {
       sdk.flush();
     },
     stats() {
-      return JSON.parse(sdk.stats());
+      return { ...JSON.parse(sdk.stats()), droppedBy: {} };
+    },
+    sharesSessions: settings.sessions === "shared",
+    trackSessions(attributes) {
+      intake.trackSessions(attributes).forEach(store);
+    },
+    setEnabled(enabled) {
+      consent.set(enabled);
+      network();
+    },
+    async forget() {
+      ids.forget();
+      intake.forget(endpointId());
+      for (const id of names.keys()) io.receipt(id, "dropped", "forgotten");
+      sdk = client(rules);
+      network();
     },
   };
 }
 
-async function instantiate(wasm: Wasm, { ForebayError }: Page): Promise<void> {
+async function instantiate(wasm: Wasm): Promise<void> {
   try {
     await init({ module_or_path: wasm });
   } catch (error) {
@@ -180,60 +225,4 @@ function refusal(): string | undefined {
   } catch (error) {
     return String(error);
   }
-}
-
-/** The body of UpdateEndpoint, as Amplify fills it. */
-function endpointOf(input: IdentifyUserInput, requestId: string): object {
-  const { userId, userProfile, options } = input;
-  const { email, name, plan, customProperties, demographic, location, metrics } = userProfile;
-  const list = (value?: string) => value && [value];
-  return {
-    Address: options?.address,
-    Attributes: {
-      email: list(email),
-      name: list(name),
-      plan: list(plan),
-      ...customProperties,
-    },
-    ChannelType: options?.channelType,
-    Demographic: capitalized(demographic),
-    EffectiveDate: new Date().toISOString(),
-    Location: capitalized(location),
-    Metrics: metrics,
-    OptOut: options?.optOut,
-    RequestId: requestId,
-    User: { UserId: userId, UserAttributes: options?.userAttributes },
-  };
-}
-
-/** `postalCode` is `PostalCode` on the wire. */
-function capitalized(values?: object): object | undefined {
-  return (
-    values &&
-    Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name[0].toUpperCase() + name.slice(1), value]),
-    )
-  );
-}
-
-function endpointId(appId: string, fresh: string): string {
-  const key = `forebay.endpointId.${appId}`;
-  const id = kept(key) || fresh;
-  keep(key, id);
-  return id;
-}
-
-/** What an earlier visit kept. A page may have no storage, or may not be allowed to use it. */
-function kept(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function keep(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {}
 }

@@ -1,38 +1,115 @@
 import type { Settings } from "./config.js";
-import { type AnalyticsEvent, ForebayError } from "./types.js";
+import type { Consent } from "./consent.js";
+import type { Page, Recorded } from "./engine.js";
+import type { Ids } from "./ids.js";
+import { type SessionEvent, type SessionStamp, Sessions } from "./session.js";
+import type { AnalyticsEvent } from "./types.js";
 
-/** An event as it is to be sent, or the reason why it is not. */
-type Taken = { event: AnalyticsEvent } | { reason: string };
+/** An event that is to be validated, kept and sent. */
+export interface Taken extends Recorded {
+  session: SessionStamp;
+}
 
 /**
- * What an event goes through before it is validated: sampling, global properties, the page's own hook.
- *
- * @throws ForebayError (`InvalidConfig`) that names the member to put right.
+ * What an event goes through before it is validated: consent, sampling, global properties, the page's
+ * own hook, and then the session it belongs to.
  */
-export function intake(settings: Settings, endpointId: string): (event: AnalyticsEvent) => Taken {
-  const { before, sampleRate } = checked(settings);
-  const isSampled = share(endpointId) < sampleRate;
-  return (event) => {
-    if (!isSampled) return { reason: "not sampled" };
-    const whole = withGlobals(event, settings.globalProperties);
-    if (!before) return { event: whole };
-    try {
-      const given = before(whole);
-      if (given?.name && typeof given.name === "string") return { event: given };
-      return { reason: "vetoed by before()" };
-    } catch (error) {
-      // The page's own mistake, and what it may have wanted to hide must not leave.
-      reportError(error);
-      return { reason: "before() threw" };
+export class Intake {
+  readonly #settings: Settings;
+  readonly #consent: Consent;
+  readonly #page: Pick<Page, "drop" | "uuid">;
+  #sessions: Sessions;
+  #isSampled = false;
+  /** What the start and the end of sessions say besides. */
+  #sessionAttributes: AnalyticsEvent["attributes"];
+
+  constructor(
+    settings: Settings,
+    ids: Ids,
+    endpointId: string,
+    consent: Consent,
+    page: Pick<Page, "drop" | "uuid">,
+  ) {
+    this.#settings = settings;
+    this.#consent = consent;
+    this.#page = page;
+    this.#sample(endpointId);
+    const { sessions, sessionTimeout } = settings;
+    this.#sessions = new Sessions(
+      sessions === "shared" ? ids.session : undefined,
+      sessionTimeout,
+      page.uuid,
+    );
+  }
+
+  /** The events to be sent for this one, in their order: none where it is dropped. */
+  take(recorded: Recorded): Taken[] {
+    const { id, at, event } = recorded;
+    const taken = this.#isSampled ? prepared(event, this.#settings) : { reason: "not sampled" };
+    const reason = this.#consent.refusal ?? ("reason" in taken ? taken.reason : undefined);
+    if (!("event" in taken) || reason) {
+      this.#page.drop(recorded, reason ?? "");
+      return [];
     }
-  };
+    const { stamp, events } = this.#sessions.of(taken.event.name, at);
+    return [...this.#announced(events), { id, at, event: taken.event, session: stamp }];
+  }
+
+  /**
+   * Whether the start and the end of sessions are recorded by themselves from now on, with these
+   * attributes. Gives what is to be sent about the present one.
+   */
+  trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): Taken[] {
+    this.#sessionAttributes = attributes;
+    this.#sessions.announce(!!attributes);
+    const quiet = !attributes || !this.#isSampled || this.#consent.refusal;
+    return quiet ? [] : this.#announced(this.#sessions.touch(Date.now()));
+  }
+
+  /** The next event begins a session, since another user goes on. Gives what is to be sent about it. */
+  renewSession(): Taken[] {
+    return this.#announced(this.#sessions.renew());
+  }
+
+  /** Goes on as a newcomer, with another endpoint id. */
+  forget(endpointId: string): void {
+    this.#sample(endpointId);
+    this.#sessions.renew();
+  }
+
+  #sample(endpointId: string): void {
+    this.#isSampled = share(endpointId) < this.#settings.sampleRate;
+  }
+
+  /** They go through the same hook; what it vetoes was never recorded. */
+  #announced(events: SessionEvent[]): Taken[] {
+    return events.flatMap(({ id, name, at, session }) => {
+      const taken = prepared({ name, attributes: this.#sessionAttributes }, this.#settings);
+      return "event" in taken ? [{ id, at, event: taken.event, session }] : [];
+    });
+  }
+}
+
+/** An event with its global properties and as the page's hook wants it, or why it is not sent. */
+export function prepared(
+  event: AnalyticsEvent,
+  { globalProperties, before }: Pick<Settings, "globalProperties" | "before">,
+): { event: AnalyticsEvent } | { reason: string } {
+  const whole = withGlobals(event, globalProperties);
+  if (!before) return { event: whole };
+  try {
+    const given = before(whole);
+    if (given?.name && typeof given.name === "string") return { event: given };
+    return { reason: "vetoed by before()" };
+  } catch (error) {
+    // The page's own mistake, and what it may have wanted to hide must not leave.
+    reportError(error);
+    return { reason: "before() threw" };
+  }
 }
 
 /** The event with the global properties that it does not have itself. */
-export function withGlobals(
-  event: AnalyticsEvent,
-  globals: Settings["globalProperties"],
-): AnalyticsEvent {
+function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"]): AnalyticsEvent {
   if (!globals) return event;
   const { attributes, metrics } = event;
   return {
@@ -49,7 +126,7 @@ function merged<T extends object>(globals: T | undefined, own: T | undefined): T
 }
 
 /** Where an id stands among all ids, from 0 to under 1: FNV-1a, so that any id will do. */
-function share(id: string): number {
+export function share(id: string): number {
   let hash = 0x811c9dc5;
   for (const character of id) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
@@ -57,21 +134,4 @@ function share(id: string): number {
   // The last step mixes little into the upper bits, and they decide.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
-}
-
-/** The members that nothing depends on before an event is taken in. */
-function checked(settings: Settings): Settings {
-  const { sessions, sessionTimeout, before, sampleRate } = settings;
-  const rules: [string, boolean, string][] = [
-    ["sessions", sessions === "shared" || sessions === "perTab", 'must be "shared" or "perTab"'],
-    ["sessionTimeout", sessionTimeout > 0, "must be milliseconds, more than 0"],
-    ["before", before === undefined || typeof before === "function", "must be a function"],
-    ["sampleRate", sampleRate >= 0 && sampleRate <= 1, "must be a number from 0 to 1"],
-  ];
-  for (const [name, holds, rule] of rules) {
-    if (!holds) {
-      throw new ForebayError("InvalidConfig", `Forebay configuration: ${name} ${rule}.`);
-    }
-  }
-  return settings;
 }

@@ -32,9 +32,17 @@ export interface UnknownField<Name> {
 /** The member names of `Given`, of each type of a union, that `Shape` does not have. */
 type UnknownName<Shape, Given> = Given extends unknown ? Exclude<keyof Given, keyof Shape> : never;
 
-/** What `record()` gives back. `onDelivery` tells what becomes of the event with this id. */
+/** What `record()` gives back. */
 export interface Receipt {
+  /** The event's id, from here to the table. */
   readonly id: string;
+  /** How far the event has come. */
+  readonly state: DeliveryState;
+  /**
+   * The last step on the event's way: `delivered`, `invalid`, `rejected` or `dropped`. Never rejects.
+   * While the page cannot send it stays open, and on a server for good.
+   */
+  readonly settled: Promise<Delivery>;
 }
 
 /** Where an event is not what the schema asks for. Never holds the value itself. */
@@ -87,6 +95,8 @@ export interface Stats {
   delivered: number;
   rejected: number;
   dropped: number;
+  /** How many of the dropped were dropped for which reason. */
+  droppedBy: Record<string, number>;
   /** Waiting or under way. */
   queued: number;
 }

@@ -22,6 +22,7 @@ const settings = {
   before: undefined,
   globalProperties: undefined,
   sampleRate: 1,
+  debug: false,
 };
 
 test("Forebay's own form, with what it leaves out filled in", () => {
@@ -135,6 +136,10 @@ test("what is missing or wrong is named", () => {
     [{ ...good, flushSize: 101 }, "flushSize"],
     [{ ...good, bufferSize: 1.5 }, "bufferSize"],
     [{ ...good, schema: { $defs: {} } }, "schema"],
+    [{ ...good, sessions: "mine" }, "sessions"],
+    [{ ...good, sessionTimeout: 0 }, "sessionTimeout"],
+    [{ ...good, before: "filter" }, "before"],
+    [{ ...good, sampleRate: 1.5 }, "sampleRate"],
     [amplify, "Analytics.Pinpoint.appId"],
     [{ ...amplify, Analytics: { Pinpoint: { appId: "app" } } }, "Analytics.Pinpoint.region"],
     [{ ...amplify, Analytics: { Pinpoint: pinpoint } }, "Auth.Cognito.identityPoolId"],

@@ -65,6 +65,7 @@ test("what is recorded at once leaves in batches of a hundred", async () => {
     delivered: 250,
     rejected: 0,
     dropped: 0,
+    droppedBy: {},
     queued: 0,
   });
 });

@@ -18,17 +18,18 @@ afterEach(() => endpoint.close());
 
 test("nothing is loaded before configure, and the module by it alone", async () => {
   const page = await site.open();
+  const first = ["client.js", "index.js"];
   const loaded = () =>
     page.evaluate(() =>
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
     );
-  assert.deepEqual(
-    (await loaded()).filter((name) => name !== "index.js"),
-    [],
-  );
+  assert.deepEqual((await loaded()).toSorted(), first);
   await page.evaluate((config) => forebay.configure(config), endpoint.config);
   await page.evaluate(() => forebay.validate({ name: "Anything" }));
-  assert.deepEqual((await loaded()).toSorted(), ["engine.js", "forebay_wasm_bg.wasm", "index.js"]);
+  assert.deepEqual(
+    (await loaded()).toSorted(),
+    [...first, "engine.js", "forebay_wasm_bg.wasm"].toSorted(),
+  );
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
 });
 
@@ -80,8 +81,8 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
   const said: ConsoleMessage[] = [];
   page.on("console", (message) => said.push(message));
   const code = await page.evaluate(async (config) => {
-    forebay.configure({ ...config, bufferSize: 2 });
-    for (let n = 0; n < 3; n++) forebay.record({ name: "Stuck", metrics: { n } });
+    forebay.configure(config);
+    for (let n = 0; n <= 10_000; n++) forebay.record({ name: "Stuck", metrics: { n } });
     return forebay.validate({ name: "Stuck" }).then(
       () => "none",
       (error) => error.code,
@@ -94,15 +95,33 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
   assert.equal(errors[0].type(), "error");
   assert.match(errors[0].text(), /'wasm-unsafe-eval'/);
   assert.deepEqual(await page.evaluate(() => forebay.stats()), {
-    recorded: 3,
+    recorded: 10_001,
     invalid: 0,
     delivered: 0,
     rejected: 0,
     dropped: 1,
-    queued: 2,
+    droppedBy: { "too many events are waiting": 1 },
+    queued: 10_000,
   });
   const dropped = await page.evaluate(() => deliveries.map(({ state, reason }) => [state, reason]));
   assert.deepEqual(dropped, [["dropped", "too many events are waiting"]]);
+});
+
+test("a configuration that cannot be used is told on the console, and where it is awaited", async () => {
+  const page = await site.open();
+  const said: ConsoleMessage[] = [];
+  page.on("console", (message) => said.push(message));
+  const [code, state] = await page.evaluate(async (config) => {
+    forebay.configure({ ...config, region: "" });
+    const { state } = forebay.record({ name: "Early" });
+    const code = await forebay.identifyUser({ userId: "u", userProfile: {} }).catch((e) => e.code);
+    return [code, state];
+  }, endpoint.config);
+  assert.deepEqual([code, state], ["InvalidConfig", "recorded"]);
+  assert.deepEqual(
+    said.map((message) => message.text()),
+    ["Forebay configuration: region must be a string that is not empty."],
+  );
 });
 
 test("a page with the one source that WebAssembly needs is enough", async () => {

@@ -25,12 +25,15 @@ test("on a server the package can be imported and recording does nothing", async
   );
   await forebay.identifyUser({ userId: "user", userProfile: {} });
   forebay.flushEvents();
+  forebay.disable();
+  forebay.enable();
+  forebay.configureAutoTrack({ enable: true, type: "pageView" });
   assert.equal(forebay.stats().recorded, 0);
   await assert.rejects(forebay.validate({ name: "Rendered" }), { code: "NotInBrowser" });
 });
 
 test("on a server mistakes are thrown as in a browser", async () => {
   const forebay = await import("forebay");
-  assert.throws(() => forebay.configure({ ...config, appId: "" }), { code: "InvalidConfig" });
+  assert.throws(() => forebay.configure({ ...config, endpoint: "" }), { code: "InvalidConfig" });
   assert.throws(() => forebay.record({ name: "" }), { code: "InvalidEvent" });
 });

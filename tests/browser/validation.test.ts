@@ -231,7 +231,7 @@ test("mistakes of the program are thrown", async () => {
     };
     attempt(() => forebay.record({ name: "Early" }));
     attempt(() => forebay.flushEvents());
-    attempt(() => forebay.configure({ ...config, endpoint: "nowhere" }));
+    attempt(() => forebay.configure({ ...config, endpoint: "" }));
     forebay.configure(config);
     forebay.configure({ ...config });
     attempt(() => forebay.configure({ ...config, appId: "another" }));

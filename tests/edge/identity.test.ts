@@ -5,15 +5,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, mock, test } from "node:test";
 import { readStream } from "../support/kinesis.ts";
-import {
-  type Credentials,
-  guest,
-  putEvents,
-  putEventsBody,
-  send,
-  sendPresigned,
-} from "../support/requests.ts";
+import { guest, putEvents, putEventsBody, send, sendPresigned } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { askAsPage, credentialsIn } from "./support/pages.ts";
 
 const EVENT = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
 const MINUTE_MS = 60_000;
@@ -24,50 +18,10 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-/** A request of a page on another origin, as it leaves `fetch`. */
-function identityRequest(operation: string, body: unknown): Request {
-  return new Request(`${stack.edge}/?X-Amz-Target=AWSCognitoIdentityService.${operation}`, {
-    method: "POST",
-    headers: { "content-type": "text/plain" },
-    body: JSON.stringify(body),
-  });
-}
-
-/** Whether a browser sends it to another origin as it is: Fetch Standard, CORS-safelisted. */
-function isSimple(request: Request): boolean {
-  const types = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
-  const isSafe = ([name, value]: [string, string]) =>
-    ["accept", "accept-language", "content-language"].includes(name) ||
-    (name === "content-type" && types.includes(value.split(";")[0]));
-  return ["GET", "HEAD", "POST"].includes(request.method) && [...request.headers].every(isSafe);
-}
-
-/** Sends a request that needs no preflight, and sees that the page may read the answer. */
-async function ask(operation: string, body: unknown): Promise<Response> {
-  const request = identityRequest(operation, body);
-  assert.ok(isSimple(request));
-  const response = await fetch(request);
-  assert.equal(response.headers.get("access-control-allow-origin"), "*");
-  const exposed = response.headers.get("access-control-expose-headers")?.toLowerCase().split(", ");
-  for (const name of ["date", "retry-after", "x-amzn-errortype"])
-    assert.ok(exposed?.includes(name));
-  assert.ok(Math.abs(Date.parse(response.headers.get("date") ?? "") - Date.now()) < MINUTE_MS);
-  return response;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: JSON of any shape.
-function credentialsOf({ IdentityId, Credentials }: any): Credentials {
-  return {
-    identityId: IdentityId,
-    accessKeyId: Credentials.AccessKeyId,
-    secretAccessKey: Credentials.SecretKey,
-    sessionToken: Credentials.SessionToken,
-    expiration: Credentials.Expiration,
-  };
-}
+const ask = (operation: string, body: unknown) => askAsPage(stack.edge, operation, body);
 
 const newGuest = async () =>
-  credentialsOf(await (await ask("GetId", { IdentityPoolId: stack.identity_pool_id })).json());
+  credentialsIn(await ask("GetId", { IdentityPoolId: stack.identity_pool_id }));
 
 test("one request gives a guest an identity and credentials that its first event is taken with", async () => {
   const asked = Date.now();
@@ -86,9 +40,9 @@ test("one request gives a guest an identity and credentials that its first event
 
 test("an identity gets further credentials, and keeps who it is", async () => {
   const { identityId } = await newGuest();
-  const response = await ask("GetCredentialsForIdentity", { IdentityId: identityId });
-  assert.equal(response.status, 200);
-  const later = credentialsOf(await response.json());
+  const later = await credentialsIn(
+    await ask("GetCredentialsForIdentity", { IdentityId: identityId }),
+  );
   assert.equal(later.identityId, identityId);
   const id = randomUUID();
   assert.equal((await putEvents(stack, later, { [id]: EVENT }))[id].StatusCode, 202);

@@ -1,5 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -29,10 +33,38 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumProgram(), args: ARGS });
 }
 
-/** The same with a profile that outlives it, in `folder`. */
-export function launchProfile(folder: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(folder, {
-    executablePath: chromiumProgram(),
-    args: ARGS,
+/** A browser with a profile that outlives it. */
+export interface ProfileBrowser {
+  context: BrowserContext;
+  /** Ends all its processes at once, as a power cut does; resolves when they are gone. */
+  kill(): Promise<void>;
+}
+
+/** Starts Chromium without a window, with a profile in `folder`. */
+export async function launchProfile(folder: string): Promise<ProfileBrowser> {
+  const own = ["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${folder}`];
+  // A group of processes by itself, to be killed as one.
+  const child = spawn(chromiumProgram(), [...ARGS, ...own], {
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
   });
+  const exited = once(child, "exit");
+  const browser = await chromium.connectOverCDP(await debuggerUrl(child.stderr));
+  return {
+    context: browser.contexts()[0],
+    async kill() {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-Number(child.pid), 9);
+      await exited;
+    },
+  };
+}
+
+async function debuggerUrl(output: Readable): Promise<string> {
+  for await (const line of createInterface(output)) {
+    const url = /DevTools listening on (ws:\S+)/.exec(line)?.[1];
+    if (!url) continue;
+    output.resume();
+    return url;
+  }
+  throw new Error("Chromium ended before it said where its debugger listens");
 }

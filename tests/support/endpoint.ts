@@ -13,19 +13,13 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isSigned, signedAt } from "./signature.ts";
+import { gunzipSync } from "node:zlib";
+import { IDENTITY_POOL_ID, Pool, REGION, type Refusal } from "./pool.ts";
 
+export { IDENTITY_POOL_ID, REGION } from "./pool.ts";
 export const APP_ID = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
-export const REGION = "us-east-1";
-export const IDENTITY_POOL_ID = "us-east-1:f0e1d2c3-0000-4000-8000-000000000001";
 
-const KEY = {
-  accessKeyId: "ASIAEXAMPLE",
-  secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-};
 const EVENTS_PATH = `/v1/apps/${APP_ID}/events`;
-/** How far the time of a signature may be from the endpoint's, as AWS has it. */
-const SIGNATURE_TOLERANCE_MS = 5 * 60_000;
 /** Below the ports that connections go out from: nobody takes one of these while it is closed. */
 const PORTS = { from: 20_000, count: 10_000 };
 
@@ -51,6 +45,10 @@ export interface Batch {
   at: number;
   headers: IncomingHttpHeaders;
   signed: boolean;
+  /** The identity that its credentials are of. */
+  identityId?: string;
+  /** Whether its body came in gzip. */
+  compressed: boolean;
   endpointId: string;
   endpoint: object;
   events: Map<string, SentEvent>;
@@ -87,6 +85,12 @@ export type Connections = "refused" | "reset" | "served";
 
 export class Endpoint {
   readonly batches: Batch[] = [];
+  /** Ids of events answered 202, once for every time. */
+  readonly accepted: string[] = [];
+  /** The same, each once. */
+  readonly distinct = new Set<string>();
+  /** What was asked for, in the order it came in. */
+  readonly operations: string[] = [];
   readonly endpointUpdates: { id: string; signed: boolean; body: Record<string, unknown> }[] = [];
   /** Cognito operations in the order they came in. */
   readonly identityCalls: { operation: string; body: Record<string, unknown> }[] = [];
@@ -98,10 +102,11 @@ export class Endpoint {
   clock = 0;
   /** How long credentials last, in milliseconds. */
   credentialsLifetime = 3_600_000;
+  /** Whether GetId answers with credentials too, as Forebay's worker does and Cognito does not. */
+  credentialsWithIdentity = true;
   /** Connections that were reset as soon as they stood. */
   resetConnections = 0;
-  /** When credentials end, by their session tokens. */
-  readonly #credentials = new Map<string, number>();
+  readonly #pool = new Pool();
   readonly #scripts: Script[] = [];
   readonly #changes = new EventEmitter();
   readonly #server: Server;
@@ -139,11 +144,6 @@ export class Endpoint {
       identityPoolId: IDENTITY_POOL_ID,
       flushInterval: 50,
     };
-  }
-
-  /** Ids of events answered 202, once for every time. */
-  get accepted(): string[] {
-    return this.batches.flatMap((batch) => batch.accepted);
   }
 
   /** Answers the next PutEvents request that no earlier script is for. */
@@ -209,7 +209,7 @@ export class Endpoint {
       // The page is gone, or the connection was reset.
       return;
     }
-    const { answer, batch } = await this.#route(request, Buffer.concat(chunks).toString());
+    const { answer, batch } = await this.#route(request, Buffer.concat(chunks));
     if (this.latency) await sleep(this.latency);
     if (answer === "reset" || answer === "lost") {
       request.socket.resetAndDestroy();
@@ -221,6 +221,7 @@ export class Endpoint {
       }
       response.writeHead(answer.status, {
         "access-control-allow-origin": "*",
+        "timing-allow-origin": "*",
         "access-control-expose-headers": "Date, Retry-After, x-amzn-errortype",
         "content-type": "application/json",
         date: new Date(this.#now()).toUTCString(),
@@ -233,66 +234,34 @@ export class Endpoint {
 
   async #route(
     request: IncomingMessage,
-    text: string,
+    sent: Buffer,
   ): Promise<{ answer: Answer | Mishap; batch?: Batch }> {
-    const { method, url = "" } = request;
-    const target = String(request.headers["x-amz-target"]).split(".")[1];
-    const updates = `/v1/apps/${APP_ID}/endpoints/`;
-    if (method === "OPTIONS") {
+    const { pathname, searchParams } = new URL(request.url ?? "", this.url);
+    const route = `${request.method} ${pathname}`;
+    const updates = `PUT /v1/apps/${APP_ID}/endpoints/`;
+    if (request.method === "OPTIONS") {
       return { answer: this.#judge({ operation: "preflight" }, () => preflight(request)) };
     }
-    const body = JSON.parse(text);
-    if (method === "POST" && url === "/") {
-      return { answer: this.#judge({ operation: target }, () => this.#identity(target, body)) };
+    const body = JSON.parse((isGzip(sent) ? gunzipSync(sent) : sent).toString());
+    if (route === "POST /") {
+      const target = request.headers["x-amz-target"] ?? searchParams.get("X-Amz-Target");
+      const operation = String(target).split(".")[1];
+      return { answer: this.#judge({ operation }, () => this.#identity(operation, body)) };
     }
-    const refusal = await this.#refusal(request, text);
-    if (method === "PUT" && url.startsWith(updates)) {
-      const update = { id: url.slice(updates.length), signed: !refusal, body };
+    const refusal = await this.#pool.refusal(request, sent, this.#now());
+    if (route.startsWith(updates)) {
+      const update = { id: route.slice(updates.length), signed: !refusal, body };
       return {
         answer: this.#judge({ operation: "UpdateEndpoint" }, () => {
           this.endpointUpdates.push(update);
-          return refusal ?? { status: 202, body: { Message: "Accepted", RequestID: randomUUID() } };
+          if (refusal) return forbidden(refusal);
+          return { status: 202, body: { Message: "Accepted", RequestID: randomUUID() } };
         }),
       };
     }
-    if (method === "POST" && url === EVENTS_PATH) return this.#events(request, refusal, body);
-    return { answer: { status: 404, body: { Message: "not found" } } };
-  }
-
-  /** What is answered, or what happens instead; `serve` is what the endpoint does by itself. */
-  #judge(call: Call, serve: () => Answer): Answer | Mishap {
-    const mishap = this.fault?.(call);
-    if (mishap === "lost") serve();
-    return mishap ?? serve();
-  }
-
-  #identity(operation: string, body: Record<string, unknown>): Answer {
-    this.identityCalls.push({ operation, body });
-    const identity = { IdentityId: body.IdentityId ?? `us-east-1:${randomUUID()}` };
-    if (operation === "GetId") return { status: 200, body: identity };
-    const token = `a token/with+signs==${randomUUID()}`;
-    const expiration = this.#now() + this.credentialsLifetime;
-    this.#credentials.set(token, expiration);
-    return {
-      status: 200,
-      body: {
-        ...identity,
-        Credentials: {
-          AccessKeyId: KEY.accessKeyId,
-          SecretKey: KEY.secretAccessKey,
-          SessionToken: token,
-          Expiration: expiration / 1000,
-        },
-      },
-    };
-  }
-
-  #events(
-    request: IncomingMessage,
-    refusal: Answer | undefined,
-    // biome-ignore lint/suspicious/noExplicitAny: the body as it came in.
-    body: any,
-  ): { answer: Answer | Mishap; batch: Batch } {
+    if (route !== `POST ${EVENTS_PATH}`) {
+      return { answer: { status: 404, body: { Message: "not found" } } };
+    }
     const [[endpointId, item]] = Object.entries<{ Endpoint: object; Events: object }>(
       body.BatchItem,
     );
@@ -300,40 +269,58 @@ export class Endpoint {
       at: Date.now(),
       headers: request.headers,
       signed: !refusal,
+      identityId: this.#pool.identityOf(request),
+      compressed: isGzip(sent),
       endpointId,
       endpoint: item.Endpoint,
       events: new Map(Object.entries(item.Events)),
       accepted: [],
     };
-    this.batches.push(batch);
-    const accept = () =>
-      refusal ?? results(batch, () => ({ StatusCode: 202, Message: "Accepted" }));
-    const scripted = this.#scripts.shift()?.(batch);
-    const mishap = scripted ?? this.fault?.({ operation: "PutEvents", batch });
-    const answer = mishap === "lost" || !mishap ? accept() : mishap;
-    if (answer !== "reset") batch.accepted.push(...acceptedIn(answer, endpointId));
-    if (typeof mishap === "string") return { answer: mishap, batch };
-    batch.status = (answer as Answer).status;
-    return { answer, batch };
+    return { answer: this.#events(batch, refusal), batch };
   }
 
-  /** What is wrong with a request's signature; `undefined` where nothing is. */
-  async #refusal(request: IncomingMessage, body: string): Promise<Answer | undefined> {
-    const at = signedAt(request);
-    const token = String(request.headers["x-amz-security-token"]);
-    const expiration = this.#credentials.get(token);
-    const credentials = { ...KEY, sessionToken: token };
-    if (!at || !expiration || !(await isSigned(request, body, REGION, credentials))) {
-      return forbidden("InvalidSignatureException", "The signature does not match.");
-    }
-    if (Math.abs(at.getTime() - this.#now()) > SIGNATURE_TOLERANCE_MS) {
-      return forbidden("InvalidSignatureException", "Signature expired, or not yet current.");
-    }
-    if (expiration <= this.#now()) {
-      return forbidden("ExpiredTokenException", "The security token has expired.");
-    }
-    return undefined;
+  /**
+   * What is answered, or what happens instead: as scripted, or as the fault of the moment has it.
+   * `serve` is what the endpoint does by itself.
+   */
+  #judge(call: Call, serve: () => Answer, scripted?: Answer | Mishap): Answer | Mishap {
+    this.operations.push(call.operation);
+    const given = scripted ?? this.fault?.(call);
+    if (given === "lost") serve();
+    return given ?? serve();
   }
+
+  #identity(operation: string, body: Record<string, unknown>): Answer {
+    this.identityCalls.push({ operation, body });
+    const known = body.IdentityId as string | undefined;
+    const issued = this.#pool.issue(known, this.#now() + this.credentialsLifetime);
+    const bare = operation === "GetId" && !this.credentialsWithIdentity;
+    return { status: 200, body: bare ? { ...issued, Credentials: undefined } : issued };
+  }
+
+  #events(batch: Batch, refusal: Refusal | undefined): Answer | Mishap {
+    this.batches.push(batch);
+    const serve = () =>
+      refusal
+        ? forbidden(refusal)
+        : results(batch, () => ({ StatusCode: 202, Message: "Accepted" }));
+    const scripted = this.#scripts.shift()?.(batch);
+    const answer = this.#judge({ operation: "PutEvents", batch }, serve, scripted);
+    if (answer !== "reset") {
+      batch.accepted = acceptedIn(answer === "lost" ? serve() : answer, batch.endpointId);
+      for (const id of batch.accepted) {
+        this.accepted.push(id);
+        this.distinct.add(id);
+      }
+    }
+    if (typeof answer !== "string") batch.status = answer.status;
+    return answer;
+  }
+}
+
+/** As Forebay's worker tells: by the first two bytes (RFC 1952). */
+function isGzip(body: Buffer): boolean {
+  return body[0] === 0x1f && body[1] === 0x8b;
 }
 
 function preflight(request: IncomingMessage): Answer {
@@ -346,7 +333,7 @@ function preflight(request: IncomingMessage): Answer {
   };
 }
 
-function forbidden(type: string, message: string): Answer {
+function forbidden({ type, message }: Refusal): Answer {
   return { status: 403, headers: { "x-amzn-errortype": type }, body: { Message: message } };
 }
 

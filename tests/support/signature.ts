@@ -4,9 +4,38 @@ import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { SignatureV4 } from "@smithy/signature-v4";
 
-/** When a request says it was signed; `undefined` where it does not say. */
-export function signedAt(request: IncomingMessage): Date | undefined {
-  const stamp = String(request.headers["x-amz-date"]);
+/** What a request says of its signature. */
+export interface Claim {
+  signedAt: Date;
+  /** Seconds that it is good for; given where it is presigned, in its query. */
+  expires?: number;
+  sessionToken: string;
+  signedHeaders: string[];
+  signature: string;
+}
+
+/** What a request says of its signature, in its headers or else in its query. */
+export function claimOf(request: IncomingMessage): Claim | undefined {
+  const { headers } = request;
+  const { searchParams: query } = new URL(request.url ?? "", "http://127.0.0.1");
+  const presigned = query.has("X-Amz-Signature");
+  const said = (name: string) => (presigned ? query.get(name) : headers[name.toLowerCase()]);
+  const authorization = headers.authorization ?? "";
+  const signedAt = instant(String(said("X-Amz-Date")));
+  const names = presigned
+    ? query.get("X-Amz-SignedHeaders")
+    : /SignedHeaders=([^,]+)/.exec(authorization)?.[1];
+  if (!signedAt || !names) return undefined;
+  return {
+    signedAt,
+    expires: presigned ? Number(query.get("X-Amz-Expires")) : undefined,
+    sessionToken: String(said("X-Amz-Security-Token")),
+    signedHeaders: names.split(";"),
+    signature: presigned ? String(query.get("X-Amz-Signature")) : authorization,
+  };
+}
+
+function instant(stamp: string): Date | undefined {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp);
   if (!parts) return undefined;
   const [, year, month, day, hour, minute, second] = parts;
@@ -16,14 +45,12 @@ export function signedAt(request: IncomingMessage): Date | undefined {
 /** Signs the request again from what it says it signed, and compares. */
 export async function isSigned(
   request: IncomingMessage,
-  body: string,
+  { signedAt, expires, signedHeaders, signature }: Claim,
+  body: Uint8Array,
   region: string,
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string },
 ): Promise<boolean> {
-  const signingDate = signedAt(request);
-  const authorization = request.headers.authorization ?? "";
-  const names = /SignedHeaders=([^,]+)/.exec(authorization)?.[1].split(";") ?? [];
-  if (!signingDate || !names.includes("host")) return false;
+  if (!signedHeaders.includes("host")) return false;
   const signer = new SignatureV4({
     credentials,
     region,
@@ -31,19 +58,22 @@ export async function isSigned(
     sha256: Sha256,
     applyChecksum: false,
   });
-  const again = await signer.sign(
-    {
-      method: request.method ?? "",
-      protocol: "http:",
-      hostname: "127.0.0.1",
-      path: request.url ?? "",
-      query: {},
-      headers: Object.fromEntries(names.map((name) => [name, String(request.headers[name])])),
-      body,
-    },
-    { signingDate },
-  );
-  return again.headers.authorization === authorization;
+  const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
+  const unsigned = {
+    method: request.method ?? "",
+    protocol: "http:",
+    hostname: "127.0.0.1",
+    path: pathname,
+    query: Object.fromEntries([...searchParams].filter(([name]) => !name.startsWith("X-Amz-"))),
+    headers: Object.fromEntries(signedHeaders.map((name) => [name, String(request.headers[name])])),
+    body,
+  };
+  if (expires === undefined) {
+    const again = await signer.sign(unsigned, { signingDate: signedAt });
+    return again.headers.authorization === signature;
+  }
+  const again = await signer.presign(unsigned, { signingDate: signedAt, expiresIn: expires });
+  return again.query?.["X-Amz-Signature"] === signature;
 }
 
 /** Node's SHA-256 in the form the signer asks for. */

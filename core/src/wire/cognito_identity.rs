@@ -56,7 +56,8 @@ impl core::fmt::Debug for Credentials<'_> {
     }
 }
 
-/// `GetIdResponse`.
+/// `GetIdResponse`. Forebay's own pool answers GetId as GetCredentialsForIdentity, with credentials
+/// beside the identity: [`GetCredentialsForIdentityResponse`] reads those, this type reads over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetIdResponse<'a> {
     /// `IdentityId`, e.g. `us-east-1:6fb4c4f2-...`.

@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{App, Bindings};
 use crate::http::tests::head;
+use crate::jwks::tests as jwks;
 use crate::kinesis::tests::{answer, kinesis, sent_records};
+use crate::login::tests as login;
 use crate::platform::simulated::Simulated;
 use crate::platform::{Call, Reply, Unreachable};
 use crate::session_token::tests::secrets;
@@ -44,6 +46,7 @@ fn config() -> Config {
             app_id: "app-1".into(),
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
         }],
+        issuers: Vec::new(),
         kinesis: kinesis(),
         aws_account_id: Some("123456789012".into()),
         master_secrets: secrets(&["1"]),
@@ -655,6 +658,96 @@ fn what_get_id_gives_with_the_identity_are_credentials_of_it_alone_for_an_hour()
     for secret in ["SecretKey", "SessionToken", "AccessKeyId"] {
         assert!(!line.contains(text(secret)), "{line}");
     }
+}
+
+#[test]
+fn whoever_logs_in_has_an_identity_of_their_own_and_nobody_else_gets_it() {
+    let mut config = config();
+    config.issuers = vec![login::issuer()];
+    let ask = |operation: &str, body: &Value| {
+        let target = format!("AWSCognitoIdentityService.{operation}");
+        let head = head("POST", "/", &[("x-amz-target", &target)]);
+        let (answer, line, _) = serve(&head, &config, body.to_string().as_bytes(), |_| {
+            Ok(jwks::set(&[("one", jwks::rsa("one"))]))
+        });
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        (answer.status, body, line)
+    };
+    let session = |body: &Value| {
+        let text = |name: &str| body["Credentials"][name].as_str().unwrap();
+        let (token, key) = (text("SessionToken"), text("AccessKeyId"));
+        let (session, _) = config.master_secrets.verify(token, key, ARRIVAL).unwrap();
+        assert_eq!(body["IdentityId"], session.identity_id.as_str());
+        session
+    };
+    let logins = |subject: &str| {
+        let mut claims = login::claims();
+        claims["sub"] = json!(subject);
+        json!({ "login.example/pool": login::token(&login::header(), &claims) })
+    };
+    let pool = "eu-north-1:00000000-0000-4000-8000-00000000000a";
+    let get_id = |logins: Value| {
+        ask(
+            "GetId",
+            &json!({ "IdentityPoolId": pool, "Logins": logins }),
+        )
+    };
+    let get_credentials = |id: &str, logins: Value| {
+        let body = json!({ "IdentityId": id, "Logins": logins });
+        ask("GetCredentialsForIdentity", &body)
+    };
+
+    let (status, body, line) = get_id(logins("ada"));
+    assert_eq!(status, 200, "{body}");
+    let ada = session(&body);
+    assert_eq!(ada.amr, Amr::Authenticated);
+    assert!(
+        !line.contains(&ada.identity_id) && !line.contains("ada"),
+        "{line}"
+    );
+    // On every visit, and whichever guest it was before.
+    assert_eq!(session(&get_id(logins("ada")).1), ada);
+    assert_eq!(
+        session(&get_credentials(&ada.identity_id, logins("ada")).1),
+        ada
+    );
+    assert_eq!(session(&get_credentials(IDENTITY, logins("ada")).1), ada);
+    let bob = session(&get_id(logins("bob")).1);
+    let guest = session(&get_id(json!({})).1);
+    assert_ne!(ada.identity_id, bob.identity_id);
+    assert_eq!(guest.amr, Amr::Unauthenticated);
+    assert_ne!(ada.identity_id, guest.identity_id);
+
+    for (id, logins) in [(&ada, json!({})), (&ada, logins("bob"))] {
+        let (status, body, _) = get_credentials(&id.identity_id, logins);
+        assert_eq!(
+            (status, &body["__type"]),
+            (400, &json!("NotAuthorizedException"))
+        );
+        assert_eq!(body.get("Credentials"), None);
+    }
+    let two = json!({ "login.example/pool": "a", "accounts.google.com": "b" });
+    let (_, body, _) = get_id(two);
+    assert_eq!(body["__type"], "InvalidParameterException");
+}
+
+#[test]
+fn a_login_that_cannot_be_verified_now_is_to_be_sent_again() {
+    let mut config = config();
+    config.issuers = vec![login::issuer()];
+    let token = login::token(&login::header(), &login::claims());
+    let body = json!({ "IdentityId": IDENTITY, "Logins": { "login.example/pool": token } });
+    let target = "AWSCognitoIdentityService.GetCredentialsForIdentity";
+    let head = head("POST", "/", &[("x-amz-target", target)]);
+    let body = body.to_string();
+    let (answer, line, _) = serve(&head, &config, body.as_bytes(), |_| Err(Unreachable));
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.body.contains("InternalErrorException"),
+        "{}",
+        answer.body
+    );
+    assert!(line.contains("InternalErrorException"), "{line}");
 }
 
 #[test]

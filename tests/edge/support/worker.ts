@@ -20,6 +20,8 @@ export interface WorkerOptions {
   masterSecret: Buffer;
   /** The binding `PII_SALT`, as it is; none where it is not said. */
   piiSalt?: string;
+  /** Whose tokens are logins: `issuers` of the configuration. */
+  issuers?: { issuer: string; audiences: string[]; jwks_uri: string }[];
   /** A module that stands before `worker.js` and hands requests on to it. */
   front?: string;
 }
@@ -96,6 +98,7 @@ async function config(
   const forebay = {
     region,
     apps: [{ app_id, identity_pool_id }],
+    issuers: options.issuers,
     kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
   };
   const { piiSalt } = options;

@@ -1,0 +1,23 @@
+import { configure as configureClient } from "./client.js";
+import type { AmplifyConfig, ForebayConfig } from "./config.js";
+import type { Wasm } from "./engine.js";
+
+export * from "./client.js";
+
+/** `forebay_wasm_bg.wasm` of the same version of the package, or a promise of it. */
+export type WasmInput = Wasm | Promise<Wasm>;
+
+/**
+ * As in the package's default entry, but with the WebAssembly module given: a response, bytes, a
+ * compiled module, or a promise of any of them. Of a function it is asked for, and again where it
+ * fails; anything else is taken as it is, so that a response that breaks off cannot be asked again.
+ *
+ * @throws ForebayError `InvalidConfig`, `AlreadyConfigured` (with another configuration, or by another
+ * copy of the package), `NotInBrowser` (in a service worker).
+ */
+export function configure(
+  config: ForebayConfig | AmplifyConfig,
+  wasm: WasmInput | (() => WasmInput),
+): void {
+  configureClient(config, async () => (typeof wasm === "function" ? wasm() : wasm));
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { prepared, share } from "../../npm/src/intake.ts";
+
+test("an event has the global properties that it does not have itself", () => {
+  const globalProperties = { attributes: { release: "7", theme: "dark" }, metrics: { width: 640 } };
+  const { event } = prepared(
+    { name: "Opened", attributes: { theme: "light" } },
+    { globalProperties, before: undefined },
+  ) as { event: object };
+  assert.deepEqual(event, {
+    name: "Opened",
+    attributes: { release: "7", theme: "light" },
+    metrics: { width: 640 },
+  });
+  // What is no object the validator judges.
+  for (const attributes of ["text", 7]) {
+    const odd = { name: "Odd", attributes: attributes as never };
+    const taken = prepared(odd, { globalProperties, before: undefined });
+    assert.deepEqual(taken, { event: { ...odd, metrics: { width: 640 } } });
+  }
+});
+
+test("before() changes an event, or vetoes it", () => {
+  const through = (before: (event: { name: string }) => unknown) =>
+    prepared({ name: "Opened" }, { globalProperties: undefined, before: before as never });
+  assert.deepEqual(
+    through((event) => ({ ...event, name: "Changed" })),
+    { event: { name: "Changed" } },
+  );
+  for (const nothing of [null, undefined, {}, "text", { name: "" }]) {
+    assert.deepEqual(
+      through(() => nothing),
+      { reason: "vetoed by before()" },
+    );
+  }
+});
+
+test("ids are shared out evenly, and the same way each time", () => {
+  const ids = Array.from({ length: 10_000 }, (_, n) => `0b1c2d3e-0000-4000-8000-${n + 1e11}`);
+  const shares = ids.map(share);
+  assert.deepEqual(ids.map(share), shares);
+  for (let tenth = 0; tenth < 10; tenth++) {
+    const inside = shares.filter((share) => Math.floor(share * 10) === tenth).length;
+    assert.ok(inside > 850 && inside < 1150, `${inside} of 10000 in tenth ${tenth}`);
+  }
+});

@@ -1,0 +1,199 @@
+// Pages, browsers and tabs that end while events wait: what was recorded arrives by the next visit
+// at the latest.
+
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Page } from "playwright-core";
+import { launchProfile } from "../support/chromium.ts";
+import { Endpoint, type Fault } from "../support/endpoint.ts";
+import { PageServer } from "../support/page.ts";
+import {
+  arrived,
+  type Books,
+  COUNT,
+  configure,
+  record,
+  revisit,
+  settled,
+  unheard,
+} from "./support/numbered.ts";
+import { type Scenario, scenario } from "./support/scenario.ts";
+
+/** From one event to the next, so that some are on disk, some under way and some neither. */
+const EVERY_MS = 5;
+/** From the last event to the end of the page. */
+const CLOSED_AFTER_MS = 50;
+const KILLED_AFTER_MS = 300;
+
+const unavailable: Fault = ({ operation }) =>
+  operation === "preflight" ? undefined : { status: 503 };
+
+/** A visit that `end` ends after the last event, and one that delivers what it left. */
+function visit(name: string, end: (page: Page) => Promise<void>): void {
+  for (const reachable of [true, false]) {
+    const where = reachable ? "" : ", with an endpoint that took nothing";
+    scenario(
+      name + where,
+      async ({ site, endpoint, context, page }, test) => {
+        if (!reachable) endpoint.fault = unavailable;
+        await configure(page, endpoint);
+        const ids = await record(page, { every: EVERY_MS });
+        await end(page);
+        const unavoidable = unheard(endpoint, Date.now());
+        endpoint.fault = undefined;
+        const next = await revisit(site, context, endpoint);
+        await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
+        await settled(next);
+      },
+      { todo: "nothing is on disk yet" },
+    );
+  }
+}
+
+/** Closes the tab as its user does. */
+async function close(page: Page): Promise<void> {
+  const closed = page.waitForEvent("close");
+  await page.close({ runBeforeUnload: true });
+  await closed;
+}
+
+/** Kills the page's process, which hears nothing of it. */
+async function crash(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const crashed = page.waitForEvent("crash");
+  // Who should answer is dead.
+  session.send("Page.crash").catch(() => {});
+  await crashed;
+  await page.close();
+}
+
+describe("a page that ends", { concurrency: 16 }, () => {
+  visit(`a tab closed ${CLOSED_AFTER_MS} ms after the last event`, async (page) => {
+    await sleep(CLOSED_AFTER_MS);
+    await close(page);
+  });
+
+  visit("a link followed with the last event", async (page) => {
+    await page.goto("about:blank");
+    await page.close();
+  });
+
+  visit("a page reloaded with the last event", async (page) => {
+    await page.reload();
+    await page.close();
+  });
+
+  visit(`a renderer killed ${KILLED_AFTER_MS} ms after the last event`, async (page) => {
+    await sleep(KILLED_AFTER_MS);
+    await crash(page);
+  });
+
+  for (const reachable of [true, false]) {
+    const where = reachable ? "" : ", with an endpoint that took nothing";
+    test(
+      `a browser killed ${KILLED_AFTER_MS} ms after the last event, and opened again${where}`,
+      { timeout: 85_000, todo: "nothing is on disk yet" },
+      (test) => killedBrowser(test, reachable ? undefined : unavailable),
+    );
+  }
+});
+
+async function killedBrowser(test: TestContext, fault: Fault | undefined): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "forebay-profile-"));
+  const pages = await PageServer.start();
+  const endpoint = await Endpoint.start();
+  endpoint.fault = fault;
+  try {
+    const first = await launchProfile(folder);
+    const page = await pages.open(first.context);
+    await configure(page, endpoint);
+    const ids = await record(page, { every: EVERY_MS });
+    await sleep(KILLED_AFTER_MS);
+    await first.kill();
+    const unavoidable = unheard(endpoint, Date.now());
+    endpoint.fault = undefined;
+    const second = await launchProfile(folder);
+    try {
+      await configure(await pages.open(second.context), endpoint);
+      await arrived(endpoint, ids, test, fault ? undefined : unavoidable);
+    } finally {
+      await second.kill();
+    }
+  } finally {
+    endpoint.close();
+    pages.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Two tabs of one visitor, of which the first sends for both. */
+function tabs(name: string, run: (tabs: Tabs, test: TestContext) => Promise<void>): void {
+  scenario(
+    name,
+    async (scenario, test) => {
+      const { site, context, endpoint, page: leader } = scenario;
+      await configure(leader, endpoint);
+      await leader.waitForFunction(() => (forebay.stats() as Books).leader);
+      const follower = await revisit(site, context, endpoint);
+      await run({ ...scenario, leader, follower }, test);
+    },
+    { todo: "every tab sends for itself yet" },
+  );
+}
+
+interface Tabs extends Scenario {
+  leader: Page;
+  follower: Page;
+}
+
+describe("two tabs", { concurrency: 16 }, () => {
+  tabs("one sends for both", async ({ endpoint, leader, follower }, test) => {
+    const halves = await Promise.all([
+      record(leader, { count: COUNT / 2, every: EVERY_MS }),
+      record(follower, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS }),
+    ]);
+    await arrived(endpoint, halves.flat(), test);
+    assert.equal(await follower.evaluate(() => (forebay.stats() as Books).leader), false);
+    assert.equal(endpoint.identityCalls.length, 1, "and asks for credentials once");
+    await Promise.all([settled(leader), settled(follower)]);
+    const heard = () =>
+      follower.evaluate(() => deliveries.filter(({ state }) => state === "delivered").length);
+    assert.equal(await heard(), COUNT / 2, "each hears of its own");
+  });
+
+  for (const [how, end] of [
+    ["closed", close],
+    ["killed", crash],
+  ] as const) {
+    tabs(`the one that sends is ${how}`, async ({ endpoint, leader, follower }, test) => {
+      const rest = record(follower, { from: COUNT / 2, count: COUNT / 2, every: 20 });
+      const first = await record(leader, { count: COUNT / 2, every: EVERY_MS });
+      await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
+      const closing = Date.now();
+      await end(leader);
+      await follower.waitForFunction(() => (forebay.stats() as Books).leader);
+      await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
+      await settled(follower);
+    });
+
+    tabs(
+      `the one that sends is ${how} with all events of both still waiting`,
+      async ({ endpoint, leader, follower }, test) => {
+        endpoint.fault = unavailable;
+        const halves = await Promise.all([
+          record(leader, { count: COUNT / 2, every: EVERY_MS }),
+          record(follower, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS }),
+        ]);
+        await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
+        await end(leader);
+        endpoint.fault = undefined;
+        await arrived(endpoint, halves.flat(), test);
+        await settled(follower);
+      },
+    );
+  }
+});

@@ -1,0 +1,238 @@
+// A disk that is full, closed to the page, or holds what Forebay did not write: events are sent all
+// the same, and the books say what is not safe.
+
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import type { Page } from "playwright-core";
+import { APP_ID } from "../support/endpoint.ts";
+import {
+  arrived,
+  assertBalanced,
+  type Books,
+  COUNT,
+  configure,
+  record,
+  revisit,
+  settled,
+} from "./support/numbered.ts";
+import { scenario } from "./support/scenario.ts";
+
+const TODO = { todo: "nothing is on disk yet" };
+const DATABASE = `forebay.${APP_ID}`;
+
+/** Rows that an outbox cannot hold: of another program, of another version, spoilt. */
+const FOREIGN_ROWS: object[] = [
+  { id: "no-row" },
+  { id: "another-program", greeting: "hello" },
+  { id: 7, at: Date.now(), name: "Number", body: "{}", who: "", checked: true, v: 1 },
+  { id: "later", at: Date.now(), name: "Later", body: "{}", who: "", checked: true, v: 99 },
+  { id: "no-time", at: "yesterday", name: "NoTime", body: "{}", who: "", checked: true, v: 1 },
+  { id: "no-body", at: Date.now(), name: "NoBody", who: "", checked: true, v: 1 },
+  {
+    id: "no-json",
+    at: Date.now(),
+    name: "NoJson",
+    body: '{"EventType',
+    who: "",
+    checked: true,
+    v: 1,
+  },
+  { id: "a-list", at: Date.now(), name: "List", body: "[1,2]", who: "", checked: true, v: 1 },
+];
+
+/** Puts rows into a store of the outbox's database, as another program on this origin could. */
+async function putRows(page: Page, rows: object[]): Promise<void> {
+  await page.evaluate(
+    async ({ name, rows }) => {
+      const done = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await done(indexedDB.open(name));
+      const store = database.transaction("outbox", "readwrite").objectStore("outbox");
+      await Promise.all(rows.map((row) => done(store.put(row))));
+      database.close();
+    },
+    { name: DATABASE, rows },
+  );
+}
+
+/** How many rows a store holds. */
+async function countRows(page: Page, store: string): Promise<number> {
+  return page.evaluate(
+    ({ name, store }) =>
+      new Promise<number>((resolve, reject) => {
+        const opened = indexedDB.open(name);
+        opened.onerror = () => reject(opened.error);
+        opened.onsuccess = () => {
+          const count = opened.result.transaction(store).objectStore(store).count();
+          count.onerror = () => reject(count.error);
+          count.onsuccess = () => resolve(count.result);
+        };
+      }),
+    { name: DATABASE, store },
+  );
+}
+
+describe("the disk", { concurrency: 16 }, () => {
+  scenario(
+    "holds what waits, and nothing once it has arrived",
+    async ({ endpoint, page }, test) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.waitForFunction(
+        (count) => deliveries.filter(({ state }) => state === "stored").length === count,
+        COUNT,
+      );
+      assert.equal(await countRows(page, "outbox"), COUNT);
+      await endpoint.connections("served");
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), true);
+      assert.equal(await countRows(page, "outbox"), 0);
+    },
+    TODO,
+  );
+
+  scenario(
+    "is full",
+    async ({ endpoint, context, page, site }, test) => {
+      const session = await context.newCDPSession(page);
+      const origin = new URL(site.url).origin;
+      await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+      await configure(page, endpoint);
+      const ids = await record(page, { every: 5 });
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
+    },
+    TODO,
+  );
+
+  scenario(
+    "becomes full half-way, and has room again",
+    async ({ endpoint, page }, test) => {
+      await configure(page, endpoint);
+      const ids = await record(page, { count: COUNT / 2 });
+      await page.evaluate(() => {
+        const { add, put } = IDBObjectStore.prototype;
+        const full = () => {
+          throw new DOMException("The disk is full.", "QuotaExceededError");
+        };
+        Object.assign(IDBObjectStore.prototype, { add: full, put: full });
+        Object.assign(globalThis, {
+          makeRoom: () => Object.assign(IDBObjectStore.prototype, { add, put }),
+        });
+      });
+      endpoint.fault = () => ({ status: 503 });
+      ids.push(...(await record(page, { from: COUNT / 2, count: COUNT / 4 })));
+      await page.waitForFunction(() => !(forebay.stats() as Books).durable);
+      await page.evaluate("makeRoom()");
+      ids.push(...(await record(page, { from: (COUNT * 3) / 4, count: COUNT / 4 })));
+      endpoint.fault = undefined;
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+    },
+    TODO,
+  );
+
+  scenario(
+    "holds rows that are no events",
+    async ({ site, endpoint, context, page }, test) => {
+      await configure(page, endpoint);
+      await page.waitForFunction(() => (forebay.stats() as Books).durable);
+      await page.close();
+      // From the same origin, with the SDK loaded and not started.
+      const other = await context.newPage();
+      await other.goto(`${page.url()}`);
+      await putRows(other, FOREIGN_ROWS);
+      await other.close();
+
+      const next = await revisit(site, context, endpoint);
+      const ids = await record(next, { every: 5 });
+      await arrived(endpoint, ids, test);
+      await settled(next);
+      assert.equal(
+        await next.evaluate(() => (forebay.stats() as Books).aside),
+        FOREIGN_ROWS.length,
+      );
+      assert.equal(await countRows(next, "aside"), FOREIGN_ROWS.length);
+      assert.equal(await countRows(next, "outbox"), 0);
+    },
+    TODO,
+  );
+
+  scenario(
+    "holds a database of that name that is another program's",
+    async ({ endpoint, page }, test) => {
+      await page.evaluate(
+        (name) =>
+          new Promise<void>((resolve, reject) => {
+            const opened = indexedDB.open(name, 7);
+            opened.onupgradeneeded = () => opened.result.createObjectStore("elsewhere");
+            opened.onerror = () => reject(opened.error);
+            opened.onsuccess = () => {
+              opened.result.close();
+              resolve();
+            };
+          }),
+        DATABASE,
+      );
+      await configure(page, endpoint);
+      const ids = await record(page, { every: 5 });
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
+    },
+    TODO,
+  );
+
+  for (const [name, take] of Object.entries({
+    "is closed to the page": () => {
+      Object.defineProperty(globalThis, "indexedDB", {
+        get() {
+          throw new DOMException("The operation is insecure.", "SecurityError");
+        },
+      });
+    },
+    "is not there": () => {
+      Object.defineProperty(globalThis, "indexedDB", { value: undefined });
+    },
+    "never answers": () => {
+      IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest;
+    },
+  })) {
+    scenario(
+      name,
+      async ({ endpoint, page }, test) => {
+        await page.evaluate(take);
+        await configure(page, endpoint);
+        const ids = await record(page, { every: 5 });
+        await arrived(endpoint, ids, test);
+        await assertBalanced(page);
+        assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
+      },
+      TODO,
+    );
+  }
+
+  scenario(
+    "is there and locks are not",
+    async ({ site, endpoint, context, page }, test) => {
+      const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
+      await context.addInitScript(unlocked);
+      await page.evaluate(unlocked);
+      await configure(page, endpoint);
+      const other = await revisit(site, context, endpoint);
+      const halves = await Promise.all([
+        record(page, { count: COUNT / 2, every: 5 }),
+        record(other, { from: COUNT / 2, count: COUNT / 2, every: 5 }),
+      ]);
+      await arrived(endpoint, halves.flat(), test);
+      await Promise.all([settled(page), settled(other)]);
+    },
+    TODO,
+  );
+});
