@@ -12,5 +12,10 @@ export * from "./client.js";
  * copy of the package), `NotInBrowser` (in a service worker).
  */
 export function configure(config: ForebayConfig | AmplifyConfig): void {
-  configureClient(config, () => fetch(new URL("./forebay_wasm_bg.wasm", import.meta.url)));
+  configureClient(config, async () => {
+    const response = await fetch(new URL("./forebay_wasm_bg.wasm", import.meta.url));
+    // Not there, or a page in its place: some development servers move modules away from their files.
+    const found = response.ok && !response.headers.get("content-type")?.startsWith("text/html");
+    return found ? response : (await import("./module.js")).module();
+  });
 }

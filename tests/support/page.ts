@@ -137,7 +137,7 @@ export async function states(page: Page, id: string): Promise<string[]> {
 
 /** React as one module, since browsers cannot load it as it is published. */
 async function reactModule(): Promise<string> {
-  const names = "createElement, StrictMode, useEffect, useState";
+  const names = "createElement, StrictMode, useEffect, useRef, useState, useSyncExternalStore";
   const { outputFiles } = await build({
     stdin: {
       contents: `import React from "react";
