@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use forebay_core::client::Config;
 use forebay_core::event::{Event, Map, Text};
 use forebay_core::json::{Limits, Number, Value};
-use forebay_core::schema::{Schema, Violation, shortened};
+use forebay_core::schema::{Checker, Given, Rules, Violation, shortened};
 use forebay_core::wire::put_events::MAX_EVENT_BYTES;
 use js_sys::{Array, JsString, Object};
 use wasm_bindgen::{JsCast, JsValue};
@@ -20,16 +20,18 @@ pub fn read_maps(
     event: &mut Event<'static>,
     attributes: &JsValue,
     metrics: &JsValue,
-    schema: Option<&Schema>,
+    schema: Option<Rules<'_>>,
 ) -> Vec<Violation> {
-    let fields = schema
-        .and_then(|schema| schema.event(&event.event_type))
-        .map_or(&[][..], |schema| &schema.fields);
-    let nullable = |name: &str| {
-        fields
-            .iter()
-            .any(|field| field.nullable && field.name == name)
+    let event_type = event.event_type.clone();
+    let violations_of = |null: Option<&str>| {
+        let mut checker: Checker<'_, String> =
+            Checker::new(schema.unwrap_or_default(), &event_type);
+        if let Some(name) = null {
+            checker.field(Given::OtherAttribute, name, "null");
+        }
+        checker.finish()
     };
+    let nullable = |name: &str| violations_of(Some(name)) == violations_of(None);
     let mut violations = Vec::new();
     event.attributes = read_map("Attributes", attributes, nullable, text, &mut violations);
     event.metrics = read_map("Metrics", metrics, nullable, number, &mut violations);
@@ -125,7 +127,7 @@ fn expected(expected: &'static str, value: &JsValue) -> Mistake {
 }
 
 /// Reads `Settings` of `npm/src/config.ts`, as JSON. `None` where a member is missing.
-pub fn read_config(settings: &str, schema: Option<Schema>) -> Option<Config> {
+pub fn read_config(settings: &str, schema: Option<Rules<'static>>) -> Option<Config> {
     let limits = Limits {
         depth: 2,
         values: 32,

@@ -18,7 +18,7 @@ use forebay_core::client::{Client, HttpRequest, Input, Now, Output, State};
 use forebay_core::event::{Event, Session};
 use forebay_core::json::Writer;
 use forebay_core::outbox::DropReason;
-use forebay_core::schema::{Schema, Violation};
+use forebay_core::schema::{Rules, Violation};
 use forebay_core::time::Timestamp;
 use js_sys::Date;
 use wasm_bindgen::JsValue;
@@ -83,7 +83,7 @@ impl Sdk {
         entropy: u64,
     ) -> Result<Sdk, JsValue> {
         let schema = schema
-            .map(|rules| Schema::from_rules(&rules))
+            .map(|rules| Rules::read(rules.leak()))
             .transpose()
             .map_err(|_| {
                 JsValue::from_str("it is not what this version of `npx forebay codegen` writes")

@@ -4,17 +4,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::event::Event;
-use crate::schema::{Violation, check_limits};
+use crate::schema::{Checker, Given, Rules, Violation};
 use crate::wire::put_events::MAX_EVENT_BYTES;
 
-/// Checks an event without a schema against the limits of the wire.
-pub(super) fn check(event: &Event<'_>) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    if event.event_type.is_empty() {
-        violations.push(violation("EventType", "required", "a name", "nothing"));
-    }
-    check_limits(event, &|_| true, &mut violations);
-    violations
+/// Checks an event, and takes the fields out of it that are to be dropped.
+pub(super) fn check(rules: Rules<'_>, event: &mut Event<'_>) -> Vec<Violation> {
+    let mut checker = Checker::new(rules, &event.event_type);
+    event
+        .attributes
+        .retain(|(name, text)| checker.field(Given::Attribute, name, text));
+    event
+        .metrics
+        .retain(|(name, number)| checker.field(Given::Metric, name, number.as_text()));
+    checker.finish()
 }
 
 /// Checks the size of an encoded event.

@@ -10,7 +10,7 @@ use super::request::{Origin, Unnumbered};
 use super::{Config, HttpRequest, Input, Now, Output, Stats, limits};
 use crate::event::Event;
 use crate::outbox::{Answer, Backoff, Limits, Outbox, Random, StoredEvent, Verdict};
-use crate::schema::{Schema, Stage, Violation};
+use crate::schema::{Rules, Violation};
 use crate::sigv4;
 use crate::time::Timestamp;
 use crate::wire::put_events::{self, RequestEncoder};
@@ -59,7 +59,7 @@ enum Purpose {
 pub struct Client {
     endpoint_id: String,
     region: String,
-    schema: Option<Schema>,
+    schema: Option<Rules<'static>>,
     origin: Origin,
     identity_origin: Origin,
     events_path: String,
@@ -128,19 +128,13 @@ impl Client {
     }
 
     /// What events are validated against.
-    pub fn schema(&self) -> Option<&Schema> {
-        self.schema.as_ref()
+    pub fn schema(&self) -> Option<Rules<'static>> {
+        self.schema
     }
 
     /// What keeps an event from being recorded; empty for a valid one.
     pub fn validate(&self, event: &Event<'_>) -> Vec<Violation> {
-        match &self.schema {
-            Some(schema) => schema
-                .validate(event, Stage::Recorded)
-                .err()
-                .unwrap_or_default(),
-            None => limits::check(event),
-        }
+        limits::check(self.schema.unwrap_or_default(), &mut event.clone())
     }
 
     /// Takes one input.
@@ -202,14 +196,7 @@ impl Client {
     }
 
     fn record(&mut self, id: String, mut event: Event<'_>, immediate: bool) {
-        let mut violations = self.validate(&event);
-        if let Some(schema) = self
-            .schema
-            .as_ref()
-            .and_then(|all| all.event(&event.event_type))
-        {
-            schema.drop_fields(&mut event);
-        }
+        let mut violations = limits::check(self.schema.unwrap_or_default(), &mut event);
         let body = put_events::encode_event(&event);
         violations.extend(limits::check_size(&body));
         if !violations.is_empty() {

@@ -21,7 +21,7 @@ pub use machine::Client;
 use crate::event::Event;
 use crate::outbox::{self, StoredEvent};
 pub use crate::outbox::{State, Stats};
-use crate::schema::{Schema, Violation};
+use crate::schema::{Rules, Violation};
 use crate::time::Timestamp;
 
 /// Where to send, as whom, and how eagerly.
@@ -42,7 +42,7 @@ pub struct Config {
     /// Identity id kept from an earlier visit.
     pub identity_id: Option<String>,
     /// What events are validated against; `None` takes any event Pinpoint would take.
-    pub schema: Option<Schema>,
+    pub schema: Option<Rules<'static>>,
     /// Milliseconds between paced requests (Amplify's `flushInterval`, 5000).
     pub flush_interval_ms: u32,
     /// Most events a request (Amplify's `flushSize`, 100; never over 100).

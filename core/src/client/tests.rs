@@ -11,10 +11,15 @@ use super::*;
 use crate::event::Event;
 use crate::json::Limits;
 use crate::json::Value;
+use crate::schema::{Rules, Schema};
 use crate::sigv4;
 
 const START: Timestamp = Timestamp(1_795_000_000_000);
 const SECRET: &str = "a secret key";
+
+fn rules(schema: &[u8]) -> Rules<'static> {
+    Rules::read(Schema::parse(schema).unwrap().to_rules().leak()).unwrap()
+}
 
 /// A page with a client in it, whose network is the test.
 struct Page {
@@ -835,7 +840,7 @@ fn later_endpoint_update_replaces_one_that_failed() {
 fn invalid_event_never_leaves_and_says_why() {
     let schema = br#"{"$defs":{"SignUpEvent":{"type":"object","properties":{"plan":{"type":"string","enum":["pro"]}}}}}"#;
     let mut page = Page::new(Config {
-        schema: Some(Schema::parse(schema).unwrap()),
+        schema: Some(rules(schema)),
         ..config()
     });
     page.record("e1");
@@ -855,7 +860,7 @@ fn what_is_to_be_dropped_is_checked_and_never_leaves() {
         "plan":{"type":"string","maxLength":6,"x-pii":"drop"},
         "age":{"type":"integer","x-pii":"drop"}}}}}"#;
     let mut page = Page::new(Config {
-        schema: Some(Schema::parse(schema).unwrap()),
+        schema: Some(rules(schema)),
         identity_id: Some("us-east-1:me".into()),
         ..config()
     });
