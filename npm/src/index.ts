@@ -13,9 +13,11 @@ export * from "./client.js";
  */
 export function configure(config: ForebayConfig | AmplifyConfig): void {
   configureClient(config, async () => {
-    const response = await fetch(new URL("./forebay_wasm_bg.wasm", import.meta.url));
-    // Not there, or a page in its place: some development servers move modules away from their files.
-    const found = response.ok && !response.headers.get("content-type")?.startsWith("text/html");
+    const url = new URL("./forebay_wasm_bg.wasm", import.meta.url);
+    const response = await fetch(url).catch(() => undefined);
+    // Not there, a page in its place, or forbidden: some development servers move modules away from
+    // their files, and some policies let a page connect to its endpoint alone.
+    const found = response?.ok && !response.headers.get("content-type")?.startsWith("text/html");
     return found ? response : (await import("./module.js")).module();
   });
 }
