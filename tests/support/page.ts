@@ -26,6 +26,7 @@ const TYPES: Record<string, string> = {
 
 const IMPORTS = {
   forebay: "/forebay/index.js",
+  "forebay/amplify-v5": "/forebay/amplify-v5.js",
   "forebay/react": "/forebay/react.js",
   react: "/react.js",
 };
