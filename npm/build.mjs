@@ -18,7 +18,7 @@ import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** What `exports` of package.json has for browsers. */
-const ENTRIES = ["index", "slim", "inline", "react"];
+const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
 /**
  * What they import, sooner or later: the client, the engine, a module as text, and
  * what not every page asks for.

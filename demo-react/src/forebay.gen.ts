@@ -136,4 +136,4 @@ export type ForebayEvent = SignUpEvent | SignInEvent | PiecePlayedEvent;
 
 /** The rules of the schema, for `configure({ schema })`. */
 export const schema =
-  '[1,1,["SignUpEvent",0,["email",4,null,200,1],["plan",0,null,null,null,"free","pro","team"],["referrer",8,null,100]],["SignInEvent",0,["email",4,null,200,1],["id",4,null,null,4],["is_test_user",5],["user_type",4,null,null,null,"student","teacher","admin"]],["PiecePlayedEvent",0,["piece",4,1,100],["minutes",7,null,600,0],["mistakes",2,0],["completed",5],["started_at",0,null,null,2]]]' as CompiledSchema;
+  "2:SignUpEvent;Iemail@A<A200;Aplan=free=pro=team<A200;Qreferrer<A100:SignInEvent;Iemail@A<A200;Iid@D<A200;Jis_test_user;Iuser_type=student=teacher=admin<A200:PiecePlayedEvent;Ipiece>A1<A100;Lminutes>B0<A600;Cmistakes>A0;Jcompleted;Astarted_at@B<A200" as CompiledSchema;

@@ -12,5 +12,12 @@ export * from "./client.js";
  * copy of the package), `NotInBrowser` (in a service worker).
  */
 export function configure(config: ForebayConfig | AmplifyConfig): void {
-  configureClient(config, () => fetch(new URL("./forebay_wasm_bg.wasm", import.meta.url)));
+  configureClient(config, async () => {
+    const url = new URL("./forebay_wasm_bg.wasm", import.meta.url);
+    const response = await fetch(url).catch(() => undefined);
+    // Not there, a page in its place, or forbidden: some development servers move modules away from
+    // their files, and some policies let a page connect to its endpoint alone.
+    const found = response?.ok && !response.headers.get("content-type")?.startsWith("text/html");
+    return found ? response : (await import("./module.js")).module();
+  });
 }

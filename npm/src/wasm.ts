@@ -1,6 +1,8 @@
 // The WebAssembly module. Numbers cross the boundary as they are, texts through its buffer; what each
 // function does is said where it is written, in sdk-wasm/src.
 
+import type { Violation } from "./types.js";
+
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
 
@@ -151,9 +153,17 @@ function core(wasm: Exports) {
       const kind = value === null ? "null" : typeof value;
       const isOther = kind !== (isMetric ? "number" : "string");
       const [ofName] = putTexts(name, isOther ? kind : String(value));
-      return !!wasm.field(+isMetric + 2 * +isOther, ofName);
+      return !!wasm.field(+isMetric + 2 * +isOther, ofName) && value !== null;
     },
-    /** The violations of the event as JSON; empty for a valid one. */
-    violations: () => take(wasm.violations()),
+    /** The violations of the event; none for a valid one. */
+    violations() {
+      const parts = take(wasm.violations()).split("\x1f");
+      const violations: Violation[] = [];
+      for (let at = 0; at + 4 < parts.length; at += 4) {
+        const [path, rule, expected, actual] = parts.slice(at);
+        violations.push({ path, rule, expected, actual });
+      }
+      return violations;
+    },
   };
 }

@@ -79,16 +79,14 @@ pub fn empty_event(event_type: &str) -> Event<'static> {
 
 /// Whether a value fits a field, by the validator that judges events.
 fn fits(field: &Field, sample: &Sample) -> bool {
-    let schema = Schema {
-        version: 1,
-        events: vec![EventSchema {
-            name: "Sample".to_owned(),
-            event_type: "Sample".to_owned(),
-            docs: Default::default(),
-            fields: vec![field.clone()],
-            additional_properties: false,
-        }],
+    let event = EventSchema {
+        name: "Sample".to_owned(),
+        event_type: "Sample".to_owned(),
+        docs: Default::default(),
+        fields: vec![field.clone()],
+        additional_properties: false,
     };
+    let schema = Schema::new(1, vec![event]);
     let mut event = empty_event("Sample");
     insert(&mut event, &field.name, sample);
     schema.validate(&event, Stage::Recorded).is_ok()

@@ -7,7 +7,7 @@ mod support;
 
 use forebay_core::event::Event;
 use forebay_core::json::Number;
-use forebay_core::schema::{EventSchema, Kind, Schema, Stage};
+use forebay_core::schema::{Checker, EventSchema, Given, Kind, Rules, Schema, Stage};
 use forebay_schema_tools::catalogue::catalogue;
 use forebay_schema_tools::names::{Names, names};
 use forebay_schema_tools::samples::{empty_event, insert, sample};
@@ -195,14 +195,18 @@ proptest! {
 
     #[test]
     fn the_rules_judge_as_the_schema_does(schema in schemas()) {
-        let rules = Schema::from_rules(&schema.to_rules()).unwrap();
+        let rules = schema.to_rules();
+        let rules = Rules::read(&rules).unwrap();
         for event in schema.events.iter().flat_map(|event| damaged(&made_up(event))) {
-            for stage in [Stage::Recorded, Stage::Delivered] {
-                prop_assert_eq!(
-                    schema.validate(&event, stage).map(|event| &event.event_type),
-                    rules.validate(&event, stage).map(|event| &event.event_type)
-                );
+            let violations = schema.validate(&event, Stage::Recorded).err();
+            let mut checker: Checker<'_, Vec<_>> = Checker::new(rules, &event.event_type);
+            for (name, text) in &event.attributes {
+                checker.field(Given::Attribute, name, text);
             }
+            for (name, number) in &event.metrics {
+                checker.field(Given::Metric, name, number.as_text());
+            }
+            prop_assert_eq!(checker.finish(), violations.unwrap_or_default());
         }
     }
 

@@ -90,8 +90,8 @@ fn every_violation_is_told_with_its_place() {
             "Attributes.trial type",
             "Attributes.email format",
             "Attributes.plan enum",
-            "Metrics.seats minimum",
             "Attributes.utm additionalProperties",
+            "Metrics.seats minimum",
         ]
     );
     let sent = json!({

@@ -1,9 +1,11 @@
 //! What the module holds for its page.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
 use forebay_core::outbox::{Config, Outbox};
+use forebay_core::schema::{Checker, Rules};
 
 pub struct Page {
     pub outbox: Outbox,
@@ -11,6 +13,10 @@ pub struct Page {
     pub buffer: Vec<u8>,
     /// What the answer to come says about each event.
     pub verdicts: Vec<u16>,
+    /// What events are validated against.
+    pub rules: Rules<'static>,
+    /// The event that is being validated.
+    pub checker: Option<Checker<'static, String>>,
 }
 
 impl Page {
@@ -43,6 +49,8 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     ),
     buffer: Vec::new(),
     verdicts: Vec::new(),
+    rules: Rules::ANY,
+    checker: None,
 }));
 
 /// What the module holds. Its outbox takes no events until `start`.

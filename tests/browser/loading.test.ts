@@ -132,3 +132,74 @@ test("a page with the one source that WebAssembly needs is enough", async () => 
   }, endpoint.config);
   await delivered(page, 1);
 });
+
+test("a page that may connect to its endpoint alone takes the module from a script", async () => {
+  const scripts = "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'";
+  const page = await site.open({ csp: `${scripts}; connect-src ${endpoint.url}` });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Allowed" });
+  }, endpoint.config);
+  await delivered(page, 1);
+});
+
+const GIVEN = {
+  response: 'fetch("/forebay/forebay_wasm_bg.wasm")',
+  bytes: 'fetch("/forebay/forebay_wasm_bg.wasm").then((response) => response.arrayBuffer())',
+  module: 'WebAssembly.compileStreaming(fetch("/forebay/forebay_wasm_bg.wasm"))',
+};
+for (const [what, code] of Object.entries(GIVEN)) {
+  for (const [way, given] of [
+    [`a ${what}`, `await ${code}`],
+    [`the promise of a ${what}`, code],
+    [`a function that gets a ${what}`, `() => ${code}`],
+  ]) {
+    test(`slim takes ${way}`, async () => {
+      const page = await site.open();
+      await page.evaluate(`(async () => {
+        const { configure, record } = await import("/forebay/slim.js");
+        configure(${JSON.stringify(endpoint.config)}, ${given});
+        record({ name: "Slim" });
+      })()`);
+      await delivered(page, 1);
+    });
+  }
+}
+
+test("what slim is told to get is got again where it failed", async () => {
+  const page = await site.open();
+  await page.evaluate(
+    async ({ config, entry }) => {
+      const { configure, record } = await import(entry);
+      let tries = 0;
+      const wasm = () => fetch(tries++ ? "/forebay/forebay_wasm_bg.wasm" : "/nothing.wasm");
+      configure(config, wasm);
+      record({ name: "Slim" });
+    },
+    { config: endpoint.config, entry: "/forebay/slim.js" },
+  );
+  await delivered(page, 1);
+});
+
+test("the entries of the package share one client, and a second copy of it is refused", async () => {
+  const page = await site.open();
+  await page.evaluate(
+    async ({ config, entry }) => {
+      const { configure } = await import(entry);
+      configure(config);
+      forebay.configure(config);
+      forebay.record({ name: "Shared" });
+    },
+    { config: endpoint.config, entry: "/forebay/inline.js" },
+  );
+  await delivered(page, 1);
+  await page.addScriptTag({ url: "/forebay/forebay.script.js" });
+  const code = await page.evaluate((config) => {
+    try {
+      forebay.configure(config);
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  }, endpoint.config);
+  assert.equal(code, "AlreadyConfigured");
+});

@@ -57,3 +57,48 @@ test("under StrictMode the provider configures once, before its children record"
     ["GetId", "GetCredentialsForIdentity"],
   );
 });
+
+test("a receipt's state is rendered step by step, and page views are recorded once each", async () => {
+  const earlier = endpoint.batches.length;
+  const page = await site.open();
+  await page.evaluate(
+    async ({ config, react, provider }) => {
+      const { createElement: h, createRoot, StrictMode, useState } = await import(react);
+      const { ForebayProvider, usePageViews, useReceipt, useRecord } = await import(provider);
+      const paths = ["/first", "/first?tab=2#top", "//second", "/first"];
+      function Form() {
+        const record = useRecord();
+        const [receipt, setReceipt] = useState();
+        const [clicks, setClicks] = useState(0);
+        usePageViews(paths[clicks]);
+        const state = useReceipt(receipt);
+        const onClick = () => {
+          setClicks(clicks + 1);
+          setReceipt(record({ name: "Clicked", immediate: true }));
+        };
+        return h("button", { onClick }, state ?? "nothing yet");
+      }
+      createRoot(document.getElementById("root")).render(
+        h(StrictMode, null, h(ForebayProvider, { config }, h(Form))),
+      );
+    },
+    { config: endpoint.config, react: "react", provider: "forebay/react" },
+  );
+  const button = page.getByRole("button");
+  assert.equal(await button.textContent(), "nothing yet");
+  // One view to begin with; then a click each time, and a view unless the query alone has changed.
+  for (const events of [2, 4, 6]) {
+    await button.click();
+    await delivered(page, events);
+    await page.waitForFunction(() => document.querySelector("button")?.textContent === "delivered");
+  }
+  const { origin } = new URL(site.url);
+  const urls = endpoint.batches
+    .slice(earlier)
+    .flatMap((batch) =>
+      [...batch.events.values()]
+        .filter((event) => event.EventType === "pageView")
+        .map((event) => event.Attributes?.url),
+    );
+  assert.deepEqual(urls, [`${origin}/first`, `${origin}//second`, `${origin}/first`]);
+});

@@ -26,6 +26,7 @@ const TYPES: Record<string, string> = {
 
 const IMPORTS = {
   forebay: "/forebay/index.js",
+  "forebay/amplify-v5": "/forebay/amplify-v5.js",
   "forebay/react": "/forebay/react.js",
   react: "/react.js",
 };
@@ -137,7 +138,7 @@ export async function states(page: Page, id: string): Promise<string[]> {
 
 /** React as one module, since browsers cannot load it as it is published. */
 async function reactModule(): Promise<string> {
-  const names = "createElement, StrictMode, useEffect, useState";
+  const names = "createElement, StrictMode, useEffect, useRef, useState, useSyncExternalStore";
   const { outputFiles } = await build({
     stdin: {
       contents: `import React from "react";

@@ -129,7 +129,7 @@ export type ForebayEvent = SignUpEvent | SessionStart | PageViewEvent | ErrorEve
 
 /** The rules of the schema, for `configure({ schema })`. */
 export const schema =
-  '[1,1,["SignUpEvent",0,["email",4,null,null,1],["plan",4,null,null,null,"free","pro","team"],["referrer",8,null,100],["seats",2,1],["rating",3,null,null,null,null,1,2,3],["terms",1,true],["is_test_user",1],["born",0,null,null,3],["confirmed_at",0,null,null,2]],["_session.start",0],["PageViewEvent",0,["path",0],["load_time",3]],["ErrorEvent",1,["message",4]],["ScoreEvent",0,["score",15],["level",12,null,null,null,"low","high"]]]' as CompiledSchema;
+  "2:SignUpEvent;Iemail@A<A200;Iplan=free=pro=team<A200;Qreferrer<A100;Cseats>A1;Drating=1=2=3;Bterms=true;Bis_test_user;Aborn@C<A200;Aconfirmed_at@B<A200:_session.start:PageViewEvent;Apath<A200;Dload_time:ErrorEvent@;Imessage<A200:ScoreEvent;Tscore;Qlevel=low=high<A200" as CompiledSchema;
 
 /** A `Date` as the day that it is in UTC, e.g. `2026-11-21`; anything else as it is. */
 function utcDay<Given>(date: Given): Given | string {

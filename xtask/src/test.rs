@@ -65,7 +65,7 @@ impl Suite {
     }
 
     fn needs_browser(&self) -> bool {
-        matches!(self, Suite::Folder(name) if ["browser", "delivery", "e2e", "schema"].contains(&name.as_str()))
+        matches!(self, Suite::Folder(name) if ["amplify", "browser", "delivery", "e2e", "packaging", "schema"].contains(&name.as_str()))
     }
 
     /// Whether some of it is written in Python.

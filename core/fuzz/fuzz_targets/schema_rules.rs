@@ -1,12 +1,29 @@
-//! Any text: rules that can be read are written back to what is read the same.
+//! Any text as rules, any fields: validating comes to an end, and a violation is complete.
 #![no_main]
 
-use forebay_core::schema::Schema;
+use forebay_core::schema::{Checker, Given, Rules, Violation};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
-    let Ok(schema) = Schema::from_rules(text) else {
+fuzz_target!(|input: (&str, &str, Vec<(u8, &str, &str)>)| {
+    let (rules, event_type, fields) = input;
+    let text = ["2:", rules].concat();
+    let Ok(rules) = Rules::read(&text) else {
         return;
     };
-    assert_eq!(Schema::from_rules(&schema.to_rules()), Ok(schema));
+    let mut typed: Checker<'_, Vec<Violation>> = Checker::new(rules, event_type);
+    let mut text: Checker<'_, String> = Checker::new(rules, event_type);
+    for (given, name, value) in fields {
+        let given = match given % 4 {
+            0 => Given::Attribute,
+            1 => Given::Metric,
+            2 => Given::OtherAttribute,
+            _ => Given::OtherMetric,
+        };
+        assert_eq!(typed.field(given, name, value), text.field(given, name, value));
+    }
+    let violations = typed.finish();
+    assert_eq!(text.finish().is_empty(), violations.is_empty());
+    for violation in violations {
+        assert!(!violation.path.is_empty() && !violation.rule.is_empty());
+    }
 });

@@ -8,6 +8,7 @@ mod read;
 mod write;
 
 pub use number::Number;
+pub(crate) use number::{Decimal, LARGEST_DOUBLE, LEAST_DOUBLE};
 pub use read::{Limits, ParseError};
 pub(crate) use write::push_digits;
 pub use write::{Mark, Writer};

@@ -54,14 +54,7 @@ impl<'a> Number<'a> {
     /// How two numbers compare as numbers, exactly, whatever their texts: `1.0` and `10e-1` are
     /// equal. It works on the digits: reading a double costs the browser 13 KB of tables.
     pub fn compare(&self, other: &Number<'_>) -> Ordering {
-        let (one, two) = (Magnitude::of(&self.0), Magnitude::of(&other.0));
-        match (self.is_negative(), other.is_negative()) {
-            (false, false) => one.compare(&two),
-            (true, true) => two.compare(&one),
-            _ if one.is_zero() && two.is_zero() => Ordering::Equal,
-            (true, false) => Ordering::Less,
-            (false, true) => Ordering::Greater,
-        }
+        Decimal::of(&self.0).compare(&Decimal::of(&other.0))
     }
 
     /// Whether the text begins with a minus sign; `-0` does.
@@ -71,10 +64,8 @@ impl<'a> Number<'a> {
 
     /// Whether the number is in the range of a double.
     pub fn is_in_double_range(&self) -> bool {
-        let unsigned = self.0.strip_prefix('-').unwrap_or(&self.0);
-        Magnitude::of(unsigned)
-            .compare(&Magnitude::of(LARGEST_DOUBLE))
-            .is_le()
+        let is_within = |bound: &str| Decimal::of(&self.0).compare(&Decimal::of(bound));
+        is_within(LEAST_DOUBLE).is_ge() && is_within(LARGEST_DOUBLE).is_le()
     }
 
     /// The nearest double. Infinite where the number is beyond the range of a double. Not for the
@@ -112,7 +103,7 @@ impl<'a> Number<'a> {
         // How many digits stand before the decimal point once exponent and shift have moved it.
         let mut places = i64::try_from(whole_part.filter(is_digit).count())
             .ok()?
-            .saturating_add(exponent_of(exponent))
+            .saturating_add(exponent_of(exponent.get(1..).unwrap_or_default()))
             .saturating_add(shift);
         // Summed up below zero, where i64 reaches one further than above.
         let mut value: i64 = 0;
@@ -137,48 +128,97 @@ impl<'a> Number<'a> {
 }
 
 /// The largest double, in its shortest text.
-const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
+pub(crate) const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
+pub(crate) const LEAST_DOUBLE: &str = "-1.7976931348623157e308";
 
-/// A number without its sign: a point, then the digits, times ten to the power of `places`.
-struct Magnitude<'t> {
-    /// From the first digit that is not zero; may hold a decimal point.
+/// The text of a number taken apart: a point, then the digits, times ten to the power of `places`.
+pub(crate) struct Decimal<'t> {
+    is_negative: bool,
+    /// From the first digit that is not zero up to the last one; may hold a decimal point.
     digits: &'t [u8],
     places: i64,
+    is_whole: bool,
 }
 
-impl<'t> Magnitude<'t> {
-    fn of(text: &'t str) -> Magnitude<'t> {
+impl<'t> Decimal<'t> {
+    /// Of number text. Of any other, it is some number.
+    #[inline(never)]
+    pub fn of(text: &'t str) -> Decimal<'t> {
         let text = text.as_bytes();
-        let mantissa_len = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
-        let (mantissa, exponent) = text.split_at(mantissa_len.unwrap_or(text.len()));
-        let whole = mantissa.iter().take_while(|byte| **byte != b'.');
-        let whole_digits = whole.filter(|byte| byte.is_ascii_digit()).count();
-        let is_leading = |byte: &&u8| matches!(byte, b'-' | b'0' | b'.');
-        let leading = mantissa.iter().take_while(is_leading).count();
-        let (leading, digits) = mantissa.split_at(leading);
-        let zeros = leading.iter().filter(|byte| **byte == b'0').count();
-        Magnitude {
-            digits,
-            places: (whole_digits as i64 - zeros as i64).saturating_add(exponent_of(exponent)),
+        let is_negative = text.first() == Some(&b'-');
+        let (mut start, mut end, mut at) = (0, 0, usize::from(is_negative));
+        // Digits from the first that is not zero; those up to the last that is not; before the point.
+        let (mut count, mut significant, mut places) = (0_i64, 0, 0);
+        let mut has_point = false;
+        while let Some(byte) = text.get(at) {
+            at += 1;
+            match byte {
+                b'.' => has_point = true,
+                b'e' | b'E' => break,
+                _ => {
+                    if *byte != b'0' {
+                        if count == 0 {
+                            start = at - 1;
+                        }
+                        end = at;
+                        significant = count + 1;
+                    }
+                    // Zeros in front count only behind the point.
+                    count += i64::from(significant > 0);
+                    if has_point {
+                        places -= i64::from(significant == 0);
+                    } else {
+                        places = count;
+                    }
+                }
+            }
+        }
+        places += exponent_of(text.get(at..).unwrap_or_default());
+        if significant == 0 {
+            places = i64::MIN;
+        }
+        Decimal {
+            is_negative: is_negative && significant > 0,
+            digits: text.get(start..end).unwrap_or_default(),
+            places,
+            is_whole: significant == 0 || significant <= places,
         }
     }
 
-    fn is_zero(&self) -> bool {
-        self.digits.is_empty()
+    /// Whether there is nothing but zeros behind the decimal point.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
-    fn compare(&self, other: &Magnitude<'_>) -> Ordering {
-        if self.is_zero() || other.is_zero() {
-            return other.is_zero().cmp(&self.is_zero());
+    /// Exactly, whatever the texts: `1.0` and `10e-1` are equal.
+    pub fn compare(&self, other: &Decimal<'_>) -> Ordering {
+        match (self.is_negative, other.is_negative) {
+            (false, false) => self.compare_magnitude(other),
+            (true, true) => other.compare_magnitude(self),
+            (one, two) => two.cmp(&one),
         }
-        let digits = |digits: &'_ [u8]| -> alloc::vec::Vec<u8> {
-            let end = digits.iter().rposition(|byte| !matches!(byte, b'0' | b'.'));
-            let kept = digits.iter().take(end.map_or(0, |end| end + 1));
-            kept.copied().filter(u8::is_ascii_digit).collect()
-        };
-        let places = self.places.cmp(&other.places);
-        places.then_with(|| digits(self.digits).cmp(&digits(other.digits)))
     }
+
+    #[inline(never)]
+    fn compare_magnitude(&self, other: &Decimal<'_>) -> Ordering {
+        let (mut one, mut two) = (self.digits, other.digits);
+        let mut order = self.places.cmp(&other.places);
+        while order.is_eq() && !(one.is_empty() && two.is_empty()) {
+            order = next_digit(&mut one).cmp(&next_digit(&mut two));
+        }
+        order
+    }
+}
+
+/// The next digit of a mantissa; behind its end there are zeros.
+fn next_digit(digits: &mut &[u8]) -> u8 {
+    while let [byte, rest @ ..] = *digits {
+        *digits = rest;
+        if *byte != b'.' {
+            return *byte;
+        }
+    }
+    b'0'
 }
 
 /// Ten times a value that is not above zero, less a digit; `None` out of range.
@@ -196,14 +236,15 @@ enum Rest {
     CutOff,
 }
 
-/// Reads an exponent, `e5`, `E+5` or `e-05`, or nothing. One beyond any use is as good as any other.
+/// Reads what stands behind the `e` of an exponent: `5`, `+5`, `-05`, or nothing. One beyond any use is as good as any other.
 fn exponent_of(text: &[u8]) -> i64 {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit());
-    let magnitude = digits.fold(0, |value: i64, digit| match value {
-        0..1_000_000_000_000 => value * 10 + i64::from(digit - b'0'),
-        _ => value,
-    });
-    if text.get(1) == Some(&b'-') {
+    let mut magnitude = 0;
+    for byte in text {
+        if byte.is_ascii_digit() && magnitude < 1_000_000_000_000 {
+            magnitude = magnitude * 10 + i64::from(byte - b'0');
+        }
+    }
+    if text.first() == Some(&b'-') {
         -magnitude
     } else {
         magnitude

@@ -1,10 +1,7 @@
 //! The formats a string may be held to, by hand: a regular expression engine would be larger than
 //! everything else the browser loads.
 
-use core::ops::RangeInclusive;
-
 use super::Format;
-use crate::time::Timestamp;
 
 /// Every format. The compact rules name them by their places here, which therefore stay.
 pub(super) const FORMATS: [Format; 5] = [
@@ -58,6 +55,7 @@ impl Format {
 
     /// Whether `text` is of this format.
     pub(super) fn matches(self, text: &str) -> bool {
+        let text = text.as_bytes();
         match self {
             Format::Email => is_email(text),
             Format::DateTime => is_date_time(text),
@@ -68,182 +66,241 @@ impl Format {
     }
 }
 
-/// 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z: what the timestamps of every query engine
-/// hold.
-const TIMESTAMPS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
-
-/// RFC 3339, as far as the lake can turn it into a timestamp: without leap seconds and the year 0.
-/// What ISO 8601 has on top, years beyond four digits and offsets without a colon, is not it.
-fn is_date_time(text: &str) -> bool {
-    Timestamp::parse_iso8601(text).is_some_and(|timestamp| TIMESTAMPS.contains(&timestamp.0))
-        && !text.starts_with(['+', '-'])
-        && (text.ends_with(['Z', 'z']) || text.bytes().rev().nth(2) == Some(b':'))
+/// What is asked for where a text is not of the format of a letter in rules.
+pub(super) fn fault(letter: &str, text: &str) -> Option<&'static str> {
+    let place = letter.as_bytes().first()?.wrapping_sub(b'A');
+    let format = FORMATS.get(usize::from(place))?;
+    (!format.matches(text)).then(|| format.description())
 }
 
-/// RFC 3339's `full-date`, of the same years.
-fn is_date(text: &str) -> bool {
-    text.len() == 10 && is_date_time(&[text, "T00:00:00Z"].concat())
+/// Whether a text goes on from a place as a pattern has it: `0` is a digit, `x` a hexadecimal one, and
+/// a letter is of either case.
+fn fits(text: &[u8], mut at: usize, pattern: &[u8]) -> bool {
+    for wanted in pattern {
+        let byte = byte_at(text, at);
+        let is_it = match wanted {
+            b'0' => byte.is_ascii_digit(),
+            b'x' => byte.is_ascii_hexdigit(),
+            _ => byte.eq_ignore_ascii_case(wanted),
+        };
+        if !is_it {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The byte at a place; behind the end there are zeros.
+fn byte_at(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or_default()
+}
+
+/// RFC 9562: 8-4-4-4-12 hexadecimal digits, of either case.
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36 && fits(text, 0, b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+}
+
+/// RFC 3339's `full-date`, of the years 1 to 9999.
+fn is_date(text: &[u8]) -> bool {
+    text.len() == 10 && is_in_range(minutes_of_day(text))
+}
+
+/// RFC 3339, as far as the lake can turn it into a timestamp that every query engine holds: without
+/// leap seconds, from the year 1 to the year 9999 in UTC.
+fn is_date_time(text: &[u8]) -> bool {
+    let mut at = 19;
+    if byte_at(text, at) == b'.' {
+        at += 1;
+        while byte_at(text, at).is_ascii_digit() {
+            at += 1;
+        }
+    }
+    let (sign, length) = match byte_at(text, at) {
+        b'Z' | b'z' => (0, 1),
+        b'+' => (-1, 6),
+        b'-' => (1, 6),
+        _ => return false,
+    };
+    let offset = if sign == 0 {
+        0
+    } else {
+        minutes_of_time(text, at + 1)
+    };
+    // The number that is no place of a fraction: a point needs a digit behind it.
+    at != 20
+        && text.len() == at + length
+        && fits(text, 10, b"T00:00:00")
+        && two_digits(text, 17) < 60
+        && offset < NEVER
+        && is_in_range(minutes_of_day(text) + minutes_of_time(text, 11) + sign * offset)
+}
+
+/// Whether minutes since the year 0, as [`minutes_of_day`] counts, are of the years 1 to 9999.
+fn is_in_range(minutes: i64) -> bool {
+    (MINUTES_A_YEAR..10_000 * MINUTES_A_YEAR).contains(&minutes)
+}
+
+const MINUTES_A_YEAR: i64 = 12 * 31 * 1_440;
+
+/// As many minutes as put everything out of range.
+const NEVER: i64 = 1 << 50;
+
+/// The minutes from the year 0 to a date that a text begins with, were every month of 31 days: next to
+/// each other where one year follows the other. [`NEVER`] for what is no date.
+fn minutes_of_day(text: &[u8]) -> i64 {
+    let (century, year) = (two_digits(text, 0), two_digits(text, 2));
+    let (month, day) = (two_digits(text, 5), two_digits(text, 8));
+    let is_leap = if year == 0 { century } else { year } % 4 == 0;
+    let days = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let is_date =
+        fits(text, 0, b"0000-00-00") && (1..=12).contains(&month) && (1..=days).contains(&day);
+    if is_date {
+        (((century * 100 + year) * 12 + month - 1) * 31 + day - 1) * 1_440
+    } else {
+        NEVER
+    }
+}
+
+/// The minutes of `hh:mm` at a place; [`NEVER`] for anything else.
+fn minutes_of_time(text: &[u8], at: usize) -> i64 {
+    let (hours, minutes) = (two_digits(text, at), two_digits(text, at + 3));
+    if fits(text, at, b"00:00") && hours < 24 && minutes < 60 {
+        hours * 60 + minutes
+    } else {
+        NEVER
+    }
+}
+
+/// The number of two digits at a place; of anything else, some number.
+fn two_digits(text: &[u8], at: usize) -> i64 {
+    let digit = |at| i64::from(byte_at(text, at)) - i64::from(b'0');
+    digit(at) * 10 + digit(at + 1)
 }
 
 /// RFC 5321's `Mailbox` without quoted local parts and address literals, which no mail service
 /// gives out.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else {
-        return false;
-    };
-    let atom = |atom: &str| {
-        !atom.is_empty()
-            && atom
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
-    };
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    text.len() <= 254
-        && local.len() <= 64
-        && local.split('.').all(atom)
-        && domain.split('.').all(label)
-}
-
-/// RFC 9562: 8-4-4-4-12 hexadecimal digits, of either case.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
-/// RFC 3986's `URI`: a scheme, then what the grammar allows.
-fn is_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return false;
-    };
-    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = match hierarchy.strip_prefix("//") {
-        Some(rest) => split_before(rest, '/'),
-        None => ("", hierarchy),
-    };
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        && is_authority(authority)
-        && has_only(path, b":@/")
-        && has_only(query, b":@/?")
-        && has_only(fragment, b":@/?")
-}
-
-fn is_authority(authority: &str) -> bool {
-    let (user, host_and_port) = authority.split_once('@').unwrap_or(("", authority));
-    let (host, port) = match host_and_port.strip_prefix('[') {
-        Some(literal) => {
-            let Some((address, rest)) = literal.split_once(']') else {
-                return false;
-            };
-            if !is_ip_literal(address) {
-                return false;
-            }
-            ("", rest)
-        }
-        None => split_before(host_and_port, ':'),
-    };
-    let port_is_number = match port.strip_prefix(':') {
-        Some(digits) => digits.bytes().all(|digit| digit.is_ascii_digit()),
-        None => port.is_empty(),
-    };
-    has_only(user, b":") && has_only(host, b"") && port_is_number
-}
-
-/// What may stand in the brackets of a host: an IPv6 address, or one of a version to come (`v9.x`).
-fn is_ip_literal(address: &str) -> bool {
-    match address
-        .strip_prefix(['v', 'V'])
-        .and_then(|rest| rest.split_once('.'))
-    {
-        Some((version, address)) => {
-            let is_hex = version.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let is_plain = !address.contains('%') && has_only(address, b":");
-            is_hex && is_plain && !version.is_empty() && !address.is_empty()
-        }
-        None => is_ipv6(address),
-    }
-}
-
-/// RFC 3986's `IPv6address`. The parser of `core::net` makes an address of it, and is five times
-/// larger.
-fn is_ipv6(address: &str) -> bool {
-    match address.split_once("::") {
-        Some((before, after)) if !before.contains('.') => {
-            let groups = count_groups(before).zip(count_groups(after));
-            groups.is_some_and(|(before, after)| before + after < 8)
-        }
-        Some(_) => false,
-        None => count_groups(address) == Some(8),
-    }
-}
-
-/// How many groups of 16 bits a part of an IPv6 address has; an IPv4 address at its end is two.
-fn count_groups(part: &str) -> Option<usize> {
-    let mut count = 0;
-    let mut rest = part;
-    while !rest.is_empty() {
-        let (group, others) = rest.split_once(':').unwrap_or((rest, ""));
-        let is_last = group.len() == rest.len();
-        let is_hex = group.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if is_hex && (1..=4).contains(&group.len()) && (is_last || !others.is_empty()) {
-            count += 1;
-        } else if is_last && is_ipv4(group) {
-            count += 2;
-        } else {
-            return None;
-        }
-        rest = others;
-    }
-    Some(count)
-}
-
-/// RFC 3986's `IPv4address`.
-fn is_ipv4(address: &str) -> bool {
-    let is_octet = |octet: &str| match octet.as_bytes() {
-        [b'0'] => true,
-        [b'1'..=b'9', ..] => octet.len() <= 3 && octet.parse::<u8>().is_ok(),
-        _ => false,
-    };
-    address.split('.').count() == 4 && address.split('.').all(is_octet)
-}
-
-/// What stands before the first `separator`, and what begins with it.
-fn split_before(text: &str, separator: char) -> (&str, &str) {
-    text.find(separator)
-        .and_then(|at| text.split_at_checked(at))
-        .unwrap_or((text, ""))
-}
-
-/// Whether `text` holds only unreserved characters, sub-delimiters, percent-encoded bytes, and
-/// those in `also`.
-fn has_only(text: &str, also: &[u8]) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let allowed = match byte {
-            b'%' => {
-                let mut is_digit = || bytes.next().is_some_and(|next| next.is_ascii_hexdigit());
-                is_digit() && is_digit()
-            }
-            _ => {
-                byte.is_ascii_alphanumeric()
-                    || b"-._~!$&'()*+,;=".contains(&byte)
-                    || also.contains(&byte)
-            }
+fn is_email(text: &[u8]) -> bool {
+    let (mut is_domain, mut start, mut previous) = (false, 0, b'.');
+    for at in 0..=text.len() {
+        let byte = match text.get(at) {
+            Some(b'@') if !is_domain => b'@',
+            Some(b'.') | None => b'.',
+            Some(b'-') if is_domain && at == start => return false,
+            Some(byte) if has_only(&[*byte], if is_domain { b"-" } else { ATOM }) => *byte,
+            Some(_) => return false,
         };
-        if !allowed {
+        if byte == b'.' || byte == b'@' {
+            // The end of an atom or label.
+            let is_label = previous != b'-' && at - start <= 63;
+            if at == start || is_domain && !is_label {
+                return false;
+            }
+            start = at + 1;
+        }
+        if byte == b'@' && !is_domain {
+            if at > 64 {
+                return false;
+            }
+            is_domain = true;
+        }
+        previous = byte;
+    }
+    is_domain && text.len() <= 254
+}
+
+const ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
+
+/// RFC 3986's `URI`: a scheme, then what the grammar allows. Of an address in brackets, the characters
+/// are looked at, not what they make.
+fn is_uri(text: &[u8]) -> bool {
+    let (scheme, Some(rest)) = cut(text, b':') else {
+        return false;
+    };
+    let (rest, fragment) = cut(rest, b'#');
+    let (hierarchy, query) = cut(rest, b'?');
+    let (authority, path) = match hierarchy {
+        [b'/', b'/', rest @ ..] => cut(rest, b'/'),
+        path => (&path[..0], Some(path)),
+    };
+    scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && has_only(scheme, b"+-.")
+        && is_authority(authority)
+        && has_only(path.unwrap_or_default(), IN_PATH)
+        && has_only(query.unwrap_or_default(), IN_QUERY)
+        && has_only(fragment.unwrap_or_default(), IN_QUERY)
+        && is_percent_encoded(text)
+}
+
+const IN_QUERY: &[u8] = b"%-._~!$&'()*+,;=:@/?";
+const IN_PATH: &[u8] = b"%-._~!$&'()*+,;=:@/";
+const IN_USER: &[u8] = b"%-._~!$&'()*+,;=:";
+const IN_HOST: &[u8] = b"%-._~!$&'()*+,;=";
+
+fn is_authority(authority: &[u8]) -> bool {
+    let (user, host) = match cut(authority, b'@') {
+        (user, Some(host)) => (user, host),
+        (host, None) => (&host[..0], host),
+    };
+    let (is_host, port) = match host {
+        [b'[', literal @ ..] => match cut(literal, b']') {
+            (address, Some(rest)) => (
+                cut(address, b':').1.is_some()
+                    && has_only(address, b".:")
+                    && matches!(rest, [] | [b':', ..]),
+                rest.get(1..).unwrap_or_default(),
+            ),
+            _ => return false,
+        },
+        _ => {
+            let (host, port) = cut(host, b':');
+            (has_only(host, IN_HOST), port.unwrap_or_default())
+        }
+    };
+    let mut is_port = true;
+    for byte in port {
+        is_port &= byte.is_ascii_digit();
+    }
+    is_host && is_port && has_only(user, IN_USER)
+}
+
+/// Whether every `%` is followed by two hexadecimal digits.
+fn is_percent_encoded(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let (_, Some(after)) = cut(rest, b'%') {
+        if !fits(after, 0, b"xx") {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
+/// What stands before the first `separator`, and what follows it.
+fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        if *byte == separator {
+            return (text.get(..at).unwrap_or_default(), text.get(at + 1..));
+        }
+        at += 1;
+    }
+    (text, None)
+}
+
+/// Whether `text` holds only ASCII letters, digits, and those in `also`.
+#[inline(never)]
+fn has_only(text: &[u8], also: &[u8]) -> bool {
+    for byte in text {
+        let mut is_allowed = byte.is_ascii_alphanumeric();
+        for other in also {
+            is_allowed |= byte == other;
+        }
+        if !is_allowed {
             return false;
         }
     }
@@ -252,26 +309,25 @@ fn has_only(text: &str, also: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-    use core::net::Ipv6Addr;
-
     use proptest::prelude::*;
 
-    use super::is_ipv6;
+    use super::is_date_time;
+    use crate::time::Timestamp;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
+        /// What is of the format has to become a timestamp in the lake.
         #[test]
-        fn an_ipv6_address_is_what_core_takes_for_one(
-            address in "((0|1f|ffff|12345|g)?:{1,2}){0,8}(ab|1\\.2\\.(3|03|256)\\.4)?"
+        fn a_date_time_is_what_timestamps_are_read_from(
+            text in "(0000|0001|1900|2024|9999)-(00|02|04|12|13)-(00|01|28|29|30|31|32)[Tt ]\
+                (00|23|24):(00|59|60):(00|59|60)(\\.|\\.5|\\.123456789)?(Z|z|[+-](00|05|24):(00|30|60))?"
         ) {
-            prop_assert_eq!(is_ipv6(&address), address.parse::<Ipv6Addr>().is_ok());
-        }
-
-        #[test]
-        fn every_ipv6_address_is_one(address in any::<[u16; 8]>().prop_map(Ipv6Addr::from)) {
-            prop_assert!(is_ipv6(&address.to_string()));
+            // From 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+            let range = -62_135_596_800_000..=253_402_300_799_999;
+            let read = Timestamp::parse_iso8601(&text);
+            let is_read = read.is_some_and(|read| range.contains(&read.0));
+            prop_assert_eq!(is_date_time(text.as_bytes()), is_read, "{}", text);
         }
     }
 }

@@ -2,8 +2,10 @@
 //! 2020-12. From it come the validator that browser, worker and lake share, and the lake's columns.
 //!
 //! Reading the file and validating an event know nothing of each other: the browser reads the
-//! compact rules that [`Schema::to_rules`] made of the file ahead of time, and has no reader for it.
+//! compact [`Rules`] that were made of the file ahead of time, and has no reader for it. They are what
+//! events are validated against everywhere.
 
+mod check;
 mod columns;
 mod format;
 mod names;
@@ -18,10 +20,10 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
+pub use check::{Checker, Given, Report};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use names::snake_case;
-pub use rules::RulesError;
-pub(crate) use validate::check_limits;
+pub use rules::{Rules, RulesError};
 pub use validate::{Stage, shortened};
 
 /// Most event types one schema may hold: Pinpoint's limit for one application.
@@ -32,8 +34,10 @@ pub const MAX_EVENT_TYPES: usize = 1_500;
 pub struct Schema {
     /// `x-version`, 1 where absent.
     pub version: u32,
-    /// In the order of the file.
+    /// In the order of the file. What is changed here is not validated: [`Schema::new`] reads it once.
     pub events: Vec<EventSchema>,
+    /// Of each of the event types, in the compact form.
+    rules: Vec<String>,
 }
 
 /// One event type.
@@ -168,6 +172,20 @@ pub struct Violation {
 }
 
 impl Schema {
+    /// A schema of event types, whose rules are made of them.
+    pub fn new(version: u32, events: Vec<EventSchema>) -> Schema {
+        Schema {
+            version,
+            rules: events.iter().map(rules::of_event).collect(),
+            events,
+        }
+    }
+
+    /// The compact form, for [`Rules::read`].
+    pub fn to_rules(&self) -> String {
+        rules::head() + &self.rules.concat()
+    }
+
     /// The schema of the events of one type, by its name on the wire.
     pub fn event(&self, event_type: &str) -> Option<&EventSchema> {
         self.events

@@ -53,9 +53,9 @@ impl Schema {
     pub fn parse(text: &[u8]) -> Result<Schema, Vec<SchemaError>> {
         let file = Value::parse(text, LIMITS).map_err(|error| vec![not_json(text, &error)])?;
         let mut reader = Reader::default();
-        let schema = reader.file(&file);
+        let (version, events) = reader.file(&file);
         if reader.errors.is_empty() {
-            Ok(schema)
+            Ok(Schema::new(version, events))
         } else {
             Err(reader.errors)
         }
@@ -173,13 +173,11 @@ impl Reader {
         }
     }
 
-    fn file(&mut self, file: &Value<'_>) -> Schema {
-        let mut schema = Schema {
-            version: 1,
-            events: Vec::new(),
-        };
+    /// The version and the event types.
+    fn file(&mut self, file: &Value<'_>) -> (u32, Vec<EventSchema>) {
+        let (mut version, mut all) = (1, Vec::new());
         if !self.is_object(file, "a schema file", FILE_KEYWORDS) {
-            return schema;
+            return (version, all);
         }
         for keyword in ["$id", "$comment", "title", "description"] {
             self.text(file, keyword);
@@ -194,12 +192,12 @@ impl Reader {
                 &["must be \"", DIALECT, package, META_SCHEMA, "\""],
             );
         }
-        if let Some(version) = file.get("x-version") {
-            schema.version = self.version(version);
+        if let Some(value) = file.get("x-version") {
+            version = self.version(value);
         }
         match file.get("$defs") {
             Some(Value::Object(events)) if !events.is_empty() => {
-                schema.events = self.within("$defs", |reader| reader.events(events));
+                all = self.within("$defs", |reader| reader.events(events));
             }
             Some(_) => self.error_in(
                 "$defs",
@@ -207,7 +205,7 @@ impl Reader {
             ),
             None => self.error(&["\"$defs\" is missing; add it, with one member an event type"]),
         }
-        schema
+        (version, all)
     }
 
     /// The lake keeps it in a column of 32 bits.

@@ -5,8 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::parse::Reader;
-use super::validate::{Report, check_number, check_text, decimal};
-use super::{Field, Format, Kind, Pii, Range};
+use super::validate::{check_value, decimal};
+use super::{Field, Format, Kind, Pii, Range, rules};
 use crate::json::{Number, Value, Writer};
 use crate::wire::put_events::MAX_VALUE_CHARS;
 
@@ -326,10 +326,11 @@ impl Reader {
             format,
             one_of: None,
         };
+        let constraints = rules::of_kind(&kind);
         let mut texts = Vec::new();
         for (at, value) in choices.iter().flat_map(|choices| &choices.values) {
             if let Value::String(text) = value {
-                self.check_choice(at, |report| check_text(&kind, text, report));
+                self.check_choice(at, &constraints, value);
                 if nullable && text == "null" {
                     let message = "is what null is read from; remove it or the null";
                     self.choice_error(at, &[message]);
@@ -385,14 +386,15 @@ impl Reader {
             exclusive_maximum: self.bound(field, "exclusiveMaximum"),
             one_of: None,
         };
-        if is_empty(&range, whole) {
+        let mut kind = of_range(range.clone());
+        let constraints = rules::of_kind(&kind);
+        if is_empty(&range, &constraints, whole) {
             self.error(&["no value is within its bounds; widen them"]);
         }
-        let mut kind = of_range(range);
         let mut numbers = Vec::new();
         for (at, value) in choices.iter().flat_map(|choices| &choices.values) {
             if let Value::Number(number) = value {
-                self.check_choice(at, |report| check_number(&kind, number, report));
+                self.check_choice(at, &constraints, value);
                 numbers.push(number.clone().into_owned());
             }
         }
@@ -415,14 +417,9 @@ impl Reader {
     }
 
     /// Holds a value of `enum`, `const` or `examples` against the field's other constraints.
-    fn check_choice(&mut self, at: &str, check: impl FnOnce(&mut Report<'_>)) {
-        let mut violations = Vec::new();
-        check(&mut Report {
-            map: "",
-            name: "",
-            violations: &mut violations,
-        });
-        for violation in violations {
+    /// `constraints` are in the form of rules.
+    fn check_choice(&mut self, at: &str, constraints: &str, value: &Value<'_>) {
+        for violation in check_value(constraints, value) {
             self.choice_error(
                 at,
                 &["breaks \"", violation.rule, "\": ", &violation.expected],
@@ -448,21 +445,13 @@ impl Reader {
                 return Vec::new();
             }
         };
+        let constraints = rules::of_kind(constraints);
         let mut texts = Vec::new();
         for (at, value) in values.iter().enumerate() {
             let at = ["examples/", &decimal(at)].concat();
             match value {
                 Value::Null if nullable => {}
-                Value::String(text) if kind == Type::String => {
-                    self.check_choice(&at, |report| check_text(constraints, text, report));
-                }
-                Value::Bool(value) if kind == Type::Boolean => {
-                    let text = if *value { "true" } else { "false" };
-                    self.check_choice(&at, |report| check_text(constraints, text, report));
-                }
-                Value::Number(number) if kind.takes(value) => {
-                    self.check_choice(&at, |report| check_number(constraints, number, report));
-                }
+                value if kind.takes(value) => self.check_choice(&at, &constraints, value),
                 _ => self.choice_error(
                     &at,
                     &["is not ", kind.description(), ", which the field is"],
@@ -510,8 +499,9 @@ fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
     }
 }
 
-/// Whether no number, or no whole number of 64 bits, is within the bounds.
-fn is_empty(range: &Range, whole: bool) -> bool {
+/// Whether no number, or no whole number of 64 bits, is within the bounds. `constraints` are the same
+/// in the form of rules.
+fn is_empty(range: &Range, constraints: &str, whole: bool) -> bool {
     let lower = [&range.minimum, &range.exclusive_minimum];
     let upper = [&range.maximum, &range.exclusive_maximum];
     let lowest = lower
@@ -522,11 +512,13 @@ fn is_empty(range: &Range, whole: bool) -> bool {
         .into_iter()
         .flatten()
         .min_by(|one, other| one.compare(other));
+    let contains =
+        |number: Number<'static>| check_value(constraints, &Value::Number(number)).is_empty();
     if !whole {
         // The bounds leave more than a point, or the point itself is inside.
         return match (lowest, highest) {
             (Some(lowest), Some(highest)) => {
-                lowest.compare(highest).is_ge() && !range.contains(lowest)
+                lowest.compare(highest).is_ge() && !contains(lowest.clone())
             }
             _ => false,
         };
@@ -543,5 +535,5 @@ fn is_empty(range: &Range, whole: bool) -> bool {
     let mut candidates = [Some(smallest), smallest.checked_add(1)]
         .into_iter()
         .flatten();
-    !candidates.any(|candidate| range.contains(&Number::from(candidate)))
+    !candidates.any(|candidate| contains(Number::from(candidate)))
 }

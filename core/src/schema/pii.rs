@@ -60,11 +60,15 @@ pub(super) fn is_hash(text: &str) -> bool {
 /// | `uuid` | nothing: the nil UUID |
 /// | none | the first character: `A***` |
 pub fn mask(field: &Field, text: &str) -> String {
-    let format = match &field.kind {
-        Kind::String { format, .. } => format.filter(|format| format.matches(text)),
-        _ => None,
-    };
-    let masked = match format {
+    match &field.kind {
+        Kind::String { format, .. } => mask_as(*format, text),
+        _ => mask_as(None, text),
+    }
+}
+
+/// A text cut down to what is kept of one that is to be of a format.
+pub(super) fn mask_as(format: Option<Format>, text: &str) -> String {
+    let masked = match format.filter(|format| format.matches(text)) {
         Some(Format::Email) => mask_email(text),
         Some(Format::Uri) => mask_uri(text),
         Some(Format::DateTime) => mask_date_time(text),

@@ -1,241 +1,275 @@
 //! The compact form of a schema: what it takes to validate an event, without anything for readers.
-//! It is made ahead of time, so that the browser has no reader for JSON Schema.
+//! It is made ahead of time, so that the browser has no reader for JSON Schema, and it is validated by
+//! as it stands: nothing is made of it when it is read.
 //!
-//! It is JSON: `[1, x-version, event type, ...]`, where the first number is that of this form.
+//! It is `2`, the number of this form, followed by items. An item is a sigil, one of the characters
+//! from `:` to `@`, and the text up to the next sigil.
 //!
-//! - An event type: `[its name on the wire, 1 if it allows additional properties else 0, field, ...]`
-//! - A field: `[name, flags, constraint, ...]`; trailing nulls are left out. The flags are, from the
-//!   lowest bit: two for the type (string, boolean, integer, number), required, nullable, two for
-//!   `x-pii` (none, hash, drop, mask).
-//! - The constraints of a string: `minLength`, `maxLength`, `format` as a number from 1, then the
-//!   values of `enum`; of a boolean: `const`; of a number: `minimum`, `maximum`, `exclusiveMinimum`,
-//!   `exclusiveMaximum`, then the values of `enum`.
+//! | sigil | text |
+//! |---|---|
+//! | `:` | an event type: its name. A `@` behind it allows additional properties. Then come its fields |
+//! | `;` | a field: a letter, which is [`Traits`], and the name. What follows, up to the next field, is about it, in this order: |
+//! | `=` | a value of `enum` |
+//! | `?` | goes on with the value: the character behind it is no sigil but of the text |
+//! | `@` | `format`: a letter, which is its place in the list of them |
+//! | `>` | `A` and `minimum` or `minLength`, `B` and `exclusiveMinimum` |
+//! | `<` | `A` and `maximum` or `maxLength`, `B` and `exclusiveMaximum` |
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::format::FORMATS;
-use super::{Docs, EventSchema, Field, Kind, Pii, Range, Schema};
-use crate::json::{Limits, Number, Value, Writer};
+use super::validate::decimal;
+use super::{EventSchema, Field, Kind, Pii, Range};
+use crate::wire::put_events::MAX_VALUE_CHARS;
 
-/// The number of this form.
-const FORM: i64 = 1;
-const REQUIRED: i64 = 1 << 2;
-const NULLABLE: i64 = 1 << 3;
-const PII_SHIFT: u32 = 4;
+/// The number of this form, and the start of the first event type.
+const START: &str = "2:";
 
-const PII: [Pii; 3] = [Pii::Hash, Pii::Drop, Pii::Mask];
+pub(super) const EVENT: u8 = b':';
+pub(super) const FIELD: u8 = b';';
+pub(super) const MAXIMUM: u8 = b'<';
+pub(super) const VALUE: u8 = b'=';
+pub(super) const MINIMUM: u8 = b'>';
+pub(super) const MORE: u8 = b'?';
+pub(super) const FORMAT: u8 = b'@';
+/// Of an event type.
+pub(super) const OPEN: u8 = FORMAT;
 
-/// A schema of the largest size has 60,000 fields with up to 1,000 values each; one that is larger
-/// than this does not belong into a browser.
-const LIMITS: Limits = Limits {
-    depth: 4,
-    values: 500_000,
-};
+const INCLUSIVE: u8 = b'A';
+const EXCLUSIVE: u8 = b'B';
 
 /// A text that is not the compact form of a schema, or one of another version of Forebay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RulesError;
 
-impl Schema {
-    /// The compact form. Equal schemas have equal texts.
-    pub fn to_rules(&self) -> String {
-        let mut writer = Writer::new();
-        writer.begin_array().integer(FORM);
-        writer.integer(i64::from(self.version));
-        for event in &self.events {
-            writer.begin_array().string(&event.event_type);
-            writer.integer(i64::from(event.additional_properties));
-            for field in &event.fields {
-                write_field(&mut writer, field);
-            }
-            writer.end_array();
-        }
-        writer.end_array();
-        writer.finish()
-    }
+/// What events are validated against: a schema in its compact form. The default has no schema: it takes
+/// whatever the wire carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules<'r>(pub(super) Items<'r>);
 
-    /// Reads the compact form. The names in `$defs` are not in it, nor is what is for readers:
-    /// `name` is the name on the wire.
+impl<'r> Rules<'r> {
+    /// Those without a schema.
+    pub const ANY: Rules<'static> = Rules(Items(""));
+
+    /// Takes what [`Schema::to_rules`](super::Schema::to_rules) made. Only its start is looked at; whatever
+    /// else a text may hold, validating by it comes to an end.
     ///
     /// # Errors
     /// [`RulesError`]
-    pub fn from_rules(text: &str) -> Result<Schema, RulesError> {
-        let file = Value::parse(text.as_bytes(), LIMITS).map_err(|_| RulesError)?;
-        read_schema(&file).ok_or(RulesError)
+    pub fn read(text: &'r str) -> Result<Rules<'r>, RulesError> {
+        match cut(text, START.len() - 1) {
+            (_, items) if text.starts_with(START) => Ok(Rules(Items(items))),
+            _ => Err(RulesError),
+        }
     }
 }
 
-fn write_field(writer: &mut Writer, field: &Field) {
-    let mut constraints = match &field.kind {
+/// Items, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Items<'r>(pub &'r str);
+
+/// One item.
+pub(super) struct Item<'r> {
+    pub sigil: u8,
+    pub text: &'r str,
+}
+
+impl<'r> Items<'r> {
+    pub fn next(&mut self) -> Option<Item<'r>> {
+        let bytes = self.0.as_bytes();
+        let sigil = *bytes.first()?;
+        let mut end = if sigil == MORE { 2 } else { 1 };
+        while bytes.get(end).is_some_and(|byte| !is_sigil(*byte)) {
+            end += 1;
+        }
+        let (item, rest) = cut(self.0, end);
+        self.0 = rest;
+        Some(Item {
+            sigil,
+            text: cut(item, 1).1,
+        })
+    }
+
+    /// The traits and the name of the next field of the same event type; what is about it comes next.
+    pub fn next_field(&mut self) -> Option<(Traits, &'r str)> {
+        loop {
+            let Item { sigil, text } = self.next()?;
+            match sigil {
+                EVENT => return None,
+                FIELD => {
+                    let letter = text.as_bytes().first().copied().unwrap_or_default();
+                    return Some((Traits(letter.wrapping_sub(b'A')), cut(text, 1).1));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What of a field comes before its constraints, in bits. As a letter, `A` is 0.
+#[derive(Clone, Copy)]
+pub(super) struct Traits(pub u8);
+
+impl Traits {
+    pub const STRING: Traits = Traits(0);
+    pub const BOOLEAN: Traits = Traits(1);
+    pub const INTEGER: Traits = Traits(2);
+    pub const NUMBER: Traits = Traits(3);
+    const DROPPED: u8 = 4;
+    /// And may not be null: null is left out on the wire.
+    const REQUIRED: u8 = 8;
+    const NULLABLE: u8 = 16;
+
+    /// Those of the type alone.
+    fn of(kind: &Kind) -> Traits {
+        match kind {
+            Kind::String { .. } => Traits::STRING,
+            Kind::Boolean { .. } => Traits::BOOLEAN,
+            Kind::Integer(_) => Traits::INTEGER,
+            Kind::Number(_) => Traits::NUMBER,
+        }
+    }
+
+    fn of_field(field: &Field) -> Traits {
+        let Traits(mut bits) = Traits::of(&field.kind);
+        if field.pii == Some(Pii::Drop) {
+            bits |= Traits::DROPPED;
+        }
+        if field.nullable {
+            bits |= Traits::NULLABLE;
+        } else if field.required {
+            bits |= Traits::REQUIRED;
+        }
+        Traits(bits)
+    }
+
+    /// The bits of the type.
+    pub fn of_type(self) -> u8 {
+        self.0 & 3
+    }
+
+    pub fn is_dropped(self) -> bool {
+        self.0 & Traits::DROPPED != 0
+    }
+
+    pub fn is_required(self) -> bool {
+        self.0 & Traits::REQUIRED != 0
+    }
+
+    pub fn is_nullable(self) -> bool {
+        self.0 & Traits::NULLABLE != 0
+    }
+}
+
+fn is_sigil(byte: u8) -> bool {
+    matches!(byte, b':'..=b'@')
+}
+
+/// What stands before a place, and what from there on; all of it before one that there is not.
+#[inline(never)]
+pub(super) fn cut(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
+/// Whether a bound is none itself, and the text of its number.
+pub(super) fn bound(text: &str) -> (bool, &str) {
+    let (letter, number) = cut(text, 1);
+    (letter.as_bytes() == [EXCLUSIVE], number)
+}
+
+/// The number of this form, which event types of [`of_event`] are to follow.
+pub(super) fn head() -> String {
+    cut(START, START.len() - 1).0.into()
+}
+
+/// One event type with its fields. Equal event types have equal rules.
+pub(super) fn of_event(event: &EventSchema) -> String {
+    let mut rules = String::new();
+    write(&mut rules, EVENT, None, &event.event_type);
+    if event.additional_properties {
+        write(&mut rules, OPEN, None, "");
+    }
+    for field in &event.fields {
+        write(
+            &mut rules,
+            FIELD,
+            Some(b'A' + Traits::of_field(field).0),
+            &field.name,
+        );
+        write_constraints(&mut rules, &field.kind);
+    }
+    rules
+}
+
+/// A field without a name and traits other than its type.
+pub(super) fn of_kind(kind: &Kind) -> String {
+    let mut rules = String::new();
+    write(&mut rules, FIELD, Some(b'A' + Traits::of(kind).0), "");
+    write_constraints(&mut rules, kind);
+    rules
+}
+
+/// In the order in which they are checked, which is that of the violations.
+fn write_constraints(rules: &mut String, kind: &Kind) {
+    match kind {
         Kind::String {
             min_length,
             max_length,
             format,
             one_of,
         } => {
-            let format = format.and_then(|format| position(&FORMATS, format));
-            let numbers = [
-                min_length.map(i64::from),
-                max_length.map(i64::from),
-                format.map(|at| at + 1),
-            ];
-            let numbers = numbers.map(|number| number.map(|number| Value::Number(number.into())));
-            let texts = one_of.iter().flatten();
-            let texts = texts.map(|text| Some(Value::String(text.as_str().into())));
-            numbers.into_iter().chain(texts).collect()
+            for value in one_of.iter().flatten() {
+                write_value(rules, value);
+            }
+            if let Some(place) = FORMATS.iter().position(|other| Some(*other) == *format) {
+                write(rules, FORMAT, Some(b'A' + place as u8), "");
+            }
+            if let Some(length) = min_length {
+                write(rules, MINIMUM, Some(INCLUSIVE), &decimal(*length as usize));
+            }
+            let longest = max_length.map_or(MAX_VALUE_CHARS, |length| length as usize);
+            write(rules, MAXIMUM, Some(INCLUSIVE), &decimal(longest));
         }
-        Kind::Boolean { constant } => Vec::from([constant.map(Value::Bool)]),
-        Kind::Integer(range) | Kind::Number(range) => {
-            let bounds = [
-                &range.minimum,
-                &range.maximum,
-                &range.exclusive_minimum,
-                &range.exclusive_maximum,
-            ];
-            let values = range.one_of.iter().flatten();
-            let numbers = bounds
-                .into_iter()
-                .map(Option::as_ref)
-                .chain(values.map(Some));
-            numbers
-                .map(|number| number.cloned().map(Value::Number))
-                .collect()
+        Kind::Boolean {
+            constant: Some(true),
+        } => write_value(rules, "true"),
+        Kind::Boolean {
+            constant: Some(false),
+        } => write_value(rules, "false"),
+        Kind::Boolean { constant: None } => {}
+        Kind::Integer(range) | Kind::Number(range) => write_range(rules, range),
+    }
+}
+
+fn write_range(rules: &mut String, range: &Range) {
+    for value in range.one_of.iter().flatten() {
+        write_value(rules, value.as_text());
+    }
+    for (sigil, letter, bound) in [
+        (MINIMUM, INCLUSIVE, &range.minimum),
+        (MINIMUM, EXCLUSIVE, &range.exclusive_minimum),
+        (MAXIMUM, INCLUSIVE, &range.maximum),
+        (MAXIMUM, EXCLUSIVE, &range.exclusive_maximum),
+    ] {
+        if let Some(bound) = bound {
+            write(rules, sigil, Some(letter), bound.as_text());
         }
-    };
-    while constraints.pop_if(|last| last.is_none()).is_some() {}
-    writer
-        .begin_array()
-        .string(&field.name)
-        .integer(flags(field));
-    for constraint in &constraints {
-        writer.value(constraint.as_ref().unwrap_or(&Value::Null));
     }
-    writer.end_array();
 }
 
-fn flags(field: &Field) -> i64 {
-    let kind = match field.kind {
-        Kind::String { .. } => 0,
-        Kind::Boolean { .. } => 1,
-        Kind::Integer(_) => 2,
-        Kind::Number(_) => 3,
-    };
-    let required = if field.required { REQUIRED } else { 0 };
-    let nullable = if field.nullable { NULLABLE } else { 0 };
-    let pii = field.pii.and_then(|pii| position(&PII, pii));
-    kind | required | nullable | pii.map_or(0, |at| (at + 1) << PII_SHIFT)
-}
-
-fn position<T: PartialEq>(all: &[T], one: T) -> Option<i64> {
-    let at = all.iter().position(|other| *other == one)?;
-    i64::try_from(at).ok()
-}
-
-fn read_schema(file: &Value<'_>) -> Option<Schema> {
-    let Value::Array(members) = file else {
-        return None;
-    };
-    let [form, version, events @ ..] = members.as_slice() else {
-        return None;
-    };
-    if integer(form)? != FORM {
-        return None;
+fn write_value(rules: &mut String, value: &str) {
+    rules.push(char::from(VALUE));
+    for character in value.chars() {
+        if u8::try_from(character).is_ok_and(is_sigil) {
+            rules.push(char::from(MORE));
+        }
+        rules.push(character);
     }
-    Some(Schema {
-        version: u32::try_from(integer(version)?).ok()?,
-        events: read_all(events, read_event)?,
-    })
 }
 
-/// All or nothing. Collecting into an `Option` would be several times the code.
-fn read_all<T>(values: &[Value<'_>], read: impl Fn(&Value<'_>) -> Option<T>) -> Option<Vec<T>> {
-    let mut all = Vec::with_capacity(values.len());
-    for value in values {
-        all.push(read(value)?);
-    }
-    Some(all)
-}
-
-fn read_event(event: &Value<'_>) -> Option<EventSchema> {
-    let Value::Array(members) = event else {
-        return None;
-    };
-    let [name, additional_properties, fields @ ..] = members.as_slice() else {
-        return None;
-    };
-    let name = String::from(name.as_str()?);
-    Some(EventSchema {
-        event_type: name.clone(),
-        name,
-        docs: Docs::default(),
-        fields: read_all(fields, read_field)?,
-        additional_properties: integer(additional_properties)? == 1,
-    })
-}
-
-fn read_field(field: &Value<'_>) -> Option<Field> {
-    let Value::Array(members) = field else {
-        return None;
-    };
-    let [name, flags, constraints @ ..] = members.as_slice() else {
-        return None;
-    };
-    let flags = integer(flags)?;
-    let kind = match flags & 3 {
-        0 => read_string(constraints)?,
-        1 => Kind::Boolean {
-            constant: match constraints.first() {
-                Some(Value::Bool(constant)) => Some(*constant),
-                _ => None,
-            },
-        },
-        2 => Kind::Integer(read_range(constraints)?),
-        _ => Kind::Number(read_range(constraints)?),
-    };
-    let pii = usize::try_from(flags >> PII_SHIFT).ok()?;
-    Some(Field {
-        name: name.as_str()?.into(),
-        docs: Docs::default(),
-        kind,
-        required: flags & REQUIRED != 0,
-        nullable: flags & NULLABLE != 0,
-        pii: pii.checked_sub(1).and_then(|at| PII.get(at)).copied(),
-    })
-}
-
-fn read_string(constraints: &[Value<'_>]) -> Option<Kind> {
-    let number = |at: usize| u32::try_from(integer(constraints.get(at)?)?).ok();
-    let format = number(2).and_then(|from_one| FORMATS.get((from_one as usize).checked_sub(1)?));
-    let texts = constraints.get(3..).unwrap_or_default();
-    let one_of = read_all(texts, |text| text.as_str().map(String::from))?;
-    Some(Kind::String {
-        min_length: number(0),
-        max_length: number(1),
-        format: format.copied(),
-        one_of: (!one_of.is_empty()).then_some(one_of),
-    })
-}
-
-fn read_range(constraints: &[Value<'_>]) -> Option<Range> {
-    let number = |value: &Value<'_>| match value {
-        Value::Number(number) => Some(number.clone().into_owned()),
-        _ => None,
-    };
-    let bound = |at: usize| -> Option<Number<'static>> { number(constraints.get(at)?) };
-    let one_of = read_all(constraints.get(4..).unwrap_or_default(), number)?;
-    Some(Range {
-        minimum: bound(0),
-        maximum: bound(1),
-        exclusive_minimum: bound(2),
-        exclusive_maximum: bound(3),
-        one_of: (!one_of.is_empty()).then_some(one_of),
-    })
-}
-
-fn integer(value: &Value<'_>) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.to_i64(),
-        _ => None,
-    }
+/// Writes an item whose text holds no sigils.
+fn write(rules: &mut String, sigil: u8, letter: Option<u8>, text: &str) {
+    rules.push(char::from(sigil));
+    rules.extend(letter.map(char::from));
+    rules.push_str(text);
 }

@@ -143,10 +143,7 @@ fn verdicts_are_those_of_the_suite() {
                 passed_over += 1;
                 continue;
             };
-            let schema = Schema {
-                version: 1,
-                events: vec![event_schema.clone()],
-            };
+            let schema = Schema::new(1, vec![event_schema.clone()]);
             if schema.validate(&event, Stage::Recorded).is_ok() == case.valid {
                 held += 1;
             } else {

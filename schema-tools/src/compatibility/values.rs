@@ -229,10 +229,7 @@ fn takes_all(kind: &Kind, values: &[Value<'_>]) -> bool {
         fields: vec![field],
         additional_properties: false,
     };
-    let schema = Schema {
-        version: 1,
-        events: vec![event],
-    };
+    let schema = Schema::new(1, vec![event]);
     let mut event = Event {
         event_type: "E".into(),
         timestamp: Timestamp(0),

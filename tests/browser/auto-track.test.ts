@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import type { BrowserContext, Page } from "playwright-core";
+import { Endpoint, type SentEvent } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
+
+type Input = Parameters<typeof forebay.configureAutoTrack>[0];
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+});
+after(() => site.close());
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+});
+afterEach(() => endpoint.close());
+
+/** Opens a page that records this by itself. */
+async function tracking(
+  input: Input,
+  {
+    sessions = "shared" as "shared" | "perTab",
+    context,
+  }: { sessions?: "shared" | "perTab"; context?: BrowserContext } = {},
+): Promise<Page> {
+  const page = await site.open({ context });
+  await page.evaluate(
+    ([config, input]) => {
+      forebay.configure(config);
+      forebay.configureAutoTrack(input);
+    },
+    [{ ...endpoint.config, sessions }, input] as const,
+  );
+  await page.evaluate(trackers);
+  return page;
+}
+
+/** Resolves when the trackers that were asked for so far are there. */
+async function trackers(): Promise<void> {
+  await forebay.validate({ name: "Anything" });
+  await import("/forebay/auto-track.js" as string);
+}
+
+/** Records an event that comes after all others, and gives those. */
+async function recorded(page: Page): Promise<SentEvent[]> {
+  const id = await page.evaluate(() => forebay.record({ name: "End", immediate: true }).id);
+  await endpoint.until(() => endpoint.accepted.includes(id));
+  return endpoint.batches
+    .flatMap((batch) => [...batch.events.values()])
+    .filter((event) => event.EventType !== "End");
+}
+
+test("page views are recorded as the address changes, each once", async () => {
+  const page = await tracking({
+    enable: true,
+    type: "pageView",
+    options: { attributes: { a: "b" } },
+  });
+  await page.evaluate(() => {
+    history.pushState(null, "", "/pieces?tempo=slow#bar-7");
+    history.replaceState(null, "", "/pieces?tempo=fast");
+    history.pushState(null, "", "/pieces/1");
+    history.back();
+  });
+  await delivered(page, 3);
+  const views = await recorded(page);
+  assert.deepEqual(
+    views.map(({ EventType, Attributes }) => [EventType, Attributes]),
+    ["pieces", "pieces/1", "pieces"].map((path) => ["pageView", { url: site.url + path, a: "b" }]),
+  );
+});
+
+test("the first page view is recorded where that is asked for, but no reload", async () => {
+  const context = await site.browser.newContext();
+  const input: Input = {
+    enable: true,
+    type: "pageView",
+    options: { first: true, eventName: "Seen" },
+  };
+  const page = await tracking(input, { context });
+  await delivered(page, 1);
+  await page.reload();
+  await page.waitForFunction(() => globalThis.forebay);
+  await page.evaluate(
+    ([config, input]) => {
+      forebay.configure(config);
+      forebay.configureAutoTrack(input);
+    },
+    [endpoint.config, input] as const,
+  );
+  await page.evaluate(trackers);
+  const views = await recorded(page);
+  assert.deepEqual(
+    views.map(({ EventType, Attributes }) => [EventType, Attributes?.url]),
+    [["Seen", site.url]],
+  );
+});
+
+test("a tracker ends, and begins anew with other options", async () => {
+  const page = await tracking({ enable: true, type: "pageView" });
+  await page.evaluate(async () => {
+    history.pushState(null, "", "/1");
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { eventName: "Other" } });
+  });
+  await page.evaluate(trackers);
+  await page.evaluate(() => {
+    history.pushState(null, "", "/2");
+    forebay.configureAutoTrack({ enable: false, type: "pageView" });
+  });
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.pushState(null, "", "/3"));
+  const views = await recorded(page);
+  assert.deepEqual(
+    views.map(({ EventType, Attributes }) => [EventType, Attributes?.url]),
+    [
+      ["pageView", `${site.url}1`],
+      ["Other", `${site.url}2`],
+    ],
+  );
+});
+
+const ELEMENTS = `
+  <button id="play" data-amplify-analytics-on="click" data-amplify-analytics-name="Played"
+    data-amplify-analytics-attrs="piece:Für Elise, link:https://example.com/1">
+    <b>Play</b> <svg width="20" height="20"><rect width="20" height="20" /></svg>
+  </button>
+  <input id="tempo" data-amplify-analytics-on="change">
+  <p>elsewhere</p>`;
+
+async function useElements(page: Page): Promise<void> {
+  await page.evaluate((html) => {
+    document.body.innerHTML = html;
+    document.body.addEventListener("click", (event) => event.stopPropagation(), true);
+  }, ELEMENTS);
+  await page.click("b");
+  await page.click("rect");
+  await page.click("#tempo");
+  await page.click("p");
+}
+
+test("what happens to elements is recorded as Amplify v6 does", async () => {
+  const page = await tracking({
+    enable: true,
+    type: "event",
+    options: { attributes: { all: "1", piece: "none" } },
+  });
+  await useElements(page);
+  const events = await recorded(page);
+  assert.deepEqual(
+    events.map(({ EventType, Attributes }) => [EventType, Attributes]),
+    [
+      [
+        "Played",
+        {
+          type: "click",
+          target: "button with id play",
+          all: "1",
+          piece: "Für Elise",
+          link: "https",
+        },
+      ],
+      ["event", { type: "click", target: "input with id tempo", all: "1", piece: "none" }],
+    ],
+  );
+});
+
+test("mended, SVG counts, values have colons, and elements say what of them is recorded", async () => {
+  const page = await tracking({ enable: true, type: "event", options: { mended: true } });
+  await useElements(page);
+  const events = await recorded(page);
+  assert.deepEqual(
+    events.map(({ EventType, Attributes }) => [EventType, Attributes?.link]),
+    [
+      ["Played", "https://example.com/1"],
+      ["Played", "https://example.com/1"],
+    ],
+  );
+});
+
+test("a shared session is announced once for all tabs and reloads", async () => {
+  const context = await site.browser.newContext();
+  const input: Input = { enable: true, type: "session", options: { attributes: { shop: "1" } } };
+  const page = await tracking(input, { context });
+  await delivered(page, 1);
+  const other = await tracking(input, { context });
+  await page.reload();
+  const events = await recorded(other);
+  assert.deepEqual(
+    events.map(({ EventType, Attributes }) => [EventType, Attributes]),
+    [["_session.start", { shop: "1" }]],
+  );
+});
+
+test("a tab's own session ends when the page is hidden, and the next begins when it is seen", async () => {
+  const page = await tracking({ enable: true, type: "session" }, { sessions: "perTab" });
+  const show = (state: string) =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await page.evaluate(() => forebay.record({ name: "Between" }));
+  await show("hidden");
+  await show("visible");
+  const events = await recorded(page);
+  assert.deepEqual(
+    events.map((event) => event.EventType),
+    ["_session.start", "Between", "_session.stop", "_session.start"],
+  );
+  const [first, between, stop, next] = events.map((event) => event.Session.Id);
+  assert.deepEqual([between, stop], [first, first]);
+  assert.notEqual(next, first);
+});
+
+test("what cannot be tracked is told on the console", async () => {
+  const page = await site.open();
+  const told = page.waitForEvent("console");
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.configureAutoTrack({ enable: true, type: "scroll" as "event" });
+  }, endpoint.config);
+  assert.match((await told).text(), /nothing to track of the type "scroll"/);
+});

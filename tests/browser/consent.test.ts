@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { APP_ID, Endpoint, IDENTITY_POOL_ID } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+});
+after(() => site.close());
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+});
+afterEach(() => endpoint.close());
+
+test("after disable() events are dropped, on later visits too, until enable()", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Before" });
+  }, endpoint.config);
+  await delivered(page, 1);
+  await page.evaluate(() => {
+    forebay.disable();
+    forebay.record({ name: "Refused" });
+  });
+  await delivered(page, 1, "dropped");
+
+  const later = await site.open({ context });
+  await later.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Refused" });
+  }, endpoint.config);
+  await delivered(later, 1, "dropped");
+  const { droppedBy, recorded } = await later.evaluate(() => forebay.stats());
+  assert.deepEqual([recorded, droppedBy], [1, { disabled: 1 }]);
+  await later.evaluate(() => {
+    forebay.enable();
+    forebay.record({ name: "After" });
+  });
+  await delivered(later, 1);
+  assert.deepEqual(names(), ["Before", "After"]);
+});
+
+test("disable() before configure() lets nothing leave, not even a request for credentials", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    forebay.disable();
+    forebay.configure(config);
+    forebay.record({ name: "Refused" });
+    return forebay.validate({ name: "Refused" });
+  }, endpoint.config);
+  await delivered(page, 1, "dropped");
+  assert.deepEqual([names(), endpoint.identityCalls], [[], []]);
+});
+
+test("what waits is held by disable(), and leaves after enable()", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    forebay.configure({ ...config, flushInterval: 600_000 });
+    forebay.record({ name: "First" });
+  }, endpoint.config);
+  await delivered(page, 1);
+  await page.evaluate(() => {
+    forebay.record({ name: "Held" });
+    forebay.disable();
+    forebay.flushEvents();
+  });
+  await delivered(page, 2, "recorded");
+  const held = await page.evaluate(async () => {
+    await forebay.validate({ name: "Anything" });
+    return forebay.stats().queued;
+  });
+  assert.deepEqual([held, names()], [1, ["First"]]);
+  await page.evaluate(() => {
+    forebay.enable();
+    forebay.flushEvents();
+  });
+  await delivered(page, 2);
+  assert.deepEqual(names(), ["First", "Held"]);
+});
+
+test("what another tab says holds here, too", async () => {
+  const context = await site.browser.newContext();
+  const [one, other] = [await site.open({ context }), await site.open({ context })];
+  for (const page of [one, other]) {
+    await page.evaluate(async (config) => {
+      forebay.configure(config);
+      await forebay.validate({ name: "Anything" });
+    }, endpoint.config);
+  }
+  await other.evaluate(() => forebay.disable());
+  await one.evaluate(() => forebay.record({ name: "Refused" }));
+  await delivered(one, 1, "dropped");
+  assert.deepEqual(names(), []);
+});
+
+test("privacy signals are respected where that is asked for", async () => {
+  for (const [signal, value] of [
+    ["globalPrivacyControl", true],
+    ["doNotTrack", "1"],
+  ]) {
+    for (const respectPrivacySignals of [true, false]) {
+      const page = await site.open();
+      await page.evaluate(
+        ({ config, signal, value }) => {
+          Object.defineProperty(navigator, signal, { value });
+          forebay.configure(config);
+          forebay.record({ name: config.respectPrivacySignals ? "Private" : "Open" });
+        },
+        { config: { ...endpoint.config, respectPrivacySignals }, signal: String(signal), value },
+      );
+      await delivered(page, 1, respectPrivacySignals ? "dropped" : "delivered");
+    }
+  }
+  assert.deepEqual(names(), ["Open", "Open"]);
+});
+
+test("forget() deletes what waits and all that is kept, and a newcomer goes on", async () => {
+  const page = await site.open();
+  await page.evaluate(
+    ([app, pool]) => {
+      localStorage.setItem(`aws-amplify-cacheAnalytics:pinpoint:${app}`, '{"data":"amplify-v6"}');
+      localStorage.setItem(`com.amplify.Cognito.${pool}.identityId`, "us-east-1:amplify");
+      localStorage.setItem("theirs", "stays");
+    },
+    [APP_ID, IDENTITY_POOL_ID],
+  );
+  await page.evaluate((config) => {
+    forebay.configure({ ...config, flushInterval: 600_000 });
+    forebay.record({ name: "First" });
+  }, endpoint.config);
+  await delivered(page, 1);
+  const [keys, state, stats] = await page.evaluate(async () => {
+    const receipt = forebay.record({ name: "Forgotten" });
+    await forebay.forget();
+    const { state, reason } = await receipt.settled;
+    return [Object.keys(localStorage), `${state}: ${reason}`, forebay.stats()] as const;
+  });
+  assert.equal(state, "dropped: forgotten");
+  assert.deepEqual([stats.recorded, stats.queued], [0, 0]);
+  assert.deepEqual(
+    keys.filter((key) => !key.startsWith("forebay.")),
+    ["theirs"],
+  );
+  await page.evaluate(() => forebay.record({ name: "Newcomer", immediate: true }));
+  await delivered(page, 2);
+
+  const [old, fresh] = endpoint.batches;
+  assert.deepEqual(names(), ["First", "Newcomer"]);
+  assert.equal(old.endpointId, "amplify-v6");
+  assert.match(fresh.endpointId, /^[0-9a-f-]{36}$/);
+  const sessions = [old, fresh].map((batch) => [...batch.events.values()][0].Session.Id);
+  assert.notEqual(sessions[0], sessions[1]);
+  assert.equal(identities(), 2);
+});
+
+test("forget() does not undo disable()", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    forebay.disable();
+    await forebay.forget();
+  }, endpoint.config);
+  const later = await site.open({ context });
+  await later.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Refused" });
+  }, endpoint.config);
+  await delivered(later, 1, "dropped");
+});
+
+/** How many identities the endpoint was asked for credentials of. */
+function identities(): number {
+  const asked = endpoint.identityCalls.filter(({ operation }) => operation !== "GetId");
+  return new Set(asked.map(({ body }) => body.IdentityId)).size;
+}
+
+function names(): string[] {
+  return endpoint.batches.flatMap((batch) =>
+    [...batch.events.values()].map((event) => event.EventType),
+  );
+}

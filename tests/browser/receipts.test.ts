@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { Endpoint, results } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+});
+after(() => site.close());
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+});
+afterEach(() => endpoint.close());
+
+test("a receipt tells how far its event has come, and what became of it", async () => {
+  endpoint.next((batch) =>
+    results(batch, ({ EventType }) =>
+      EventType === "Bad"
+        ? { StatusCode: 400, Message: "no such event type" }
+        : { StatusCode: 202, Message: "Accepted" },
+    ),
+  );
+  const page = await site.open();
+  const [early, settled, late] = await page.evaluate(async (config) => {
+    const before = (event: { name: string }) => (event.name === "Vetoed" ? null : event);
+    forebay.configure({ ...config, before });
+    const good = forebay.record({ name: "Good" });
+    const others = [
+      forebay.record({ name: "Bad" }),
+      forebay.record({ name: "Vetoed" }),
+      forebay.record({ name: "Odd", metrics: { n: "text" as never } }),
+    ];
+    const early = good.state;
+    const settled = await Promise.all(others.map((receipt) => receipt.settled));
+    // Looked at for the first time when all is over.
+    const { state } = await good.settled;
+    return [early, settled, [good.state, state]] as const;
+  }, endpoint.config);
+
+  assert.equal(early, "recorded");
+  assert.deepEqual(
+    settled.map(({ name, state, reason }) => [name, state, reason]),
+    [
+      ["Bad", "rejected", "no such event type"],
+      ["Vetoed", "dropped", "vetoed by before()"],
+      ["Odd", "invalid", undefined],
+    ],
+  );
+  assert.equal(settled[2].violations?.[0].path, "Metrics.n");
+  assert.deepEqual(late, ["delivered", "delivered"]);
+});
+
+test("a promise settles though nobody kept its receipt", async () => {
+  const page = await site.open();
+  const session = await page.context().newCDPSession(page);
+  await page.context().setOffline(true);
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    const { settled } = forebay.record({ name: "Kept" });
+    Object.assign(window, { settled });
+  }, endpoint.config);
+  await session.send("HeapProfiler.collectGarbage");
+  await page.context().setOffline(false);
+  assert.equal(await page.evaluate("settled.then(({ state }) => state)"), "delivered");
+});
+
+test("the hook, global properties and sampling decide what leaves", async () => {
+  const page = await site.open();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.evaluate((config) => {
+    forebay.configure({
+      ...config,
+      globalProperties: { attributes: { release: "7" } },
+      before(event) {
+        if (event.name === "Broken") throw new Error("the hook's own");
+        return { ...event, attributes: { ...event.attributes, amended: "true" } };
+      },
+    });
+    forebay.record({ name: "Broken" });
+    forebay.record({ name: "Opened", attributes: { own: "1" } });
+  }, endpoint.config);
+  await delivered(page, 1);
+  const sent = [...endpoint.batches[0].events.values()];
+  assert.deepEqual(
+    sent.map((event) => event.Attributes),
+    [{ release: "7", own: "1", amended: "true" }],
+  );
+  assert.deepEqual(errors, ["the hook's own"]);
+  const { droppedBy } = await page.evaluate(() => forebay.stats());
+  assert.deepEqual(droppedBy, { "before() threw": 1 });
+
+  const unsampled = await site.open();
+  const end = await unsampled.evaluate((config) => {
+    forebay.configure({ ...config, sampleRate: 0 });
+    return forebay.record({ name: "Unsampled" }).settled;
+  }, endpoint.config);
+  assert.deepEqual([end.state, end.reason], ["dropped", "not sampled"]);
+});
+
+test("debug explains every step on the console, and tells no value", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  await page.evaluate((config) => {
+    forebay.configure({ ...config, debug: true });
+    forebay.record({ name: "Explained", attributes: { secret: "hush" } });
+    return forebay.record({ name: "Odd", metrics: { n: "hush" as never } }).settled;
+  }, endpoint.config);
+  await delivered(page, 1);
+  const ends = said.filter((line) => line.includes("Explained")).map((line) => line.slice(55));
+  assert.deepEqual(ends, [
+    " is valid, and waits to be sent.",
+    " is on its way to the endpoint.",
+    " has arrived.",
+  ]);
+  assert.ok(
+    said.some((line) => /^Forebay: Metrics\.n has to be .*number.*/.test(line)),
+    `${said}`,
+  );
+  assert.ok(!said.join().includes("hush"));
+});
+
+test("sessions are shared by tabs and reloads, or are a tab's own", async () => {
+  for (const [sessions, count] of [
+    ["shared", 1],
+    ["perTab", 3],
+  ] as const) {
+    const context = await site.browser.newContext();
+    const seen = new Set();
+    for (let visit = 0; visit < 3; visit++) {
+      const page = await site.open({ context });
+      await page.evaluate(
+        (config) => {
+          forebay.configure(config);
+          forebay.record({ name: "Visited" });
+        },
+        { ...endpoint.config, sessions },
+      );
+      await delivered(page, 1);
+      seen.add([...(endpoint.batches.at(-1)?.events.values() ?? [])][0].Session.Id);
+    }
+    assert.equal(seen.size, count, sessions);
+  }
+});

@@ -1,0 +1,138 @@
+// The packed package in apps as its users build them: each builds, and what is recorded on its page
+// arrives.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { launchChromium } from "../support/chromium.ts";
+import { Endpoint } from "../support/endpoint.ts";
+import { ROOT } from "../support/stack.ts";
+import { App, pack, type Served } from "./support/app.ts";
+
+let packed: string;
+let browser: Browser;
+
+before(async () => {
+  packed = await pack();
+  browser = await launchChromium();
+});
+after(() => browser.close());
+
+/**
+ * Clicks the page's button and waits for the receipt. Gives the names of the events that the endpoint
+ * accepted. A page that says or throws an error fails the test.
+ */
+async function use(url: string): Promise<string[]> {
+  const endpoint = await Endpoint.start();
+  const page = await browser.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) errors.push(message.text());
+  });
+  try {
+    await page.goto(`${url}?config=${encodeURIComponent(JSON.stringify(endpoint.config))}`);
+    await page.getByRole("button").click();
+    await page.getByRole("status").getByText("delivered").waitFor({ timeout: 20_000 });
+    assert.deepEqual(errors, []);
+    return endpoint.batches.flatMap(({ accepted, events }) =>
+      accepted.map((id) => events.get(id)?.EventType ?? ""),
+    );
+  } catch (error) {
+    throw new Error(`on the page: ${errors.join("\n") || "no errors"}`, { cause: error });
+  } finally {
+    await page.close();
+    endpoint.close();
+  }
+}
+
+/** The same with what is served, and then no longer. */
+async function useAndStop(served: Served, path = ""): Promise<string[]> {
+  try {
+    return await use(served.url + path);
+  } finally {
+    served.stop();
+  }
+}
+
+const REACT_19 = {
+  react: "19.3.1",
+  "react-dom": "19.3.1",
+  "@types/react": "19.3.0",
+  "@types/react-dom": "19.3.0",
+};
+const REACT_18 = {
+  react: "18.3.1",
+  "react-dom": "18.3.1",
+  "@types/react": "18.3.31",
+  "@types/react-dom": "18.3.7",
+};
+
+for (const [name, packages] of Object.entries({
+  "vite-8-react-19": { ...REACT_19, vite: "8.3.8", "@vitejs/plugin-react": "6.3.0" },
+  "vite-7-react-18": { ...REACT_18, vite: "7.3.8", "@vitejs/plugin-react": "5.2.0" },
+})) {
+  test(name, async (t) => {
+    const app = await App.install(name, "vite", packages, packed);
+    await t.test("its types fit", async () => {
+      // The compiler of this workspace; it looks for types in the app alone.
+      const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+      const options = ["--noEmit", "--strict", "--jsx", "react-jsx", "--target", "es2022"];
+      const modules = ["--module", "esnext", "--moduleResolution", "bundler", "--types", "react"];
+      await app.run("node", tsc, ...options, ...modules, "main.tsx");
+    });
+    await t.test("its build records", async () => {
+      await app.run("vite", "build", "--logLevel", "warn");
+      assert.deepEqual(await useAndStop(await app.files("dist")), ["pageView", "Clicked"]);
+    });
+    await t.test(
+      "its development server records, under StrictMode that does things twice",
+      async () => {
+        const words = (port: string) => ["--host", "127.0.0.1", "--port", port, "--strictPort"];
+        assert.deepEqual(await useAndStop(await app.server("vite", words)), [
+          "pageView",
+          "Clicked",
+        ]);
+      },
+    );
+  });
+}
+
+test("next", async () => {
+  const packages = { next: "16.4.6", react: "19.3.1", "react-dom": "19.3.1" };
+  const app = await App.install("next", "next", packages, packed);
+  await app.run("next", "build");
+  const server = await app.server("next", (port) => ["start", "-H", "127.0.0.1", "-p", port]);
+  assert.deepEqual(await useAndStop(server), ["pageView", "Clicked"]);
+});
+
+test("webpack", async (t) => {
+  const packages = { webpack: "5.112.2", "webpack-cli": "7.3.1" };
+  const app = await App.install("webpack", "webpack", packages, packed);
+  await app.run("webpack");
+  for (const entry of ["default", "inline", "slim", "worker"]) {
+    await t.test(entry, async () => {
+      assert.deepEqual(await useAndStop(await app.files(), `${entry}.html`), ["Clicked"]);
+    });
+  }
+});
+
+test("pages without a bundler", async (t) => {
+  const app = await App.install("html", "html", {}, packed);
+  for (const way of ["script", "module"]) {
+    await t.test(way, async () => {
+      assert.deepEqual(await useAndStop(await app.files(), `${way}.html`), ["Clicked"]);
+    });
+  }
+});
+
+test("node", async () => {
+  const app = await App.install("node", "node", { react: "19.3.1" }, packed);
+  assert.deepEqual((await app.run("node", "main.mjs")).trim().split("\n"), [
+    "forebay 36 0",
+    "forebay/inline 36 0",
+    "forebay/slim 36 0",
+    "forebay/react ForebayProvider usePageViews useReceipt useRecord",
+  ]);
+});

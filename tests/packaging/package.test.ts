@@ -1,0 +1,37 @@
+// What is said of the packed package by the tools that know how others read one.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { promisify } from "node:util";
+import { ROOT } from "../support/stack.ts";
+import { pack } from "./support/app.ts";
+
+let packed: string;
+
+before(async () => {
+  packed = await pack();
+});
+
+/** Runs a program of the workspace; gives how it ended and what it printed. */
+async function tool(program: string, ...words: string[]) {
+  const { code = 0, stdout } = await promisify(execFile)(
+    join(ROOT, "node_modules/.bin", program),
+    words,
+  ).catch((failed) => failed);
+  return { code, stdout };
+}
+
+test("publint finds nothing", async () => {
+  const { code, stdout } = await tool("publint", "run", packed, "--strict");
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /All good!/);
+});
+
+test("attw finds nothing: wherever modules can be imported, types are found with them", async () => {
+  // The WebAssembly module has no types.
+  const without = ["--exclude-entrypoints", "./forebay_wasm_bg.wasm"];
+  const { code, stdout } = await tool("attw", packed, "--profile", "esm-only", ...without);
+  assert.equal(code, 0, stdout);
+});
