@@ -23,13 +23,15 @@ const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
  * What they import, sooner or later: the client, the engine, a module as text, and
  * what not every page asks for.
  */
-const CHUNKS = ["client", "engine", "module", "auto-track", "debug"];
+const CHUNKS = ["client", "engine", "module", "auto-track", "debug", "sign-in"];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const [wasm, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
-  console.error("usage: node npm/build.mjs <wasm> <tools>, a module and a folder of wasm-bindgen's");
+  console.error(
+    "usage: node npm/build.mjs <wasm> <tools>, a module and a folder of wasm-bindgen's",
+  );
   process.exit(2);
 }
 const tools = resolve(toolsFolder, "forebay_schema_tools");
@@ -37,6 +39,8 @@ const tools = resolve(toolsFolder, "forebay_schema_tools");
 // As text it would travel a quarter larger than it is: servers' compression finds little in base64.
 const deflated = resolve(`${wasm}.deflated`);
 writeFileSync(deflated, deflateRawSync(readFileSync(wasm), { level: 9 }));
+
+const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 
 rmSync(dist, { recursive: true, force: true });
 for (const name of [...ENTRIES, ...CHUNKS]) {
@@ -80,6 +84,7 @@ function forBrowsers(name, source = name) {
     minify: true,
     target: "es2022",
     alias: { "#deflated": deflated },
+    define: { VERSION: JSON.stringify(version) },
     loader: { ".deflated": "binary" },
   };
 }

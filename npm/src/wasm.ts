@@ -134,8 +134,8 @@ function core(wasm: Exports) {
     /** An event, what to add to its time, the next event, and so on. */
     batch(request: number) {
       const batch = [];
-      for (let at = 0, event: number; (event = wasm.batchEvent(request, at)) >= 0; at++) {
-        batch.push(event, wasm.batchOffset(request, at));
+      for (let at = 0; wasm.batchEvent(request, at) >= 0; at++) {
+        batch.push(wasm.batchEvent(request, at), wasm.batchOffset(request, at));
       }
       return batch;
     },
