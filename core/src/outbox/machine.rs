@@ -263,13 +263,13 @@ impl Outbox {
             if !self.identity(who).has_credentials(now.monotonic) {
                 continue;
             }
-            if who == self.current {
-                self.send_endpoint(now.monotonic);
-            }
-            while self.leader {
+            loop {
                 let room = self.keepalive_left(KEEPALIVE_BYTES, envelope);
                 let room = room.saturating_sub(envelope);
-                if !self.send_batch(who, room, true, now.monotonic) {
+                let sent = room > 0
+                    && (who == self.current && self.send_endpoint(now.monotonic)
+                        || self.leader && self.send_batch(who, room, true, now.monotonic));
+                if !sent {
                     break;
                 }
             }
@@ -434,12 +434,13 @@ impl Outbox {
         true
     }
 
-    fn send_endpoint(&mut self, now: u64) {
+    fn send_endpoint(&mut self, now: u64) -> bool {
         if !self.endpoint_waits || self.is_updating_endpoint() {
-            return;
+            return false;
         }
         self.endpoint_waits = false;
         self.sent(Action::SendEndpoint, self.current, None, 0, now);
+        true
     }
 
     fn sent(
