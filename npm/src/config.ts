@@ -123,7 +123,7 @@ export interface AmplifyOutputs extends Options, Unread {
 /** An Amplify configuration with `endpoint` added. Members that are not read are ignored. */
 export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config | AwsExports | AmplifyOutputs;
 
-type Optional = "schema" | "before" | "globalProperties" | "wire" | "guestRoleArn";
+type Optional = "schema" | "before" | "globalProperties" | "wire" | "guestRoleArn" | "stsEndpoint";
 
 /** Every form of configuration, brought into one. */
 export interface Settings
@@ -154,14 +154,13 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
   const required = (path: string) => text(path, at(given, path));
   const optional = (name: string, fallback: number, most: number) =>
     count(where + name, pinpoint[name], fallback, most);
-  const signedFor = required(where + region);
   return {
     endpoint,
     identityEndpoint: given.identityEndpoint
       ? origin("identityEndpoint", given.identityEndpoint)
       : endpoint,
     appId: required(where + appId),
-    region: signedFor,
+    region: required(where + region),
     identityPoolId: required(identityPoolId),
     schema: valid(
       "schema",
@@ -197,7 +196,7 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     bufferBytes: count("bufferBytes", given.bufferBytes, 32 * 1024 * 1024, LONGEST),
     maxAge: count("maxAge", given.maxAge, 30 * 86_400_000, Number.MAX_SAFE_INTEGER),
     guestRoleArn: given.guestRoleArn,
-    stsEndpoint: given.stsEndpoint ?? `https://sts.${signedFor}.amazonaws.com`,
+    stsEndpoint: given.stsEndpoint,
   };
 }
 

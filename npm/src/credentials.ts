@@ -14,7 +14,7 @@ export interface Pool {
    * Credentials of this identity, or of another where there is none, or it is none any more: in the
    * answer's body are `IdentityId` and `Credentials`.
    */
-  issue(identityId?: string, Logins?: Logins): Promise<Answer>;
+  issue(identityId?: string): Promise<Answer>;
 }
 
 const TARGET = "AWSCognitoIdentityService.";
@@ -37,13 +37,13 @@ export function openPool({ identityEndpoint, identityPoolId, wire }: Settings): 
           : { "content-type": "application/x-amz-json-1.1", "x-amz-target": TARGET + operation },
         JSON.stringify(body),
       ),
-    async issue(identityId, Logins) {
-      const credentials = (IdentityId: string) => pool.ask(GET_CREDENTIALS, { IdentityId, Logins });
+    async issue(identityId) {
+      const credentials = (IdentityId: string) => pool.ask(GET_CREDENTIALS, { IdentityId });
       if (identityId) {
         const answer = await credentials(identityId);
         if (!/^(ResourceNotFound|NotAuthorized|InvalidParameter)/.test(answer.type)) return answer;
       }
-      const answer = await pool.ask("GetId", { IdentityPoolId: identityPoolId, Logins });
+      const answer = await pool.ask("GetId", { IdentityPoolId: identityPoolId });
       const { IdentityId, Credentials } = answer.body;
       // Forebay's pool gives both at once.
       return !IdentityId || Credentials ? answer : credentials(IdentityId);
@@ -90,7 +90,11 @@ export function isCredentials(found: Credentials | undefined): found is Credenti
 }
 
 /** The guest's credentials. */
-export async function ofGuest(pool: Pool, ids: Ids): Promise<Answer> {
+export async function ofGuest(pool: Pool, ids: Ids, settings: Settings): Promise<Answer> {
+  if (settings.guestRoleArn) {
+    const { guestRole } = await import("./sign-in.js");
+    return guestRole(pool, ids, settings, settings.guestRoleArn);
+  }
   const answer = await pool.issue(ids.identityId());
   if (answer.body.IdentityId) ids.keepIdentityId(answer.body.IdentityId);
   return answer;

@@ -383,11 +383,10 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     held.isAccepted = true;
     core.record(number, bytesOf(row), who, row.at, held.immediate);
     if (held.end) endedElsewhere(held, held.end);
-    if (held.isStored === undefined) toDisk(held);
-    else {
+    if (held.isStored !== undefined) {
       if (held.isStored) tell(held, "stored");
       share(held);
-    }
+    } else if (!writing.has(held)) toDisk(held);
     soon();
   }
 
@@ -588,7 +587,9 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     if (!found) {
       const login = logins.get(who);
       // Whoever signed in on an earlier visit and has not yet on this one may do so later.
-      const answer = who ? await login?.renew().catch(() => undefined) : await ofGuest(pool, ids);
+      const answer = who
+        ? await login?.renew().catch(() => undefined)
+        : await ofGuest(pool, ids, settings);
       if (era !== era0) return;
       const given = answer?.body.Credentials;
       if (isCredentials(given)) {
@@ -685,7 +686,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     },
     async signIn(input) {
       const { logIn } = await import("./sign-in.js");
-      const login = await logIn(pool, settings.stsEndpoint, input);
+      const login = await logIn(pool, settings, input);
       const { identityId } = login;
       logins.set(identityId, login);
       become(identityId);

@@ -1,5 +1,7 @@
 import { ForebayError } from "./client.js";
+import type { Settings } from "./config.js";
 import { GET_CREDENTIALS, type Logins, type Pool } from "./credentials.js";
+import type { Ids } from "./ids.js";
 import { type Answer, ask } from "./requests.js";
 
 /** The argument of `signIn`. */
@@ -12,6 +14,8 @@ export interface SignIn {
   /** An IAM role for a pool with the classic flow; without one the pool gives the credentials. */
   roleArn?: string;
 }
+
+type Place = Pick<Settings, "region" | "stsEndpoint">;
 
 /** Someone who is signed in. */
 export interface Login {
@@ -27,7 +31,7 @@ export interface Login {
  */
 export async function logIn(
   pool: Pool,
-  stsEndpoint: string,
+  settings: Place,
   { logins, roleArn }: SignIn,
 ): Promise<Login> {
   const tokens = async () => (typeof logins === "function" ? logins() : logins);
@@ -40,7 +44,7 @@ export async function logIn(
     if (IdentityId) {
       const renew = async () =>
         roleArn
-          ? assumeRole(pool, stsEndpoint, roleArn, IdentityId, await tokens())
+          ? assumeRole(pool, settings, roleArn, IdentityId, await tokens())
           : pool.ask(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
       return { identityId: IdentityId, renew };
     }
@@ -54,10 +58,27 @@ export async function logIn(
   }
 }
 
-/** The classic flow: a token of the pool's, and the role that it is good for. */
-export async function assumeRole(
+/** The classic flow for a guest. */
+export async function guestRole(
   pool: Pool,
-  stsEndpoint: string,
+  ids: Ids,
+  place: Place,
+  roleArn: string,
+): Promise<Answer> {
+  let id = ids.identityId();
+  if (!id) {
+    const answer = await pool.ask("GetId", { IdentityPoolId: pool.id });
+    id = answer.body.IdentityId;
+    if (!id) return answer;
+    ids.keepIdentityId(id);
+  }
+  return assumeRole(pool, place, roleArn, id);
+}
+
+/** The classic flow: a token of the pool's, and the role that it is good for. */
+async function assumeRole(
+  pool: Pool,
+  { region, stsEndpoint = `https://sts.${region}.amazonaws.com` }: Place,
   roleArn: string,
   IdentityId: string,
   Logins?: Logins,

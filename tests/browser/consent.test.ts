@@ -176,8 +176,7 @@ test("forget() does not undo disable()", async () => {
 
 /** How many identities the endpoint was asked for credentials of. */
 function identities(): number {
-  const asked = endpoint.identityCalls.filter(({ operation }) => operation !== "GetId");
-  return new Set(asked.map(({ body }) => body.IdentityId)).size;
+  return new Set(endpoint.batches.map(({ identityId }) => identityId)).size;
 }
 
 function names(): string[] {

@@ -114,6 +114,7 @@ test("debug explains every step on the console, and tells no value", async () =>
   const ends = said.filter((line) => line.includes("Explained")).map((line) => line.slice(55));
   assert.deepEqual(ends, [
     " is valid, and waits to be sent.",
+    " is on disk, and outlives this page.",
     " is on its way to the endpoint.",
     " has arrived.",
   ]);
