@@ -85,6 +85,7 @@ for (const [name, packages] of Object.entries({
     await t.test("its build records", async () => {
       await app.run("vite", "build", "--logLevel", "warn");
       assert.deepEqual(await useAndStop(await app.files("dist")), ["pageView", "Clicked"]);
+      assert.deepEqual(await useAndStop(await app.files("dist"), "slim.html"), ["Clicked"]);
     });
     await t.test(
       "its development server records, under StrictMode that does things twice",
