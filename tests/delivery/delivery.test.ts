@@ -5,6 +5,7 @@ import { describe } from "node:test";
 import { cold } from "./cold.ts";
 import { disks } from "./disks.ts";
 import { leaving, twoTabs } from "./leaving.ts";
+import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
 
 describe("delivery", { concurrency: 24 }, () => {
@@ -13,4 +14,5 @@ describe("delivery", { concurrency: 24 }, () => {
   twoTabs();
   disks();
   cold();
+  limits();
 });
