@@ -45,18 +45,9 @@ const MAX_EVENTS = 5000;
 const IDS_A_REQUEST = 1000;
 const TRACE_MS = 700;
 
-const NO_STATS: Stats = {
-  recorded: 0,
-  invalid: 0,
-  delivered: 0,
-  rejected: 0,
-  dropped: 0,
-  queued: 0,
-};
-
 const events = new Map<string, TrailEvent>();
 const listeners = new Set<() => void>();
-let snapshot: Trail = { events: [], stats: NO_STATS };
+let snapshot: Trail = { events: [], stats: stats() };
 let publishing = false;
 
 /** Events come by the hundred: one render a frame is enough. */

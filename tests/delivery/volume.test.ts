@@ -73,7 +73,7 @@ function recordMany(page: Page, count: number): Promise<number> {
 
 /** Configures the SDK so that it holds as many events as these tests record. */
 function configureLarge(page: Page, endpoint: Endpoint): Promise<void> {
-  return configure(page, endpoint, { bufferSize: 2 * MANY });
+  return configure(page, endpoint, { bufferSize: 2 * MANY, bufferBytes: 2 ** 28 });
 }
 
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -85,6 +85,7 @@ for (const [name, packages] of Object.entries({
     await t.test("its build records", async () => {
       await app.run("vite", "build", "--logLevel", "warn");
       assert.deepEqual(await useAndStop(await app.files("dist")), ["pageView", "Clicked"]);
+      assert.deepEqual(await useAndStop(await app.files("dist"), "slim.html"), ["Clicked"]);
     });
     await t.test(
       "its development server records, under StrictMode that does things twice",
@@ -99,12 +100,18 @@ for (const [name, packages] of Object.entries({
   });
 }
 
-test("next", async () => {
+test("next", async (t) => {
   const packages = { next: "16.4.6", react: "19.3.1", "react-dom": "19.3.1" };
   const app = await App.install("next", "next", packages, packed);
-  await app.run("next", "build");
-  const server = await app.server("next", (port) => ["start", "-H", "127.0.0.1", "-p", port]);
-  assert.deepEqual(await useAndStop(server), ["pageView", "Clicked"]);
+  await t.test("its build records", async () => {
+    await app.run("next", "build");
+    const server = await app.server("next", (port) => ["start", "-H", "127.0.0.1", "-p", port]);
+    assert.deepEqual(await useAndStop(server), ["pageView", "Clicked"]);
+  });
+  await t.test("its development server records", async () => {
+    const server = await app.server("next", (port) => ["dev", "-H", "127.0.0.1", "-p", port]);
+    assert.deepEqual(await useAndStop(server), ["pageView", "Clicked"]);
+  });
 });
 
 test("webpack", async (t) => {
@@ -116,6 +123,12 @@ test("webpack", async (t) => {
       assert.deepEqual(await useAndStop(await app.files(), `${entry}.html`), ["Clicked"]);
     });
   }
+});
+
+test("esbuild, to a classic script", async () => {
+  const app = await App.install("esbuild", "esbuild", { esbuild: "0.28.2" }, packed);
+  await app.run("esbuild", "--bundle", "main.js", "--outdir=dist", "--log-level=warning");
+  assert.deepEqual(await useAndStop(await app.files()), ["Clicked"]);
 });
 
 test("pages without a bundler", async (t) => {

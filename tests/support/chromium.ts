@@ -55,6 +55,8 @@ export async function launchProfile(folder: string): Promise<ProfileBrowser> {
     async kill() {
       if (child.exitCode === null && child.signalCode === null) process.kill(-Number(child.pid), 9);
       await exited;
+      // What a helper of its leaves open would keep this process waiting.
+      child.stderr.destroy();
     },
   };
 }

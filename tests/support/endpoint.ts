@@ -112,6 +112,7 @@ export class Endpoint {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #connections: Connections = "served";
+  #isOver = false;
   #port = 0;
 
   private constructor() {
@@ -160,7 +161,7 @@ export class Endpoint {
 
   /** Takes no connection, or resets what it takes, until told otherwise. */
   async connections(what: Connections): Promise<void> {
-    if (this.#connections === what) return;
+    if (this.#isOver || this.#connections === what) return;
     const closed = this.#connections === "refused";
     this.#connections = what;
     if (what === "refused") this.#server.close();
@@ -174,7 +175,9 @@ export class Endpoint {
     while (!condition()) await once(this.#changes, "change", { signal });
   }
 
+  /** Ends it for good, whatever a scenario that failed still has in mind for it. */
   close(): void {
+    this.#isOver = true;
     this.#server.close();
     this.#server.closeAllConnections();
   }

@@ -62,9 +62,14 @@ export async function record(
 }
 
 /** Opens the page once more in the browser context of a visitor who was here before. */
-export async function revisit(site: Site, context: BrowserContext, endpoint: Endpoint) {
+export async function revisit(
+  site: Site,
+  context: BrowserContext,
+  endpoint: Endpoint,
+  more: object = {},
+): Promise<Page> {
   const page = await site.open({ context });
-  await configure(page, endpoint);
+  await configure(page, endpoint, more);
   return page;
 }
 

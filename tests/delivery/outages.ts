@@ -1,8 +1,8 @@
 // What the network, the endpoint and clocks do to a page that stays open: nothing is lost by any of
-// it. Every scenario has an endpoint and a browser context to itself, and they run side by side.
+// it.
 
 import assert from "node:assert/strict";
-import { describe, type TestContext } from "node:test";
+import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { type Endpoint, type Fault, results } from "../support/endpoint.ts";
@@ -13,6 +13,8 @@ import { type Scenario, scenario } from "./support/scenario.ts";
 const OUTAGE_MS = 15_000;
 /** From one event to the next, so that they are recorded before, in and after an outage. */
 const EVERY_MS = 85;
+/** What was under way as an outage began may be this late. */
+const UNDER_WAY_MS = 2_000;
 /** Page clocks and endpoint clocks are this far apart. */
 const CLOCK_MS = 10 * 60_000;
 /** How far an event's time may be from when it was recorded: `Date` has whole seconds. */
@@ -31,10 +33,11 @@ function outage(
   scenario(name, async (scenario, test) => {
     const { endpoint, page } = scenario;
     await configure(page, endpoint);
-    const recording = record(page, { every: EVERY_MS });
-    await endpoint.until(() => endpoint.accepted.length > 0);
-    await strikes(scenario, strike);
-    await delivered(scenario, await recording, test);
+    const [ids] = await Promise.all([
+      record(page, { every: EVERY_MS }),
+      endpoint.until(() => endpoint.accepted.length > 0).then(() => strikes(scenario, strike)),
+    ]);
+    await delivered(scenario, ids, test);
     await check(scenario);
   });
 }
@@ -43,10 +46,10 @@ function outage(
 function firstVisit(name: string, strike: Strike): void {
   scenario(name, async (scenario, test) => {
     const { endpoint, page } = scenario;
-    const struck = strikes(scenario, strike);
-    await configure(page, endpoint);
-    const ids = await record(page);
-    await struck;
+    const [ids] = await Promise.all([
+      configure(page, endpoint).then(() => record(page)),
+      strikes(scenario, strike),
+    ]);
     await delivered(scenario, ids, test);
   });
 }
@@ -58,8 +61,8 @@ async function strikes(scenario: Scenario, strike: Strike): Promise<void> {
   await strike(scenario);
   const to = Date.now();
   const through = endpoint.batches.filter(
-    // What was under way as it began may have got through.
-    ({ at, accepted, answeredAt }) => at > from + 500 && at < to && answeredAt && accepted.length,
+    ({ at, accepted, answeredAt }) =>
+      at > from + UNDER_WAY_MS && at < to && answeredAt && accepted.length,
   );
   assert.deepEqual(through, [], "it is an outage");
 }
@@ -79,7 +82,8 @@ function failing(status: number, headers?: Record<string, string>): Fault {
   return ({ operation }) => (operation === "preflight" ? undefined : { status, headers });
 }
 
-describe("a page that stays open", { concurrency: 32 }, () => {
+/** Registers these tests. */
+export function outages(): void {
   const offline = async ({ page }: Scenario) => {
     await page.context().setOffline(true);
     await sleep(OUTAGE_MS);
@@ -222,7 +226,7 @@ describe("a page that stays open", { concurrency: 32 }, () => {
       { todo: "what was recorded before the jump is told by the clock after it" },
     );
   }
-});
+}
 
 /** Puts the page's wall clock so many milliseconds ahead; its timers go on as they were. */
 async function setClock(page: Page, ahead: number): Promise<void> {

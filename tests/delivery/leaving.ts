@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, type TestContext, test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { launchProfile } from "../support/chromium.ts";
@@ -71,7 +71,8 @@ async function crash(page: Page): Promise<void> {
   await page.close();
 }
 
-describe("a page that ends", { concurrency: 16 }, () => {
+/** Registers these tests. */
+export function leaving(): void {
   visit(`a tab closed ${CLOSED_AFTER_MS} ms after the last event`, async (page) => {
     await sleep(CLOSED_AFTER_MS);
     await close(page);
@@ -100,7 +101,7 @@ describe("a page that ends", { concurrency: 16 }, () => {
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
   }
-});
+}
 
 async function killedBrowser(test: TestContext, fault: Fault | undefined): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "forebay-profile-"));
@@ -150,8 +151,9 @@ interface Tabs extends Scenario {
   follower: Page;
 }
 
-describe("two tabs", { concurrency: 16 }, () => {
-  tabs("one sends for both", async ({ endpoint, leader, follower }, test) => {
+/** Registers these tests. */
+export function twoTabs(): void {
+  tabs("two tabs, of which one sends for both", async ({ endpoint, leader, follower }, test) => {
     const halves = await Promise.all([
       record(leader, { count: COUNT / 2, every: EVERY_MS }),
       record(follower, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS }),
@@ -169,19 +171,22 @@ describe("two tabs", { concurrency: 16 }, () => {
     ["closed", close],
     ["killed", crash],
   ] as const) {
-    tabs(`the one that sends is ${how}`, async ({ endpoint, leader, follower }, test) => {
-      const rest = record(follower, { from: COUNT / 2, count: COUNT / 2, every: 20 });
-      const first = await record(leader, { count: COUNT / 2, every: EVERY_MS });
-      await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
-      const closing = Date.now();
-      await end(leader);
-      await follower.waitForFunction(() => (forebay.stats() as Books).leader);
-      await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
-      await settled(follower);
-    });
+    tabs(
+      `two tabs, and the one that sends is ${how}`,
+      async ({ endpoint, leader, follower }, test) => {
+        const rest = record(follower, { from: COUNT / 2, count: COUNT / 2, every: 20 });
+        const first = await record(leader, { count: COUNT / 2, every: EVERY_MS });
+        await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
+        const closing = Date.now();
+        await end(leader);
+        await follower.waitForFunction(() => (forebay.stats() as Books).leader);
+        await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
+        await settled(follower);
+      },
+    );
 
     tabs(
-      `the one that sends is ${how} with all events of both still waiting`,
+      `two tabs, and the one that sends is ${how} with all events of both still waiting`,
       async ({ endpoint, leader, follower }, test) => {
         endpoint.fault = unavailable;
         const halves = await Promise.all([
@@ -196,4 +201,4 @@ describe("two tabs", { concurrency: 16 }, () => {
       },
     );
   }
-});
+}

@@ -1,7 +1,6 @@
 // What the first events of a visit cost: requests, preflights and waiting.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import type { Page } from "playwright-core";
 import type { Endpoint } from "../support/endpoint.ts";
 import { delivered } from "../support/page.ts";
@@ -32,7 +31,8 @@ async function twoVisits(
   await first(await site.open({ context }), endpoint, more);
 }
 
-describe("from cold", { concurrency: 16 }, () => {
+/** Registers these tests. */
+export function cold(): void {
   scenario(
     "the first event ever takes two requests, on a later visit one, and no preflight",
     async (scenario) => {
@@ -165,4 +165,4 @@ describe("from cold", { concurrency: 16 }, () => {
     },
     { todo: "nothing is on disk yet" },
   );
-});
+}

@@ -2,7 +2,6 @@
 // the same, and the books say what is not safe.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
 import type { Page } from "playwright-core";
 import { APP_ID } from "../support/endpoint.ts";
 import {
@@ -75,9 +74,10 @@ async function countRows(page: Page, store: string): Promise<number> {
   );
 }
 
-describe("the disk", { concurrency: 16 }, () => {
+/** Registers these tests. */
+export function disks(): void {
   scenario(
-    "holds what waits, and nothing once it has arrived",
+    "a disk that holds what waits, and nothing once it has arrived",
     async ({ endpoint, page }, test) => {
       await endpoint.connections("refused");
       await configure(page, endpoint);
@@ -97,7 +97,7 @@ describe("the disk", { concurrency: 16 }, () => {
   );
 
   scenario(
-    "is full",
+    "a disk that is full",
     async ({ endpoint, context, page, site }, test) => {
       const session = await context.newCDPSession(page);
       const origin = new URL(site.url).origin;
@@ -112,7 +112,7 @@ describe("the disk", { concurrency: 16 }, () => {
   );
 
   scenario(
-    "becomes full half-way, and has room again",
+    "a disk that becomes full half-way, and has room again",
     async ({ endpoint, page }, test) => {
       await configure(page, endpoint);
       const ids = await record(page, { count: COUNT / 2 });
@@ -139,7 +139,7 @@ describe("the disk", { concurrency: 16 }, () => {
   );
 
   scenario(
-    "holds rows that are no events",
+    "a disk that holds rows that are no events",
     async ({ site, endpoint, context, page }, test) => {
       await configure(page, endpoint);
       await page.waitForFunction(() => (forebay.stats() as Books).durable);
@@ -165,7 +165,7 @@ describe("the disk", { concurrency: 16 }, () => {
   );
 
   scenario(
-    "holds a database of that name that is another program's",
+    "a disk that holds a database of that name that is another program's",
     async ({ endpoint, page }, test) => {
       await page.evaluate(
         (name) =>
@@ -190,17 +190,17 @@ describe("the disk", { concurrency: 16 }, () => {
   );
 
   for (const [name, take] of Object.entries({
-    "is closed to the page": () => {
+    "a disk that is closed to the page": () => {
       Object.defineProperty(globalThis, "indexedDB", {
         get() {
           throw new DOMException("The operation is insecure.", "SecurityError");
         },
       });
     },
-    "is not there": () => {
+    "a disk that is not there": () => {
       Object.defineProperty(globalThis, "indexedDB", { value: undefined });
     },
-    "never answers": () => {
+    "a disk that never answers": () => {
       IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest;
     },
   })) {
@@ -219,7 +219,7 @@ describe("the disk", { concurrency: 16 }, () => {
   }
 
   scenario(
-    "is there and locks are not",
+    "a disk and no locks",
     async ({ site, endpoint, context, page }, test) => {
       const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
       await context.addInitScript(unlocked);
@@ -235,4 +235,4 @@ describe("the disk", { concurrency: 16 }, () => {
     },
     TODO,
   );
-});
+}

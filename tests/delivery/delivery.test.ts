@@ -1,0 +1,18 @@
+// Every scenario has an endpoint and a visitor to itself, and most of their time they wait: they run
+// side by side, those first that wait longest.
+
+import { describe } from "node:test";
+import { cold } from "./cold.ts";
+import { disks } from "./disks.ts";
+import { leaving, twoTabs } from "./leaving.ts";
+import { limits } from "./limits.ts";
+import { outages } from "./outages.ts";
+
+describe("delivery", { concurrency: 24 }, () => {
+  outages();
+  leaving();
+  twoTabs();
+  disks();
+  cold();
+  limits();
+});

@@ -1,0 +1,79 @@
+// More events than there is room for: the books say which were given up and why, and the others
+// arrive.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import type { Endpoint } from "../support/endpoint.ts";
+import { COUNT, configure, record, revisit, settled } from "./support/numbered.ts";
+import { scenario } from "./support/scenario.ts";
+
+const TODO = { todo: "neither reasons nor ages are in the books yet" };
+const ROOM = 50;
+
+/** How many events were given up for which reason. */
+function droppedBy(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(() => forebay.stats().droppedBy);
+}
+
+/** The numbers of the events that the endpoint has, in order. */
+function numbers(endpoint: Endpoint): (number | undefined)[] {
+  return endpoint.batches
+    .filter(({ accepted }) => accepted.length > 0)
+    .flatMap(({ events }) => [...events.values()].map(({ Metrics }) => Metrics?.number))
+    .sort((a, b) => Number(a) - Number(b));
+}
+
+const from = (first: number) => Array.from({ length: ROOM }, (_, number) => first + number);
+
+/** Registers these tests. */
+export function limits(): void {
+  for (const [dropPolicy, kept] of [
+    ["oldest", from(COUNT - ROOM)],
+    ["newest", from(0)],
+  ] as const) {
+    scenario(
+      `more events than may wait, of which the ${dropPolicy} are dropped`,
+      async ({ endpoint, page }) => {
+        await endpoint.connections("refused");
+        await configure(page, endpoint, { bufferSize: ROOM, dropPolicy });
+        await page.evaluate(() => forebay.validate({ name: "Anything" }));
+        await record(page);
+        await page.waitForFunction((count) => forebay.stats().dropped === count, COUNT - ROOM);
+        await endpoint.connections("served");
+        await settled(page);
+        assert.deepEqual(numbers(endpoint), kept);
+        const reasons = Object.entries(await droppedBy(page));
+        assert.deepEqual(
+          reasons.map(([, count]) => count),
+          [COUNT - ROOM],
+          "all for one reason",
+        );
+        const told = await page.evaluate(() =>
+          deliveries.filter(({ state }) => state === "dropped").map(({ reason }) => reason),
+        );
+        assert.deepEqual(new Set(told), new Set(reasons.map(([reason]) => reason)));
+      },
+      TODO,
+    );
+  }
+
+  scenario(
+    "what an earlier visit left too long ago",
+    async ({ site, endpoint, context, page }) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      await record(page, { count: ROOM });
+      await page.waitForFunction(
+        (count) => deliveries.filter(({ state }) => state === "stored").length === count,
+        ROOM,
+      );
+      await page.close();
+      await endpoint.connections("served");
+      const next = await revisit(site, context, endpoint, { maxAge: 1 });
+      await next.waitForFunction((count) => forebay.stats().dropped === count, ROOM);
+      assert.deepEqual(Object.values(await droppedBy(next)), [ROOM]);
+      assert.deepEqual(endpoint.accepted, []);
+    },
+    TODO,
+  );
+}
