@@ -201,7 +201,7 @@ impl Server {
                         reply.accepted.push(*event);
                         0
                     } else {
-                        random.pick(&[429, 500, 503])
+                        random.pick(&[0, 429, 500, 503])
                     }
                 }
                 _ => {
