@@ -1,6 +1,6 @@
 import type { AutoTrackInput } from "./auto-track.js";
 import type { AmplifyConfig, ForebayConfig } from "./config.js";
-import type { Engine, Recorded, WasmSource } from "./engine.js";
+import type { Engine, Recorded, SignIn, WasmSource } from "./engine.js";
 import {
   type AnalyticsEvent,
   type Delivery,
@@ -28,6 +28,7 @@ export type {
   ForebayConfig,
   Options,
 } from "./config.js";
+export type { SignIn } from "./engine.js";
 export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
@@ -165,6 +166,33 @@ export function record(event: AnalyticsEvent): Receipt {
  */
 export async function identifyUser(input: IdentifyUserInput): Promise<void> {
   if (inBrowser()) (await configured()).identifyUser(input);
+}
+
+/**
+ * Goes on as someone who is signed in. Resolves once the identity pool has said who that is; what is
+ * recorded from then on is theirs, in a session of its own, and so is an event `_identity.link` that
+ * names both identities. Before that it is the guest's, who keeps what was recorded, and until
+ * `signOut()`, or until the page closes. On a server it does nothing.
+ *
+ * What a user leaves behind waits on this browser's disk until that user signs in again.
+ *
+ * @throws ForebayError `NotConfigured`, `InvalidConfig`, `NotSignedIn` (the pool does not take the
+ * tokens); and what the function that gives the tokens throws.
+ */
+export async function signIn(input: SignIn): Promise<void> {
+  if (inBrowser()) await (await configured()).signIn(input);
+}
+
+/**
+ * Goes on as the guest of this browser. On a server it does nothing.
+ *
+ * @throws ForebayError `NotConfigured`, `InvalidConfig`.
+ */
+export async function signOut(): Promise<void> {
+  if (!inBrowser()) return;
+  const engine = await configured();
+  pump();
+  engine.signOut();
 }
 
 /** Sends what is waiting now instead of with the next batch. */

@@ -1,20 +1,20 @@
 import { ForebayError, onDelivery } from "./client.js";
 import { type AmplifyConfig, type ForebayConfig, readConfig } from "./config.js";
 import { Consent } from "./consent.js";
-import { isCredentials, Keeper, ofGuest, openPool } from "./credentials.js";
+import { Identities } from "./credentials.js";
+import { bodyOf, bytesOf, check, eventOf, wired } from "./events.js";
 import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
 import { endpointOf } from "./profile.js";
 import {
   type Answer,
-  type Credentials,
   compressed,
   escaped,
   isForebays,
   sender,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import type { Login, SignIn } from "./sign-in.js";
+import type { SignIn } from "./sign-in.js";
 import { keep, kept } from "./storage.js";
 import { isRow, openStore, type Row } from "./store.js";
 import { joinTabs, type Message } from "./tabs.js";
@@ -110,10 +110,6 @@ const REASONS = ["too many events are waiting", "too many bytes are waiting", "t
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** Most bytes of events in a request. */
 const BATCH_BYTES = 4_000_000 - 16_000;
-/** Bytes that an event's id, times and session take in a request. */
-const OVERHEAD = 182;
-/** And those more of an event that ends a session. */
-const STOP_OVERHEAD = 64;
 /** Most events on disk whose texts are in memory, too. */
 const MOST_TEXTS = 2000;
 
@@ -135,8 +131,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const profileKey = `forebay.endpoint.${appId}`;
   const store = openStore(name);
   const tabs = joinTabs(name, hear);
-  const pool = openPool(settings);
-  const keeper = new Keeper(settings);
+  const identities = new Identities(settings, ids);
   const takesGzip = isForebays(endpoint, wire);
 
   let core: Core | undefined;
@@ -165,10 +160,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const texts = new Set<Held>();
   const dropped: Record<string, number> = {};
 
-  /** Identities by the core's numbers; the first is the guest. */
-  const whos = [""];
-  const credentials: (Credentials | undefined)[] = [];
-  const logins = new Map<string, Login>();
   let current = 0;
 
   const ready = load();
@@ -307,7 +298,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       name: event.name,
       body: "",
       session,
-      who: whos[current],
+      who: identities.names[current],
       checked: false,
       v: 1,
     };
@@ -378,7 +369,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       row.body = bodyOf(checked.event);
       row.checked = true;
     }
-    const who = numberOf(row.who);
+    const who = identities.numberOf(row.who);
     tell(held, "recorded");
     held.isAccepted = true;
     core.record(number, bytesOf(row), who, row.at, held.immediate);
@@ -458,7 +449,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
         const loaded = hold(row, true, false);
         loaded.isStored = true;
         if (row.checked) {
-          found.push([loaded, numberOf(row.who), bytesOf(row)]);
+          found.push([loaded, identities.numberOf(row.who), bytesOf(row)]);
           if (texts.size < MOST_TEXTS) texts.add(loaded);
           else loaded.row = undefined;
         } else early.add(loaded);
@@ -548,7 +539,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     verdicts: (answer: Answer) => number[],
   ): void {
     const era0 = era;
-    const found = credentials[core.who(request)];
+    const found = identities.credentials[core.who(request)];
     if (!found) return;
     send(method, `/v1/apps/${escaped(appId)}/${path}`, body, found, keepalive).then((answer) => {
       if (era !== era0) return;
@@ -572,43 +563,18 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   // Identities.
 
-  function numberOf(who: string): number {
-    const at = whos.indexOf(who);
-    return at < 0 ? whos.push(who) - 1 : at;
-  }
-
   async function renew(core: Core, number: number): Promise<void> {
     const era0 = era;
-    const who = whos[number];
-    const now = Date.now() + core.clockOffset();
-    let found = keeper.find(who, now, credentials[number]);
-    let lifetime = (found?.Expiration ?? 0) * 1000 - now;
-    let retryAfter = Number.NaN;
-    if (!found) {
-      const login = logins.get(who);
-      // Whoever signed in on an earlier visit and has not yet on this one may do so later.
-      const answer = who
-        ? await login?.renew().catch(() => undefined)
-        : await ofGuest(pool, ids, settings);
-      if (era !== era0) return;
-      const given = answer?.body.Credentials;
-      if (isCredentials(given)) {
-        found = given;
-        lifetime = given.Expiration * 1000 - (answer?.date || now);
-        keeper.keep(who, given);
-      }
-      retryAfter = answer?.retryAfter ?? Number.NaN;
-    }
-    if (found) {
-      credentials[number] = found;
-      core.gotCredentials(number, Math.max(lifetime, 0));
-    } else core.noCredentials(number, retryAfter);
+    const renewed = await identities.renew(number, core.clockOffset());
+    if (era !== era0) return;
+    if ("lifetime" in renewed) core.gotCredentials(number, renewed.lifetime);
+    else core.noCredentials(number, renewed.retryAfter);
     soon();
   }
 
   function become(who: string): void {
     intake.renewSession().forEach(take);
-    current = numberOf(who);
+    current = identities.numberOf(who);
     core?.setCurrent(current);
     network();
   }
@@ -621,14 +587,13 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       end(held, DROPPED_TOO_MANY);
     }
     if (!isHeard) {
-      keeper.forget(whos);
       for (const key of [offsetKey, profileKey]) keep(key, null);
       ids.forget();
     }
     endpointId = newEndpointId();
     intake.forget(endpointId);
-    whos.length = 1;
-    credentials.length = current = invalid = aside = 0;
+    identities.forget();
+    current = invalid = aside = 0;
     for (const reason of Object.keys(dropped)) delete dropped[reason];
     profile = "{}";
     isProfileNew = false;
@@ -685,10 +650,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       network();
     },
     async signIn(input) {
-      const { logIn } = await import("./sign-in.js");
-      const login = await logIn(pool, settings, input);
-      const { identityId } = login;
-      logins.set(identityId, login);
+      const identityId = await identities.signIn(input);
       become(identityId);
       const attributes = { guest: ids.identityId() ?? "", user: identityId };
       const link = { name: "_identity.link", attributes };
@@ -703,70 +665,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       anew();
     },
   };
-}
-
-/** An event as it travels. */
-function wired({ id, at, session, body }: Row, offset: number): string {
-  const time = (at: number) => new Date(at + offset).toISOString();
-  const Session = session && {
-    Id: session.id,
-    StartTimestamp: time(session.start),
-    ...(session.stop !== undefined && {
-      StopTimestamp: time(session.stop),
-      Duration: session.stop - session.start,
-    }),
-  };
-  const times = JSON.stringify({ Timestamp: time(at), Session });
-  return `${JSON.stringify(id)}:${times.slice(0, -1)},${body.slice(1)}`;
-}
-
-function bytesOf({ body, session }: Row): number {
-  return encode(body).length + OVERHEAD + (session?.stop === undefined ? 0 : STOP_OVERHEAD);
-}
-
-declare const VERSION: string;
-
-function bodyOf({ name, attributes, metrics }: AnalyticsEvent): string {
-  return JSON.stringify({
-    EventType: name,
-    Attributes: attributes ?? undefined,
-    Metrics: metrics ?? undefined,
-    SdkName: "forebay",
-    ClientSdkVersion: VERSION,
-  });
-}
-
-/** The event in a row that was recorded on an earlier visit, before it could be validated. */
-function eventOf({ name, body }: Row): AnalyticsEvent {
-  const { Attributes, Metrics } = JSON.parse(body);
-  return { name, attributes: Attributes, metrics: Metrics };
-}
-
-/** Validates an event. Gives what of it is to be sent, or what is wrong with it. */
-function check(
-  core: Core,
-  { name, attributes, metrics }: AnalyticsEvent,
-): { event: AnalyticsEvent; violations?: Violation[] } {
-  const found: Violation[] = [];
-  const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
-    const given: object = map ?? {};
-    if (typeof given !== "object") {
-      found.push({ path, rule: "type", expected: "an object", actual: typeof given });
-      return undefined;
-    }
-    const entries = Object.entries(given).filter(
-      ([name, value]) => value !== undefined && core.field(isMetric, name, value),
-    );
-    return entries.length ? Object.fromEntries(entries) : undefined;
-  };
-  core.begin(name);
-  const event = {
-    name,
-    attributes: fields(false, "Attributes", attributes),
-    metrics: fields(true, "Metrics", metrics),
-  };
-  const violations = found.concat(core.violations());
-  return violations.length ? { event, violations } : { event };
 }
 
 /** Why no WebAssembly at all runs here; `undefined` where it does. */

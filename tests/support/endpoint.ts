@@ -104,6 +104,8 @@ export class Endpoint {
   credentialsLifetime = 3_600_000;
   /** Whether GetId answers with credentials too, as Forebay's worker does and Cognito does not. */
   credentialsWithIdentity = true;
+  /** Whom it takes those for who say nothing of their identity; newcomers unless set. */
+  nextIdentity: string | undefined;
   /** Connections that were reset as soon as they stood. */
   resetConnections = 0;
   readonly #pool = new Pool();
@@ -295,7 +297,7 @@ export class Endpoint {
 
   #identity(operation: string, body: Record<string, unknown>): Answer {
     this.identityCalls.push({ operation, body });
-    const known = body.IdentityId as string | undefined;
+    const known = (body.IdentityId as string | undefined) ?? this.nextIdentity;
     const issued = this.#pool.issue(known, this.#now() + this.credentialsLifetime);
     const bare = operation === "GetId" && !this.credentialsWithIdentity;
     return { status: 200, body: bare ? { ...issued, Credentials: undefined } : issued };

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { Endpoint } from "../support/endpoint.ts";
+import { delivered, Site } from "../support/page.ts";
+
+let site: Site;
+let endpoint: Endpoint;
+
+before(async () => {
+  site = await Site.start();
+});
+after(() => site.close());
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+});
+afterEach(() => endpoint.close());
+
+/** Event types by the identity that they arrived under, guest first. */
+function byIdentity(): string[][] {
+  const found = new Map<string | undefined, string[]>();
+  for (const { identityId, events } of endpoint.batches) {
+    const names = [...events.values()].map((event) => event.EventType);
+    found.set(identityId, [...(found.get(identityId) ?? []), ...names]);
+  }
+  return [...found.values()];
+}
+
+test("events are delivered under the identity that they were recorded under", async () => {
+  const page = await site.open();
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    forebay.record({ name: "AsGuest" });
+    forebay.record({ name: "AsGuest" });
+    await forebay.signIn({ logins: { "login.example.com": "a token" } });
+    forebay.record({ name: "AsUser" });
+    await forebay.signOut();
+    forebay.record({ name: "AsGuestAgain" });
+  }, endpoint.config);
+  await delivered(page, 5);
+
+  assert.deepEqual(byIdentity(), [
+    ["AsGuest", "AsGuest", "AsGuestAgain"],
+    ["_identity.link", "AsUser"],
+  ]);
+  const sent = endpoint.batches.flatMap((batch) => [...batch.events.values()]);
+  const link = sent.find((event) => event.EventType === "_identity.link");
+  const ids = new Set(endpoint.batches.map(({ identityId }) => identityId));
+  assert.deepEqual(Object.values(link?.Attributes ?? {}), [...ids]);
+  const sessions = new Map(sent.map((event) => [event.EventType, event.Session.Id]));
+  assert.equal(sessions.get("AsUser"), sessions.get("_identity.link"));
+  assert.equal(new Set(sessions.values()).size, 3, "the session changes with whoever goes on");
+  const renewal = endpoint.identityCalls.find(({ body }) => body.Logins && body.IdentityId);
+  assert.deepEqual(renewal?.body.Logins, { "login.example.com": "a token" });
+});
+
+test("the tokens are asked for whenever credentials are renewed", async () => {
+  endpoint.credentialsLifetime = 1_000;
+  const page = await site.open();
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    let token = 0;
+    await forebay.signIn({ logins: async () => ({ "login.example.com": `token ${++token}` }) });
+    forebay.record({ name: "First" });
+  }, endpoint.config);
+  await delivered(page, 2);
+  endpoint.clock = 60_000;
+  await page.evaluate(() => forebay.record({ name: "Second", immediate: true }));
+  await delivered(page, 3);
+  const tokens = endpoint.identityCalls.flatMap(({ body }) => Object.values(body.Logins ?? {}));
+  assert.ok(tokens.length >= 3 && new Set(tokens).size === tokens.length, tokens.join());
+});
+
+test("what a user left waits on disk until that user signs in again", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  endpoint.fault = ({ operation }) => (operation === "PutEvents" ? { status: 503 } : undefined);
+  const config = { ...endpoint.config, keepCredentials: false };
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    await forebay.signIn({ logins: { "login.example.com": "a token" } });
+    forebay.record({ name: "Left" });
+  }, config);
+  await delivered(page, 2, "stored");
+  await page.close();
+  endpoint.fault = undefined;
+  endpoint.batches.length = 0;
+  const user = endpoint.identityCalls.find(({ body }) => body.Logins && body.IdentityId)?.body
+    .IdentityId as string;
+
+  const later = await site.open({ context });
+  await later.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "AsGuest" });
+  }, config);
+  await delivered(later, 1);
+  assert.deepEqual(byIdentity(), [["AsGuest"]]);
+  endpoint.nextIdentity = user;
+  await later.evaluate(() => forebay.signIn({ logins: { "login.example.com": "another token" } }));
+  await delivered(later, 4);
+  assert.deepEqual(byIdentity()[1].toSorted(), ["Left", "_identity.link", "_identity.link"]);
+});
+
+test("a pool that does not take the tokens is named", async () => {
+  const page = await site.open();
+  endpoint.fault = ({ operation }) =>
+    operation === "GetId"
+      ? { status: 400, headers: { "x-amzn-errortype": "NotAuthorizedException" }, body: {} }
+      : undefined;
+  const [code, message] = await page.evaluate(async (config) => {
+    forebay.configure(config);
+    return forebay.signIn({ logins: { "login.example.com": "stale" } }).then(
+      () => [],
+      (error) => [error.code, error.message],
+    );
+  }, endpoint.config);
+  assert.equal(code, "NotSignedIn");
+  assert.match(message, /NotAuthorizedException/);
+});
