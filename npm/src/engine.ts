@@ -161,6 +161,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const dropped: Record<string, number> = {};
 
   let current = 0;
+  /** Who signed in, as long as it is not known which guest that was. */
+  let newUser = "";
 
   const ready = load();
   // Told on the console, and where it is awaited.
@@ -567,9 +569,19 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     const era0 = era;
     const renewed = await identities.renew(number, core.clockOffset());
     if (era !== era0) return;
+    link();
     if ("lifetime" in renewed) core.gotCredentials(number, renewed.lifetime);
     else core.noCredentials(number, renewed.retryAfter);
     soon();
+  }
+
+  /** Says which guest a new user was, as soon as the guest is known. */
+  function link(): void {
+    const guest = ids.identityId();
+    if (!guest || !newUser) return;
+    const event = { name: "_identity.link", attributes: { guest, user: newUser } };
+    newUser = "";
+    intake.take({ id: page.uuid(), at: Date.now(), event }).forEach(take);
   }
 
   function become(who: string): void {
@@ -652,9 +664,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     async signIn(input) {
       const identityId = await identities.signIn(input);
       become(identityId);
-      const attributes = { guest: ids.identityId() ?? "", user: identityId };
-      const link = { name: "_identity.link", attributes };
-      intake.take({ id: page.uuid(), at: Date.now(), event: link }).forEach(take);
+      newUser = identityId;
+      link();
     },
     signOut() {
       become("");
