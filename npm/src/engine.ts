@@ -158,6 +158,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const writing = new Set<Held>();
   /** Those on disk whose texts are in memory. */
   const texts = new Set<Held>();
+  /** Ids of those that ended while the disk is read: what is read of them is of the past. */
+  let endedSince: Set<string> | undefined;
   const dropped: Record<string, number> = {};
 
   let current = 0;
@@ -395,6 +397,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     byId.delete(held.id);
     early.delete(held);
     texts.delete(held);
+    endedSince?.add(held.id);
     store.remove(held.id);
     const state =
       how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : how ? "dropped" : "invalid";
@@ -416,6 +419,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     }
     for (const [id, how, reason] of ended ?? []) {
       const held = byId.get(id);
+      endedSince?.add(id);
       if (held?.isAccepted) endedElsewhere(held, [how, reason]);
       else if (held) held.end = [how, reason];
     }
@@ -441,13 +445,12 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     const known = [...byNumber.values()].filter((held) => held.isStored);
     const there = new Set<Held>();
     const found: [Held, number, number][] = [];
+    endedSince = new Set();
     aside += await store
       .scan((row) => {
         const held = byId.get(row.id);
-        if (held) {
-          there.add(held);
-          return;
-        }
+        if (held) there.add(held);
+        if (held || endedSince?.has(row.id)) return;
         const loaded = hold(row, true, false);
         loaded.isStored = true;
         if (row.checked) {
@@ -457,6 +460,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
         } else early.add(loaded);
       })
       .catch(() => 0);
+    endedSince = undefined;
     for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
       if (byNumber.get(held.number) !== held) continue;
       held.isAccepted = true;

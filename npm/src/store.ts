@@ -37,7 +37,7 @@ const ASIDE = "aside";
 /** Rows that are read at once. */
 const CHUNK = 1000;
 /** Milliseconds after which a disk that says nothing counts as none. */
-const PATIENCE = 5000;
+const PATIENCE = 10_000;
 
 /** Opens the database with this name, or creates it. */
 export function openStore(name: string): Store {
@@ -45,19 +45,18 @@ export function openStore(name: string): Store {
   let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
   let isSettled = false;
 
-  const opened = Promise.race([
-    open(name, 1).then((opened) => {
-      // Another program may have one of that name.
-      if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
-      database = opened;
-      // Another version of this package, or someone who deletes it, is not to wait for this page.
-      opened.onversionchange = opened.onclose = () => {
-        opened.close();
-        database = undefined;
-      };
-    }),
-    new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer")),
-  ])
+  const opening = open(name, 1).then((opened) => {
+    // Another program may have one of that name.
+    if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
+    database = opened;
+    // Another version of this package, or someone who deletes it, is not to wait for this page.
+    opened.onversionchange = opened.onclose = () => {
+      opened.close();
+      database = undefined;
+    };
+  });
+  const late = new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer"));
+  const opened = Promise.race([opening, late])
     .catch((reason) => {
       console.warn("Forebay: no disk here, so what waits when the page closes is lost.", reason);
     })
@@ -106,7 +105,8 @@ export function openStore(name: string): Store {
       return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
     },
     async scan(take) {
-      await opened;
+      // However late: what an earlier visit left is there.
+      await opening;
       let aside = 0;
       for (let range: IDBKeyRange | undefined; database; ) {
         const transaction = transact([OUTBOX, ASIDE], "readwrite");

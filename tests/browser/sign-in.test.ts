@@ -156,11 +156,9 @@ test("by the classic flow STS gives the credentials, for a role", async () => {
     await delivered(page, 3);
     assert.ok(endpoint.batches.every(({ signed }) => signed));
     assert.deepEqual(
-      asked.map((query) => [
-        query.get("Action"),
-        query.get("RoleArn"),
-        query.get("WebIdentityToken"),
-      ]),
+      asked
+        .map((query) => ["Action", "RoleArn", "WebIdentityToken"].map((name) => query.get(name)))
+        .toSorted(),
       ["Guest", "User"].map((role) => [
         "AssumeRoleWithWebIdentity",
         `arn:aws:iam::123456789012:role/${role}`,
