@@ -295,14 +295,14 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   // Events.
 
-  function take({ id, at, event, session }: Taken): void {
+  function take({ id, at, event, session }: Taken, who = identities.names[current]): void {
     const row: Row = {
       id,
       at,
       name: event.name,
       body: "",
       session,
-      who: identities.names[current],
+      who,
       checked: false,
       v: 1,
     };
@@ -583,13 +583,14 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   function link(): void {
     const guest = ids.identityId();
     if (!guest || !newUser) return;
-    const event = { name: "_identity.link", attributes: { guest, user: newUser } };
+    const user = newUser;
     newUser = "";
-    intake.take({ id: page.uuid(), at: Date.now(), event }).forEach(take);
+    const event = { name: "_identity.link", attributes: { guest, user } };
+    for (const taken of intake.take({ id: page.uuid(), at: Date.now(), event })) take(taken, user);
   }
 
   function become(who: string): void {
-    intake.renewSession().forEach(take);
+    intake.renewSession().forEach((taken) => take(taken));
     current = identities.numberOf(who);
     core?.setCurrent(current);
     network();
@@ -619,7 +620,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   return {
     record(recorded) {
-      intake.take(recorded).forEach(take);
+      intake.take(recorded).forEach((taken) => take(taken));
     },
     async validate(event) {
       return check(await ready, event).violations ?? [];
@@ -659,7 +660,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     },
     sharesSessions: settings.sessions === "shared",
     trackSessions(attributes) {
-      intake.trackSessions(attributes).forEach(take);
+      intake.trackSessions(attributes).forEach((taken) => take(taken));
     },
     setEnabled(enabled) {
       consent.set(enabled);
