@@ -3,6 +3,8 @@
 
 use super::backoff::{Backoff, Random};
 
+/// A time that does not come, in monotonic milliseconds.
+pub(super) const NEVER: u64 = u64::MAX;
 /// How long before they expire credentials are renewed.
 const REFRESH_MARGIN_MS: u64 = 5 * 60 * 1_000;
 /// Credentials are taken to last at least this long, whatever a clock says: were they taken for
@@ -46,14 +48,18 @@ impl Identity {
 
     /// Whether the shell is to be asked for credentials now. Takes it that it is.
     pub fn ask(&mut self, now: u64) -> bool {
-        let ask = !self.asked && now >= self.refresh_at && now >= self.backoff.until();
+        let ask = self.ask_at() <= now;
         self.asked |= ask;
         ask
     }
 
-    /// When [`Identity::ask`] says so next, if time alone brings it about.
-    pub fn ask_at(&self) -> Option<u64> {
-        (!self.asked).then(|| self.refresh_at.max(self.backoff.until()))
+    /// When [`Identity::ask`] says so next; [`NEVER`] where time alone does not bring it about.
+    pub fn ask_at(&self) -> u64 {
+        if self.asked {
+            NEVER
+        } else {
+            self.refresh_at.max(self.backoff.until())
+        }
     }
 
     /// The shell has credentials, good for so many milliseconds.

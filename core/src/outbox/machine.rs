@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::answer::Fault;
 use super::backoff::{Backoff, Random};
 use super::clock::Clock;
-use super::identity::Identity;
+use super::identity::{Identity, NEVER};
 use super::queue::{Entry, Queue, WAITING};
 use super::{Action, Answer, Books, Config, NewEvent, Now};
 
@@ -292,30 +292,28 @@ impl Outbox {
     /// When [`Outbox::tick`] is to be called, in monotonic milliseconds after `now`; `None` where time
     /// alone brings nothing about.
     pub fn wake_at(&self, now: u64) -> Option<u64> {
-        let mut next = u64::MAX;
+        let mut next = NEVER;
         // Times that have passed wait for an answer and not for time.
-        let mut consider = |time: Option<u64>| {
-            if let Some(time) = time
-                && time > now
-            {
+        let mut consider = |time: u64| {
+            if time > now {
                 next = next.min(time);
             }
         };
         for request in &self.requests {
-            consider(Some(request.deadline));
+            consider(request.deadline);
         }
         if self.online {
             for (who, identity) in (0..).zip(&self.identities) {
                 let due = self.due_at(who);
-                consider(due);
                 let endpoint_due = self.endpoint_due_at(who);
+                consider(due);
                 consider(endpoint_due);
-                if due.is_some() || endpoint_due.is_some() {
+                if due.min(endpoint_due) < NEVER {
                     consider(identity.ask_at());
                 }
             }
         }
-        (next < u64::MAX).then_some(next)
+        (next < NEVER).then_some(next)
     }
 
     /// The events of a batch under way, oldest first, each with what to add to its time to get the
@@ -348,9 +346,8 @@ impl Outbox {
     // Sending.
 
     fn send_due(&mut self, who: u32, now: u64) {
-        let is_due = |due: Option<u64>| due.is_some_and(|due| due <= now);
-        let endpoint_is_due = is_due(self.endpoint_due_at(who));
-        if !endpoint_is_due && !is_due(self.due_at(who)) {
+        let endpoint_is_due = self.endpoint_due_at(who) <= now;
+        if !endpoint_is_due && self.due_at(who) > now {
             return;
         }
         if self.identity(who).ask(now) {
@@ -368,15 +365,16 @@ impl Outbox {
         {
             return;
         }
-        while self.due_at(who).is_some_and(|due| due <= now)
-            && self.send_batch(who, self.config.batch_bytes, false, now)
-        {}
+        while self.due_at(who) <= now && self.send_batch(who, self.config.batch_bytes, false, now) {
+        }
     }
 
-    /// When the next batch of an identity may leave, which may be in the past; `None` where time
+    /// When the next batch of an identity may leave, which may be in the past; [`NEVER`] where time
     /// alone does not bring it about.
-    fn due_at(&self, who: u32) -> Option<u64> {
-        let identity = self.identities.get(who as usize)?;
+    fn due_at(&self, who: u32) -> u64 {
+        let Some(identity) = self.identities.get(who as usize) else {
+            return NEVER;
+        };
         let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
         let most = if trouble { 1 } else { MAX_IN_FLIGHT };
         let in_flight = |request: &&Request| request.events.is_some();
@@ -384,20 +382,23 @@ impl Outbox {
             || identity.waiting == 0
             || self.requests.iter().filter(in_flight).count() >= most
         {
-            return None;
+            return NEVER;
         }
         let unpaced = identity.urgent
             || identity.waiting >= self.batch_events
             || identity.bytes >= self.config.batch_bytes;
         let paced_until = if unpaced { 0 } else { self.paced_until };
-        Some(paced_until.max(self.backoff.until()))
+        paced_until.max(self.backoff.until())
     }
 
     /// When a description of the endpoint may leave. One at a time, so that a later one does not
     /// arrive before an earlier one.
-    fn endpoint_due_at(&self, who: u32) -> Option<u64> {
-        let may = self.endpoint_waits && who == self.current && !self.is_updating_endpoint();
-        may.then(|| self.endpoint_backoff.until())
+    fn endpoint_due_at(&self, who: u32) -> u64 {
+        if self.endpoint_waits && who == self.current && !self.is_updating_endpoint() {
+            self.endpoint_backoff.until()
+        } else {
+            NEVER
+        }
     }
 
     fn is_updating_endpoint(&self) -> bool {

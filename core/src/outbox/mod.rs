@@ -17,7 +17,10 @@
 //!   says which event is at fault, so the batch size is halved until it is found. An event refused
 //!   while alone is rejected, and the queue backs off: an endpoint that refuses everything must not
 //!   eat the queue in a moment. Accepted batches double the size again.
-//! - **Identities**: a batch holds events of one identity, and is signed as that one.
+//! - **Identities**: a batch holds events of one identity, and is signed as that one. Where the
+//!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
+//!   and the batch is sent again, at once the first times and then by a back-off that holds up no
+//!   other identity.
 //! - **Caps**: over its count or its bytes, the outbox drops the oldest events that wait, or the new
 //!   one ([`Config::drop_newest`]); events under way are never dropped. Events from an earlier visit
 //!   are dropped when they are older than [`Config::max_age_ms`] by the endpoint's clock.

@@ -65,13 +65,13 @@ impl Queue {
     }
 
     /// All events and, between them, some that are settled.
-    fn entries(&self) -> &[Entry] {
-        self.entries.get(self.head..).unwrap_or_default()
+    fn entries(&mut self) -> &mut [Entry] {
+        self.entries.get_mut(self.head..).unwrap_or_default()
     }
 
     /// Calls `visit` with every event of a request.
     pub fn each(&mut self, request: u32, visit: &mut dyn FnMut(&mut Entry)) {
-        for entry in self.entries.iter_mut().skip(self.head) {
+        for entry in self.entries() {
             if entry.request == request {
                 visit(entry);
             }
@@ -129,9 +129,8 @@ impl Queue {
     /// Removes the first event for which `is_it` holds.
     pub fn remove(&mut self, is_it: &dyn Fn(&Entry) -> bool) -> Option<Entry> {
         let found = self
-            .entries
+            .entries()
             .iter_mut()
-            .skip(self.head)
             .find(|entry| entry.request != SETTLED && is_it(entry))?;
         let removed = *found;
         found.request = SETTLED;
