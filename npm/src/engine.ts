@@ -2,18 +2,11 @@ import { ForebayError, onDelivery } from "./client.js";
 import { type AmplifyConfig, type ForebayConfig, readConfig } from "./config.js";
 import { Consent } from "./consent.js";
 import { Identities } from "./credentials.js";
-import { bodyOf, bytesOf, check, eventOf, wired } from "./events.js";
+import { type Deliveries, deliveries, type Held } from "./deliveries.js";
+import { bodyOf, bytesOf, check, eventOf } from "./events.js";
 import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
 import { endpointOf } from "./profile.js";
-import {
-  type Answer,
-  compressed,
-  escaped,
-  isForebays,
-  sender,
-  WORTH_COMPRESSING,
-} from "./requests.js";
 import type { SignIn } from "./sign-in.js";
 import { keep, kept } from "./storage.js";
 import { isRow, openStore, type Row } from "./store.js";
@@ -26,7 +19,7 @@ import type {
   Stats,
   Violation,
 } from "./types.js";
-import { type Core, encode, instantiate, type Wasm } from "./wasm.js";
+import { type Core, instantiate, type Wasm } from "./wasm.js";
 
 export type { SignIn } from "./sign-in.js";
 export type { Wasm } from "./wasm.js";
@@ -73,29 +66,6 @@ export interface Engine {
   forget(): Promise<void>;
 }
 
-/** An event on its way. */
-interface Held {
-  /** The core's number of it. */
-  number: number;
-  id: string;
-  name: string;
-  at: number;
-  /** Its text; not where that is on disk, and not needed soon. */
-  row?: Row;
-  /** As it was recorded, until it is validated. */
-  event?: AnalyticsEvent;
-  isStored?: boolean;
-  /** Whether this tab's books alone hold it, so that this tab tells of it. */
-  isOurs: boolean;
-  /** Whether the core has it. */
-  isAccepted?: boolean;
-  immediate: boolean;
-  /** What was said about it last. */
-  reason?: string;
-  /** How it ended in another tab. */
-  end?: [end: number, reason?: string];
-}
-
 // The numbers of the core's `Action`.
 const SEND_LAST_BATCH = 2;
 const SEND_ENDPOINT = 3;
@@ -116,7 +86,7 @@ const MOST_TEXTS = 2000;
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const settings = readConfig(page.config);
-  const { appId, endpoint, wire } = settings;
+  const { appId } = settings;
   const ids = new Ids(settings);
   const consent = new Consent(settings, network);
   const newEndpointId = () => settings.endpointId ?? ids.endpointId(page.uuid);
@@ -132,12 +102,9 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const store = openStore(name);
   const tabs = joinTabs(name, hear);
   const identities = new Identities(settings, ids);
-  const takesGzip = isForebays(endpoint, wire);
 
   let core: Core | undefined;
-  let send: ReturnType<typeof sender>;
-  /** Goes up when everything is forgotten: what was asked before nobody waits for. */
-  let era = 0;
+  let requests: Deliveries;
   let timer: ReturnType<typeof setTimeout>;
   let isDue = false;
   let isLeaving = false;
@@ -171,12 +138,15 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   ready.catch(() => {});
 
   for (const type of ["online", "offline"]) addEventListener(type, network);
-  for (const type of ["pagehide", "freeze"]) addEventListener(type, leave);
-  for (const type of ["pageshow", "resume"]) addEventListener(type, back);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", back);
   // A worker has no document.
-  globalThis.document?.addEventListener("visibilitychange", () => {
+  const { document } = globalThis;
+  document?.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") leave();
   });
+  document?.addEventListener("freeze", leave);
+  document?.addEventListener("resume", back);
 
   async function load(): Promise<Core> {
     for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
@@ -198,7 +168,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   function begin(loaded: Core): void {
     core = loaded;
-    send = sender(core, settings);
     if (settings.schema && !core.setRules(settings.schema)) {
       console.error(
         "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
@@ -211,7 +180,21 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   }
 
   function reset(): void {
-    core?.start(
+    requests?.stop();
+    if (!core) return;
+    requests = deliveries(core, settings, endpointId, identities, store, {
+      find: (number) => byNumber.get(number),
+      isLeaving: () => isLeaving,
+      profile: () => kept(profileKey) ?? profile,
+      sent: (held) => tell(held, "sent"),
+      gone: (held) => endedElsewhere(held, [DROPPED_TOO_MANY, "it is not on disk any more"]),
+      answered() {
+        const offset = String(core?.clockOffset());
+        if (offset !== (kept(offsetKey) ?? "0")) keep(offsetKey, offset);
+        soon();
+      },
+    });
+    core.start(
       Math.random(),
       settings.flushSize,
       BATCH_BYTES,
@@ -222,8 +205,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       settings.dropPolicy === "newest",
       Number(kept(offsetKey)) || 0,
     );
-    core?.setCurrent(current);
-    if (isProfileNew) core?.updateEndpoint();
+    core.setCurrent(current);
+    if (isProfileNew) core.updateEndpoint();
     network();
   }
 
@@ -240,7 +223,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     isDue = false;
     if (!core) return;
     core.tick();
-    if (isLeaving) core.hidden(encode(envelope("")).length);
+    if (isLeaving) core.hidden(requests.overhead());
     drain(core);
     clearTimeout(timer);
     const wait = core.wait();
@@ -259,9 +242,9 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       } else if (action === GET_CREDENTIALS) {
         renew(core, number);
       } else if (action === SEND_ENDPOINT) {
-        sendEndpoint(core, number);
+        requests.endpoint(number);
       } else {
-        sendBatch(core, number, action === SEND_LAST_BATCH);
+        requests.batch(number, action === SEND_LAST_BATCH);
       }
     }
     if (ended.length && !isHeard) tabs.tell({ ended });
@@ -295,7 +278,11 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   // Events.
 
-  function take({ id, at, event, session }: Taken, who = identities.names[current]): void {
+  function take(all: Taken[], who = identities.names[current]): void {
+    for (const taken of all) add(taken, who);
+  }
+
+  function add({ id, at, event, session }: Taken, who: string): void {
     const row: Row = {
       id,
       at,
@@ -467,6 +454,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       core.load(held.number, bytes, who, held.at, Number.NaN);
     }
     core.loaded();
+    for (const [held] of found) if (held.end) endedElsewhere(held, held.end);
     early.forEach(accept);
     // What was on disk and is not is what another tab ended without this one hearing of it.
     for (const held of known) {
@@ -475,104 +463,12 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     soon();
   }
 
-  // Requests.
-
-  function envelope(events: string): string {
-    return `{"BatchItem":{${JSON.stringify(endpointId)}:{"Endpoint":${described()},"Events":{${events}}}}}`;
-  }
-
-  /** The endpoint as it was described last, in whichever tab. */
-  function described(): string {
-    return kept(profileKey) ?? profile;
-  }
-
-  function sendBatch(core: Core, request: number, keepalive: boolean): void {
-    const batch = core.batch(request);
-    const helds: (Held | undefined)[] = [];
-    const offsets: number[] = [];
-    for (let at = 0; at < batch.length; at += 2) {
-      helds.push(byNumber.get(batch[at]));
-      offsets.push(batch[at + 1]);
-    }
-    const compose = (rows: (Row | undefined)[]) => {
-      const events = rows.map((row, at) => (row ? wired(row, offsets[at]) : ""));
-      const body = encode(envelope(events.filter((event) => event).join()));
-      const post = (body: Uint8Array<ArrayBuffer>) =>
-        signed(core, request, "POST", "events", body, keepalive, (answer) => judge(helds, answer));
-      helds.forEach((held, at) => {
-        if (held && rows[at]) tell(held, "sent");
-      });
-      // While the page goes away nothing can be waited for.
-      if (isLeaving || !takesGzip || body.length < WORTH_COMPRESSING) post(body);
-      else compressed(body).then(post, () => post(body));
-    };
-    const rows = helds.map((held) => held?.row);
-    const absent = helds.filter((held) => held && !held.row) as Held[];
-    if (isLeaving || !absent.length) {
-      compose(rows);
-      return;
-    }
-    const era0 = era;
-    store
-      .get(absent.map(({ id }) => id))
-      .catch(() => undefined)
-      .then((found) => {
-        if (era !== era0) return;
-        for (const [at, held] of absent.entries()) {
-          rows[helds.indexOf(held)] = found?.[at];
-          // Someone deleted it.
-          if (found && !found[at]) {
-            endedElsewhere(held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
-          }
-        }
-        compose(rows);
-      });
-  }
-
-  function sendEndpoint(core: Core, request: number): void {
-    const path = `endpoints/${escaped(endpointId)}`;
-    signed(core, request, "PUT", path, encode(described()), isLeaving, () => []);
-  }
-
-  /** Sends a request in this task, and tells the core what came of it. */
-  function signed(
-    core: Core,
-    request: number,
-    method: string,
-    path: string,
-    body: Uint8Array<ArrayBuffer>,
-    keepalive: boolean,
-    verdicts: (answer: Answer) => number[],
-  ): void {
-    const era0 = era;
-    const found = identities.credentials[core.who(request)];
-    if (!found) return;
-    send(method, `/v1/apps/${escaped(appId)}/${path}`, body, found, keepalive).then((answer) => {
-      if (era !== era0) return;
-      const { status, type, retryAfter, date } = answer;
-      core.answered(request, status, type, retryAfter, date, verdicts(answer));
-      const offset = String(core.clockOffset());
-      if (offset !== (kept(offsetKey) ?? "0")) keep(offsetKey, offset);
-      soon();
-    });
-  }
-
-  /** What an answer says about each of these events, as HTTP statuses. */
-  function judge(helds: (Held | undefined)[], { body }: Answer): number[] {
-    const items = body.Results?.[endpointId]?.EventsItemResponse;
-    return helds.map((held) => {
-      const { StatusCode, Message } = items?.[held?.id ?? ""] ?? {};
-      if (held) held.reason = Message ?? body.Message ?? body.message;
-      return StatusCode | 0;
-    });
-  }
-
   // Identities.
 
   async function renew(core: Core, number: number): Promise<void> {
-    const era0 = era;
+    const before = requests;
     const renewed = await identities.renew(number, core.clockOffset());
-    if (era !== era0) return;
+    if (before !== requests) return;
     link();
     if ("lifetime" in renewed) core.gotCredentials(number, renewed.lifetime);
     else core.noCredentials(number, renewed.retryAfter);
@@ -586,11 +482,11 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     const user = newUser;
     newUser = "";
     const event = { name: "_identity.link", attributes: { guest, user } };
-    for (const taken of intake.take({ id: page.uuid(), at: Date.now(), event })) take(taken, user);
+    take(intake.take({ id: page.uuid(), at: Date.now(), event }), user);
   }
 
   function become(who: string): void {
-    intake.renewSession().forEach((taken) => take(taken));
+    take(intake.renewSession());
     current = identities.numberOf(who);
     core?.setCurrent(current);
     network();
@@ -598,7 +494,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   /** Goes on as if nothing had been. */
   function anew(isHeard = false): void {
-    era++;
     for (const held of [...byNumber.values()]) {
       held.reason = "forgotten";
       end(held, DROPPED_TOO_MANY);
@@ -620,7 +515,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   return {
     record(recorded) {
-      intake.take(recorded).forEach((taken) => take(taken));
+      take(intake.take(recorded));
     },
     async validate(event) {
       return check(await ready, event).violations ?? [];
@@ -660,7 +555,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     },
     sharesSessions: settings.sessions === "shared",
     trackSessions(attributes) {
-      intake.trackSessions(attributes).forEach((taken) => take(taken));
+      take(intake.trackSessions(attributes));
     },
     setEnabled(enabled) {
       consent.set(enabled);
