@@ -96,6 +96,8 @@ function core(wasm: Exports) {
   const putTexts = (...texts: string[]) => put(...texts.map(encode));
   const take = (length: number) =>
     new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length));
+  /** When `tick` was called last, in monotonic milliseconds. */
+  let ticked = 0;
   const clocks = () => [Date.now(), performance.now()] as const;
 
   return {
@@ -128,9 +130,14 @@ function core(wasm: Exports) {
       putTexts(errorType);
       wasm.answered(request, status, retryAfter, date, ...clocks());
     },
-    tick: () => wasm.tick(...clocks()),
+    tick() {
+      const [wall, monotonic] = clocks();
+      ticked = monotonic;
+      wasm.tick(wall, monotonic);
+    },
     hidden: (envelope: number) => wasm.hidden(envelope, ...clocks()),
-    wait: () => wasm.wait(performance.now()),
+    /** From the last tick on: what has fallen due since then is not passed over. */
+    wait: () => wasm.wait(ticked),
     /** An event, what to add to its time, the next event, and so on. */
     batch(request: number) {
       const batch = [];
