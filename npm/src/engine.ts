@@ -80,6 +80,8 @@ const REASONS = ["too many events are waiting", "too many bytes are waiting", "t
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** Most bytes of events in a request. */
 const BATCH_BYTES = 4_000_000 - 16_000;
+/** Milliseconds that events wait for those on disk to be read. */
+const SCAN_PATIENCE = 1000;
 /** Most events on disk whose texts are in memory, too. */
 const MOST_TEXTS = 2000;
 
@@ -258,6 +260,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   /** What is recorded by others who hear that the page goes leaves in time, too. */
   function leave(event?: Event): void {
     isLeaving = true;
+    follow();
     setTimeout(() => {
       isLeaving = false;
     });
@@ -267,7 +270,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) {
       tabs.resign();
       isLeader = false;
-      core?.setLeader(false);
+      follow();
     }
   }
 
@@ -426,27 +429,31 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   async function lead(): Promise<void> {
     if (!core) return;
     isLeader = true;
-    core.setLeader(true);
     tabs.tell({ leads: true });
-    soon();
-    const known = [...byNumber.values()].filter((held) => held.isStored);
+    // What an earlier visit left goes first, but a slow disk holds nothing up for long.
+    const late = setTimeout(follow, SCAN_PATIENCE);
+    let known = [...byNumber.values()].filter((held) => held.isStored);
     const there = new Set<Held>();
     const found: [Held, number, number][] = [];
     endedSince = new Set();
-    aside += await store
-      .scan((row) => {
-        const held = byId.get(row.id);
-        if (held) there.add(held);
-        if (held || endedSince?.has(row.id)) return;
-        const loaded = hold(row, true, false);
-        loaded.isStored = true;
-        if (row.checked) {
-          found.push([loaded, identities.numberOf(row.who), bytesOf(row)]);
-          if (texts.size < MOST_TEXTS) texts.add(loaded);
-          else loaded.row = undefined;
-        } else early.add(loaded);
-      })
-      .catch(() => 0);
+    const read = (row: Row) => {
+      const held = byId.get(row.id);
+      if (held) there.add(held);
+      if (held || endedSince?.has(row.id)) return;
+      const loaded = hold(row, true, false);
+      loaded.isStored = true;
+      if (row.checked) {
+        found.push([loaded, identities.numberOf(row.who), bytesOf(row)]);
+        if (texts.size < MOST_TEXTS) texts.add(loaded);
+        else loaded.row = undefined;
+      } else early.add(loaded);
+    };
+    try {
+      aside += await store.scan(read);
+    } catch {
+      known = [];
+    }
+    clearTimeout(late);
     endedSince = undefined;
     for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
       if (byNumber.get(held.number) !== held) continue;
@@ -460,6 +467,12 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     for (const held of known) {
       if (!there.has(held) && byNumber.get(held.number) === held) endedElsewhere(held, [DELIVERED]);
     }
+    follow();
+  }
+
+  /** The core sends where this tab is the one that does. */
+  function follow(): void {
+    core?.setLeader(isLeader);
     soon();
   }
 
@@ -510,7 +523,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     profile = "{}";
     isProfileNew = false;
     reset();
-    core?.setLeader(isLeader);
+    follow();
   }
 
   return {

@@ -27,7 +27,7 @@ export interface Store {
   remove(id: string): void;
   /** The rows with these ids; `undefined` for one that is gone. */
   get(ids: string[]): Promise<(Row | undefined)[]>;
-  /** Gives every row to `take`. What is no row is set aside; gives how many were. */
+  /** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
   scan(take: (row: Row) => void): Promise<number>;
   clear(): void;
 }
@@ -108,7 +108,7 @@ export function openStore(name: string): Store {
       // However late: what an earlier visit left is there.
       await opening;
       let aside = 0;
-      for (let range: IDBKeyRange | undefined; database; ) {
+      for (let range: IDBKeyRange | undefined; ; ) {
         const transaction = transact([OUTBOX, ASIDE], "readwrite");
         const outbox = transaction.objectStore(OUTBOX);
         const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
