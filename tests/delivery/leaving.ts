@@ -16,6 +16,7 @@ import {
   type Books,
   COUNT,
   configure,
+  type Recording,
   record,
   revisit,
   settled,
@@ -33,7 +34,11 @@ const unavailable: Fault = ({ operation }) =>
   operation === "preflight" ? undefined : { status: 503 };
 
 /** A visit that `end` ends after the last event, and one that delivers what it left. */
-function visit(name: string, end: (page: Page) => Promise<void>): void {
+function visit(
+  name: string,
+  end: (page: Page) => Promise<void>,
+  recording: Recording = { every: EVERY_MS },
+): void {
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     scenario(
@@ -41,7 +46,9 @@ function visit(name: string, end: (page: Page) => Promise<void>): void {
       async ({ site, endpoint, context, page }, test) => {
         if (!reachable) endpoint.fault = unavailable;
         await configure(page, endpoint);
-        const ids = await record(page, { every: EVERY_MS });
+        // Before the engine has loaded there is no disk yet.
+        await page.evaluate(() => forebay.validate({ name: "Anything" }));
+        const ids = await record(page, recording);
         await end(page);
         const unavoidable = unheard(endpoint, Date.now());
         endpoint.fault = undefined;
@@ -82,6 +89,15 @@ export function leaving(): void {
     await page.goto("about:blank");
     await page.close();
   });
+
+  visit(
+    "a link followed in the task of all events, which are more than fit into last requests",
+    async (page) => {
+      await page.waitForURL("about:blank");
+      await page.close();
+    },
+    { bulk: 2_000, leave: true },
+  );
 
   visit("a page reloaded with the last event", async (page) => {
     await page.reload();

@@ -54,25 +54,33 @@ export interface Recording {
   count?: number;
   /** Milliseconds from one to the next; all at once unless given. */
   every?: number;
+  /** Bytes of text in each. */
+  bulk?: number;
+  /** Whether the page follows a link in the task of the last one. */
+  leave?: boolean;
 }
 
 /** Records numbered events in the page; gives their ids when the last one is recorded. */
 export async function record(
   page: Page,
-  { from = 0, count = COUNT, every = 0 }: Recording = {},
+  { from = 0, count = COUNT, every = 0, bulk = 0, leave = false }: Recording = {},
 ): Promise<string[]> {
   return page.evaluate(
-    async ({ from, count, every }) => {
+    async ({ from, count, every, bulk, leave }) => {
+      // A value may be 200 characters long.
+      const texts = Array.from({ length: bulk / 200 }, (_, at) => [`text${at}`, "x".repeat(200)]);
+      const attributes = Object.fromEntries(texts);
       globalThis.recorded ??= [];
       const ids: string[] = [];
       for (let number = from; number < from + count; number++) {
-        ids.push(forebay.record({ name: "Numbered", metrics: { number } }).id);
+        ids.push(forebay.record({ name: "Numbered", attributes, metrics: { number } }).id);
         recorded.push([ids[ids.length - 1], performance.timeOrigin + performance.now()]);
         if (every) await new Promise((resolve) => setTimeout(resolve, every));
       }
+      if (leave) location.href = "about:blank";
       return ids;
     },
-    { from, count, every },
+    { from, count, every, bulk, leave },
   );
 }
 
