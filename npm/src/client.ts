@@ -46,7 +46,8 @@ let drops: Record<string, number> = {};
 const listeners = new Set<(delivery: Delivery) => void>();
 /** Of the events on their way, those receipts that someone still has. */
 const receipts = new Map<string, { deref(): Tracked | undefined }>();
-const lost = new FinalizationRegistry<string>((id) => receipts.delete(id));
+/** Made with the first receipt: not every server can, and there it is not needed. */
+let lost: FinalizationRegistry<string> | undefined;
 
 class Tracked implements Receipt {
   state: DeliveryState = "recorded";
@@ -140,6 +141,7 @@ export function record(event: AnalyticsEvent): Receipt {
   if (!inBrowser()) return receipt;
   configured();
   receipts.set(id, new WeakRef(receipt));
+  lost ??= new FinalizationRegistry((id) => receipts.delete(id));
   lost.register(receipt, id);
   // What the caller changes afterwards was not recorded.
   const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };

@@ -10,6 +10,8 @@ const config = {
 
 test("on a server the package can be imported and recording does nothing", async () => {
   assert.equal(typeof globalThis.window, "undefined");
+  // As on servers that are no Node.
+  Object.assign(globalThis, { FinalizationRegistry: undefined, WeakRef: undefined });
   const forebay = await import("forebay");
   const { ForebayProvider, useRecord } = await import("forebay/react");
   const { createElement } = await import("react");

@@ -145,8 +145,7 @@ export function disks(): void {
       await page.waitForFunction(() => (forebay.stats() as Books).durable);
       await page.close();
       // From the same origin, with the SDK loaded and not started.
-      const other = await context.newPage();
-      await other.goto(`${page.url()}`);
+      const other = await site.open({ context });
       await putRows(other, FOREIGN_ROWS);
       await other.close();
 
@@ -219,6 +218,30 @@ export function disks(): void {
   }
 
   scenario(
+    "a disk that is slow to say what it holds",
+    async ({ endpoint, page }, test) => {
+      await page.evaluate(() => {
+        const { getAll } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.getAll = function (...given: Parameters<typeof getAll>) {
+          const request = getAll.apply(this, given);
+          const slow = { result: undefined as unknown, onsuccess: () => {} };
+          request.onsuccess = () => {
+            slow.result = request.result;
+            // By then what it holds has been sent, and is gone from it.
+            setTimeout(() => slow.onsuccess(), 2_000);
+          };
+          return slow as unknown as typeof request;
+        };
+      });
+      await configure(page, endpoint);
+      const ids = await record(page, { every: 20 });
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+    },
+    TODO,
+  );
+
+  scenario(
     "a disk and no locks",
     async ({ site, endpoint, context, page }, test) => {
       const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
@@ -230,7 +253,9 @@ export function disks(): void {
         record(page, { count: COUNT / 2, every: 5 }),
         record(other, { from: COUNT / 2, count: COUNT / 2, every: 5 }),
       ]);
-      await arrived(endpoint, halves.flat(), test);
+      const ids = halves.flat();
+      // Nobody can tell whether the tab that recorded what is on disk still lives.
+      await arrived(endpoint, ids, test, new Set(ids));
       await Promise.all([settled(page), settled(other)]);
     },
     TODO,

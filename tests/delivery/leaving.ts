@@ -97,7 +97,7 @@ export function leaving(): void {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     test(
       `a browser killed ${KILLED_AFTER_MS} ms after the last event, and opened again${where}`,
-      { timeout: 85_000, todo: "nothing is on disk yet" },
+      { timeout: 120_000, todo: "nothing is on disk yet" },
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
   }

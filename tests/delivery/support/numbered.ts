@@ -33,6 +33,21 @@ export async function configure(page: Page, endpoint: Endpoint, more: object = {
   await page.evaluate((config) => forebay.configure(config), config);
 }
 
+/** Puts the page's wall clock so many milliseconds ahead; its timers go on as they were. */
+export async function setClock(page: Page, ahead: number): Promise<void> {
+  await page.evaluate((ahead) => {
+    const RealDate = Date;
+    globalThis.Date = class extends RealDate {
+      constructor(...given: [] | [number]) {
+        super(...((given.length ? given : [RealDate.now() + ahead]) as [number]));
+      }
+      static now() {
+        return RealDate.now() + ahead;
+      }
+    } as DateConstructor;
+  }, ahead);
+}
+
 export interface Recording {
   /** The first one's number. */
   from?: number;
@@ -148,7 +163,7 @@ export async function arrived(
   unavoidable?: Set<string>,
 ): Promise<void> {
   const all = () => ids.every((id) => endpoint.distinct.has(id));
-  await endpoint.until(all, { timeout: 60_000 }).catch(() => {});
+  await endpoint.until(all, { timeout: 80_000 }).catch(() => {});
   tell(context, books(endpoint, ids));
   assertDelivered(endpoint, ids, unavoidable);
 }

@@ -26,7 +26,7 @@ export function scenario(
   run: (scenario: Scenario, test: TestContext) => Promise<void>,
   { todo }: { todo?: string } = {},
 ): void {
-  test(name, { timeout: 85_000, todo }, async (test) => {
+  test(name, { timeout: 120_000, todo }, async (test) => {
     const endpoint = await Endpoint.start();
     const page = await site.open();
     const context = page.context();

@@ -67,7 +67,7 @@ export class App {
       }
     }
     await cp(join(SOURCES, sources), app.folder, { recursive: true });
-    await app.run("npm", "install", "--no-save", "--prefer-offline", ...QUIETLY, packed);
+    await app.run("npm", "install", "--no-save", "--offline", ...QUIETLY, packed);
     return app;
   }
 
