@@ -1,7 +1,7 @@
-// node npm/build.mjs <sdk> <tools>
+// node npm/build.mjs <wasm> <tools>
 //
-// Builds npm/dist from npm/src and from what wasm-bindgen wrote into two folders for its web target:
-// <sdk>/forebay_wasm{.js,.d.ts,_bg.wasm}, <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, from the browser's WebAssembly module, and from what wasm-bindgen wrote
+// into a folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
@@ -20,24 +20,27 @@ import { build } from "esbuild";
 /** What `exports` of package.json has for browsers. */
 const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
 /**
- * What they import, sooner or later: the client, the engine with the glue in it, a module as text, and
+ * What they import, sooner or later: the client, the engine, a module as text, and
  * what not every page asks for.
  */
-const CHUNKS = ["client", "engine", "module", "auto-track", "debug"];
+const CHUNKS = ["client", "engine", "module", "auto-track", "debug", "sign-in"];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const [sdkFolder, toolsFolder] = process.argv.slice(2);
+const [wasm, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
-  console.error("usage: node npm/build.mjs <sdk> <tools>, folders with the output of wasm-bindgen");
+  console.error(
+    "usage: node npm/build.mjs <wasm> <tools>, a module and a folder of wasm-bindgen's",
+  );
   process.exit(2);
 }
-const sdk = resolve(sdkFolder, "forebay_wasm");
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
 // As text it would travel a quarter larger than it is: servers' compression finds little in base64.
-const deflated = `${sdk}.deflated`;
-writeFileSync(deflated, deflateRawSync(readFileSync(`${sdk}_bg.wasm`), { level: 9 }));
+const deflated = resolve(`${wasm}.deflated`);
+writeFileSync(deflated, deflateRawSync(readFileSync(wasm), { level: 9 }));
+
+const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 
 rmSync(dist, { recursive: true, force: true });
 for (const name of [...ENTRIES, ...CHUNKS]) {
@@ -48,7 +51,7 @@ await build({
   format: "iife",
   globalName: "forebay",
 });
-copyFileSync(`${sdk}_bg.wasm`, join(dist, "forebay_wasm_bg.wasm"));
+copyFileSync(wasm, join(dist, "forebay_wasm_bg.wasm"));
 for (const entry of ["tools", "cli"]) {
   await build({
     ...common(entry, entry === "cli" ? "cli/main" : entry),
@@ -59,7 +62,6 @@ for (const entry of ["tools", "cli"]) {
 }
 copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
 
-const browser = { paths: { "#wasm": [`${sdk}.d.ts`] } };
 const node = {
   paths: { "#tools": [`${tools}.d.ts`] },
   // Without what only browsers have: the tools run in Node. The glue's own declarations ask for it.
@@ -67,7 +69,7 @@ const node = {
   types: ["node"],
   typeRoots: [join(here, "../node_modules/@types")],
 };
-check(ENTRIES, browser);
+check(ENTRIES, {});
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
 
@@ -81,7 +83,8 @@ function forBrowsers(name, source = name) {
     ...common(name, source),
     minify: true,
     target: "es2022",
-    alias: { "#wasm": `${sdk}.js`, "#deflated": deflated },
+    alias: { "#deflated": deflated },
+    define: { VERSION: JSON.stringify(version) },
     loader: { ".deflated": "binary" },
   };
 }

@@ -11,7 +11,6 @@
 //! | [`sigv4`] | AWS Signature Version 4: sign, presign, verify |
 //! | [`schema`] | `forebay.schema.json`: parse it, validate events against it, derive columns from it |
 //! | [`outbox`] | the machine that gets every recorded event delivered, or dropped with a reason |
-//! | [`client`] | the browser client around the outbox: identity, credentials, signed requests |
 //! | [`json`] | the JSON reader and writer under all of the above |
 //! | [`time`] | milliseconds since the epoch, and the text forms AWS uses |
 #![no_std]
@@ -21,7 +20,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod client;
 pub mod event;
 pub mod json;
 pub mod outbox;

@@ -261,6 +261,9 @@ export function stats(): Stats {
     dropped: 0,
     droppedBy: {},
     queued: 0,
+    aside: 0,
+    durable: false,
+    leader: false,
   };
   stats.recorded += queued;
   stats.queued += queued;
@@ -319,8 +322,8 @@ function configured(): Promise<Engine> {
 async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): Promise<Engine> {
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
     try {
-      const [{ start }, wasm] = await Promise.all([import("./engine.js"), source()]);
-      engine = await start(wasm, { config, deliver, drop, uuid });
+      const { start } = await import("./engine.js");
+      engine = await start(source, { config, deliver, drop, uuid });
       // What was recorded before disable() is not dropped by it.
       if (enabled) engine.setEnabled(true);
       pump();

@@ -41,6 +41,26 @@ export interface Options {
   sampleRate?: number;
   /** Whether the console explains every step of every event. Never its values. */
   debug?: boolean;
+  /**
+   * `"forebay"`: requests that cost no CORS preflight, and compressed bodies, as Forebay's worker takes
+   * them. `"pinpoint"`: as AWS takes them. Unless given, what is at amazonaws.com is AWS.
+   */
+  wire?: "forebay" | "pinpoint";
+  /** Whether credentials are kept in `localStorage` for their hour; unless `false`. */
+  keepCredentials?: boolean;
+  /** Which events are dropped where there are too many: the `"oldest"` unless given. */
+  dropPolicy?: "oldest" | "newest";
+  /** Most bytes that wait; 32 MiB. */
+  bufferBytes?: number;
+  /** Milliseconds after which what an earlier visit left is not sent any more; 30 days. */
+  maxAge?: number;
+  /**
+   * An IAM role that guests take on by themselves, for a pool with the classic flow; without one the
+   * pool gives the credentials.
+   */
+  guestRoleArn?: string;
+  /** Where STS answers, for the classic flow; that of `region` unless given. */
+  stsEndpoint?: string;
 }
 
 /** Forebay's own configuration. */
@@ -105,10 +125,12 @@ export interface AmplifyOutputs extends Options, Unread {
 /** An Amplify configuration with `endpoint` added. Members that are not read are ignored. */
 export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config | AwsExports | AmplifyOutputs;
 
+type Optional = "schema" | "before" | "globalProperties" | "wire" | "guestRoleArn" | "stsEndpoint";
+
 /** Every form of configuration, brought into one. */
 export interface Settings
-  extends Required<Omit<ForebayConfig, "schema" | "before" | "globalProperties">>,
-    Pick<ForebayConfig, "schema" | "before" | "globalProperties"> {
+  extends Required<Omit<ForebayConfig, Optional>>,
+    Pick<ForebayConfig, Optional> {
   /** An endpoint id to go on with. */
   endpointId?: string;
   /** Whether no event is to leave the browser. */
@@ -170,6 +192,13 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     globalProperties: given.globalProperties,
     sampleRate: share(given.sampleRate ?? 1),
     debug: !!given.debug,
+    wire: given.wire,
+    keepCredentials: given.keepCredentials !== false,
+    dropPolicy: given.dropPolicy ?? "oldest",
+    bufferBytes: count("bufferBytes", given.bufferBytes, 32 * 1024 * 1024, LONGEST),
+    maxAge: count("maxAge", given.maxAge, 30 * 86_400_000, Number.MAX_SAFE_INTEGER),
+    guestRoleArn: given.guestRoleArn,
+    stsEndpoint: given.stsEndpoint,
   };
 }
 

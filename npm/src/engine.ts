@@ -1,10 +1,23 @@
-import init, { Sdk } from "#wasm";
 import { ForebayError, onDelivery } from "./client.js";
 import { type AmplifyConfig, type ForebayConfig, readConfig } from "./config.js";
 import { Consent } from "./consent.js";
+import { isCredentials, Keeper, ofGuest, openPool } from "./credentials.js";
 import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
 import { endpointOf } from "./profile.js";
+import {
+  type Answer,
+  type Credentials,
+  compressed,
+  escaped,
+  isForebays,
+  sender,
+  WORTH_COMPRESSING,
+} from "./requests.js";
+import type { Login, SignIn } from "./sign-in.js";
+import { keep, kept } from "./storage.js";
+import { isRow, openStore, type Row } from "./store.js";
+import { joinTabs, type Message } from "./tabs.js";
 import type {
   AnalyticsEvent,
   Delivery,
@@ -13,6 +26,10 @@ import type {
   Stats,
   Violation,
 } from "./types.js";
+import { type Core, encode, instantiate, type Wasm } from "./wasm.js";
+
+export type { SignIn } from "./sign-in.js";
+export type { Wasm } from "./wasm.js";
 
 /** An event as it waits for the engine. */
 export interface Recorded {
@@ -31,16 +48,14 @@ export interface Page {
   uuid(): string;
 }
 
-/** What `forebay_wasm_bg.wasm` comes as. */
-export type Wasm = Response | BufferSource | WebAssembly.Module;
-
 /** Gets the module. Asked again where it fails. */
 export type WasmSource = () => Promise<Wasm>;
 
 /** The running client. */
 export interface Engine {
   record(recorded: Recorded): void;
-  validate(event: AnalyticsEvent): Violation[];
+  /** @throws ForebayError `WasmBlocked` */
+  validate(event: AnalyticsEvent): Promise<Violation[]>;
   identifyUser(input: IdentifyUserInput): void;
   flush(): void;
   stats(): Stats;
@@ -50,179 +65,720 @@ export interface Engine {
   trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): void;
   /** Whether events are taken and sent, from now on and on later visits. */
   setEnabled(enabled: boolean): void;
+  /** Resolves once it is known who that is: what is recorded from then on is theirs. */
+  signIn(input: SignIn): Promise<void>;
+  /** What is recorded from now on is the guest's. */
+  signOut(): void;
   /** Deletes what is kept, and goes on as a newcomer. */
   forget(): Promise<void>;
 }
 
-/** Milliseconds after which a request counts as unanswered. */
-const REQUEST_TIMEOUT = 60_000;
+/** An event on its way. */
+interface Held {
+  /** The core's number of it. */
+  number: number;
+  id: string;
+  name: string;
+  at: number;
+  /** Its text; not where that is on disk, and not needed soon. */
+  row?: Row;
+  /** As it was recorded, until it is validated. */
+  event?: AnalyticsEvent;
+  isStored?: boolean;
+  /** Whether this tab's books alone hold it, so that this tab tells of it. */
+  isOurs: boolean;
+  /** Whether the core has it. */
+  isAccepted?: boolean;
+  immediate: boolean;
+  /** What was said about it last. */
+  reason?: string;
+  /** How it ended in another tab. */
+  end?: [end: number, reason?: string];
+}
+
+// The numbers of the core's `Action`.
+const SEND_LAST_BATCH = 2;
+const SEND_ENDPOINT = 3;
+const GET_CREDENTIALS = 4;
+const DELIVERED = 5;
+const REJECTED = 6;
+const DROPPED_TOO_MANY = 7;
+/** What the core's reasons to drop an event are called. */
+const REASONS = ["too many events are waiting", "too many bytes are waiting", "too old"];
+
 /** What `setTimeout` can hold. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
+/** Most bytes of events in a request. */
+const BATCH_BYTES = 4_000_000 - 16_000;
+/** Bytes that an event's id, times and session take in a request. */
+const OVERHEAD = 182;
+/** And those more of an event that ends a session. */
+const STOP_OVERHEAD = 64;
+/** Most events on disk whose texts are in memory, too. */
+const MOST_TEXTS = 2000;
 
-/**
- * Starts the WebAssembly module, and carries out what it asks for.
- *
- * @throws ForebayError `InvalidConfig`, `WasmBlocked`; anything else that is thrown is worth another
- * try.
- */
-export async function start(wasm: Wasm, page: Page): Promise<Engine> {
-  const { config, deliver, uuid } = page;
-  const settings = readConfig(config);
-  await instantiate(wasm);
+/** Starts to take events, and to load the WebAssembly module, by which they are sent. */
+export async function start(source: WasmSource, page: Page): Promise<Engine> {
+  const settings = readConfig(page.config);
+  const { appId, endpoint, wire } = settings;
   const ids = new Ids(settings);
   const consent = new Consent(settings, network);
-  const endpointId = () => settings.endpointId ?? ids.endpointId(uuid);
-  const intake = new Intake(settings, ids, endpointId(), consent, page);
+  const newEndpointId = () => settings.endpointId ?? ids.endpointId(page.uuid);
+  let endpointId = newEndpointId();
+  const intake = new Intake(settings, ids, endpointId, consent, page);
   if (settings.debug) {
     const { explain } = await import("./debug.js");
     onDelivery(explain);
   }
-  const names = new Map<string, string>();
+  const name = `forebay.${appId}`;
+  const offsetKey = `forebay.clock.${appId}`;
+  const profileKey = `forebay.endpoint.${appId}`;
+  const store = openStore(name);
+  const tabs = joinTabs(name, hear);
+  const pool = openPool(settings);
+  const keeper = new Keeper(settings);
+  const takesGzip = isForebays(endpoint, wire);
+
+  let core: Core | undefined;
+  let send: ReturnType<typeof sender>;
+  /** Goes up when everything is forgotten: what was asked before nobody waits for. */
+  let era = 0;
   let timer: ReturnType<typeof setTimeout>;
+  let isDue = false;
+  let isLeaving = false;
+  let isLeader = false;
+  let isDurable = true;
+  let aside = 0;
+  let invalid = 0;
+  let nextNumber = 0;
+  /** The last description of the endpoint. */
+  let profile = "{}";
+  let isProfileNew = false;
 
-  const io = {
-    fetch(
-      request: number,
-      url: string,
-      method: string,
-      headers: Headers,
-      body: string,
-      keepalive: boolean,
-    ) {
-      const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
-      const asking = sdk;
-      fetch(url, { method, headers, body, keepalive, signal, credentials: "omit" })
-        .then(async (response) => ({ response, body: await response.text() }))
-        .then(
-          // What was asked before forget() nobody waits for.
-          ({ response, body }) => asking === sdk && sdk.answered(request, response, body),
-          () => asking === sdk && sdk.unanswered(request),
-        );
-    },
-    wake(milliseconds: number) {
-      clearTimeout(timer);
-      timer = setTimeout(() => sdk.tick(), Math.min(milliseconds, LONGEST_TIMEOUT));
-    },
-    receipt(id: string, state: DeliveryState, detail: string) {
-      const delivery: Delivery = { id, name: names.get(id) ?? "", at: Date.now(), state };
-      if (state === "invalid") delivery.violations = JSON.parse(detail);
-      else if (detail) delivery.reason = detail;
-      if (!["recorded", "stored", "sent"].includes(state)) names.delete(id);
-      deliver(delivery);
-    },
-    saveIdentityId(identityId: string) {
-      ids.keepIdentityId(identityId);
-    },
-  };
+  const byNumber = new Map<number, Held>();
+  const byId = new Map<string, Held>();
+  /** Those that the core does not have yet. */
+  const early = new Set<Held>();
+  /** Those on their way to disk. */
+  const writing = new Set<Held>();
+  /** Those on disk whose texts are in memory. */
+  const texts = new Set<Held>();
+  const dropped: Record<string, number> = {};
 
-  const client = (rules?: string) =>
-    new Sdk(
-      io,
-      performance,
-      JSON.stringify({
-        ...settings,
-        schema: undefined,
-        globalProperties: undefined,
-        endpointId: endpointId(),
-        identityId: ids.identityId(),
-      }),
-      rules,
-      crypto.getRandomValues(new BigUint64Array(1))[0],
-    );
-  let sdk: Sdk;
-  let rules = settings.schema;
-  try {
-    sdk = client(rules);
-  } catch (reason) {
-    console.error(
-      "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
-        `Run \`npx forebay codegen\` of the version that the page loads. ${reason}`,
-    );
-    rules = undefined;
-    sdk = client();
-  }
+  /** Identities by the core's numbers; the first is the guest. */
+  const whos = [""];
+  const credentials: (Credentials | undefined)[] = [];
+  const logins = new Map<string, Login>();
+  let current = 0;
 
-  function network() {
-    sdk.network(navigator.onLine && !consent.refusal);
-  }
-  if (!navigator.onLine || consent.refusal) network();
-  addEventListener("online", network);
-  addEventListener("offline", network);
-  addEventListener("pagehide", () => sdk.hidden());
+  const ready = load();
+  // Told on the console, and where it is awaited.
+  ready.catch(() => {});
+
+  for (const type of ["online", "offline"]) addEventListener(type, network);
+  for (const type of ["pagehide", "freeze"]) addEventListener(type, leave);
+  for (const type of ["pageshow", "resume"]) addEventListener(type, back);
   // A worker has no document.
   globalThis.document?.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") sdk.hidden();
+    if (document.visibilityState === "hidden") leave();
   });
 
-  function store({ id, at, event, session }: Taken) {
-    names.set(id, event.name);
-    sdk.record(
+  async function load(): Promise<Core> {
+    for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
+      try {
+        const loaded = await instantiate(await source());
+        begin(loaded);
+        return loaded;
+      } catch (error) {
+        const refused = refusal();
+        if (refused) {
+          console.error(refused.message);
+          throw refused;
+        }
+        console.warn(`Forebay did not load; next try in ${pause / 1000} s.`, error);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  function begin(loaded: Core): void {
+    core = loaded;
+    send = sender(core, settings);
+    if (settings.schema && !core.setRules(settings.schema)) {
+      console.error(
+        "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
+          "Run `npx forebay codegen` of the version that the page loads.",
+      );
+    }
+    reset();
+    early.forEach(accept);
+    tabs.campaign(lead);
+  }
+
+  function reset(): void {
+    core?.start(
+      Math.random(),
+      settings.flushSize,
+      BATCH_BYTES,
+      settings.bufferSize,
+      settings.bufferBytes,
+      settings.maxAge,
+      settings.flushInterval,
+      settings.dropPolicy === "newest",
+      Number(kept(offsetKey)) || 0,
+    );
+    core?.setCurrent(current);
+    if (isProfileNew) core?.updateEndpoint();
+    network();
+  }
+
+  // Time.
+
+  /** Lets the core act on what came in during this task. */
+  function soon(): void {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(turn);
+  }
+
+  function turn(): void {
+    isDue = false;
+    if (!core) return;
+    core.tick();
+    if (isLeaving) core.hidden(encode(envelope("")).length);
+    drain(core);
+    clearTimeout(timer);
+    const wait = core.wait();
+    if (wait >= 0) timer = setTimeout(turn, Math.min(wait, LONGEST_TIMEOUT));
+  }
+
+  /** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
+  function drain(core: Core, isHeard = false): void {
+    const ended: Message["ended"] = [];
+    for (let next = core.poll(); next; next = core.poll()) {
+      const action = Math.floor(next / 2 ** 32);
+      const number = next % 2 ** 32;
+      if (action > GET_CREDENTIALS) {
+        const held = byNumber.get(number);
+        if (held) ended.push([held.id, action, end(held, action)]);
+      } else if (action === GET_CREDENTIALS) {
+        renew(core, number);
+      } else if (action === SEND_ENDPOINT) {
+        sendEndpoint(core, number);
+      } else {
+        sendBatch(core, number, action === SEND_LAST_BATCH);
+      }
+    }
+    if (ended.length && !isHeard) tabs.tell({ ended });
+  }
+
+  function network(): void {
+    core?.setOnline(navigator.onLine && !consent.refusal);
+    soon();
+  }
+
+  /** What is recorded by others who hear that the page goes leaves in time, too. */
+  function leave(event?: Event): void {
+    isLeaving = true;
+    setTimeout(() => {
+      isLeaving = false;
+    });
+    turn();
+    // Who sends hears of them, should this page end before they are on disk.
+    writing.forEach(share);
+    if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) {
+      tabs.resign();
+      isLeader = false;
+      core?.setLeader(false);
+    }
+  }
+
+  function back(event: Event): void {
+    const isBack = event.type === "resume" || (event as PageTransitionEvent).persisted;
+    if (isBack && core && !isLeader) tabs.campaign(lead);
+  }
+
+  // Events.
+
+  function take({ id, at, event, session }: Taken): void {
+    const row: Row = {
       id,
       at,
-      session.id,
-      session.start,
-      event.name,
-      event.attributes,
-      event.metrics,
-      !!event.immediate,
-    );
+      name: event.name,
+      body: "",
+      session,
+      who: whos[current],
+      checked: false,
+      v: 1,
+    };
+    const held = hold(row, true, !!event.immediate);
+    held.event = event;
+    early.add(held);
+    if (core) {
+      accept(held);
+      return;
+    }
+    try {
+      row.body = bodyOf(event);
+      toDisk(held);
+    } catch {
+      // The validator says what is wrong with it.
+    }
+    if (early.size > settings.bufferSize) {
+      const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
+      dropped[REASONS[0]] = (dropped[REASONS[0]] ?? 0) + 1;
+      end(oldest, DROPPED_TOO_MANY);
+    }
+  }
+
+  function hold(row: Row, isOurs: boolean, immediate: boolean): Held {
+    const { id, name, at } = row;
+    const held = { number: nextNumber++, id, name, at, row, isOurs, immediate };
+    byNumber.set(held.number, held);
+    byId.set(id, held);
+    return held;
+  }
+
+  function toDisk(held: Held): void {
+    writing.add(held);
+    store.put(held.row as Row).then((isStored) => {
+      writing.delete(held);
+      isDurable = isStored;
+      if (byNumber.get(held.number) !== held) return;
+      held.isStored = isStored;
+      if (isStored) {
+        texts.add(held);
+        if (texts.size > MOST_TEXTS) forgetText(texts.values().next().value as Held);
+      }
+      if (held.isAccepted) {
+        if (isStored) tell(held, "stored");
+        share(held);
+      }
+    });
+  }
+
+  function forgetText(held: Held): void {
+    texts.delete(held);
+    held.row = undefined;
+  }
+
+  /** Validates an event, and hands it to the core. */
+  function accept(held: Held): void {
+    const { event, row, number } = held;
+    if (!core || !row) return;
+    early.delete(held);
+    held.event = undefined;
+    if (!row.checked) {
+      const checked = check(core, event ?? eventOf(row));
+      if (checked.violations) {
+        invalid++;
+        end(held, 0, checked.violations);
+        return;
+      }
+      row.body = bodyOf(checked.event);
+      row.checked = true;
+    }
+    const who = numberOf(row.who);
+    tell(held, "recorded");
+    held.isAccepted = true;
+    core.record(number, bytesOf(row), who, row.at, held.immediate);
+    if (held.end) endedElsewhere(held, held.end);
+    if (held.isStored !== undefined) {
+      if (held.isStored) tell(held, "stored");
+      share(held);
+    } else if (!writing.has(held)) toDisk(held);
+    soon();
+  }
+
+  /** Hands an event over to the tab that sends. */
+  function share({ row, isOurs, immediate, isAccepted, isStored }: Held): void {
+    if (!isLeader && isOurs && isAccepted && row) tabs.tell({ row, now: immediate, isStored });
+  }
+
+  /** An event's way is at its end, by the number of the core's `Action`, or 0: it is invalid. */
+  function end(held: Held, how: number, violations?: Violation[]): string | undefined {
+    const reason = how > DELIVERED ? (held.reason ?? REASONS[how - DROPPED_TOO_MANY]) : undefined;
+    byNumber.delete(held.number);
+    byId.delete(held.id);
+    early.delete(held);
+    texts.delete(held);
+    store.remove(held.id);
+    const state =
+      how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : how ? "dropped" : "invalid";
+    tell(held, state, { violations, reason });
+    return reason;
+  }
+
+  function tell({ id, name, isOurs }: Held, state: DeliveryState, more?: object): void {
+    if (isOurs) page.deliver({ id, name, at: Date.now(), state, ...more });
+  }
+
+  // Tabs.
+
+  function hear({ row, now, isStored, ended, leads, forget }: Message): void {
+    if (row && isLeader && !byId.has(row.id) && isRow(row)) {
+      const held = hold(row, false, !!now);
+      held.isStored = isStored;
+      accept(held);
+    }
+    for (const [id, how, reason] of ended ?? []) {
+      const held = byId.get(id);
+      if (held?.isAccepted) endedElsewhere(held, [how, reason]);
+      else if (held) held.end = [how, reason];
+    }
+    // The tab that sent before may have had them, and they are not on disk.
+    if (leads) for (const held of byNumber.values()) if (!held.isStored) share(held);
+    if (forget) anew(true);
+    soon();
+  }
+
+  function endedElsewhere(held: Held, [how, reason]: [number, string?]): void {
+    held.reason = reason;
+    core?.endedElsewhere(held.number, how);
+    if (core) drain(core, true);
+  }
+
+  /** This tab is the one that sends. */
+  async function lead(): Promise<void> {
+    if (!core) return;
+    isLeader = true;
+    core.setLeader(true);
+    tabs.tell({ leads: true });
+    soon();
+    const known = [...byNumber.values()].filter((held) => held.isStored);
+    const there = new Set<Held>();
+    const found: [Held, number, number][] = [];
+    aside += await store
+      .scan((row) => {
+        const held = byId.get(row.id);
+        if (held) {
+          there.add(held);
+          return;
+        }
+        const loaded = hold(row, true, false);
+        loaded.isStored = true;
+        if (row.checked) {
+          found.push([loaded, numberOf(row.who), bytesOf(row)]);
+          if (texts.size < MOST_TEXTS) texts.add(loaded);
+          else loaded.row = undefined;
+        } else early.add(loaded);
+      })
+      .catch(() => 0);
+    for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
+      if (byNumber.get(held.number) !== held) continue;
+      held.isAccepted = true;
+      core.load(held.number, bytes, who, held.at, Number.NaN);
+    }
+    core.loaded();
+    early.forEach(accept);
+    // What was on disk and is not is what another tab ended without this one hearing of it.
+    for (const held of known) {
+      if (!there.has(held) && byNumber.get(held.number) === held) endedElsewhere(held, [DELIVERED]);
+    }
+    soon();
+  }
+
+  // Requests.
+
+  function envelope(events: string): string {
+    return `{"BatchItem":{${JSON.stringify(endpointId)}:{"Endpoint":${described()},"Events":{${events}}}}}`;
+  }
+
+  /** The endpoint as it was described last, in whichever tab. */
+  function described(): string {
+    return kept(profileKey) ?? profile;
+  }
+
+  function sendBatch(core: Core, request: number, keepalive: boolean): void {
+    const batch = core.batch(request);
+    const helds: (Held | undefined)[] = [];
+    const offsets: number[] = [];
+    for (let at = 0; at < batch.length; at += 2) {
+      helds.push(byNumber.get(batch[at]));
+      offsets.push(batch[at + 1]);
+    }
+    const compose = (rows: (Row | undefined)[]) => {
+      const events = rows.map((row, at) => (row ? wired(row, offsets[at]) : ""));
+      const body = encode(envelope(events.filter((event) => event).join()));
+      const post = (body: Uint8Array<ArrayBuffer>) =>
+        signed(core, request, "POST", "events", body, keepalive, (answer) => judge(helds, answer));
+      helds.forEach((held, at) => {
+        if (held && rows[at]) tell(held, "sent");
+      });
+      // While the page goes away nothing can be waited for.
+      if (isLeaving || !takesGzip || body.length < WORTH_COMPRESSING) post(body);
+      else compressed(body).then(post, () => post(body));
+    };
+    const rows = helds.map((held) => held?.row);
+    const absent = helds.filter((held) => held && !held.row) as Held[];
+    if (isLeaving || !absent.length) {
+      compose(rows);
+      return;
+    }
+    const era0 = era;
+    store
+      .get(absent.map(({ id }) => id))
+      .catch(() => undefined)
+      .then((found) => {
+        if (era !== era0) return;
+        for (const [at, held] of absent.entries()) {
+          rows[helds.indexOf(held)] = found?.[at];
+          // Someone deleted it.
+          if (found && !found[at]) {
+            endedElsewhere(held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
+          }
+        }
+        compose(rows);
+      });
+  }
+
+  function sendEndpoint(core: Core, request: number): void {
+    const path = `endpoints/${escaped(endpointId)}`;
+    signed(core, request, "PUT", path, encode(described()), isLeaving, () => []);
+  }
+
+  /** Sends a request in this task, and tells the core what came of it. */
+  function signed(
+    core: Core,
+    request: number,
+    method: string,
+    path: string,
+    body: Uint8Array<ArrayBuffer>,
+    keepalive: boolean,
+    verdicts: (answer: Answer) => number[],
+  ): void {
+    const era0 = era;
+    const found = credentials[core.who(request)];
+    if (!found) return;
+    send(method, `/v1/apps/${escaped(appId)}/${path}`, body, found, keepalive).then((answer) => {
+      if (era !== era0) return;
+      const { status, type, retryAfter, date } = answer;
+      core.answered(request, status, type, retryAfter, date, verdicts(answer));
+      const offset = String(core.clockOffset());
+      if (offset !== (kept(offsetKey) ?? "0")) keep(offsetKey, offset);
+      soon();
+    });
+  }
+
+  /** What an answer says about each of these events, as HTTP statuses. */
+  function judge(helds: (Held | undefined)[], { body }: Answer): number[] {
+    const items = body.Results?.[endpointId]?.EventsItemResponse;
+    return helds.map((held) => {
+      const { StatusCode, Message } = items?.[held?.id ?? ""] ?? {};
+      if (held) held.reason = Message ?? body.Message ?? body.message;
+      return StatusCode | 0;
+    });
+  }
+
+  // Identities.
+
+  function numberOf(who: string): number {
+    const at = whos.indexOf(who);
+    return at < 0 ? whos.push(who) - 1 : at;
+  }
+
+  async function renew(core: Core, number: number): Promise<void> {
+    const era0 = era;
+    const who = whos[number];
+    const now = Date.now() + core.clockOffset();
+    let found = keeper.find(who, now, credentials[number]);
+    let lifetime = (found?.Expiration ?? 0) * 1000 - now;
+    let retryAfter = Number.NaN;
+    if (!found) {
+      const login = logins.get(who);
+      // Whoever signed in on an earlier visit and has not yet on this one may do so later.
+      const answer = who
+        ? await login?.renew().catch(() => undefined)
+        : await ofGuest(pool, ids, settings);
+      if (era !== era0) return;
+      const given = answer?.body.Credentials;
+      if (isCredentials(given)) {
+        found = given;
+        lifetime = given.Expiration * 1000 - (answer?.date || now);
+        keeper.keep(who, given);
+      }
+      retryAfter = answer?.retryAfter ?? Number.NaN;
+    }
+    if (found) {
+      credentials[number] = found;
+      core.gotCredentials(number, Math.max(lifetime, 0));
+    } else core.noCredentials(number, retryAfter);
+    soon();
+  }
+
+  function become(who: string): void {
+    intake.renewSession().forEach(take);
+    current = numberOf(who);
+    core?.setCurrent(current);
+    network();
+  }
+
+  /** Goes on as if nothing had been. */
+  function anew(isHeard = false): void {
+    era++;
+    for (const held of [...byNumber.values()]) {
+      held.reason = "forgotten";
+      end(held, DROPPED_TOO_MANY);
+    }
+    if (!isHeard) {
+      keeper.forget(whos);
+      for (const key of [offsetKey, profileKey]) keep(key, null);
+      ids.forget();
+    }
+    endpointId = newEndpointId();
+    intake.forget(endpointId);
+    whos.length = 1;
+    credentials.length = current = invalid = aside = 0;
+    for (const reason of Object.keys(dropped)) delete dropped[reason];
+    profile = "{}";
+    isProfileNew = false;
+    reset();
+    core?.setLeader(isLeader);
   }
 
   return {
     record(recorded) {
-      intake.take(recorded).forEach(store);
+      intake.take(recorded).forEach(take);
     },
-    validate({ name, attributes, metrics }) {
-      return JSON.parse(sdk.validate(name, attributes, metrics));
+    async validate(event) {
+      return check(await ready, event).violations ?? [];
     },
     identifyUser(input) {
-      sdk.updateEndpoint(JSON.stringify(endpointOf(input, uuid())));
+      profile = JSON.stringify(endpointOf(input, page.uuid()));
+      keep(profileKey, profile);
+      isProfileNew = !core;
+      core?.updateEndpoint();
+      soon();
     },
     flush() {
-      sdk.flush();
+      core?.flush();
+      soon();
     },
     stats() {
-      return { ...JSON.parse(sdk.stats()), droppedBy: {} };
+      const book = (at: number) => core?.books(at) ?? 0;
+      const droppedBy = { ...dropped };
+      for (const [at, reason] of REASONS.entries()) {
+        const count = book(at + 4);
+        if (count) droppedBy[reason] = (droppedBy[reason] ?? 0) + count;
+      }
+      const sum = (counts: Record<string, number>) =>
+        Object.values(counts).reduce((sum, count) => sum + count, 0);
+      return {
+        recorded: book(0) + early.size + sum(dropped),
+        invalid,
+        delivered: book(2),
+        rejected: book(3),
+        dropped: sum(droppedBy),
+        droppedBy,
+        queued: book(1) + early.size,
+        aside,
+        durable: isDurable && store.isOpen(),
+        leader: isLeader,
+      };
     },
     sharesSessions: settings.sessions === "shared",
     trackSessions(attributes) {
-      intake.trackSessions(attributes).forEach(store);
+      intake.trackSessions(attributes).forEach(take);
     },
     setEnabled(enabled) {
       consent.set(enabled);
       network();
     },
+    async signIn(input) {
+      const { logIn } = await import("./sign-in.js");
+      const login = await logIn(pool, settings, input);
+      const { identityId } = login;
+      logins.set(identityId, login);
+      become(identityId);
+      const attributes = { guest: ids.identityId() ?? "", user: identityId };
+      const link = { name: "_identity.link", attributes };
+      intake.take({ id: page.uuid(), at: Date.now(), event: link }).forEach(take);
+    },
+    signOut() {
+      become("");
+    },
     async forget() {
-      ids.forget();
-      intake.forget(endpointId());
-      for (const id of names.keys()) io.receipt(id, "dropped", "forgotten");
-      sdk = client(rules);
-      network();
+      store.clear();
+      tabs.tell({ forget: true });
+      anew();
     },
   };
 }
 
-async function instantiate(wasm: Wasm): Promise<void> {
-  try {
-    await init({ module_or_path: wasm });
-  } catch (error) {
-    // By the error alone some browsers do not tell a refusal from a file that is no module.
-    const refused = refusal();
-    if (!refused) throw error;
-    throw new ForebayError(
-      "WasmBlocked",
-      `Forebay cannot start, and events stay in memory: ${refused} ` +
-        `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
+/** An event as it travels. */
+function wired({ id, at, session, body }: Row, offset: number): string {
+  const time = (at: number) => new Date(at + offset).toISOString();
+  const Session = session && {
+    Id: session.id,
+    StartTimestamp: time(session.start),
+    ...(session.stop !== undefined && {
+      StopTimestamp: time(session.stop),
+      Duration: session.stop - session.start,
+    }),
+  };
+  const times = JSON.stringify({ Timestamp: time(at), Session });
+  return `${JSON.stringify(id)}:${times.slice(0, -1)},${body.slice(1)}`;
+}
+
+function bytesOf({ body, session }: Row): number {
+  return encode(body).length + OVERHEAD + (session?.stop === undefined ? 0 : STOP_OVERHEAD);
+}
+
+declare const VERSION: string;
+
+function bodyOf({ name, attributes, metrics }: AnalyticsEvent): string {
+  return JSON.stringify({
+    EventType: name,
+    Attributes: attributes ?? undefined,
+    Metrics: metrics ?? undefined,
+    SdkName: "forebay",
+    ClientSdkVersion: VERSION,
+  });
+}
+
+/** The event in a row that was recorded on an earlier visit, before it could be validated. */
+function eventOf({ name, body }: Row): AnalyticsEvent {
+  const { Attributes, Metrics } = JSON.parse(body);
+  return { name, attributes: Attributes, metrics: Metrics };
+}
+
+/** Validates an event. Gives what of it is to be sent, or what is wrong with it. */
+function check(
+  core: Core,
+  { name, attributes, metrics }: AnalyticsEvent,
+): { event: AnalyticsEvent; violations?: Violation[] } {
+  const found: Violation[] = [];
+  const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
+    const given: object = map ?? {};
+    if (typeof given !== "object") {
+      found.push({ path, rule: "type", expected: "an object", actual: typeof given });
+      return undefined;
+    }
+    const entries = Object.entries(given).filter(
+      ([name, value]) => value !== undefined && core.field(isMetric, name, value),
     );
-  }
+    return entries.length ? Object.fromEntries(entries) : undefined;
+  };
+  core.begin(name);
+  const event = {
+    name,
+    attributes: fields(false, "Attributes", attributes),
+    metrics: fields(true, "Metrics", metrics),
+  };
+  const violations = found.concat(core.violations());
+  return violations.length ? { event, violations } : { event };
 }
 
 /** Why no WebAssembly at all runs here; `undefined` where it does. */
-function refusal(): string | undefined {
+function refusal(): ForebayError | undefined {
   try {
     // The smallest module there is: magic number and version.
     new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   } catch (error) {
-    return String(error);
+    return new ForebayError(
+      "WasmBlocked",
+      `Forebay cannot send, and events wait: ${error} ` +
+        `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
+    );
   }
 }

@@ -99,6 +99,12 @@ export interface Stats {
   droppedBy: Record<string, number>;
   /** Waiting or under way. */
   queued: number;
+  /** Rows on disk that were no events, and were set aside there. */
+  aside: number;
+  /** Whether what waits is on disk, and outlives the page. */
+  durable: boolean;
+  /** Whether this tab is the one that sends. */
+  leader: boolean;
 }
 
 /** What is known of a user, as Amplify's `identifyUser` takes it. */
@@ -151,6 +157,7 @@ export class ForebayError extends Error {
       | "InvalidEvent"
       | "NotConfigured"
       | "NotInBrowser"
+      | "NotSignedIn"
       | "WasmBlocked",
     message: string,
   ) {

@@ -1,354 +1,289 @@
-//! Forebay's client as a WebAssembly module: [`forebay_core::client::Client`] with JavaScript values
-//! on its outside. What is to be done about events is decided in the core; the doing (fetch, timers,
-//! storage) is an object that JavaScript hands in, the engine in `npm/src/engine.ts`.
+//! Forebay's outbox, validator and signer as a WebAssembly module: one of each, those of the page that
+//! loads it. Numbers cross the boundary, and texts through one [`buffer`]; what becomes of them is
+//! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
+//! `npm/src/core.ts` is the other side of this.
+//!
+//! Times are milliseconds; NaN stands for what is not there. `wall` is `Date.now()`, `monotonic` is
+//! `performance.now()`.
 #![cfg_attr(target_arch = "wasm32", no_std)]
+#![allow(non_snake_case, reason = "exports have JavaScript's names")]
 
 extern crate alloc;
 
-mod input;
 #[cfg(target_arch = "wasm32")]
 mod memory;
+mod page;
+mod validator;
 
-use alloc::borrow::Cow;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now, Outbox};
+use forebay_core::sigv4;
 
-use forebay_core::client::{Client, HttpRequest, Input, Now, Output, State};
-use forebay_core::event::{Event, Session};
-use forebay_core::json::Writer;
-use forebay_core::outbox::DropReason;
-use forebay_core::schema::{Rules, Violation};
-use forebay_core::time::Timestamp;
-use js_sys::Date;
-use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{Headers, Performance, Response};
+use page::page;
 
-#[wasm_bindgen]
-extern "C" {
-    /// Carries out what the client asks for.
-    pub type Io;
-    /// Sends a request; `answered` or `unanswered` is called with its number afterwards.
-    #[wasm_bindgen(method)]
-    fn fetch(
-        this: &Io,
-        request: u32,
-        url: &str,
-        method: &str,
-        headers: Headers,
-        body: &str,
-        keepalive: bool,
+/// Makes the buffer this long. Gives its address, which holds until the next call into the module.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer(length: usize) -> usize {
+    let buffer = &mut page().buffer;
+    buffer.resize(length, 0);
+    buffer.as_ptr() as usize
+}
+
+/// Replaces the bytes in the buffer by their hash, [`sigv4::payload_hash`]. Gives its length.
+#[unsafe(no_mangle)]
+pub extern "C" fn payloadHash() -> usize {
+    let page = page();
+    page.give(&sigv4::payload_hash(&page.buffer))
+}
+
+/// Replaces the texts in the buffer, which are a canonical request, a date, a scope and the secret
+/// access key, by [`sigv4::sign_canonical`]. Gives its length.
+#[unsafe(no_mangle)]
+pub extern "C" fn signCanonical(canonical: usize, date: usize, scope: usize) -> usize {
+    let page = page();
+    let (canonical, rest) = split(&page.buffer, canonical);
+    let (date, rest) = split(rest, date);
+    let (scope, secret) = split(rest, scope);
+    page.give(&sigv4::sign_canonical(canonical, date, scope, secret))
+}
+
+/// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
+/// `outbox::Config`.
+#[unsafe(no_mangle)]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "numbers cross the boundary cheapest"
+)]
+pub extern "C" fn start(
+    entropy: f64,
+    batch_events: usize,
+    batch_bytes: usize,
+    queue_events: usize,
+    queue_bytes: usize,
+    max_age: f64,
+    interval: u32,
+    drop_newest: bool,
+    clock_offset: f64,
+) {
+    let config = Config {
+        batch_events,
+        batch_bytes,
+        queue_events,
+        queue_bytes,
+        max_age_ms: max_age as i64,
+        interval_ms: interval.into(),
+        drop_newest,
+        clock_offset: clock_offset as i64,
+    };
+    page().outbox = Outbox::new(config, entropy.to_bits());
+}
+
+/// [`Outbox::record`]
+#[unsafe(no_mangle)]
+pub extern "C" fn record(
+    event: u32,
+    bytes: u32,
+    who: u32,
+    at: f64,
+    immediate: bool,
+    wall: f64,
+    monotonic: f64,
+) {
+    page().outbox.record(
+        new_event(event, bytes, who, at, f64::NAN),
+        immediate,
+        now(wall, monotonic),
     );
-    /// Calls `tick` after so many milliseconds, and no longer at the time asked for before.
-    #[wasm_bindgen(method)]
-    fn wake(this: &Io, milliseconds: f64);
-    /// Tells what became of an event. `detail` is the violations as JSON, or a reason, or empty.
-    #[wasm_bindgen(method)]
-    fn receipt(this: &Io, id: &str, state: &str, detail: &str);
-    /// Keeps the identity id for the next visit.
-    #[wasm_bindgen(method, js_name = saveIdentityId)]
-    fn save_identity_id(this: &Io, identity_id: &str);
 }
 
-/// The client of one page.
-///
-/// JavaScript may call back in from anything it is called for: no borrow of the client is alive while
-/// it is.
-#[wasm_bindgen]
-pub struct Sdk {
-    client: RefCell<Client>,
-    io: Io,
-    clock: Performance,
-    /// Whether outputs are being carried out further up the stack.
-    draining: Cell<bool>,
+/// [`Outbox::load`]
+#[unsafe(no_mangle)]
+pub extern "C" fn load(event: u32, bytes: u32, who: u32, at: f64, offset: f64) {
+    page().outbox.load(new_event(event, bytes, who, at, offset));
 }
 
-#[wasm_bindgen]
-impl Sdk {
-    /// A client that has not sent anything yet.
-    ///
-    /// `settings` is one JSON object with the members of the core's `Config`; `schema` is a schema in
-    /// its compact form, as `npx forebay codegen` writes it; `entropy` is random and spreads retries;
-    /// `clock` is `window.performance`.
-    ///
-    /// # Errors
-    /// Throws a string that says what is wrong with the schema or the settings.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        io: Io,
-        clock: Performance,
-        settings: &str,
-        schema: Option<String>,
-        entropy: u64,
-    ) -> Result<Sdk, JsValue> {
-        let schema = schema
-            .map(|rules| Rules::read(rules.leak()))
-            .transpose()
-            .map_err(|_| {
-                JsValue::from_str("it is not what this version of `npx forebay codegen` writes")
-            })?;
-        let config = input::read_config(settings, schema)
-            .ok_or_else(|| JsValue::from_str("a setting is missing"))?;
-        let sdk = Sdk {
-            client: RefCell::new(Client::new(config, entropy)),
-            io,
-            clock,
-            draining: Cell::new(false),
-        };
-        sdk.run(Input::Loaded(Vec::new()));
-        Ok(sdk)
-    }
+/// [`Outbox::loaded`]
+#[unsafe(no_mangle)]
+pub extern "C" fn loaded() {
+    page().outbox.loaded();
+}
 
-    /// Records an event. `at` and `session_start` are milliseconds since the epoch.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "strings and numbers cross the boundary cheapest"
-    )]
-    pub fn record(
-        &self,
-        id: String,
-        at: f64,
-        session_id: String,
-        session_start: f64,
-        name: String,
-        attributes: &JsValue,
-        metrics: &JsValue,
-        immediate: bool,
-    ) {
-        let session = Session {
-            id: Cow::Owned(session_id),
-            start_timestamp: timestamp(session_start),
-            stop_timestamp: None,
-            duration: None,
-        };
-        let (event, violations) = self.read_event(name, at, Some(session), attributes, metrics);
-        self.run(if violations.is_empty() {
-            Input::Record {
-                id,
-                event,
-                immediate,
-            }
-        } else {
-            Input::Invalid { id, violations }
-        });
-    }
-
-    /// Validates an event without recording it. Gives its violations as JSON.
-    pub fn validate(&self, name: String, attributes: &JsValue, metrics: &JsValue) -> String {
-        let (event, mut violations) = self.read_event(name, 0.0, None, attributes, metrics);
-        if violations.is_empty() {
-            violations = self.client.borrow().validate(&event);
-        }
-        violations_json(&violations)
-    }
-
-    /// Describes this browser's endpoint: `endpoint` is the body of an UpdateEndpoint request.
-    #[wasm_bindgen(js_name = updateEndpoint)]
-    pub fn update_endpoint(&self, endpoint: String) {
-        self.run(Input::UpdateEndpoint(endpoint));
-    }
-
-    /// Sends what is waiting now.
-    pub fn flush(&self) {
-        self.run(Input::Flush);
-    }
-
-    /// The time asked for by `wake` has come.
-    pub fn tick(&self) {
-        self.run(Input::Tick);
-    }
-
-    /// The answer to a request, with its body.
-    pub fn answered(&self, request: u32, response: &Response, body: String) {
-        let headers = response.headers();
-        let readable = ["date", "retry-after", "x-amzn-errortype"]
-            .into_iter()
-            .filter_map(|name| Some((String::from(name), headers.get(name).ok()??)))
-            .collect();
-        self.run(Input::Response {
-            request,
-            status: response.status(),
-            headers: readable,
-            body: body.into_bytes(),
-        });
-    }
-
-    /// No answer came to a request.
-    pub fn unanswered(&self, request: u32) {
-        self.run(Input::NetworkError { request });
-    }
-
-    /// The browser says whether it has a network.
-    pub fn network(&self, online: bool) {
-        self.run(if online {
-            Input::Online
-        } else {
-            Input::Offline
-        });
-    }
-
-    /// The page is going away or hidden.
-    pub fn hidden(&self) {
-        self.run(Input::PageHidden);
-    }
-
-    /// The books, as JSON.
-    pub fn stats(&self) -> String {
-        let stats = self.client.borrow().stats();
-        let mut writer = Writer::new();
-        writer.begin_object();
-        for (name, count) in [
-            ("recorded", stats.recorded),
-            ("invalid", stats.invalid),
-            ("delivered", stats.delivered),
-            ("rejected", stats.rejected),
-            ("dropped", stats.dropped),
-            ("queued", stats.queued),
-        ] {
-            writer.name(name).integer(count.cast_signed());
-        }
-        writer.end_object();
-        writer.finish()
+/// [`Outbox::ended_elsewhere`]; `end` is the number of an [`Action`].
+#[unsafe(no_mangle)]
+pub extern "C" fn endedElsewhere(event: u32, end: u32) {
+    let end = Action::ENDS.iter().find(|action| **action as u32 == end);
+    if let Some(end) = end {
+        page().outbox.ended_elsewhere(event, *end);
     }
 }
 
-impl Sdk {
-    fn read_event(
-        &self,
-        name: String,
-        at: f64,
-        session: Option<Session<'static>>,
-        attributes: &JsValue,
-        metrics: &JsValue,
-    ) -> (Event<'static>, Vec<Violation>) {
-        let mut event = Event {
-            event_type: Cow::Owned(name),
-            timestamp: timestamp(at),
-            app_package_name: None,
-            app_title: None,
-            app_version_code: None,
-            client_sdk_version: Some(Cow::Borrowed(env!("CARGO_PKG_VERSION"))),
-            sdk_name: Some(Cow::Borrowed("forebay")),
-            attributes: Vec::new(),
-            metrics: Vec::new(),
-            session,
-        };
-        let client = self.client.borrow();
-        let violations = input::read_maps(&mut event, attributes, metrics, client.schema());
-        (event, violations)
-    }
+/// [`Outbox::flush`]
+#[unsafe(no_mangle)]
+pub extern "C" fn flush() {
+    page().outbox.flush();
+}
 
-    fn now(&self) -> Now {
-        Now {
-            wall: timestamp(Date::now()),
-            monotonic: self.clock.now() as u64,
-        }
-    }
+/// [`Outbox::update_endpoint`]
+#[unsafe(no_mangle)]
+pub extern "C" fn updateEndpoint() {
+    page().outbox.update_endpoint();
+}
 
-    /// Hands an input to the client and carries out what it asks for. An input that arrives while
-    /// outputs are carried out adds its own to the end of them.
-    fn run(&self, input: Input) {
-        self.client.borrow_mut().handle(input, self.now());
-        if self.draining.replace(true) {
-            return;
-        }
-        while let Some(output) = self.poll() {
-            self.carry_out(output);
-        }
-        self.draining.set(false);
-    }
+/// [`Outbox::set_current`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setCurrent(who: u32) {
+    page().outbox.set_current(who);
+}
 
-    fn poll(&self) -> Option<Output> {
-        self.client.borrow_mut().poll()
-    }
+/// [`Outbox::set_leader`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setLeader(leader: bool) {
+    page().outbox.set_leader(leader);
+}
 
-    fn carry_out(&self, output: Output) {
-        match output {
-            Output::Fetch(request) => self.fetch(request),
-            Output::WakeAt(at) => {
-                let wait = at.saturating_sub(self.now().monotonic);
-                self.io.wake(wait as f64);
-            }
-            Output::Receipt { id, state } => self.receipt(&id, &state),
-            Output::SaveIdentityId(id) => self.io.save_identity_id(&id),
-            // One tab, no disk: the tab that has the events in memory sends them.
-            Output::RequestLeadership => self.run(Input::Leader(true)),
-            Output::Store(events) => {
-                let ids = events.into_iter().map(|event| event.id).collect();
-                self.run(Input::StoreFailed(ids));
-            }
-            Output::Delete(_) => {}
-        }
-    }
+/// [`Outbox::set_online`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setOnline(online: bool) {
+    page().outbox.set_online(online);
+}
 
-    fn fetch(&self, request: HttpRequest) {
-        match headers(&request) {
-            Ok(headers) => self.io.fetch(
-                request.id,
-                &request.url,
-                request.method,
-                headers,
-                &request.body,
-                request.keepalive,
-            ),
-            Err(_) => self.run(Input::NetworkError {
-                request: request.id,
-            }),
-        }
-    }
+/// [`Outbox::got_credentials`]
+#[unsafe(no_mangle)]
+pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .got_credentials(who, lifetime as u64, now(wall, monotonic));
+}
 
-    fn receipt(&self, id: &str, state: &State) {
-        let violations;
-        let (state, detail) = match state {
-            State::Recorded => ("recorded", ""),
-            State::Stored => ("stored", ""),
-            State::Sent => ("sent", ""),
-            State::Delivered => ("delivered", ""),
-            State::Invalid(list) => {
-                violations = violations_json(list);
-                ("invalid", &*violations)
-            }
-            State::Rejected(message) => ("rejected", &**message),
-            State::Dropped(reason) => ("dropped", drop_reason(*reason)),
-        };
-        self.io.receipt(id, state, detail);
+/// [`Outbox::no_credentials`]
+#[unsafe(no_mangle)]
+pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .no_credentials(who, milliseconds(retry_after), now(wall, monotonic));
+}
+
+/// What an answer says about the next event of its batch, as an HTTP status.
+#[unsafe(no_mangle)]
+pub extern "C" fn verdict(status: u16) {
+    page().verdicts.push(status);
+}
+
+/// [`Outbox::answered`], with the members of the core's `outbox::Answer`: `error_type` is in the
+/// buffer, and each [`verdict`] was given.
+#[unsafe(no_mangle)]
+pub extern "C" fn answered(
+    request: u32,
+    status: u16,
+    retry_after: f64,
+    date: f64,
+    wall: f64,
+    monotonic: f64,
+) {
+    let page = page();
+    let answer = Answer {
+        status,
+        error_type: &page.buffer,
+        retry_after: milliseconds(retry_after),
+        date: given(date),
+        events: &page.verdicts,
+    };
+    page.outbox.answered(request, answer, now(wall, monotonic));
+    page.verdicts.clear();
+}
+
+/// [`Outbox::tick`]
+#[unsafe(no_mangle)]
+pub extern "C" fn tick(wall: f64, monotonic: f64) {
+    page().outbox.tick(now(wall, monotonic));
+}
+
+/// [`Outbox::hidden`]
+#[unsafe(no_mangle)]
+pub extern "C" fn hidden(envelope: usize, wall: f64, monotonic: f64) {
+    page().outbox.hidden(envelope, now(wall, monotonic));
+}
+
+/// [`Outbox::poll`]: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
+/// nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn poll() -> f64 {
+    page().outbox.poll().map_or(0.0, |(action, number)| {
+        f64::from(action as u8) * 4_294_967_296.0 + f64::from(number)
+    })
+}
+
+/// How long to wait before the next [`tick`]; NaN where only something new needs one.
+#[unsafe(no_mangle)]
+pub extern "C" fn wait(monotonic: f64) -> f64 {
+    let at = page().outbox.wake_at(monotonic as u64);
+    at.map_or(f64::NAN, |at| at as f64 - monotonic)
+}
+
+/// The event at a place of [`Outbox::batch`]; NaN behind the last.
+#[unsafe(no_mangle)]
+pub extern "C" fn batchEvent(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
+    batch
+        .get(at)
+        .map_or(f64::NAN, |(event, _)| f64::from(*event))
+}
+
+/// What to add to the time of the event at a place of [`Outbox::batch`].
+#[unsafe(no_mangle)]
+pub extern "C" fn batchOffset(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
+    batch.get(at).map_or(0.0, |(_, offset)| *offset as f64)
+}
+
+/// [`Outbox::who`]
+#[unsafe(no_mangle)]
+pub extern "C" fn who(request: u32) -> u32 {
+    page().outbox.who(request)
+}
+
+/// [`Outbox::clock_offset`]
+#[unsafe(no_mangle)]
+pub extern "C" fn clockOffset() -> f64 {
+    page().outbox.clock_offset() as f64
+}
+
+/// One number of [`Outbox::books`]: 0 recorded, 1 queued, and from 2 on those that ended, in the order
+/// of [`Action::ENDS`].
+#[unsafe(no_mangle)]
+pub extern "C" fn books(at: usize) -> u32 {
+    let books = page().outbox.books();
+    match at {
+        0 => books.recorded,
+        1 => books.queued,
+        _ => books.ended.get(at - 2).copied().unwrap_or_default(),
     }
 }
 
-fn headers(request: &HttpRequest) -> Result<Headers, JsValue> {
-    let headers = Headers::new()?;
-    for (name, value) in &request.headers {
-        headers.set(name, value)?;
-    }
-    Ok(headers)
-}
-
-fn drop_reason(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::TooMany => "too many events are waiting",
-        DropReason::TooLarge => "too many bytes are waiting",
-        DropReason::TooOld => "too old",
-        DropReason::Disabled => "disabled",
+fn now(wall: f64, monotonic: f64) -> Now {
+    Now {
+        wall: wall as i64,
+        monotonic: monotonic as u64,
     }
 }
 
-fn violations_json(violations: &[Violation]) -> String {
-    let mut writer = Writer::new();
-    writer.begin_array();
-    for violation in violations {
-        writer.begin_object();
-        writer.name("path").string(&violation.path);
-        writer.name("rule").string(violation.rule);
-        writer.name("expected").string(&violation.expected);
-        writer.name("actual").string(&violation.actual);
-        writer.end_object();
+fn new_event(event: u32, bytes: u32, who: u32, at: f64, offset: f64) -> NewEvent {
+    NewEvent {
+        event,
+        bytes,
+        who,
+        at: at as i64,
+        offset: given(offset),
     }
-    writer.end_array();
-    writer.finish()
 }
 
-/// JavaScript's clocks count milliseconds in doubles.
-fn timestamp(milliseconds: f64) -> Timestamp {
-    Timestamp(milliseconds as i64)
+fn given(number: f64) -> Option<i64> {
+    (!number.is_nan()).then_some(number as i64)
+}
+
+fn milliseconds(number: f64) -> Option<u64> {
+    (!number.is_nan()).then_some(number as u64)
+}
+
+fn split(bytes: &[u8], length: usize) -> (&[u8], &[u8]) {
+    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
 }

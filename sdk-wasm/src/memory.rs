@@ -3,8 +3,12 @@
 
 use core::panic::PanicInfo;
 
+use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
+
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+// SAFETY: a module without shared memory runs on one thread.
+static ALLOCATOR: AssumeSingleThreaded<FreeListAllocator> =
+    unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) };
 
 /// Traps: JavaScript sees a `WebAssembly.RuntimeError`. The message is left out on purpose; the code
 /// that formats it would be a fifth of the module.

@@ -23,6 +23,13 @@ const settings = {
   globalProperties: undefined,
   sampleRate: 1,
   debug: false,
+  wire: undefined,
+  keepCredentials: true,
+  dropPolicy: "oldest",
+  bufferBytes: 32 * 1024 * 1024,
+  maxAge: 30 * 86_400_000,
+  guestRoleArn: undefined,
+  stsEndpoint: undefined,
 };
 
 test("Forebay's own form, with what it leaves out filled in", () => {

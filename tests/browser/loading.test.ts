@@ -94,6 +94,7 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
   assert.equal(errors.length, 1);
   assert.equal(errors[0].type(), "error");
   assert.match(errors[0].text(), /'wasm-unsafe-eval'/);
+  await page.waitForFunction(() => forebay.stats().durable);
   assert.deepEqual(await page.evaluate(() => forebay.stats()), {
     recorded: 10_001,
     invalid: 0,
@@ -102,6 +103,9 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
     dropped: 1,
     droppedBy: { "too many events are waiting": 1 },
     queued: 10_000,
+    aside: 0,
+    durable: true,
+    leader: false,
   });
   const dropped = await page.evaluate(() => deliveries.map(({ state, reason }) => [state, reason]));
   assert.deepEqual(dropped, [["dropped", "too many events are waiting"]]);

@@ -54,7 +54,7 @@ test("under StrictMode the provider configures once, before its children record"
   assert.deepEqual(names.toSorted(), ["Clicked", "Clicked", "Mounted", "Mounted"]);
   assert.deepEqual(
     endpoint.identityCalls.map((call) => call.operation),
-    ["GetId", "GetCredentialsForIdentity"],
+    ["GetId"],
   );
 });
 

@@ -80,8 +80,12 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
         // wait for the edge worker, and find their crates compiled.
         let packages = scope.spawn(|| needs::packages(progress));
         let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
-            true => sdk_module(progress).and_then(|()| tools_module(progress)),
-            false => Ok(()),
+            true => {
+                let module = sdk_module(progress)?;
+                tools_module(progress)?;
+                Ok(Some(module))
+            }
+            false => Ok(None),
         });
         let edge = scope.spawn(|| {
             if wants(Part::Edge) {
@@ -97,9 +101,9 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
                 Ok(())
             }
         });
-        let browser = joined(packages).and(joined(sdk)).and_then(|()| {
-            if wants(Part::Sdk) || wants(Part::Page) {
-                sdk_package(progress)?;
+        let browser = joined(packages).and(joined(sdk)).and_then(|module| {
+            if let Some(module) = module {
+                sdk_package(progress, &module)?;
             }
             if wants(Part::Page) {
                 page(progress)
@@ -111,7 +115,7 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
     })
 }
 
-fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -153,28 +157,17 @@ fn lake(progress: &Progress) -> Result<()> {
     })
 }
 
-/// Where the browser's module and glue are made, before the package takes them.
-fn glue_folder() -> PathBuf {
-    target().join("sdk-wasm")
-}
-
-fn sdk_module(progress: &Progress) -> Result<()> {
-    let module = cargo_wasm(
+/// The browser's module. It needs no bindings: nothing but numbers crosses its boundary.
+fn sdk_module(progress: &Progress) -> Result<PathBuf> {
+    cargo_wasm(
         progress,
         "sdk: compile",
         "forebay-sdk-wasm",
         BROWSER_PROFILE,
-    )?;
-    bindings(
-        progress,
-        "sdk: bindings",
-        &module,
-        &glue_folder(),
-        "forebay_wasm",
     )
 }
 
-/// The same for what `npx forebay` runs on.
+/// Where the module of `npx forebay` and its glue are made, before the package takes them.
 fn tools_folder() -> PathBuf {
     target().join("schema-tools")
 }
@@ -183,44 +176,27 @@ fn tools_folder() -> PathBuf {
 /// crates it shares.
 fn tools_module(progress: &Progress) -> Result<()> {
     let module = cargo_wasm(progress, "tools: compile", "forebay-schema-tools", "edge")?;
-    bindings(
-        progress,
-        "tools: bindings",
-        &module,
-        &tools_folder(),
-        "forebay_schema_tools",
-    )
-}
-
-/// What wasm-bindgen makes of a module for its web target: `<name>.js`, `<name>.d.ts` and
-/// `<name>_bg.wasm` in `folder`.
-fn bindings(
-    progress: &Progress,
-    step: &str,
-    module: &Path,
-    folder: &Path,
-    name: &str,
-) -> Result<()> {
-    if is_fresh(&folder.join(name).with_extension("js"), &[module])? {
+    let (folder, name) = (tools_folder(), "forebay_schema_tools");
+    if is_fresh(&folder.join(name).with_extension("js"), &[&module])? {
         return Ok(());
     }
-    progress.step(step, |_| {
-        empty(folder)?;
+    progress.step("tools: bindings", |_| {
+        empty(&folder)?;
         Bindgen::new()
-            .input_path(module)
+            .input_path(&module)
             .out_name(name)
             .web(true)?
             .typescript(true)
             .remove_name_section(true)
             // The package names the module itself, once.
             .omit_default_module_path(true)
-            .generate(folder)
+            .generate(&folder)
     })
 }
 
-/// The npm package from both modules, with the TypeScript around them.
-fn sdk_package(progress: &Progress) -> Result<()> {
-    let small = sdk_small(progress)?;
+/// The npm package from both modules, that of the browser as it was compiled, with the TypeScript around them.
+fn sdk_package(progress: &Progress, module: &Path) -> Result<()> {
+    let small = sdk_small(progress, module)?;
     let inputs = [
         small.clone(),
         tools_folder(),
@@ -236,35 +212,27 @@ fn sdk_package(progress: &Progress) -> Result<()> {
     })
 }
 
-/// The browser's module made small, beside its glue; gives their folder.
-fn sdk_small(progress: &Progress) -> Result<PathBuf> {
-    let folder = glue_folder();
-    let small = folder.join("small");
-    let made = small.join("forebay_wasm_bg.wasm");
-    if is_fresh(&made, &[folder.join("forebay_wasm.js")])? {
-        return Ok(small);
+/// The browser's module made small; gives its path.
+fn sdk_small(progress: &Progress, module: &Path) -> Result<PathBuf> {
+    let folder = target().join("sdk-wasm");
+    let made = folder.join("forebay_wasm_bg.wasm");
+    if is_fresh(&made, &[module])? {
+        return Ok(made);
     }
     progress.step("sdk: wasm-opt", |_| {
-        empty(&small)?;
-        for name in ["forebay_wasm.js", "forebay_wasm.d.ts"] {
-            std::fs::copy(folder.join(name), small.join(name))?;
-        }
-        let snippets = folder.join("snippets");
-        if snippets.is_dir() {
-            copy_folder(&snippets, &small.join("snippets"))?;
-        }
-        std::fs::write(&made, smallest(&folder.join("forebay_wasm_bg.wasm"))?)?;
-        Ok(small)
+        empty(&folder)?;
+        std::fs::write(&made, smallest(module, &made)?)?;
+        Ok(made)
     })
 }
 
 /// The module after the optimisation that brotli likes best.
-fn smallest(module: &Path) -> Result<Vec<u8>> {
+fn smallest(module: &Path, made: &Path) -> Result<Vec<u8>> {
     let mut candidates = Vec::new();
     std::thread::scope(|scope| {
         let runs: Vec<_> = (OPTIMISATIONS.iter().enumerate())
             .map(|(index, flags)| {
-                let made = module.with_extension(format!("{index}.wasm"));
+                let made = made.with_extension(format!("{index}.wasm"));
                 candidates.push(made.clone());
                 scope.spawn(move || wasm_opt(module, flags, &made))
             })
@@ -373,18 +341,4 @@ fn empty(folder: &Path) -> Result<()> {
         std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in from.read_dir()? {
-        let entry = entry?;
-        let copy = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &copy)?;
-        } else {
-            std::fs::copy(entry.path(), copy)?;
-        }
-    }
-    Ok(())
 }

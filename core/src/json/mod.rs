@@ -10,8 +10,8 @@ mod write;
 pub use number::Number;
 pub(crate) use number::{Decimal, LARGEST_DOUBLE, LEAST_DOUBLE};
 pub use read::{Limits, ParseError};
+pub use write::Writer;
 pub(crate) use write::push_digits;
-pub use write::{Mark, Writer};
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

@@ -25,13 +25,6 @@ pub struct Writer {
     needs_comma: bool,
 }
 
-/// A place in what a [`Writer`] has written.
-#[derive(Debug, Clone, Copy)]
-pub struct Mark {
-    byte_len: usize,
-    needs_comma: bool,
-}
-
 impl Writer {
     /// An empty writer.
     pub fn new() -> Writer {
@@ -134,32 +127,6 @@ impl Writer {
                 self.end_object()
             }
         }
-    }
-
-    /// The members of an object that is JSON text already, taken as they are, into one that is open.
-    /// White space around the text's braces is not looked for.
-    pub fn members_of(&mut self, json: &str) -> &mut Writer {
-        let members = json
-            .strip_prefix('{')
-            .and_then(|json| json.strip_suffix('}'));
-        match members {
-            None | Some("") => self,
-            Some(members) => self.raw(members),
-        }
-    }
-
-    /// Where writing stands now, to go back to with [`Writer::reset`].
-    pub fn mark(&self) -> Mark {
-        Mark {
-            byte_len: self.text.len(),
-            needs_comma: self.needs_comma,
-        }
-    }
-
-    /// Forgets what was written since `mark`.
-    pub fn reset(&mut self, mark: Mark) {
-        self.text.truncate(mark.byte_len);
-        self.needs_comma = mark.needs_comma;
     }
 
     fn begin(&mut self, bracket: char) -> &mut Writer {

@@ -8,7 +8,7 @@ const CAP_MS: u64 = 30_000;
 const LONGEST_STATED_MS: u64 = 3_600_000;
 
 /// SplitMix64: spreads retries in time. Not fit for secrets.
-pub(crate) struct Random(pub(crate) u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// A number from 0 to `bound`, `bound` excluded unless it is 0. `bound` is below 2^32.
@@ -24,8 +24,7 @@ impl Random {
 
 /// Exponential back-off with full jitter: the n-th failure in a row is followed by a delay anywhere
 /// between nothing and `min(30 s, 1 s * 2^(n-1))`. All times are monotonic milliseconds.
-#[derive(Default)]
-pub(crate) struct Backoff {
+pub(super) struct Backoff {
     failures: u32,
     /// End of our own delay.
     until: u64,
@@ -34,13 +33,19 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    pub(super) const NONE: Backoff = Backoff {
+        failures: 0,
+        until: 0,
+        stated_until: 0,
+    };
+
     /// The time before which nothing is to be tried; may be in the past.
-    pub(crate) fn until(&self) -> u64 {
+    pub(super) fn until(&self) -> u64 {
         self.until.max(self.stated_until)
     }
 
     /// Whether the last try failed.
-    pub(crate) fn is_failing(&self) -> bool {
+    pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
     }
 
@@ -48,28 +53,28 @@ impl Backoff {
     ///
     /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
     /// not lengthen it.
-    pub(crate) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
-        if now >= self.until() {
+    pub(super) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
+        if self.failures == 0 || now >= self.until() {
             let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
-            self.until = now.saturating_add(random.below(bound));
+            self.until = self.until.max(now.saturating_add(random.below(bound)));
+            self.failures = self.failures.saturating_add(1);
         }
-        self.failures = self.failures.saturating_add(1);
         let stated = retry_after.unwrap_or(0).min(LONGEST_STATED_MS);
         self.stated_until = self.stated_until.max(now.saturating_add(stated));
     }
 
     /// A try succeeded. A delay that is under way still runs: the success may be older.
-    pub(crate) fn succeeded(&mut self) {
+    pub(super) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// Waits up to a second without counting a failure.
-    pub(crate) fn pause(&mut self, now: u64, random: &mut Random) {
+    pub(super) fn pause(&mut self, now: u64, random: &mut Random) {
         self.until = self.until.max(now.saturating_add(random.below(BASE_MS)));
     }
 
     /// The cause is likely gone: ends the delay, but not the silence the server asked for.
-    pub(crate) fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
         self.failures = 0;
         self.until = 0;
     }

@@ -48,6 +48,9 @@ pub struct RulesError;
 pub struct Rules<'r>(pub(super) Items<'r>);
 
 impl<'r> Rules<'r> {
+    /// Those without a schema.
+    pub const ANY: Rules<'static> = Rules(Items(""));
+
     /// Takes what [`Schema::to_rules`](super::Schema::to_rules) made. Only its start is looked at; whatever
     /// else a text may hold, validating by it comes to an end.
     ///

@@ -279,7 +279,7 @@ pub(super) fn signature_mac(
     mac
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes a key of any length (RFC 2104), so the error cannot happen; an unkeyed MAC, which
     // verifies nothing anyone could have signed, stands in for it without a panic path.
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))

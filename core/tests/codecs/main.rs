@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by them")]
 
 mod arbitrary;
+mod browser;
 mod cognito_identity;
 mod event_stream;
 mod json;

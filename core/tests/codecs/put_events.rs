@@ -1,16 +1,15 @@
 use std::fmt::Write as _;
 
 use forebay_core::event::Event;
-use forebay_core::time::Timestamp;
 use forebay_core::wire::put_events::{
-    BatchResponse, ItemResponse, MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Request,
-    RequestEncoder, Response, encode_event,
+    BatchResponse, ItemResponse, MAX_BODY_BYTES, MAX_EVENT_BYTES, Request, Response,
 };
 use forebay_core::wire::{DecodeError, update_endpoint};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::arbitrary;
+use crate::browser::{event_text, request_text};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
@@ -21,18 +20,17 @@ proptest! {
         endpoint in arbitrary::endpoint(),
         events in vec((arbitrary::text_of(1..=40), arbitrary::event()), 0..4),
     ) {
-        let mut encoder = RequestEncoder::new(&endpoint_id, &update_endpoint::encode(&endpoint), MAX_BODY_BYTES);
         let mut expected: Vec<(&str, &Event<'_>)> = Vec::new();
         for (id, event) in &events {
             if expected.iter().all(|(other, _)| other != id) {
-                prop_assert!(encoder.push(id, event.timestamp, &encode_event(event)));
                 expected.push((id, event));
             }
         }
-        prop_assert_eq!(encoder.event_count(), expected.len());
-        let byte_len = encoder.byte_len();
-        let body = encoder.finish();
-        prop_assert_eq!(byte_len, body.len());
+        let texts: Vec<_> = expected
+            .iter()
+            .map(|(id, event)| (*id, event.timestamp.to_iso8601(), event_text(event)))
+            .collect();
+        let body = request_text(&endpoint_id, &update_endpoint::encode(&endpoint), &texts);
 
         let request = Request::decode(body.as_bytes()).unwrap();
         prop_assert_eq!(request.batches.len(), 1);
@@ -56,35 +54,6 @@ proptest! {
         let body = response.encode();
         prop_assert_eq!(Response::decode(body.as_bytes()), Ok(response));
     }
-
-    /// What the encoder says fits is what fits, to the byte.
-    #[test]
-    fn a_request_is_cut_at_its_byte_limit(
-        bodies in vec("\\{\"EventType\":\"[a-z]{0,400}\"\\}", 1..12),
-        max_bytes in 60..6_000usize,
-    ) {
-        let mut encoder = RequestEncoder::new("endpoint", "{}", max_bytes);
-        let mut pushed = Vec::new();
-        for (index, body) in bodies.iter().enumerate() {
-            let before = encoder.byte_len();
-            if encoder.push(&index.to_string(), Timestamp(0), body) {
-                pushed.push(index);
-                prop_assert!(encoder.byte_len() <= max_bytes);
-            } else {
-                prop_assert_eq!(encoder.byte_len(), before);
-                let mut roomy = RequestEncoder::new("endpoint", "{}", usize::MAX);
-                for &index in pushed.iter().chain([&index]) {
-                    roomy.push(&index.to_string(), Timestamp(0), &bodies[index]);
-                }
-                prop_assert!(roomy.finish().len() > max_bytes);
-            }
-        }
-        prop_assert_eq!(encoder.event_count(), pushed.len());
-        let body = encoder.finish();
-        let request = Request::decode(body.as_bytes()).unwrap();
-        let ids = request.batches[0].1.events.iter().map(|(id, _)| id.parse().unwrap());
-        prop_assert_eq!(ids.collect::<Vec<usize>>(), pushed);
-    }
 }
 
 fn item() -> impl Strategy<Value = ItemResponse<'static>> {
@@ -92,21 +61,6 @@ fn item() -> impl Strategy<Value = ItemResponse<'static>> {
         status_code,
         message,
     })
-}
-
-#[test]
-fn a_request_ends_at_a_hundred_events() {
-    let mut encoder = RequestEncoder::new("endpoint", "{}", MAX_BODY_BYTES);
-    for index in 0..MAX_EVENTS {
-        assert!(encoder.push(&index.to_string(), Timestamp(0), r#"{"EventType":"A"}"#));
-    }
-    let byte_len = encoder.byte_len();
-    assert!(!encoder.push("one more", Timestamp(0), r#"{"EventType":"A"}"#));
-    assert_eq!(
-        (encoder.event_count(), encoder.byte_len()),
-        (MAX_EVENTS, byte_len)
-    );
-    assert!(Request::decode(encoder.finish().as_bytes()).is_ok());
 }
 
 const EVENT: &str = r#"{"EventType":"A","Timestamp":"2026-11-21T01:02:03.004Z"}"#;

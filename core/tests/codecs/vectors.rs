@@ -4,10 +4,10 @@ use std::fs;
 use forebay_core::json::{Limits, Value, Writer};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Application, Client, Device, Record};
-use forebay_core::wire::put_events::{
-    MAX_BODY_BYTES, Request, RequestEncoder, Response, encode_event,
-};
+use forebay_core::wire::put_events::{MAX_BODY_BYTES, Request, Response};
 use forebay_core::wire::{DecodeError, cognito_identity, update_endpoint};
+
+use crate::browser::{event_text, request_text};
 
 const LIMITS: Limits = Limits {
     depth: 64,
@@ -132,24 +132,38 @@ fn timestamps() {
     });
 }
 
+/// What a browser is to write is written here too, and read again.
 #[test]
 fn put_events_encoding() {
     with_vectors("put_events_encoding.json", |vectors| {
         for case in list(vectors, "cases") {
             let endpoint = message(case.get("endpoint").unwrap());
-            let expected = text(case, "expected");
-            let mut encoder =
-                RequestEncoder::new(text(case, "endpoint_id"), &endpoint, expected.len());
             let Some(Value::Array(events)) = case.get("events") else {
                 panic!("no events")
             };
-            for event in events {
-                let timestamp = Timestamp(integer(event, "milliseconds"));
-                let body = message(event.get("event").unwrap());
-                assert!(encoder.push(text(event, "id"), timestamp, &body));
+            let time = |event: &Value<'_>| Timestamp(integer(event, "milliseconds"));
+            let texts: Vec<_> = events
+                .iter()
+                .map(|event| {
+                    let body = message(event.get("event").unwrap());
+                    (text(event, "id"), time(event).to_iso8601(), body)
+                })
+                .collect();
+            let expected = text(case, "expected");
+            let body = request_text(text(case, "endpoint_id"), &endpoint, &texts);
+            assert_eq!(body, expected);
+            let request = Request::decode(expected.as_bytes()).unwrap();
+            let (id, batch) = &request.batches[0];
+            assert_eq!(id, text(case, "endpoint_id"));
+            assert_eq!(batch.events.len(), events.len());
+            for ((id, read), event) in batch.events.iter().zip(events) {
+                let read = read.as_ref().unwrap();
+                assert_eq!(
+                    (id.as_ref(), read.timestamp),
+                    (text(event, "id"), time(event))
+                );
+                assert_eq!(event_text(read), message(event.get("event").unwrap()));
             }
-            assert_eq!(encoder.byte_len(), expected.len());
-            assert_eq!(encoder.finish(), expected);
         }
     });
 }
@@ -169,7 +183,7 @@ fn written(request: &Request<'_>) -> String {
             match event {
                 Ok(event) => {
                     writer.name("milliseconds").integer(event.timestamp.0);
-                    writer.name("event").string(&encode_event(event));
+                    writer.name("event").string(&event_text(event));
                 }
                 Err(malformed) => {
                     writer.name("error").begin_object();

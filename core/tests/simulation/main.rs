@@ -1,6 +1,6 @@
-//! The client in a simulated world: a lossy network, a faulty endpoint, clocks that jump, pages that
-//! crash. Every recorded valid event has to end in the endpoint's ledger, or rejected or dropped
-//! with a counted reason, and the books have to balance at every step.
+//! The outbox in a simulated world: tabs that share a disk and a lock, a lossy network, a faulty
+//! endpoint, clocks that jump, tabs that crash. Every recorded event has to end in the endpoint's
+//! ledger, or rejected or dropped with a counted reason, and the books have to balance at every step.
 //!
 //! A failure prints its seed; `FOREBAY_SEED=<seed> cargo test -p forebay-core --test simulation`
 //! runs that one alone.
@@ -11,19 +11,44 @@
     reason = "a simulation that goes wrong has to stop there and say where"
 )]
 
-mod events;
-mod page;
 mod plan;
 mod random;
 mod server;
+mod tab;
 mod world;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use events::Summary;
 use world::World;
 
+/// Enough for a million events.
 const SEEDS: u64 = 10_000;
+
+/// What a run came to, and all runs together.
+#[derive(Debug, Default)]
+struct Summary {
+    recorded: u64,
+    delivered: u64,
+    rejected: u64,
+    dropped: u64,
+    lost_in_crash: u64,
+    requests: u64,
+    repeated: u64,
+    unauthorised: u64,
+    crashes: u64,
+}
+
+impl Summary {
+    fn add(&mut self, other: &Summary) {
+        self.recorded += other.recorded;
+        self.delivered += other.delivered;
+        self.rejected += other.rejected;
+        self.dropped += other.dropped;
+        self.lost_in_crash += other.lost_in_crash;
+        self.requests += other.requests;
+        self.repeated += other.repeated;
+        self.unauthorised += other.unauthorised;
+        self.crashes += other.crashes;
+    }
+}
 
 /// Says which seed it was when its run panics.
 struct OnPanic(u64);
@@ -47,33 +72,16 @@ fn every_event_ends_delivered_or_counted() {
         println!("{:?}", run(seed.parse().expect("FOREBAY_SEED is a number")));
         return;
     }
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let summaries: Vec<Summary> = std::thread::scope(|scope| {
-        let work = || {
-            let mut total = Summary::default();
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= SEEDS {
-                    return total;
-                }
-                total.add(&run(seed));
-            }
-        };
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a seed failed"))
-            .collect()
-    });
     let mut total = Summary::default();
-    for summary in &summaries {
-        total.add(summary);
+    for seed in 0..SEEDS {
+        total.add(&run(seed));
     }
     println!("{total:#?}");
+    assert!(total.recorded >= 1_000_000);
     // A simulation in which nothing goes wrong shows nothing.
-    assert!(total.delivered > 100_000);
-    assert!(total.rejected > 1_000 && total.dropped > 1_000 && total.invalid > 1_000);
+    assert!(total.delivered > total.recorded / 2);
+    assert!(total.rejected > 1_000 && total.dropped > 1_000 && total.lost_in_crash > 1_000);
     assert!(total.repeated > 1_000 && total.crashes > 1_000 && total.unauthorised > 1_000);
-    assert!(total.lost_in_crash < total.recorded / 50);
+    // Only what the disk did not take before its tab was gone.
+    assert!(total.lost_in_crash < total.recorded / 20);
 }

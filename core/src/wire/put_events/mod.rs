@@ -1,11 +1,9 @@
 //! PutEvents: `POST /v1/apps/{application-id}/events`, answered 202 with a status per event.
 
 mod request;
-mod request_encoder;
 mod response;
 
 pub use request::{Batch, Malformed, Request};
-pub use request_encoder::{RequestEncoder, encode_event};
 pub use response::{BatchResponse, ItemResponse, Response};
 
 /// Most events one request may carry.

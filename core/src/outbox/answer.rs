@@ -1,0 +1,59 @@
+//! What an HTTP answer says about the request as a whole.
+
+/// An answer to a request, or that there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Answer<'a> {
+    /// HTTP status; 0 where no answer came.
+    pub status: u16,
+    /// `x-amzn-errortype`; empty where it is not there.
+    pub error_type: &'a [u8],
+    /// `Retry-After`, in milliseconds from now.
+    pub retry_after: Option<u64>,
+    /// `Date`, in milliseconds since the epoch.
+    pub date: Option<i64>,
+    /// What the answer says about each event, as HTTP statuses in the order of the batch; 0 for one
+    /// that it says nothing about.
+    pub events: &'a [u16],
+}
+
+/// What to do about a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing: it succeeded.
+    None,
+    /// The credentials or the clock are not right: renew and try again.
+    NotAuthorized,
+    /// The request itself is at fault, says the endpoint.
+    Refused,
+    /// Anything else: try again.
+    Failed,
+}
+
+/// Codes of errors about credentials and clocks. Pinpoint answers them with 403, which says enough;
+/// AWS's JSON services with 400, which needs the code.
+const NOT_AUTHORIZED: [&str; 7] = [
+    "ExpiredToken",
+    "InvalidSignature",
+    "UnrecognizedClient",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "RequestExpired",
+];
+
+impl Answer<'_> {
+    pub(super) fn fault(&self) -> Fault {
+        match self.status {
+            200..=299 => Fault::None,
+            401 | 403 => Fault::NotAuthorized,
+            400 if NOT_AUTHORIZED
+                .iter()
+                .any(|code| self.error_type.starts_with(code.as_bytes())) =>
+            {
+                Fault::NotAuthorized
+            }
+            400 | 413 => Fault::Refused,
+            _ => Fault::Failed,
+        }
+    }
+}

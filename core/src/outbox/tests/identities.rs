@@ -1,0 +1,298 @@
+//! Whose credentials requests are signed with, and descriptions of endpoints.
+
+use super::*;
+
+const USER: u32 = 1;
+
+fn expired(page: &mut Page, request: u32) {
+    page.answer(request, 403);
+}
+
+#[test]
+fn credentials_are_asked_for_when_there_is_something_to_send() {
+    let mut page = Page::new(CONFIG);
+    page.pass(60_000);
+    page.flush();
+    page.outbox.hidden(100, page.now);
+    page.turn();
+    assert_eq!(page.actions, []);
+    page.record(1);
+    page.record(1);
+    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)], "once");
+    page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+    page.turn();
+    assert_eq!(page.batch().1, [0, 1]);
+}
+
+#[test]
+fn pool_that_gives_no_credentials_is_asked_ever_more_slowly() {
+    let mut page = Page::new(CONFIG);
+    page.record(1);
+    let mut asked = 0;
+    while page.now.monotonic < 600_000 {
+        page.wait_for_action();
+        asked += page.take(Action::GetCredentials).len();
+        page.outbox.no_credentials(GUEST, None, page.now);
+        page.turn();
+    }
+    assert!((20..100).contains(&asked), "{asked} times in ten minutes");
+}
+
+#[test]
+fn pool_that_asks_for_silence_gets_it() {
+    let mut page = Page::new(CONFIG);
+    page.record(1);
+    page.actions.clear();
+    page.outbox.no_credentials(GUEST, Some(50_000), page.now);
+    page.online(true);
+    assert_eq!(page.wait(), Some(50_000));
+}
+
+#[test]
+fn credentials_are_renewed_before_they_expire_while_events_go_on() {
+    let mut page = Page::ready(CONFIG);
+    page.pass(54 * 60_000);
+    page.record(1);
+    let (request, _) = page.batch();
+    assert_eq!(page.actions, []);
+    page.accept(request);
+    page.pass(2 * 60_000);
+    page.actions.clear();
+    page.record(1);
+    assert_eq!(page.take(Action::GetCredentials), [GUEST]);
+    assert_eq!(page.batch().1, [1]);
+}
+
+#[test]
+fn expired_credentials_are_not_used() {
+    let mut page = Page::ready(CONFIG);
+    page.pass(HOUR_MS);
+    page.record(1);
+    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
+}
+
+#[test]
+fn credentials_that_seem_expired_on_arrival_are_used_for_a_while() {
+    let mut page = Page::new(CONFIG);
+    page.outbox.got_credentials(GUEST, 0, page.now);
+    page.record(1);
+    assert_eq!(page.batch().1, [0]);
+}
+
+#[test]
+fn refused_credentials_are_replaced_once_for_all_requests_under_way() {
+    let mut page = Page::ready(CONFIG);
+    page.record(40);
+    let batches = page.batches();
+    expired(&mut page, batches[0].0);
+    assert_eq!(page.take(Action::GetCredentials), [GUEST]);
+    for (request, _) in &batches[1..3] {
+        expired(&mut page, *request);
+    }
+    page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+    page.turn();
+    assert_eq!(page.batches().len(), 3);
+    expired(&mut page, batches[3].0);
+    assert_eq!(page.batches().len(), 1);
+    assert_eq!(page.actions, [], "one renewal is enough, without delay");
+}
+
+#[test]
+fn aws_json_services_say_it_with_400() {
+    let mut page = Page::ready(CONFIG);
+    page.record(1);
+    let (request, _) = page.batch();
+    page.answer_with(
+        request,
+        Answer {
+            status: 400,
+            error_type: b"ExpiredTokenException:http://internal",
+            ..Answer::default()
+        },
+    );
+    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
+    assert_eq!(page.queued(), 1);
+}
+
+/// Answers for a pool that gives credentials at once, and an endpoint that `answer`s, for ten minutes.
+/// Gives how many requests there were.
+fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
+    let mut requests = 0;
+    let end = page.now.monotonic + 600_000;
+    while page.now.monotonic < end {
+        for (action, number) in core::mem::take(&mut page.actions) {
+            requests += 1;
+            match action {
+                Action::GetCredentials => {
+                    page.outbox.got_credentials(number, HOUR_MS, page.now);
+                    page.turn();
+                }
+                Action::SendBatch | Action::SendLastBatch | Action::SendEndpoint => {
+                    let status = answer(action, page.outbox.who(number));
+                    page.answer_with(
+                        number,
+                        Answer {
+                            status,
+                            events: &[202; 10],
+                            ..Answer::default()
+                        },
+                    );
+                }
+                _ => requests -= 1,
+            }
+        }
+        if page.actions.is_empty() {
+            let wait = page.wait().unwrap_or(600_000);
+            page.pass(wait);
+        }
+    }
+    requests
+}
+
+#[test]
+fn endpoint_that_forbids_everything_is_asked_ever_more_slowly() {
+    let mut page = Page::ready(CONFIG);
+    page.record(1);
+    let requests = ten_minutes(&mut page, |_, _| 403);
+    assert!((40..200).contains(&requests), "{requests} requests");
+    assert_eq!(page.queued(), 1);
+}
+
+#[test]
+fn identity_that_may_send_nothing_does_not_hold_up_another() {
+    for forbidden in [GUEST, USER] {
+        let mut page = Page::new(CONFIG);
+        for _ in 0..30 {
+            page.record_as(GUEST, false);
+            page.record_as(USER, false);
+        }
+        page.turn();
+        ten_minutes(&mut page, |_, who| if who == forbidden { 403 } else { 202 });
+        assert_eq!(page.ended(Action::Delivered), 30);
+        assert_eq!(page.queued(), 30);
+    }
+}
+
+#[test]
+fn batch_holds_events_of_one_identity_and_is_signed_as_that_one() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.got_credentials(USER, HOUR_MS, page.now);
+    for who in [GUEST, USER, GUEST, USER] {
+        page.record_as(who, false);
+    }
+    page.turn();
+    let guest = page.batch();
+    assert_eq!(guest.1, [0, 2]);
+    assert_eq!(page.outbox.who(guest.0), GUEST);
+    page.accept(guest.0);
+    page.pass(5_000);
+    let user = page.batch();
+    assert_eq!(user.1, [1, 3]);
+    assert_eq!(page.outbox.who(user.0), USER);
+}
+
+#[test]
+fn identity_without_credentials_does_not_hold_up_another() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.no_credentials(USER, Some(HOUR_MS), page.now);
+    page.record_as(USER, true);
+    page.record_as(GUEST, true);
+    page.turn();
+    assert_eq!(page.batch().1, [1]);
+}
+
+#[test]
+fn endpoint_update_goes_ahead_of_events() {
+    let mut page = Page::new(CONFIG);
+    page.outbox.update_endpoint();
+    page.turn();
+    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
+    page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+    page.record(1);
+    let [update] = page.take(Action::SendEndpoint)[..] else {
+        panic!("no update");
+    };
+    assert_eq!(page.batches(), [], "the update is not answered yet");
+    page.answer(update, 202);
+    assert_eq!(page.batch().1, [0]);
+}
+
+#[test]
+fn endpoint_update_in_trouble_does_not_hold_up_events_and_is_tried_again() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.update_endpoint();
+    page.record(1);
+    let [update] = page.take(Action::SendEndpoint)[..] else {
+        panic!("no update");
+    };
+    page.answer_after(update, 503, 20_000);
+    let (request, _) = page.batch();
+    page.accept(request);
+    page.pass(19_999);
+    assert_eq!(page.take(Action::SendEndpoint), [0; 0]);
+    page.pass(1);
+    assert_eq!(page.take(Action::SendEndpoint).len(), 1);
+    page.record_now();
+    assert_eq!(page.batch().1, [1], "nor when it is tried again");
+}
+
+#[test]
+fn endpoint_that_takes_events_but_no_updates_gets_the_events() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.update_endpoint();
+    page.record(15);
+    let requests = ten_minutes(&mut page, |action, _| {
+        if action == Action::SendEndpoint {
+            403
+        } else {
+            202
+        }
+    });
+    assert_eq!(page.ended(Action::Delivered), 15);
+    assert!(requests < 250, "{requests} requests");
+}
+
+#[test]
+fn refused_endpoint_update_is_not_tried_again() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.update_endpoint();
+    page.record(1);
+    let [update] = page.take(Action::SendEndpoint)[..] else {
+        panic!("no update");
+    };
+    page.answer(update, 400);
+    let (request, _) = page.batch();
+    page.accept(request);
+    page.pass(600_000);
+    assert_eq!(page.take(Action::SendEndpoint), [0; 0]);
+}
+
+#[test]
+fn later_endpoint_update_waits_for_the_answer_to_an_earlier_one() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.update_endpoint();
+    page.turn();
+    let [first] = page.take(Action::SendEndpoint)[..] else {
+        panic!("no update");
+    };
+    page.outbox.update_endpoint();
+    page.turn();
+    assert_eq!(page.actions, [], "one at a time");
+    page.answer(first, 202);
+    assert_eq!(page.take(Action::SendEndpoint).len(), 1);
+}
+
+#[test]
+fn endpoint_is_described_by_who_is_there_now() {
+    let mut page = Page::ready(CONFIG);
+    page.outbox.set_current(USER);
+    page.outbox.update_endpoint();
+    page.turn();
+    assert_eq!(page.actions, [(Action::GetCredentials, USER)]);
+    page.outbox.got_credentials(USER, HOUR_MS, page.now);
+    page.turn();
+    let [update] = page.take(Action::SendEndpoint)[..] else {
+        panic!("no update");
+    };
+    assert_eq!(page.outbox.who(update), USER);
+}

@@ -1,0 +1,153 @@
+import type { Settings } from "./config.js";
+import type { Core } from "./wasm.js";
+
+/** What requests are signed with, as Cognito Identity gives it. */
+export interface Credentials {
+  AccessKeyId: string;
+  SecretKey: string;
+  SessionToken: string;
+  /** Seconds since the epoch. */
+  Expiration: number;
+}
+
+/** What came of a request. */
+export interface Answer {
+  /** 0 where there was no answer. */
+  status: number;
+  /** The code of an error; empty where there is none. */
+  type: string;
+  /** Milliseconds to wait before the next try; NaN where nothing is said. */
+  retryAfter: number;
+  /** The endpoint's time in milliseconds since the epoch; NaN where nothing is said. */
+  date: number;
+  /** What came as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the endpoint says; every use is checked.
+  body: any;
+  /** What came, as it is. */
+  text: string;
+}
+
+/** Milliseconds after which a request counts as unanswered. */
+const TIMEOUT = 60_000;
+/** Smaller bodies hardly gain by compression. */
+export const WORTH_COMPRESSING = 1024;
+const ALGORITHM = "AWS4-HMAC-SHA256";
+
+/** Whether an endpoint is Forebay's worker: all but Amazon's are, unless the configuration says. */
+export function isForebays(endpoint: string, wire: Settings["wire"]): boolean {
+  return wire ? wire === "forebay" : !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
+}
+
+/** Sends a request and reads its answer. Never rejects. */
+export async function ask(
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body: BodyInit,
+  keepalive = false,
+): Promise<Answer> {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      body,
+      keepalive,
+      signal: AbortSignal.timeout(TIMEOUT),
+      credentials: "omit",
+    });
+    const text = await response.text();
+    const header = (name: string) => response.headers.get(name) ?? "";
+    const after = header("retry-after");
+    const json = parsed(text);
+    return {
+      status: response.status,
+      type: header("x-amzn-errortype") || String(json.__type ?? "").replace(/.*#/, ""),
+      retryAfter: /^\d+$/.test(after) ? +after * 1000 : Date.parse(after) - Date.now(),
+      date: Date.parse(header("date")),
+      body: json,
+      text,
+    };
+  } catch {
+    return { status: 0, type: "", retryAfter: Number.NaN, date: Number.NaN, body: {}, text: "" };
+  }
+}
+
+/** Rejects where the browser cannot. */
+export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Sends signed requests to the endpoint. */
+export function sender(core: Core, { endpoint, region, wire }: Settings) {
+  const { host } = new URL(endpoint);
+  const isPresigned = isForebays(endpoint, wire);
+
+  /** `path` is percent-encoded. It is sent in this task. */
+  return (
+    method: string,
+    path: string,
+    body: Uint8Array<ArrayBuffer>,
+    { AccessKeyId, SecretKey, SessionToken }: Credentials,
+    keepalive: boolean,
+  ): Promise<Answer> => {
+    const date = new Date(Date.now() + core.clockOffset()).toISOString().replace(/[-:]|\.\d+/g, "");
+    const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
+    const credential = `${AccessKeyId}/${scope}`;
+    const hash = core.payloadHash(body);
+    const sign = (query: string, headers: object) => {
+      const names = Object.keys(headers);
+      const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}`);
+      // What is encoded in the path is encoded once more, as all services but S3 have it.
+      const request = [
+        method,
+        path.replaceAll("%", "%25"),
+        query,
+        ...lines,
+        "",
+        names.join(";"),
+        hash,
+      ];
+      return core.signCanonical(request.join("\n"), date, scope, SecretKey);
+    };
+    const url = endpoint + path;
+    if (isPresigned) {
+      // Nothing here makes a browser ask for leave first.
+      const query = Object.entries({
+        Algorithm: ALGORITHM,
+        Credential: credential,
+        Date: date,
+        Expires: "300",
+        "Security-Token": SessionToken,
+        SignedHeaders: "host",
+      })
+        .map(([name, value]) => `X-Amz-${name}=${escaped(value)}`)
+        .join("&");
+      const signature = sign(query, { host });
+      const signed = `${url}?${query}&X-Amz-Signature=${signature}`;
+      return ask(method, signed, { "content-type": "text/plain" }, body, keepalive);
+    }
+    const headers = { "x-amz-date": date, "x-amz-security-token": SessionToken };
+    const authorization =
+      `${ALGORITHM} Credential=${credential}, SignedHeaders=host;${Object.keys(headers).join(";")}, ` +
+      `Signature=${sign("", { host, ...headers })}`;
+    const all = { ...headers, authorization, "content-type": "application/json" };
+    return ask(method, url, all, body, keepalive);
+  };
+}
+
+/** Percent-encoded as signatures have it (RFC 3986). */
+export function escaped(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function parsed(text: string) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,108 @@
+import { ForebayError } from "./client.js";
+import type { Settings } from "./config.js";
+import { GET_CREDENTIALS, type Logins, type Pool } from "./credentials.js";
+import type { Ids } from "./ids.js";
+import { type Answer, ask } from "./requests.js";
+
+/** The argument of `signIn`. */
+export interface SignIn {
+  /**
+   * Tokens by the names of their issuers, as Cognito takes them; or a function that gives them, which
+   * is asked whenever credentials are renewed.
+   */
+  logins: Logins | (() => Logins | Promise<Logins>);
+  /** An IAM role for a pool with the classic flow; without one the pool gives the credentials. */
+  roleArn?: string;
+}
+
+type Place = Pick<Settings, "region" | "stsEndpoint">;
+
+/** Someone who is signed in. */
+export interface Login {
+  identityId: string;
+  /** Asks for credentials. */
+  renew(): Promise<Answer>;
+}
+
+/**
+ * Asks the pool who this is, until it says so.
+ *
+ * @throws ForebayError `NotSignedIn` where it does not take the tokens.
+ */
+export async function logIn(
+  pool: Pool,
+  settings: Place,
+  { logins, roleArn }: SignIn,
+): Promise<Login> {
+  const tokens = async () => (typeof logins === "function" ? logins() : logins);
+  for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
+    const { status, type, body } = await pool.ask("GetId", {
+      IdentityPoolId: pool.id,
+      Logins: await tokens(),
+    });
+    const { IdentityId } = body;
+    if (IdentityId) {
+      const renew = async () =>
+        roleArn
+          ? assumeRole(pool, settings, roleArn, IdentityId, await tokens())
+          : pool.ask(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
+      return { identityId: IdentityId, renew };
+    }
+    if (status >= 400 && status < 500 && status !== 429) {
+      throw new ForebayError(
+        "NotSignedIn",
+        `Forebay: the identity pool does not take these logins (${type || status}).`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+/** The classic flow for a guest. */
+export async function guestRole(
+  pool: Pool,
+  ids: Ids,
+  place: Place,
+  roleArn: string,
+): Promise<Answer> {
+  let id = ids.identityId();
+  if (!id) {
+    const answer = await pool.ask("GetId", { IdentityPoolId: pool.id });
+    id = answer.body.IdentityId;
+    if (!id) return answer;
+    ids.keepIdentityId(id);
+  }
+  return assumeRole(pool, place, roleArn, id);
+}
+
+/** The classic flow: a token of the pool's, and the role that it is good for. */
+async function assumeRole(
+  pool: Pool,
+  { region, stsEndpoint = `https://sts.${region}.amazonaws.com` }: Place,
+  roleArn: string,
+  IdentityId: string,
+  Logins?: Logins,
+): Promise<Answer> {
+  const answer = await pool.ask("GetOpenIdToken", { IdentityId, Logins });
+  const { Token } = answer.body;
+  if (!Token) return answer;
+  const query = new URLSearchParams({
+    Action: "AssumeRoleWithWebIdentity",
+    Version: "2011-06-15",
+    RoleArn: roleArn,
+    RoleSessionName: "forebay",
+    WebIdentityToken: Token,
+  });
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const role = await ask("POST", `${stsEndpoint}/`, headers, String(query));
+  // STS answers in XML.
+  const member = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(role.text)?.[1];
+  const expiration = Date.parse(member("Expiration") ?? "");
+  const Credentials = {
+    AccessKeyId: member("AccessKeyId"),
+    SecretKey: member("SecretAccessKey"),
+    SessionToken: member("SessionToken"),
+    Expiration: expiration / 1000,
+  };
+  return { ...role, body: { IdentityId, Credentials } };
+}

@@ -1,0 +1,169 @@
+import type { SessionStamp } from "./session.js";
+
+/** An event as it is kept on disk, and as tabs hand it over. */
+export interface Row {
+  /** The event's id. */
+  id: string;
+  /** When it was recorded, by this browser's clock, uncorrected: milliseconds since the epoch. */
+  at: number;
+  name: string;
+  /** The event's JSON as it travels, but without its times, which are corrected when it is sent. */
+  body: string;
+  session?: SessionStamp;
+  /** The identity that it was recorded under; empty for the guest of this browser. */
+  who: string;
+  /** Whether it was validated; not where it was recorded before the WebAssembly module was there. */
+  checked: boolean;
+  /** Of this form. */
+  v: 1;
+}
+
+/** The disk. Without one everything fails, and nothing throws. */
+export interface Store {
+  /** Whether there is one. */
+  isOpen(): boolean;
+  /** Puts a row on its way to disk in this task. Gives whether it is there. */
+  put(row: Row): Promise<boolean>;
+  remove(id: string): void;
+  /** The rows with these ids; `undefined` for one that is gone. */
+  get(ids: string[]): Promise<(Row | undefined)[]>;
+  /** Gives every row to `take`. What is no row is set aside; gives how many were. */
+  scan(take: (row: Row) => void): Promise<number>;
+  clear(): void;
+}
+
+const OUTBOX = "outbox";
+const ASIDE = "aside";
+/** Rows that are read at once. */
+const CHUNK = 1000;
+/** Milliseconds after which a disk that says nothing counts as none. */
+const PATIENCE = 5000;
+
+/** Opens the database with this name, or creates it. */
+export function openStore(name: string): Store {
+  let database: IDBDatabase | undefined;
+  let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
+  let isSettled = false;
+
+  const opened = Promise.race([
+    open(name, 1).then((opened) => {
+      // Another program may have one of that name.
+      if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
+      database = opened;
+      // Another version of this package, or someone who deletes it, is not to wait for this page.
+      opened.onversionchange = opened.onclose = () => {
+        opened.close();
+        database = undefined;
+      };
+    }),
+    new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer")),
+  ])
+    .catch((reason) => {
+      console.warn("Forebay: no disk here, so what waits when the page closes is lost.", reason);
+    })
+    .finally(() => {
+      isSettled = true;
+    });
+  const transact = (names: string[], mode: IDBTransactionMode) =>
+    (database as IDBDatabase).transaction(names, mode);
+
+  /** What is asked for in one task is one transaction. Gives whether it was done. */
+  async function inTask(ask: (outbox: IDBObjectStore) => unknown): Promise<boolean> {
+    if (!isSettled) await opened;
+    try {
+      task ??= begin();
+      ask(task.transaction.objectStore(OUTBOX));
+      return task.done;
+    } catch {
+      return false;
+    }
+  }
+
+  function begin() {
+    const transaction = transact([OUTBOX], "readwrite");
+    queueMicrotask(() => {
+      task = undefined;
+      try {
+        transaction.commit();
+      } catch {
+        // It failed, and says so by itself.
+      }
+    });
+    const done = new Promise<boolean>((resolve) => {
+      transaction.oncomplete = () => resolve(true);
+      transaction.onabort = () => resolve(false);
+    });
+    return { transaction, done };
+  }
+
+  return {
+    isOpen: () => !!database,
+    put: (row) => inTask((outbox) => outbox.put(row)),
+    remove: (id) => inTask((outbox) => outbox.delete(id)),
+    clear: () => inTask((outbox) => outbox.clear()),
+    async get(ids) {
+      const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
+      return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
+    },
+    async scan(take) {
+      await opened;
+      let aside = 0;
+      for (let range: IDBKeyRange | undefined; database; ) {
+        const transaction = transact([OUTBOX, ASIDE], "readwrite");
+        const outbox = transaction.objectStore(OUTBOX);
+        const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
+        for (const row of rows) {
+          if (isRow(row)) {
+            take(row);
+          } else {
+            aside++;
+            transaction.objectStore(ASIDE).add(row);
+            outbox.delete((row as Row).id);
+          }
+        }
+        if (rows.length < CHUNK) break;
+        range = IDBKeyRange.lowerBound(rows[CHUNK - 1].id, true);
+      }
+      return aside;
+    },
+  };
+}
+
+/** Whether it is a row that this version can read, whoever wrote it. */
+export function isRow(row: Row): boolean {
+  const { id, at, name, body, who, session, v } = row;
+  const texts = [id, name, body, who, session?.id ?? ""];
+  const times = [at, session?.start ?? 0, session?.stop ?? 0];
+  if (v !== 1 || !id || texts.some((text) => typeof text !== "string")) return false;
+  // Beyond that there are no dates.
+  if (!times.every((time) => Math.abs(time) < 8e15)) return false;
+  try {
+    JSON.parse(body);
+    return body.startsWith('{"');
+  } catch {
+    return false;
+  }
+}
+
+/** A later version of this package may have opened it as a later version: its rows tell. */
+async function open(name: string, version?: number): Promise<IDBDatabase> {
+  const opening = indexedDB.open(name, version);
+  opening.onupgradeneeded = () => {
+    const { result } = opening;
+    // What is there already stays.
+    if (!result.objectStoreNames.contains(OUTBOX)) {
+      result.createObjectStore(OUTBOX, { keyPath: "id" });
+      result.createObjectStore(ASIDE, { autoIncrement: true });
+    }
+  };
+  return answer(opening).catch((error) =>
+    version && error.name === "VersionError" ? open(name) : Promise.reject(error),
+  );
+}
+
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

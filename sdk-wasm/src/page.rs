@@ -1,0 +1,61 @@
+//! What the module holds for its page.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::UnsafeCell;
+
+use forebay_core::outbox::{Config, Outbox};
+use forebay_core::schema::{Checker, Rules};
+
+pub struct Page {
+    pub outbox: Outbox,
+    /// Texts on their way in or out.
+    pub buffer: Vec<u8>,
+    /// What the answer to come says about each event.
+    pub verdicts: Vec<u16>,
+    /// What events are validated against.
+    pub rules: Rules<'static>,
+    /// The event that is being validated.
+    pub checker: Option<Checker<'static, String>>,
+}
+
+impl Page {
+    /// Puts a text into the buffer for JavaScript. Gives its length.
+    pub fn give(&mut self, text: &[u8]) -> usize {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(text);
+        text.len()
+    }
+}
+
+struct OneThread(UnsafeCell<Page>);
+
+// SAFETY: a module without shared memory runs on one thread.
+unsafe impl Sync for OneThread {}
+
+static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
+    outbox: Outbox::new(
+        Config {
+            batch_events: 0,
+            batch_bytes: 0,
+            queue_events: 0,
+            queue_bytes: 0,
+            max_age_ms: 0,
+            interval_ms: 0,
+            drop_newest: false,
+            clock_offset: 0,
+        },
+        0,
+    ),
+    buffer: Vec::new(),
+    verdicts: Vec::new(),
+    rules: Rules::ANY,
+    checker: None,
+}));
+
+/// What the module holds. Its outbox takes no events until `start`.
+#[allow(clippy::mut_from_ref, reason = "see SAFETY")]
+pub fn page() -> &'static mut Page {
+    // SAFETY: one thread, and no export calls another or lets JavaScript in while it holds this.
+    unsafe { &mut *PAGE.0.get() }
+}

@@ -1,0 +1,57 @@
+//! The validator, which is handed an event field by field.
+
+use alloc::boxed::Box;
+use core::str::from_utf8_unchecked;
+
+use forebay_core::schema::{Checker, Given, Rules};
+
+use crate::page::page;
+
+/// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
+/// where they are not, events are held against the limits of the wire alone, as before.
+#[unsafe(no_mangle)]
+pub extern "C" fn setRules() -> bool {
+    let page = page();
+    let text: &'static [u8] = Box::leak(core::mem::take(&mut page.buffer).into_boxed_slice());
+    let rules = Rules::read(self::text(text));
+    page.rules = rules.unwrap_or_default();
+    rules.is_ok()
+}
+
+/// Begins to validate an event, whose type is in the buffer.
+#[unsafe(no_mangle)]
+pub extern "C" fn begin() {
+    let page = page();
+    page.checker = Some(Checker::new(page.rules, text(&page.buffer)));
+}
+
+/// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
+/// buffer. `given` is 0 for an attribute, 1 for a metric, and more by 2 where the value is of another
+/// type, whose name is the text. Gives whether it may leave the browser.
+#[unsafe(no_mangle)]
+pub extern "C" fn field(given: u32, name: usize) -> bool {
+    let page = page();
+    let given = match given {
+        0 => Given::Attribute,
+        1 => Given::Metric,
+        2 => Given::OtherAttribute,
+        _ => Given::OtherMetric,
+    };
+    let (name, value) = page.buffer.split_at_checked(name).unwrap_or_default();
+    let checker = page.checker.as_mut();
+    checker.is_some_and(|checker| checker.field(given, text(name), text(value)))
+}
+
+/// Ends the event. Puts its violations into the buffer, and gives their length. Each has four parts,
+/// each followed by U+001F: path, rule, what is expected and what came.
+#[unsafe(no_mangle)]
+pub extern "C" fn violations() -> usize {
+    let page = page();
+    let violations = page.checker.take().map(Checker::finish);
+    page.give(violations.unwrap_or_default().as_bytes())
+}
+
+fn text(bytes: &[u8]) -> &str {
+    // SAFETY: JavaScript writes what its encoder made, whole texts, and cuts where they end.
+    unsafe { from_utf8_unchecked(bytes) }
+}
