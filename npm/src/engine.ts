@@ -114,6 +114,8 @@ const BATCH_BYTES = 4_000_000 - 16_000;
 const OVERHEAD = 182;
 /** And those more of an event that ends a session. */
 const STOP_OVERHEAD = 64;
+/** Most events that have ended and are remembered. */
+const MOST_ENDED = 10_000;
 /** Most events on disk whose texts are in memory, too. */
 const MOST_TEXTS = 2000;
 
@@ -163,6 +165,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const writing = new Set<Held>();
   /** Those on disk whose texts are in memory. */
   const texts = new Set<Held>();
+  /** Ids of those that ended last: the disk or another tab may speak of them once more. */
+  const lately = new Set<string>();
   const dropped: Record<string, number> = {};
 
   /** Identities by the core's numbers; the first is the guest. */
@@ -400,6 +404,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     const reason = how > DELIVERED ? (held.reason ?? REASONS[how - DROPPED_TOO_MANY]) : undefined;
     byNumber.delete(held.number);
     byId.delete(held.id);
+    lately.add(held.id);
+    if (lately.size > MOST_ENDED) lately.delete(lately.values().next().value as string);
     early.delete(held);
     texts.delete(held);
     store.remove(held.id);
@@ -416,7 +422,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   // Tabs.
 
   function hear({ row, now, isStored, ended, leads, forget }: Message): void {
-    if (row && isLeader && !byId.has(row.id) && isRow(row)) {
+    if (row && isLeader && !byId.has(row.id) && !lately.has(row.id) && isRow(row)) {
       const held = hold(row, false, !!now);
       held.isStored = isStored;
       accept(held);
@@ -451,10 +457,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     aside += await store
       .scan((row) => {
         const held = byId.get(row.id);
-        if (held) {
-          there.add(held);
-          return;
-        }
+        if (held) there.add(held);
+        if (held || lately.has(row.id)) return;
         const loaded = hold(row, true, false);
         loaded.isStored = true;
         if (row.checked) {
