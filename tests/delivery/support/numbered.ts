@@ -17,16 +17,6 @@ declare global {
   var recorded: [id: string, at: number][];
 }
 
-/** The page's books, with what they say of its disk and its place among the tabs. */
-export type Books = ReturnType<typeof forebay.stats> & {
-  /** Whether what waits is on disk. */
-  durable: boolean;
-  /** Whether this tab sends for all. */
-  leader: boolean;
-  /** Rows that were no events, and were set aside. */
-  aside: number;
-};
-
 /** Configures the SDK in the page to send to the endpoint. */
 export async function configure(page: Page, endpoint: Endpoint, more: object = {}): Promise<void> {
   const config = { ...endpoint.config, flushInterval: 200, ...more };
