@@ -22,21 +22,20 @@ const ANY_VALUE: Items<'_> = Items("<A200");
 const ANY_NAME: &str = "A50";
 const ANY_COUNT: &str = "A40";
 
-/// Takes violations, each in four parts: its rule, and then those of [`Part`] in their order.
+/// Takes violations, each in four parts: path, rule, and then those of [`Part`] in their order.
 pub trait Report: Default {
-    /// Begins a violation of a rule.
-    fn open(&mut self, rule: &'static str);
+    /// Begins a violation of a rule. The path is in two parts.
+    fn open(&mut self, path: &[&str; 2], rule: &'static str);
     /// Adds to a part.
     fn add(&mut self, part: Part, text: &str);
     /// Ends a part.
     fn end(&mut self, part: Part);
 }
 
-/// A part of a violation.
+/// A part of a violation that is put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of `Violation`")]
 pub enum Part {
-    Path,
     Expected,
     Actual,
 }
@@ -44,9 +43,12 @@ pub enum Part {
 /// Behind each part in a text.
 const END: &str = "\x1f";
 
-/// For the browser: rule, path, what is expected and what came, each followed by U+001F.
+/// For the browser: path, rule, what is expected and what came, each followed by U+001F.
 impl Report for String {
-    fn open(&mut self, rule: &'static str) {
+    fn open(&mut self, path: &[&str; 2], rule: &'static str) {
+        self.push_str(path[0]);
+        self.push_str(path[1]);
+        self.push_str(END);
         self.push_str(rule);
         self.push_str(END);
     }
@@ -59,8 +61,6 @@ impl Report for String {
         self.push_str(END);
     }
 }
-
-pub(super) type Path<'p> = &'p [&'p str; 2];
 
 /// What an event gives under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<'r, R: Report> Checker<'r, R> {
             }
             return checker;
         }
-        checker.open(&["EventType", ""], "eventType");
+        checker.report.open(&["EventType", ""], "eventType");
         checker.report.add(Part::Expected, "one of ");
         checker.list(items, EVENT);
         let actual = "an event type that is not in the schema";
@@ -203,7 +203,7 @@ impl<'r, R: Report> Checker<'r, R> {
         traits: Traits,
         constraints: Items<'r>,
         given: Given,
-        path: Path<'_>,
+        path: &[&str; 2],
         text: &str,
     ) {
         let of_type = traits.of_type();
@@ -263,7 +263,8 @@ impl<'r, R: Report> Checker<'r, R> {
             }
         }
         if values > 0 && !is_listed {
-            self.open(path, if values == 1 { "const" } else { "enum" });
+            self.report
+                .open(path, if values == 1 { "const" } else { "enum" });
             if values > 1 {
                 self.report.add(Part::Expected, "one of ");
             }
@@ -308,7 +309,7 @@ impl<'r, R: Report> Checker<'r, R> {
         size: &str,
         is_maximum: bool,
         bound: &str,
-        path: Path<'_>,
+        path: &[&str; 2],
     ) {
         let (is_exclusive, bound) = rules::bound(bound);
         let mut order = Decimal::of(size).compare(&Decimal::of(bound));
@@ -331,7 +332,7 @@ impl<'r, R: Report> Checker<'r, R> {
             Measure::Length if is_maximum => ("maxLength", "a string of "),
             Measure::Length => ("minLength", "a string of "),
         };
-        self.open(path, rule);
+        self.report.open(path, rule);
         self.report.add(Part::Expected, relation);
         self.add_amount(Part::Expected, measure, bound);
         self.report.end(Part::Expected);
@@ -354,19 +355,16 @@ impl<'r, R: Report> Checker<'r, R> {
         self.report.add(part, unit);
     }
 
-    pub(super) fn add(&mut self, path: Path<'_>, rule: &'static str, expected: &str, actual: &str) {
-        self.open(path, rule);
+    pub(super) fn add(
+        &mut self,
+        path: &[&str; 2],
+        rule: &'static str,
+        expected: &str,
+        actual: &str,
+    ) {
+        self.report.open(path, rule);
         self.report.add(Part::Expected, expected);
         self.close(actual);
-    }
-
-    /// Begins a violation, up to what is expected.
-    fn open(&mut self, path: Path<'_>, rule: &'static str) {
-        self.report.open(rule);
-        for text in path {
-            self.report.add(Part::Path, text);
-        }
-        self.report.end(Part::Path);
     }
 
     /// Ends a violation with what came.

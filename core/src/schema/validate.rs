@@ -99,9 +99,9 @@ pub(super) fn check_value(field: &str, value: &Value<'_>) -> Vec<Violation> {
 }
 
 impl Report for Vec<Violation> {
-    fn open(&mut self, rule: &'static str) {
+    fn open(&mut self, path: &[&str; 2], rule: &'static str) {
         self.push(Violation {
-            path: String::new(),
+            path: [path[0], &shortened(path[1])].concat(),
             rule,
             expected: String::new(),
             actual: String::new(),
@@ -111,7 +111,6 @@ impl Report for Vec<Violation> {
     fn add(&mut self, part: Part, text: &str) {
         if let Some(violation) = self.last_mut() {
             match part {
-                Part::Path => violation.path.push_str(&shortened(text)),
                 Part::Expected => violation.expected.push_str(text),
                 Part::Actual => violation.actual.push_str(text),
             }

@@ -4,7 +4,7 @@ use forebay_core::schema::{Checker, Given, Rules, Schema};
 
 use crate::support::*;
 
-/// Each violation as its rule, path, expectation and what came.
+/// Each violation as its path, rule, expectation and what came.
 fn check(rules: &str, event_type: &str, fields: &[(Given, &str, &str)]) -> Vec<[String; 4]> {
     let rules = Rules::read(rules).unwrap_or_default();
     let mut checker: Checker<'_, String> = Checker::new(rules, event_type);
@@ -42,33 +42,33 @@ fn violations_are_written_as_one_text() {
         check(&rules, "E", &sent),
         [
             [
-                "enum",
                 "Attributes.plan",
+                "enum",
                 "one of free, a:b",
                 "another string"
             ],
             [
-                "maxLength",
                 "Attributes.code",
+                "maxLength",
                 "at most 3 characters",
                 "a string of 4 characters"
             ],
             [
-                "exclusiveMaximum",
                 "Metrics.seats",
+                "exclusiveMaximum",
                 "less than 10",
                 "another number"
             ],
-            ["const", "Attributes.paid", "true", "another string"],
+            ["Attributes.paid", "const", "true", "another string"],
             [
-                "additionalProperties",
                 "Metrics.age",
+                "additionalProperties",
                 "a field of the event type",
                 "a name that is not in the schema"
             ],
             [
-                "required",
                 "Attributes.mail",
+                "required",
                 "a string in Attributes",
                 "nothing"
             ],
@@ -77,7 +77,7 @@ fn violations_are_written_as_one_text() {
     let unknown = "an event type that is not in the schema";
     assert_eq!(
         check(&rules, "F", &[]),
-        [["eventType", "EventType", "one of E", unknown]]
+        [["EventType", "eventType", "one of E", unknown]]
     );
     let empty = check(&rules, "E", &[(Given::Attribute, "code", "")]);
     assert_eq!(
@@ -115,7 +115,7 @@ fn what_is_neither_string_nor_number_is_of_the_wrong_type() {
         let wrong = expected.map(|expected| ("type", expected, value));
         let found: Vec<_> = found
             .iter()
-            .map(|[rule, _, expected, actual]| (rule.as_str(), expected.as_str(), actual.as_str()))
+            .map(|[_, rule, expected, actual]| (rule.as_str(), expected.as_str(), actual.as_str()))
             .collect();
         assert_eq!(found, Vec::from_iter(wrong), "{given:?} {name} {value}");
     }
@@ -130,7 +130,7 @@ fn without_a_schema_the_limits_of_the_wire_hold() {
         (Given::Metric, &name, "1"),
     ];
     let rules = |found: Vec<[String; 4]>| -> Vec<String> {
-        found.into_iter().map(|[rule, ..]| rule).collect()
+        found.into_iter().map(|[_, rule, ..]| rule).collect()
     };
     assert_eq!(
         rules(check("", "Any", &sent)),
@@ -144,8 +144,8 @@ fn without_a_schema_the_limits_of_the_wire_hold() {
     assert_eq!(
         found,
         [[
-            "maxProperties",
             "Attributes",
+            "maxProperties",
             "at most 40 attributes and metrics",
             "41 attributes and metrics"
         ]]
