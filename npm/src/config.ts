@@ -20,6 +20,8 @@ export interface Options {
   sessions?: "shared" | "perTab";
   /** Milliseconds without an event after which a shared session has ended; 1,800,000. */
   sessionTimeout?: number;
+  /** Whether it is as after `disable()` where neither that nor `enable()` was called yet. */
+  disabled?: boolean;
   /**
    * Whether events are dropped where the browser asks not to be tracked, by Do Not Track or Global
    * Privacy Control; not unless given.
@@ -172,7 +174,7 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     flushSize: optional("flushSize", 100, 100),
     bufferSize: optional("bufferSize", 10_000, LONGEST),
     endpointId: pinpoint.endpointId,
-    disabled: !!given.Analytics?.disabled,
+    disabled: !!(given.disabled ?? given.Analytics?.disabled),
     sessions: valid(
       "sessions",
       given.sessions ?? "shared",

@@ -82,6 +82,8 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 const BATCH_BYTES = 4_000_000 - 16_000;
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
+/** Most events that have ended and are remembered. */
+const MOST_ENDED = 10_000;
 /** Most events on disk whose texts are in memory, too. */
 const MOST_TEXTS = 2000;
 
@@ -127,8 +129,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   const writing = new Set<Held>();
   /** Those on disk whose texts are in memory. */
   const texts = new Set<Held>();
-  /** Ids of those that ended while the disk is read: what is read of them is of the past. */
-  let endedSince: Set<string> | undefined;
+  /** Ids of those that ended last: the disk or another tab may speak of them once more. */
+  const lately = new Set<string>();
   const dropped: Record<string, number> = {};
 
   let current = 0;
@@ -387,12 +389,17 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     byId.delete(held.id);
     early.delete(held);
     texts.delete(held);
-    endedSince?.add(held.id);
+    remember(held.id);
     store.remove(held.id);
     const state =
       how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : how ? "dropped" : "invalid";
     tell(held, state, { violations, reason });
     return reason;
+  }
+
+  function remember(id: string): void {
+    lately.add(id);
+    if (lately.size > MOST_ENDED) lately.delete(lately.values().next().value as string);
   }
 
   function tell({ id, name, isOurs }: Held, state: DeliveryState, more?: object): void {
@@ -402,14 +409,14 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   // Tabs.
 
   function hear({ row, now, isStored, ended, leads, forget }: Message): void {
-    if (row && isLeader && !byId.has(row.id) && isRow(row)) {
+    if (row && isLeader && !byId.has(row.id) && !lately.has(row.id) && isRow(row)) {
       const held = hold(row, false, !!now);
       held.isStored = isStored;
       accept(held);
     }
     for (const [id, how, reason] of ended ?? []) {
       const held = byId.get(id);
-      endedSince?.add(id);
+      remember(id);
       if (held?.isAccepted) endedElsewhere(held, [how, reason]);
       else if (held) held.end = [how, reason];
     }
@@ -435,11 +442,10 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     let known = [...byNumber.values()].filter((held) => held.isStored);
     const there = new Set<Held>();
     const found: [Held, number, number][] = [];
-    endedSince = new Set();
     const read = (row: Row) => {
       const held = byId.get(row.id);
       if (held) there.add(held);
-      if (held || endedSince?.has(row.id)) return;
+      if (held || lately.has(row.id)) return;
       const loaded = hold(row, true, false);
       loaded.isStored = true;
       if (row.checked) {
@@ -454,7 +460,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       known = [];
     }
     clearTimeout(late);
-    endedSince = undefined;
     for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
       if (byNumber.get(held.number) !== held) continue;
       held.isAccepted = true;

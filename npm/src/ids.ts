@@ -9,6 +9,8 @@ export class Ids {
   readonly #amplifyEndpoints: string[];
   /** Amplify v6 and v5. */
   readonly #amplifyIdentities: string[];
+  /** The endpoint id of a browser that has none, until it is kept. */
+  #newcomer: string | undefined;
   /** Where the session is kept. */
   readonly session: string;
 
@@ -26,12 +28,14 @@ export class Ids {
     ];
   }
 
-  /** This browser's endpoint id: as kept, or as Amplify left it, or a new one that is kept. */
+  /** This browser's endpoint id: as kept, or as Amplify left it, or a new one. */
   endpointId(newId: () => string): string {
-    const id =
-      kept(this.#endpoint) || first(this.#amplifyEndpoints, (item) => dataOf(item)) || newId();
+    this.#newcomer ??= newId();
+    return kept(this.#endpoint) || first(this.#amplifyEndpoints, dataOf) || this.#newcomer;
+  }
+
+  keepEndpointId(id: string): void {
     keep(this.#endpoint, id);
-    return id;
   }
 
   /** The guest's identity id, if there is one: as kept, or as Amplify left it. */
@@ -45,6 +49,7 @@ export class Ids {
 
   /** Deletes them all, and Amplify's too: they would come back at the next visit. */
   forget(): void {
+    this.#newcomer = undefined;
     const keys = [this.session, this.#endpoint, this.#identity];
     for (const key of [...keys, ...this.#amplifyEndpoints, ...this.#amplifyIdentities]) {
       keep(key, null);

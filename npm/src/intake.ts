@@ -16,10 +16,12 @@ export interface Taken extends Recorded {
  */
 export class Intake {
   readonly #settings: Settings;
+  readonly #ids: Ids;
   readonly #consent: Consent;
   readonly #page: Pick<Page, "drop" | "uuid">;
-  #sessions: Sessions;
-  #isSampled = false;
+  readonly #sessions: Sessions;
+  #endpointId = "";
+  #isKept = false;
   /** What the start and the end of sessions say besides. */
   #sessionAttributes: AnalyticsEvent["attributes"];
 
@@ -31,24 +33,21 @@ export class Intake {
     page: Pick<Page, "drop" | "uuid">,
   ) {
     this.#settings = settings;
+    this.#ids = ids;
     this.#consent = consent;
     this.#page = page;
-    this.#sample(endpointId);
     const { sessions, sessionTimeout } = settings;
-    this.#sessions = new Sessions(
-      sessions === "shared" ? ids.session : undefined,
-      sessionTimeout,
-      page.uuid,
-    );
+    const key = sessions === "shared" ? ids.session : undefined;
+    this.#sessions = new Sessions(key, sessionTimeout, page.uuid);
+    this.#isNow(endpointId);
   }
 
   /** The events to be sent for this one, in their order: none where it is dropped. */
   take(recorded: Recorded): Taken[] {
     const { id, at, event } = recorded;
-    const taken = this.#isSampled ? prepared(event, this.#settings) : { reason: "not sampled" };
-    const reason = this.#consent.refusal ?? ("reason" in taken ? taken.reason : undefined);
-    if (!("event" in taken) || reason) {
-      this.#page.drop(recorded, reason ?? "");
+    const taken = this.#judged(event);
+    if ("reason" in taken) {
+      this.#page.drop(recorded, taken.reason);
       return [];
     }
     const { stamp, events } = this.#sessions.of(taken.event.name, at);
@@ -62,8 +61,8 @@ export class Intake {
   trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): Taken[] {
     this.#sessionAttributes = attributes;
     this.#sessions.announce(!!attributes);
-    const quiet = !attributes || !this.#isSampled || this.#consent.refusal;
-    return quiet ? [] : this.#announced(this.#sessions.touch(Date.now()));
+    if (!attributes || this.#refusal()) return [];
+    return this.#announced(this.#sessions.touch(Date.now()));
   }
 
   /** The next event begins a session, since another user goes on. Gives what is to be sent about it. */
@@ -73,28 +72,47 @@ export class Intake {
 
   /** Goes on as a newcomer, with another endpoint id. */
   forget(endpointId: string): void {
-    this.#sample(endpointId);
     this.#sessions.renew();
+    this.#isNow(endpointId);
   }
 
-  #sample(endpointId: string): void {
-    this.#isSampled = share(endpointId) < this.#settings.sampleRate;
+  #isNow(endpointId: string): void {
+    this.#endpointId = endpointId;
+    this.#isKept = false;
+    this.#refusal();
   }
 
-  /** They go through the same hook; what it vetoes was never recorded. */
+  /** Why no event is taken at present. Nothing is kept of a browser before it may be. */
+  #refusal(): string | undefined {
+    const { refusal } = this.#consent;
+    if (refusal) return refusal;
+    if (!this.#isKept) this.#ids.keepEndpointId(this.#endpointId);
+    this.#isKept = true;
+    return share(this.#endpointId) < this.#settings.sampleRate ? undefined : "not sampled";
+  }
+
+  #judged(event: AnalyticsEvent): Judged {
+    const reason = this.#refusal();
+    return reason ? { reason } : prepared(event, this.#settings);
+  }
+
+  /** They go through the same; what of them is not taken was never recorded. */
   #announced(events: SessionEvent[]): Taken[] {
     return events.flatMap(({ id, name, at, session }) => {
-      const taken = prepared({ name, attributes: this.#sessionAttributes }, this.#settings);
+      const taken = this.#judged({ name, attributes: this.#sessionAttributes });
       return "event" in taken ? [{ id, at, event: taken.event, session }] : [];
     });
   }
 }
 
+/** An event that is taken, or why it is not. */
+type Judged = { event: AnalyticsEvent } | { reason: string };
+
 /** An event with its global properties and as the page's hook wants it, or why it is not sent. */
 export function prepared(
   event: AnalyticsEvent,
   { globalProperties, before }: Pick<Settings, "globalProperties" | "before">,
-): { event: AnalyticsEvent } | { reason: string } {
+): Judged {
   const whole = withGlobals(event, globalProperties);
   if (!before) return { event: whole };
   try {

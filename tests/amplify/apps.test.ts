@@ -108,7 +108,10 @@ test("an app for Amplify v5 goes on with its import changed and the endpoint add
   );
   const starts = events().filter(({ EventType }) => EventType === "_session.start");
   assert.equal(new Set(starts.map(({ Session }) => Session.Id)).size, 2);
-  assert.equal(event("_session.stop").Session.Id, starts[0].Session.Id);
+  const { Id, StartTimestamp, ...stopped } = event("_session.stop").Session;
+  assert.deepEqual([Id, StartTimestamp], Object.values(starts[0].Session));
+  const { StopTimestamp, Duration } = stopped as { StopTimestamp: string; Duration: number };
+  assert.equal(Date.parse(StopTimestamp) - Date.parse(StartTimestamp), Duration);
   const { EffectiveDate, RequestId, ...body } = endpoint.endpointUpdates[0].body;
   assert.deepEqual(body, {
     Address: "ada@example.com",

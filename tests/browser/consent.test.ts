@@ -57,6 +57,22 @@ test("disable() before configure() lets nothing leave, not even a request for cr
   assert.deepEqual([names(), endpoint.identityCalls], [[], []]);
 });
 
+test("nothing is kept of a browser before its consent, and its id from then on", async () => {
+  const page = await site.open();
+  const before = await page.evaluate(async (config) => {
+    forebay.configure({ ...config, disabled: true });
+    await forebay.record({ name: "Refused" }).settled;
+    return Object.keys(localStorage);
+  }, endpoint.config);
+  assert.deepEqual(before, []);
+  const kept = await page.evaluate(async (appId) => {
+    forebay.enable();
+    await forebay.record({ name: "Allowed" }).settled;
+    return localStorage.getItem(`forebay.endpointId.${appId}`);
+  }, APP_ID);
+  assert.equal(kept, endpoint.batches[0].endpointId);
+});
+
 test("what waits is held by disable(), and leaves after enable()", async () => {
   const page = await site.open();
   await page.evaluate((config) => {

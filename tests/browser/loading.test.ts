@@ -128,6 +128,33 @@ test("a configuration that cannot be used is told on the console, and where it i
   );
 });
 
+test("what a page kept that forbids WebAssembly leaves on a visit that allows it", async () => {
+  const context = await site.browser.newContext();
+  const forbidding = await site.open({ context, csp: "script-src 'self' 'unsafe-inline'" });
+  const id = await forbidding.evaluate((config) => {
+    forebay.configure(config);
+    return forebay.record({ name: "Stuck" }).id;
+  }, endpoint.config);
+  const kept = await forbidding.evaluate(async ({ appId }) => {
+    await forebay.validate({ name: "Stuck" }).catch(() => {});
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open(`forebay.${appId}`);
+      request.onsuccess = () => resolve(request.result);
+    });
+    // Answered after what was written before.
+    const rows = database.transaction("outbox").objectStore("outbox").getAllKeys();
+    return new Promise((resolve) => {
+      rows.onsuccess = () => resolve(rows.result);
+    });
+  }, endpoint.config);
+  assert.deepEqual(kept, [id]);
+  await forbidding.close();
+
+  const page = await site.open({ context });
+  await page.evaluate((config) => forebay.configure(config), endpoint.config);
+  await endpoint.until(() => endpoint.accepted.includes(id));
+});
+
 test("a page with the one source that WebAssembly needs is enough", async () => {
   const page = await site.open({ csp: "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'" });
   await page.evaluate((config) => {

@@ -7,7 +7,6 @@ import { APP_ID } from "../support/endpoint.ts";
 import {
   arrived,
   assertBalanced,
-  type Books,
   COUNT,
   configure,
   record,
@@ -16,7 +15,6 @@ import {
 } from "./support/numbered.ts";
 import { scenario } from "./support/scenario.ts";
 
-const TODO = { todo: "nothing is on disk yet" };
 const DATABASE = `forebay.${APP_ID}`;
 
 /** Rows that an outbox cannot hold: of another program, of another version, spoilt. */
@@ -90,26 +88,21 @@ export function disks(): void {
       await endpoint.connections("served");
       await arrived(endpoint, ids, test);
       await assertBalanced(page);
-      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), true);
+      assert.equal(await page.evaluate(() => forebay.stats().durable), true);
       assert.equal(await countRows(page, "outbox"), 0);
     },
-    TODO,
   );
 
-  scenario(
-    "a disk that is full",
-    async ({ endpoint, context, page, site }, test) => {
-      const session = await context.newCDPSession(page);
-      const origin = new URL(site.url).origin;
-      await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
-      await configure(page, endpoint);
-      const ids = await record(page, { every: 5 });
-      await arrived(endpoint, ids, test);
-      await assertBalanced(page);
-      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
-    },
-    TODO,
-  );
+  scenario("a disk that is full", async ({ endpoint, context, page, site }, test) => {
+    const session = await context.newCDPSession(page);
+    const origin = new URL(site.url).origin;
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+    await configure(page, endpoint);
+    const ids = await record(page, { every: 5 });
+    await arrived(endpoint, ids, test);
+    await assertBalanced(page);
+    assert.equal(await page.evaluate(() => forebay.stats().durable), false);
+  });
 
   scenario(
     "a disk that becomes full half-way, and has room again",
@@ -128,21 +121,20 @@ export function disks(): void {
       });
       endpoint.fault = () => ({ status: 503 });
       ids.push(...(await record(page, { from: COUNT / 2, count: COUNT / 4 })));
-      await page.waitForFunction(() => !(forebay.stats() as Books).durable);
+      await page.waitForFunction(() => !forebay.stats().durable);
       await page.evaluate("makeRoom()");
       ids.push(...(await record(page, { from: (COUNT * 3) / 4, count: COUNT / 4 })));
       endpoint.fault = undefined;
       await arrived(endpoint, ids, test);
       await assertBalanced(page);
     },
-    TODO,
   );
 
   scenario(
     "a disk that holds rows that are no events",
     async ({ site, endpoint, context, page }, test) => {
       await configure(page, endpoint);
-      await page.waitForFunction(() => (forebay.stats() as Books).durable);
+      await page.waitForFunction(() => forebay.stats().durable);
       await page.close();
       // From the same origin, with the SDK loaded and not started.
       const other = await site.open({ context });
@@ -153,14 +145,10 @@ export function disks(): void {
       const ids = await record(next, { every: 5 });
       await arrived(endpoint, ids, test);
       await settled(next);
-      assert.equal(
-        await next.evaluate(() => (forebay.stats() as Books).aside),
-        FOREIGN_ROWS.length,
-      );
+      assert.equal(await next.evaluate(() => forebay.stats().aside), FOREIGN_ROWS.length);
       assert.equal(await countRows(next, "aside"), FOREIGN_ROWS.length);
       assert.equal(await countRows(next, "outbox"), 0);
     },
-    TODO,
   );
 
   scenario(
@@ -183,9 +171,8 @@ export function disks(): void {
       const ids = await record(page, { every: 5 });
       await arrived(endpoint, ids, test);
       await assertBalanced(page);
-      assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
+      assert.equal(await page.evaluate(() => forebay.stats().durable), false);
     },
-    TODO,
   );
 
   for (const [name, take] of Object.entries({
@@ -203,61 +190,49 @@ export function disks(): void {
       IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest;
     },
   })) {
-    scenario(
-      name,
-      async ({ endpoint, page }, test) => {
-        await page.evaluate(take);
-        await configure(page, endpoint);
-        const ids = await record(page, { every: 5 });
-        await arrived(endpoint, ids, test);
-        await assertBalanced(page);
-        assert.equal(await page.evaluate(() => (forebay.stats() as Books).durable), false);
-      },
-      TODO,
-    );
-  }
-
-  scenario(
-    "a disk that is slow to say what it holds",
-    async ({ endpoint, page }, test) => {
-      await page.evaluate(() => {
-        const { getAll } = IDBObjectStore.prototype;
-        IDBObjectStore.prototype.getAll = function (...given: Parameters<typeof getAll>) {
-          const request = getAll.apply(this, given);
-          const slow = { result: undefined as unknown, onsuccess: () => {} };
-          request.onsuccess = () => {
-            slow.result = request.result;
-            // By then what it holds has been sent, and is gone from it.
-            setTimeout(() => slow.onsuccess(), 2_000);
-          };
-          return slow as unknown as typeof request;
-        };
-      });
+    scenario(name, async ({ endpoint, page }, test) => {
+      await page.evaluate(take);
       await configure(page, endpoint);
-      const ids = await record(page, { every: 20 });
+      const ids = await record(page, { every: 5 });
       await arrived(endpoint, ids, test);
       await assertBalanced(page);
-    },
-    TODO,
-  );
+      assert.equal(await page.evaluate(() => forebay.stats().durable), false);
+    });
+  }
 
-  scenario(
-    "a disk and no locks",
-    async ({ site, endpoint, context, page }, test) => {
-      const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
-      await context.addInitScript(unlocked);
-      await page.evaluate(unlocked);
-      await configure(page, endpoint);
-      const other = await revisit(site, context, endpoint);
-      const halves = await Promise.all([
-        record(page, { count: COUNT / 2, every: 5 }),
-        record(other, { from: COUNT / 2, count: COUNT / 2, every: 5 }),
-      ]);
-      const ids = halves.flat();
-      // Nobody can tell whether the tab that recorded what is on disk still lives.
-      await arrived(endpoint, ids, test, new Set(ids));
-      await Promise.all([settled(page), settled(other)]);
-    },
-    TODO,
-  );
+  scenario("a disk that is slow to say what it holds", async ({ endpoint, page }, test) => {
+    await page.evaluate(() => {
+      const { getAll } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.getAll = function (...given: Parameters<typeof getAll>) {
+        const request = getAll.apply(this, given);
+        const slow = { result: undefined as unknown, onsuccess: () => {} };
+        request.onsuccess = () => {
+          slow.result = request.result;
+          // By then what it holds has been sent, and is gone from it.
+          setTimeout(() => slow.onsuccess(), 2_000);
+        };
+        return slow as unknown as typeof request;
+      };
+    });
+    await configure(page, endpoint);
+    const ids = await record(page, { every: 20 });
+    await arrived(endpoint, ids, test);
+    await assertBalanced(page);
+  });
+
+  scenario("a disk and no locks", async ({ site, endpoint, context, page }, test) => {
+    const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
+    await context.addInitScript(unlocked);
+    await page.evaluate(unlocked);
+    await configure(page, endpoint);
+    const other = await revisit(site, context, endpoint);
+    const halves = await Promise.all([
+      record(page, { count: COUNT / 2, every: 5 }),
+      record(other, { from: COUNT / 2, count: COUNT / 2, every: 5 }),
+    ]);
+    const ids = halves.flat();
+    // Nobody can tell whether the tab that recorded what is on disk still lives.
+    await arrived(endpoint, ids, test, new Set(ids));
+    await Promise.all([settled(page), settled(other)]);
+  });
 }

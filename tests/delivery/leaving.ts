@@ -13,9 +13,9 @@ import { Endpoint, type Fault } from "../support/endpoint.ts";
 import { PageServer } from "../support/page.ts";
 import {
   arrived,
-  type Books,
   COUNT,
   configure,
+  type Recording,
   record,
   revisit,
   settled,
@@ -33,24 +33,25 @@ const unavailable: Fault = ({ operation }) =>
   operation === "preflight" ? undefined : { status: 503 };
 
 /** A visit that `end` ends after the last event, and one that delivers what it left. */
-function visit(name: string, end: (page: Page) => Promise<void>): void {
+function visit(
+  name: string,
+  end: (page: Page) => Promise<void>,
+  recording: Recording = { every: EVERY_MS },
+): void {
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
-    scenario(
-      name + where,
-      async ({ site, endpoint, context, page }, test) => {
-        if (!reachable) endpoint.fault = unavailable;
-        await configure(page, endpoint);
-        const ids = await record(page, { every: EVERY_MS });
-        await end(page);
-        const unavoidable = unheard(endpoint, Date.now());
-        endpoint.fault = undefined;
-        const next = await revisit(site, context, endpoint);
-        await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
-        await settled(next);
-      },
-      { todo: "nothing is on disk yet" },
-    );
+    scenario(name + where, async ({ site, endpoint, context, page }, test) => {
+      if (!reachable) endpoint.fault = unavailable;
+      await configure(page, endpoint);
+      await page.waitForFunction(() => forebay.stats().durable);
+      const ids = await record(page, recording);
+      await end(page);
+      const unavoidable = unheard(endpoint, Date.now());
+      endpoint.fault = undefined;
+      const next = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
+      await settled(next);
+    });
   }
 }
 
@@ -83,6 +84,15 @@ export function leaving(): void {
     await page.close();
   });
 
+  visit(
+    "a link followed in the task of all events, which are more than fit into last requests",
+    async (page) => {
+      await page.waitForURL("about:blank");
+      await page.close();
+    },
+    { bulk: 2_000, leave: true },
+  );
+
   visit("a page reloaded with the last event", async (page) => {
     await page.reload();
     await page.close();
@@ -97,7 +107,7 @@ export function leaving(): void {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     test(
       `a browser killed ${KILLED_AFTER_MS} ms after the last event, and opened again${where}`,
-      { timeout: 120_000, todo: "nothing is on disk yet" },
+      { timeout: 120_000 },
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
   }
@@ -133,17 +143,13 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
 
 /** Two tabs of one visitor, of which the first sends for both. */
 function tabs(name: string, run: (tabs: Tabs, test: TestContext) => Promise<void>): void {
-  scenario(
-    name,
-    async (scenario, test) => {
-      const { site, context, endpoint, page: leader } = scenario;
-      await configure(leader, endpoint);
-      await leader.waitForFunction(() => (forebay.stats() as Books).leader);
-      const follower = await revisit(site, context, endpoint);
-      await run({ ...scenario, leader, follower }, test);
-    },
-    { todo: "every tab sends for itself yet" },
-  );
+  scenario(name, async (scenario, test) => {
+    const { site, context, endpoint, page: leader } = scenario;
+    await configure(leader, endpoint);
+    await leader.waitForFunction(() => forebay.stats().leader);
+    const follower = await revisit(site, context, endpoint);
+    await run({ ...scenario, leader, follower }, test);
+  });
 }
 
 interface Tabs extends Scenario {
@@ -159,7 +165,7 @@ export function twoTabs(): void {
       record(follower, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS }),
     ]);
     await arrived(endpoint, halves.flat(), test);
-    assert.equal(await follower.evaluate(() => (forebay.stats() as Books).leader), false);
+    assert.equal(await follower.evaluate(() => forebay.stats().leader), false);
     assert.equal(endpoint.identityCalls.length, 1, "and asks for credentials once");
     await Promise.all([settled(leader), settled(follower)]);
     const heard = () =>
@@ -179,7 +185,7 @@ export function twoTabs(): void {
         await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
         const closing = Date.now();
         await end(leader);
-        await follower.waitForFunction(() => (forebay.stats() as Books).leader);
+        await follower.waitForFunction(() => forebay.stats().leader);
         await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
         await settled(follower);
       },

@@ -98,6 +98,7 @@ scenario(
   "100,000 events recorded offline all arrive",
   async ({ endpoint, context, page }, test) => {
     const session = await context.newCDPSession(page);
+    await noteMemories(page);
     await endpoint.connections("refused");
     await configureLarge(page, endpoint);
     const times: number[] = [];
@@ -111,6 +112,7 @@ scenario(
     const [early, late] = [mean(times.slice(0, tenth)), mean(times.slice(-tenth))];
     test.diagnostic(`record() took ${early.toFixed(4)} ms at first, ${late.toFixed(4)} ms at last`);
     test.diagnostic(`the heap holds ${heaps.map(mebibytes).join(", ")} with 0, 25,000, .. events`);
+    test.diagnostic(`and the module ${mebibytes(await wasmBytes(page))}`);
     const from = Date.now();
     await endpoint.connections("served");
     await page.evaluate(() => {

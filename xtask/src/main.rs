@@ -48,7 +48,8 @@ cargo xtask <command>
   test [suite]..        every check and test, or some: fmt, lint, clippy, rust, types, and the
                         folders of tests/
 
-  size [--json]         what a browser loads, and what a schema adds, in bytes
+  size [--json]         what a browser loads, and what a schema adds, in bytes; fails where that
+                        is over the budget
 
   build [part]..        sdk, edge, lake, page; all where none is named
 ";
@@ -122,6 +123,9 @@ fn size(mut arguments: Parser) -> Result<()> {
         println!("{}", report.json());
     } else {
         println!("{}", report.table());
+    }
+    if report.is_over_budget() {
+        std::process::exit(1);
     }
     Ok(())
 }

@@ -99,6 +99,11 @@ fn schema_sizes() -> Result<Value> {
 }
 
 impl Report {
+    /// Whether a browser loads more than it is to.
+    pub fn is_over_budget(&self) -> bool {
+        self.before_first_record.brotli > FIRST_BUDGET || self.total.brotli > TOTAL_BUDGET
+    }
+
     /// For programs.
     pub fn json(&self) -> Value {
         let bytes =

@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use super::format;
 use super::rules::{
-    EVENT, FIELD, FORMAT, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE, bound,
+    self, EVENT, FIELD, FORMAT, Item, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
 };
 use super::validate::decimal;
 use crate::json::{Decimal, LARGEST_DOUBLE, LEAST_DOUBLE};
@@ -15,40 +15,50 @@ use crate::wire::put_events::MAX_KEYS;
 /// Most names or values that `expected` lists.
 const MAX_LISTED: usize = 10;
 
-/// What any event has to keep to, as rules: [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS),
+/// The most there may be of each in any event, as bounds in rules:
+/// [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS),
 /// [`MAX_KEY_CHARS`](crate::wire::put_events::MAX_KEY_CHARS) and [`MAX_KEYS`].
 const ANY_VALUE: Items<'_> = Items("<A200");
-const ANY_NAME: Items<'_> = Items("<A50");
-const ANY_COUNT: Items<'_> = Items("<A40");
+const ANY_NAME: &str = "A50";
+const ANY_COUNT: &str = "A40";
 
-/// Takes violations, each from its start to its end.
+/// Takes violations, each in four parts: path, rule, and then those of [`Part`] in their order.
 pub trait Report: Default {
-    /// Begins a violation of a rule. The path is made of two parts.
-    fn open(&mut self, path: [&str; 2], rule: &'static str);
-    /// Adds to what the schema asks for.
-    fn expect(&mut self, text: &str);
-    /// Ends the violation with what came, in parts.
-    fn close(&mut self, actual: [&str; 3]);
+    /// Begins a violation of a rule. The path is in two parts.
+    fn open(&mut self, path: &[&str; 2], rule: &'static str);
+    /// Adds to a part.
+    fn add(&mut self, part: Part, text: &str);
+    /// Ends a part.
+    fn end(&mut self, part: Part);
 }
+
+/// A part of a violation that is put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of `Violation`")]
+pub enum Part {
+    Expected,
+    Actual,
+}
+
+/// Behind each part in a text.
+const END: &str = "\x1f";
 
 /// For the browser: path, rule, what is expected and what came, each followed by U+001F.
 impl Report for String {
-    fn open(&mut self, path: [&str; 2], rule: &'static str) {
-        push(self, [path[0], path[1], "\x1f", rule, "\x1f"]);
+    fn open(&mut self, path: &[&str; 2], rule: &'static str) {
+        self.push_str(path[0]);
+        self.push_str(path[1]);
+        self.push_str(END);
+        self.push_str(rule);
+        self.push_str(END);
     }
 
-    fn expect(&mut self, text: &str) {
+    fn add(&mut self, _part: Part, text: &str) {
         self.push_str(text);
     }
 
-    fn close(&mut self, actual: [&str; 3]) {
-        push(self, ["\x1f", actual[0], actual[1], actual[2], "\x1f"]);
-    }
-}
-
-fn push(report: &mut String, parts: [&str; 5]) {
-    for part in parts {
-        report.push_str(part);
+    fn end(&mut self, _part: Part) {
+        self.push_str(END);
     }
 }
 
@@ -74,7 +84,7 @@ enum Measure {
     Count,
 }
 
-/// Validates one event, whose fields are handed in one by one.
+/// Validates one event, whose attributes and metrics are handed in one by one.
 ///
 /// What the wire does not carry is a violation whatever the schema says: a string longer than
 /// [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS) (`maxLength`); among additional
@@ -103,13 +113,17 @@ impl<'r, R: Report> Checker<'r, R> {
             }
         }
         let mut checker = Checker::of(fields, true);
-        if items.0.is_empty() && !event_type.is_empty() {
+        if items.0.is_empty() {
+            if event_type.is_empty() {
+                checker.add(&["EventType", ""], "required", "a name", "nothing");
+            }
             return checker;
         }
-        checker.report.open(["EventType", ""], "eventType");
+        checker.report.open(&["EventType", ""], "eventType");
+        checker.report.add(Part::Expected, "one of ");
         checker.list(items, EVENT);
         let actual = "an event type that is not in the schema";
-        checker.report.close([actual, "", ""]);
+        checker.close(actual);
         checker
     }
 
@@ -126,19 +140,30 @@ impl<'r, R: Report> Checker<'r, R> {
 
     /// Takes a field. Gives whether it may leave the browser; `false` for one with `x-pii: drop`.
     pub fn field(&mut self, given: Given, name: &str, text: &str) -> bool {
-        let map = match given {
-            Given::Attribute | Given::OtherAttribute => "Attributes.",
-            Given::Metric | Given::OtherMetric => "Metrics.",
-        };
-        let path = [map, name];
-        let Some((traits, constraints)) = self.find(name) else {
-            if self.count <= MAX_KEYS {
-                self.check_other(given, path, text);
-            }
+        let is_metric = matches!(given, Given::Metric | Given::OtherMetric);
+        let path = &[if is_metric { METRICS } else { ATTRIBUTES }, name];
+        let known = self.find(name);
+        if self.count > MAX_KEYS {
             return true;
+        }
+        let (traits, constraints) = match known {
+            Some(known) => known,
+            None if !self.is_open => {
+                let actual = "a name that is not in the schema";
+                let expected = "a field of the event type";
+                self.add(path, "additionalProperties", expected, actual);
+                return true;
+            }
+            None => {
+                self.check_bound(Measure::NameLength, &length(name), true, ANY_NAME, path);
+                if is_metric {
+                    (Traits::NUMBER, Items(""))
+                } else {
+                    (Traits::STRING, ANY_VALUE)
+                }
+            }
         };
-        let is_null = traits.is_nullable() && text == "null";
-        if self.count <= MAX_KEYS && !is_null {
+        if !(traits.is_nullable() && text == "null") {
             self.check(traits, constraints, given, path, text);
         }
         !traits.is_dropped()
@@ -149,13 +174,13 @@ impl<'r, R: Report> Checker<'r, R> {
         let (mut fields, mut bit) = (self.fields, 1_u64);
         while let Some((traits, name)) = fields.next_field() {
             if traits.is_required() && self.seen & bit == 0 && self.count <= MAX_KEYS {
-                let path = [map_of(traits), name];
+                let path = &[map_of(traits), name];
                 self.add(path, "required", wanted(traits), "nothing");
             }
             bit = bit.rotate_left(1);
         }
         let count = decimal(self.count);
-        self.check_bounds(Measure::Count, &count, ANY_COUNT, ["Attributes", ""]);
+        self.check_bound(Measure::Count, &count, true, ANY_COUNT, &["Attributes", ""]);
         self.report
     }
 
@@ -173,89 +198,84 @@ impl<'r, R: Report> Checker<'r, R> {
         }
     }
 
-    fn check_other(&mut self, given: Given, path: [&str; 2], text: &str) {
-        if !self.is_open {
-            let actual = "a name that is not in the schema";
-            return self.add(
-                path,
-                "additionalProperties",
-                "a field of the event type",
-                actual,
-            );
-        }
-        let length = decimal(count_characters(path[1]));
-        self.check_bounds(Measure::NameLength, &length, ANY_NAME, path);
-        match given {
-            Given::Attribute | Given::OtherAttribute => {
-                self.check(Traits::STRING, ANY_VALUE, given, path, text);
-            }
-            _ => self.check(Traits::NUMBER, Items(""), given, path, text),
-        }
-    }
-
     fn check(
         &mut self,
         traits: Traits,
         constraints: Items<'r>,
         given: Given,
-        path: [&str; 2],
+        path: &[&str; 2],
         text: &str,
     ) {
         let of_type = traits.of_type();
-        let is_number = of_type >= Traits::INTEGER.0;
+        let is_number = traits.is_number();
         let fault = match given {
-            Given::Attribute if is_number => "a string in Attributes",
-            Given::Metric if !is_number => "a number in Metrics",
-            Given::OtherAttribute | Given::OtherMetric => text,
+            Given::Attribute if is_number => Some("a string in Attributes"),
+            Given::Metric if !is_number => Some("a number in Metrics"),
+            Given::OtherAttribute | Given::OtherMetric => Some(text),
             _ if is_number => number_fault(of_type, text),
             _ if of_type == Traits::BOOLEAN.0 && !matches!(text, "true" | "false") => {
-                "another string"
+                Some("another string")
             }
-            _ => "",
+            _ => None,
         };
-        if !fault.is_empty() {
+        if let Some(fault) = fault {
             return self.add(path, "type", wanted(traits), fault);
         }
-        self.check_values(is_number, constraints, path, text);
-        if is_number {
-            self.check_bounds(Measure::Number, text, constraints, path);
+        let length = length(text);
+        let (measure, size) = if is_number {
+            (Measure::Number, text)
         } else {
-            self.check_format(constraints, path, text);
-            let length = decimal(count_characters(text));
-            self.check_bounds(Measure::Length, &length, constraints, path);
-        }
-    }
-
-    /// Checks whether a value is one of those allowed, if any are listed. An `enum` of one and a `const`
-    /// are the same.
-    fn check_values(&mut self, is_number: bool, values: Items<'r>, path: [&str; 2], text: &str) {
+            (Measure::Length, length.as_str())
+        };
         // What of the text is left behind the part of a value that it begins with.
-        let (mut left, mut count, mut items) = (None, 0, values);
-        while let Some(item) = items.next() {
+        let (mut left, mut values, mut is_listed) = (None, 0, false);
+        let mut items = constraints;
+        loop {
+            let item = items.next().unwrap_or(Item {
+                sigil: EVENT,
+                text: "",
+            });
+            if item.sigil != MORE {
+                is_listed |= left == Some("");
+                left = None;
+            }
             match item.sigil {
-                VALUE if left == Some("") => return,
-                VALUE if is_number => {
-                    let is_same = Decimal::of(text).compare(&Decimal::of(item.text)).is_eq();
-                    left = is_same.then_some("");
+                VALUE => {
+                    values += 1;
+                    left = if !is_number {
+                        text.strip_prefix(item.text)
+                    } else if Decimal::of(text).compare(&Decimal::of(item.text)).is_eq() {
+                        Some("")
+                    } else {
+                        None
+                    };
                 }
-                VALUE => left = text.strip_prefix(item.text),
                 MORE => left = left.and_then(|left| left.strip_prefix(item.text)),
+                FORMAT => {
+                    if let Some(expected) = format::fault(item.text, text) {
+                        self.add(path, "format", expected, "a string of another form");
+                    }
+                }
+                MAXIMUM | MINIMUM => {
+                    self.check_bound(measure, size, item.sigil == MAXIMUM, item.text, path);
+                }
                 _ => break,
             }
-            count += usize::from(item.sigil == VALUE);
         }
-        if left == Some("") || count == 0 {
-            return;
+        if values > 0 && !is_listed {
+            self.report
+                .open(path, if values == 1 { "const" } else { "enum" });
+            if values > 1 {
+                self.report.add(Part::Expected, "one of ");
+            }
+            self.list(constraints, VALUE);
+            let actual = if is_number {
+                "another number"
+            } else {
+                "another string"
+            };
+            self.close(actual);
         }
-        self.report
-            .open(path, if count == 1 { "const" } else { "enum" });
-        self.list(values, VALUE);
-        let actual = if is_number {
-            "another number"
-        } else {
-            "another string"
-        };
-        self.report.close([actual, "", ""]);
     }
 
     /// Lists the texts of one sigil up to the next field, cut where there are too many to read.
@@ -264,136 +284,129 @@ impl<'r, R: Report> Checker<'r, R> {
         while let Some(item) = items.next() {
             if item.sigil == sigil {
                 count += 1;
-                if count <= MAX_LISTED {
-                    self.report
-                        .expect(if count == 1 { "one of " } else { ", " });
+                if 1 < count && count <= MAX_LISTED {
+                    self.report.add(Part::Expected, ", ");
                 }
             }
             if sigil == VALUE && item.sigil == FIELD {
                 break;
             }
-            if count <= MAX_LISTED && (item.sigil == sigil || item.sigil == MORE) {
-                self.report.expect(item.text);
+            let is_listed = item.sigil == sigil || sigil == VALUE && item.sigil == MORE;
+            if is_listed && count <= MAX_LISTED {
+                self.report.add(Part::Expected, item.text);
             }
         }
         if count > MAX_LISTED {
             for part in [" and ", &decimal(count - MAX_LISTED), " more"] {
-                self.report.expect(part);
+                self.report.add(Part::Expected, part);
             }
         }
     }
 
-    fn check_format(&mut self, mut constraints: Items<'_>, path: [&str; 2], text: &str) {
-        while let Some(item) = constraints.next() {
-            match item.sigil {
-                FIELD | EVENT => break,
-                FORMAT => {
-                    if let Some(expected) = format::fault(item.text, text) {
-                        self.add(path, "format", expected, "a string of another form");
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn check_bounds(
+    fn check_bound(
         &mut self,
         measure: Measure,
         size: &str,
-        mut bounds: Items<'_>,
-        path: [&str; 2],
+        is_maximum: bool,
+        bound: &str,
+        path: &[&str; 2],
     ) {
-        while let Some(item) = bounds.next() {
-            let is_maximum = match item.sigil {
-                FIELD | EVENT => break,
-                MAXIMUM => true,
-                MINIMUM => false,
-                _ => continue,
-            };
-            let (is_exclusive, bound) = bound(item.text);
-            let mut order = Decimal::of(size).compare(&Decimal::of(bound));
-            if is_maximum {
-                order = order.reverse();
-            }
-            if order.is_gt() || order.is_eq() && !is_exclusive {
-                continue;
-            }
-            let (relation, rule) = match (is_maximum, is_exclusive) {
-                (true, true) => ("less than ", "exclusiveMaximum"),
-                (true, false) => ("at most ", "maximum"),
-                (false, true) => ("more than ", "exclusiveMinimum"),
-                (false, false) => ("at least ", "minimum"),
-            };
-            let characters = |count| {
-                if count == "1" {
-                    " character"
-                } else {
-                    " characters"
-                }
-            };
-            let (rule, unit, actual) = match measure {
-                Measure::Number => (rule, "", ["another number", "", ""]),
-                Measure::Count => (
-                    "maxProperties",
-                    " attributes and metrics",
-                    [size, " of them", ""],
-                ),
-                Measure::NameLength => (
-                    "propertyNames",
-                    characters(bound),
-                    ["a name of ", size, characters(size)],
-                ),
-                Measure::Length => (
-                    if is_maximum { "maxLength" } else { "minLength" },
-                    characters(bound),
-                    ["a string of ", size, characters(size)],
-                ),
-            };
-            self.report.open(path, rule);
-            for part in [relation, bound, unit] {
-                self.report.expect(part);
-            }
-            self.report.close(actual);
+        let (is_exclusive, bound) = rules::bound(bound);
+        let mut order = Decimal::of(size).compare(&Decimal::of(bound));
+        if is_maximum {
+            order = order.reverse();
         }
+        if order.is_gt() || order.is_eq() && !is_exclusive {
+            return;
+        }
+        let (relation, rule) = match (is_maximum, is_exclusive) {
+            (true, true) => ("less than ", "exclusiveMaximum"),
+            (true, false) => ("at most ", "maximum"),
+            (false, true) => ("more than ", "exclusiveMinimum"),
+            (false, false) => ("at least ", "minimum"),
+        };
+        let (rule, subject) = match measure {
+            Measure::Number => (rule, "another number"),
+            Measure::Count => ("maxProperties", ""),
+            Measure::NameLength => ("propertyNames", "a name of "),
+            Measure::Length if is_maximum => ("maxLength", "a string of "),
+            Measure::Length => ("minLength", "a string of "),
+        };
+        self.report.open(path, rule);
+        self.report.add(Part::Expected, relation);
+        self.add_amount(Part::Expected, measure, bound);
+        self.report.end(Part::Expected);
+        self.report.add(Part::Actual, subject);
+        if measure != Measure::Number {
+            self.add_amount(Part::Actual, measure, size);
+        }
+        self.report.end(Part::Actual);
     }
 
-    fn add(&mut self, path: [&str; 2], rule: &'static str, expected: &str, actual: &str) {
+    /// Adds a number with its unit.
+    fn add_amount(&mut self, part: Part, measure: Measure, number: &str) {
+        let unit = match measure {
+            Measure::Number => "",
+            Measure::Count => " attributes and metrics",
+            _ if number == "1" => " character",
+            _ => " characters",
+        };
+        self.report.add(part, number);
+        self.report.add(part, unit);
+    }
+
+    pub(super) fn add(
+        &mut self,
+        path: &[&str; 2],
+        rule: &'static str,
+        expected: &str,
+        actual: &str,
+    ) {
         self.report.open(path, rule);
-        self.report.expect(expected);
-        self.report.close([actual, "", ""]);
+        self.report.add(Part::Expected, expected);
+        self.close(actual);
+    }
+
+    /// Ends a violation with what came.
+    fn close(&mut self, actual: &str) {
+        self.report.end(Part::Expected);
+        self.report.add(Part::Actual, actual);
+        self.report.end(Part::Actual);
     }
 }
 
-/// Why a text cannot be the number of a metric; empty where it can.
-fn number_fault(of_type: u8, text: &str) -> &str {
+/// What a text is that cannot be the number of a metric.
+fn number_fault(of_type: u8, text: &str) -> Option<&str> {
     let (least, most) = if of_type == Traits::INTEGER.0 {
         ("-9223372036854775808", "9223372036854775807")
     } else {
         (LEAST_DOUBLE, LARGEST_DOUBLE)
     };
     let number = Decimal::of(text);
-    if !text.ends_with(|last: char| last.is_ascii_digit()) {
+    if !text.as_bytes().last().is_some_and(u8::is_ascii_digit) {
         // `NaN` or `Infinity`
-        text
+        Some(text)
     } else if of_type == Traits::INTEGER.0 && !number.is_whole() {
-        "a number with a fraction"
+        Some("a number with a fraction")
     } else if number.compare(&Decimal::of(least)).is_lt()
         || number.compare(&Decimal::of(most)).is_gt()
     {
-        "a number out of range"
+        Some("a number out of range")
     } else {
-        ""
+        None
     }
 }
 
 fn map_of(traits: Traits) -> &'static str {
-    if traits.of_type() >= Traits::INTEGER.0 {
-        "Metrics."
+    if traits.is_number() {
+        METRICS
     } else {
-        "Attributes."
+        ATTRIBUTES
     }
 }
+
+const ATTRIBUTES: &str = "Attributes.";
+const METRICS: &str = "Metrics.";
 
 /// What kind of value a field takes, and where on the wire.
 fn wanted(traits: Traits) -> &'static str {
@@ -405,11 +418,26 @@ fn wanted(traits: Traits) -> &'static str {
     }
 }
 
-/// Unicode code points: all bytes but those that go on with one.
-fn count_characters(text: &str) -> usize {
+/// How many Unicode code points there are: all bytes but those that go on with one.
+fn length(text: &str) -> String {
     let mut count = 0;
     for byte in text.as_bytes() {
         count += usize::from(byte & 0xc0 != 0x80);
     }
-    count
+    decimal(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+    use crate::wire::put_events::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
+
+    #[test]
+    fn the_limits_are_those_of_the_wire() {
+        assert_eq!(ANY_VALUE.0, format!("<A{MAX_VALUE_CHARS}"));
+        assert_eq!(ANY_NAME, format!("A{MAX_KEY_CHARS}"));
+        assert_eq!(ANY_COUNT, format!("A{MAX_KEYS}"));
+    }
 }

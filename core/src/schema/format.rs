@@ -40,37 +40,32 @@ impl Format {
         }
     }
 
-    /// What is asked for, in words.
-    pub(super) fn description(self) -> &'static str {
-        match self {
-            Format::Email => "an email address",
-            Format::DateTime => {
-                "a date and time with an offset, such as 2026-11-21T10:30:00Z (RFC 3339)"
-            }
-            Format::Date => "a date such as 2026-11-21",
-            Format::Uuid => "a UUID in its text form of 36 characters",
-            Format::Uri => "an absolute URI (RFC 3986)",
-        }
-    }
-
     /// Whether `text` is of this format.
     pub(super) fn matches(self, text: &str) -> bool {
+        self.fault(text).is_none()
+    }
+
+    /// What is asked for, in words, where `text` is not of this format.
+    fn fault(self, text: &str) -> Option<&'static str> {
         let text = text.as_bytes();
-        match self {
-            Format::Email => is_email(text),
-            Format::DateTime => is_date_time(text),
-            Format::Date => is_date(text),
-            Format::Uuid => is_uuid(text),
-            Format::Uri => is_uri(text),
-        }
+        let (is_it, description) = match self {
+            Format::Email => (is_email(text), "an email address"),
+            Format::DateTime => (
+                is_date_time(text),
+                "a date and time such as 2026-11-21T10:30:00Z",
+            ),
+            Format::Date => (is_date(text), "a date such as 2026-11-21"),
+            Format::Uuid => (is_uuid(text), "a UUID of 36 characters"),
+            Format::Uri => (is_uri(text), "an absolute URI"),
+        };
+        (!is_it).then_some(description)
     }
 }
 
 /// What is asked for where a text is not of the format of a letter in rules.
 pub(super) fn fault(letter: &str, text: &str) -> Option<&'static str> {
     let place = letter.as_bytes().first()?.wrapping_sub(b'A');
-    let format = FORMATS.get(usize::from(place))?;
-    (!format.matches(text)).then(|| format.description())
+    FORMATS.get(usize::from(place))?.fault(text)
 }
 
 /// Whether a text goes on from a place as a pattern has it: `0` is a digit, `x` a hexadecimal one, and
@@ -81,7 +76,8 @@ fn fits(text: &[u8], mut at: usize, pattern: &[u8]) -> bool {
         let is_it = match wanted {
             b'0' => byte.is_ascii_digit(),
             b'x' => byte.is_ascii_hexdigit(),
-            _ => byte.eq_ignore_ascii_case(wanted),
+            b'T' => byte.eq_ignore_ascii_case(&b'T'),
+            _ => byte == *wanted,
         };
         if !is_it {
             return false;
@@ -111,10 +107,7 @@ fn is_date(text: &[u8]) -> bool {
 fn is_date_time(text: &[u8]) -> bool {
     let mut at = 19;
     if byte_at(text, at) == b'.' {
-        at += 1;
-        while byte_at(text, at).is_ascii_digit() {
-            at += 1;
-        }
+        at = skip_digits(text, at + 1);
     }
     let (sign, length) = match byte_at(text, at) {
         b'Z' | b'z' => (0, 1),
@@ -185,126 +178,106 @@ fn two_digits(text: &[u8], at: usize) -> i64 {
 /// RFC 5321's `Mailbox` without quoted local parts and address literals, which no mail service
 /// gives out.
 fn is_email(text: &[u8]) -> bool {
-    let (mut is_domain, mut start, mut previous) = (false, 0, b'.');
-    for at in 0..=text.len() {
-        let byte = match text.get(at) {
-            Some(b'@') if !is_domain => b'@',
-            Some(b'.') | None => b'.',
-            Some(b'-') if is_domain && at == start => return false,
-            Some(byte) if has_only(&[*byte], if is_domain { b"-" } else { ATOM }) => *byte,
-            Some(_) => return false,
-        };
-        if byte == b'.' || byte == b'@' {
-            // The end of an atom or label.
-            let is_label = previous != b'-' && at - start <= 63;
-            if at == start || is_domain && !is_label {
-                return false;
-            }
-            start = at + 1;
+    let (mut is_domain, mut start) = (false, 0);
+    loop {
+        // An atom of the local part, or a label of the domain.
+        let end = skip(text, start, if is_domain { b"-" } else { IN_ATOM });
+        let has_hyphen =
+            byte_at(text, start) == b'-' || byte_at(text, end.saturating_sub(1)) == b'-';
+        if end == start || is_domain && (has_hyphen || end - start > 63) {
+            return false;
         }
-        if byte == b'@' && !is_domain {
-            if at > 64 {
-                return false;
-            }
-            is_domain = true;
+        start = end + 1;
+        match byte_at(text, end) {
+            b'.' => {}
+            b'@' if !is_domain && end <= 64 => is_domain = true,
+            _ => return is_domain && end == text.len() && end <= 254,
         }
-        previous = byte;
     }
-    is_domain && text.len() <= 254
 }
-
-const ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
 
 /// RFC 3986's `URI`: a scheme, then what the grammar allows. Of an address in brackets, the characters
 /// are looked at, not what they make.
 fn is_uri(text: &[u8]) -> bool {
-    let (scheme, Some(rest)) = cut(text, b':') else {
+    let mut at = skip(text, 0, b"+-.");
+    if !byte_at(text, 0).is_ascii_alphabetic() || byte_at(text, at) != b':' {
         return false;
-    };
-    let (rest, fragment) = cut(rest, b'#');
-    let (hierarchy, query) = cut(rest, b'?');
-    let (authority, path) = match hierarchy {
-        [b'/', b'/', rest @ ..] => cut(rest, b'/'),
-        path => (&path[..0], Some(path)),
-    };
-    scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && has_only(scheme, b"+-.")
-        && is_authority(authority)
-        && has_only(path.unwrap_or_default(), IN_PATH)
-        && has_only(query.unwrap_or_default(), IN_QUERY)
-        && has_only(fragment.unwrap_or_default(), IN_QUERY)
-        && is_percent_encoded(text)
-}
-
-const IN_QUERY: &[u8] = b"%-._~!$&'()*+,;=:@/?";
-const IN_PATH: &[u8] = b"%-._~!$&'()*+,;=:@/";
-const IN_USER: &[u8] = b"%-._~!$&'()*+,;=:";
-const IN_HOST: &[u8] = b"%-._~!$&'()*+,;=";
-
-fn is_authority(authority: &[u8]) -> bool {
-    let (user, host) = match cut(authority, b'@') {
-        (user, Some(host)) => (user, host),
-        (host, None) => (&host[..0], host),
-    };
-    let (is_host, port) = match host {
-        [b'[', literal @ ..] => match cut(literal, b']') {
-            (address, Some(rest)) => (
-                cut(address, b':').1.is_some()
-                    && has_only(address, b".:")
-                    && matches!(rest, [] | [b':', ..]),
-                rest.get(1..).unwrap_or_default(),
-            ),
-            _ => return false,
-        },
-        _ => {
-            let (host, port) = cut(host, b':');
-            (has_only(host, IN_HOST), port.unwrap_or_default())
-        }
-    };
-    let mut is_port = true;
-    for byte in port {
-        is_port &= byte.is_ascii_digit();
     }
-    is_host && is_port && has_only(user, IN_USER)
+    at += 1;
+    if fits(text, at, b"//") {
+        at += 2;
+        let user = skip(text, at, IN_USER);
+        if byte_at(text, user) == b'@' {
+            at = user + 1;
+        }
+        if byte_at(text, at) == b'[' {
+            at = skip(text, at + 1, b".:");
+            if byte_at(text, at) != b']' {
+                return false;
+            }
+            at += 1;
+        } else {
+            at = skip(text, at, IN_HOST);
+        }
+        if byte_at(text, at) == b':' {
+            at = skip_digits(text, at + 1);
+        }
+        if !matches!(byte_at(text, at), b'/' | b'?' | b'#' | 0) {
+            return false;
+        }
+    }
+    at = skip(text, at, IN_PATH);
+    if byte_at(text, at) == b'?' {
+        at = skip(text, at + 1, IN_QUERY);
+    }
+    if byte_at(text, at) == b'#' {
+        at = skip(text, at + 1, IN_QUERY);
+    }
+    at == text.len() && is_percent_encoded(text)
 }
+
+const IN_ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
+static IN_QUERY: &[u8] = b"%-._~!$&'()*+,;=:@/?";
+/// The same without `?`, without `@/`, and without `:`.
+static IN_PATH: &[u8] = IN_QUERY.split_at(19).0;
+static IN_USER: &[u8] = IN_QUERY.split_at(17).0;
+static IN_HOST: &[u8] = IN_QUERY.split_at(16).0;
 
 /// Whether every `%` is followed by two hexadecimal digits.
 fn is_percent_encoded(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let (_, Some(after)) = cut(rest, b'%') {
-        if !fits(after, 0, b"xx") {
+    let mut at = 0;
+    while at < text.len() {
+        let is_percent = byte_at(text, at) == b'%';
+        at += 1;
+        if is_percent && !fits(text, at, b"xx") {
             return false;
         }
-        rest = after;
     }
     true
 }
 
-/// What stands before the first `separator`, and what follows it.
-fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        if *byte == separator {
-            return (text.get(..at).unwrap_or_default(), text.get(at + 1..));
+/// The place behind the ASCII letters, digits, and those in `also` that stand at a place.
+#[inline(never)]
+fn skip(text: &[u8], mut at: usize, also: &[u8]) -> usize {
+    loop {
+        let byte = byte_at(text, at);
+        let mut is_allowed = byte.is_ascii_alphanumeric();
+        for other in also {
+            is_allowed |= byte == *other;
+        }
+        if !is_allowed {
+            return at;
         }
         at += 1;
     }
-    (text, None)
 }
 
-/// Whether `text` holds only ASCII letters, digits, and those in `also`.
-#[inline(never)]
-fn has_only(text: &[u8], also: &[u8]) -> bool {
-    for byte in text {
-        let mut is_allowed = byte.is_ascii_alphanumeric();
-        for other in also {
-            is_allowed |= byte == other;
-        }
-        if !is_allowed {
-            return false;
-        }
+/// The place behind the digits that stand at a place.
+fn skip_digits(text: &[u8], mut at: usize) -> usize {
+    while byte_at(text, at).is_ascii_digit() {
+        at += 1;
     }
-    true
+    at
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use check::{Checker, Given, Report};
+pub use check::{Checker, Given, Part, Report};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use names::snake_case;
 pub use rules::{Rules, RulesError};
@@ -183,7 +183,7 @@ impl Schema {
 
     /// The compact form, for [`Rules::read`].
     pub fn to_rules(&self) -> String {
-        rules::head() + &self.rules.concat()
+        [rules::FORM, &self.rules.concat()].concat()
     }
 
     /// The schema of the events of one type, by its name on the wire.

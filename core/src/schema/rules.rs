@@ -22,8 +22,8 @@ use super::validate::decimal;
 use super::{EventSchema, Field, Kind, Pii, Range};
 use crate::wire::put_events::MAX_VALUE_CHARS;
 
-/// The number of this form, and the start of the first event type.
-const START: &str = "2:";
+/// The number of this form.
+pub(super) const FORM: &str = "2";
 
 pub(super) const EVENT: u8 = b':';
 pub(super) const FIELD: u8 = b';';
@@ -57,9 +57,11 @@ impl<'r> Rules<'r> {
     /// # Errors
     /// [`RulesError`]
     pub fn read(text: &'r str) -> Result<Rules<'r>, RulesError> {
-        match cut(text, START.len() - 1) {
-            (_, items) if text.starts_with(START) => Ok(Rules(Items(items))),
-            _ => Err(RulesError),
+        let (form, items) = cut(text, FORM.len());
+        if form == FORM && items.as_bytes().first() == Some(&EVENT) {
+            Ok(Rules(Items(items)))
+        } else {
+            Err(RulesError)
         }
     }
 }
@@ -148,6 +150,10 @@ impl Traits {
         self.0 & 3
     }
 
+    pub fn is_number(self) -> bool {
+        self.of_type() >= Traits::INTEGER.0
+    }
+
     pub fn is_dropped(self) -> bool {
         self.0 & Traits::DROPPED != 0
     }
@@ -175,11 +181,6 @@ pub(super) fn cut(text: &str, at: usize) -> (&str, &str) {
 pub(super) fn bound(text: &str) -> (bool, &str) {
     let (letter, number) = cut(text, 1);
     (letter.as_bytes() == [EXCLUSIVE], number)
-}
-
-/// The number of this form, which event types of [`of_event`] are to follow.
-pub(super) fn head() -> String {
-    cut(START, START.len() - 1).0.into()
 }
 
 /// One event type with its fields. Equal event types have equal rules.

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::check::{Checker, Given, Report};
+use super::check::{Checker, Given, Part, Report};
 use super::rules::Items;
 use super::{EventSchema, Field, Pii, Rules, Schema, Violation, pii};
 use crate::event::{Event, Map};
@@ -77,10 +77,9 @@ fn check_delivered(field: &Field, text: &str, checker: &mut Checker<'_, Vec<Viol
     checker.field(Given::Attribute, &field.name, text);
     let is_null = field.nullable && text == "null";
     if field.pii == Some(Pii::Hash) && !is_null && checker.report.len() == before {
-        let report = &mut checker.report;
-        report.open(["Attributes.", &field.name], "x-pii");
-        report.expect("the hash of the value, 64 hexadecimal digits");
-        report.close(["a string that is no hash", "", ""]);
+        let path = &["Attributes.", field.name.as_str()];
+        let expected = "the hash of the value, 64 hexadecimal digits";
+        checker.add(path, "x-pii", expected, "a string that is no hash");
     }
 }
 
@@ -100,26 +99,25 @@ pub(super) fn check_value(field: &str, value: &Value<'_>) -> Vec<Violation> {
 }
 
 impl Report for Vec<Violation> {
-    fn open(&mut self, [map, name]: [&str; 2], rule: &'static str) {
+    fn open(&mut self, path: &[&str; 2], rule: &'static str) {
         self.push(Violation {
-            path: [map, &shortened(name)].concat(),
+            path: [path[0], &shortened(path[1])].concat(),
             rule,
             expected: String::new(),
             actual: String::new(),
         });
     }
 
-    fn expect(&mut self, text: &str) {
+    fn add(&mut self, part: Part, text: &str) {
         if let Some(violation) = self.last_mut() {
-            violation.expected.push_str(text);
+            match part {
+                Part::Expected => violation.expected.push_str(text),
+                Part::Actual => violation.actual.push_str(text),
+            }
         }
     }
 
-    fn close(&mut self, actual: [&str; 3]) {
-        if let Some(violation) = self.last_mut() {
-            violation.actual = actual.concat();
-        }
-    }
+    fn end(&mut self, _part: Part) {}
 }
 
 impl Field {

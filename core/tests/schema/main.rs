@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
 mod event;
+mod fields;
 mod file;
 mod oracle;
 mod rules;

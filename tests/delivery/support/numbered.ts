@@ -17,16 +17,6 @@ declare global {
   var recorded: [id: string, at: number][];
 }
 
-/** The page's books, with what they say of its disk and its place among the tabs. */
-export type Books = ReturnType<typeof forebay.stats> & {
-  /** Whether what waits is on disk. */
-  durable: boolean;
-  /** Whether this tab sends for all. */
-  leader: boolean;
-  /** Rows that were no events, and were set aside. */
-  aside: number;
-};
-
 /** Configures the SDK in the page to send to the endpoint. */
 export async function configure(page: Page, endpoint: Endpoint, more: object = {}): Promise<void> {
   const config = { ...endpoint.config, flushInterval: 200, ...more };
@@ -54,25 +44,33 @@ export interface Recording {
   count?: number;
   /** Milliseconds from one to the next; all at once unless given. */
   every?: number;
+  /** Bytes of text in each. */
+  bulk?: number;
+  /** Whether the page follows a link in the task of the last one. */
+  leave?: boolean;
 }
 
 /** Records numbered events in the page; gives their ids when the last one is recorded. */
 export async function record(
   page: Page,
-  { from = 0, count = COUNT, every = 0 }: Recording = {},
+  { from = 0, count = COUNT, every = 0, bulk = 0, leave = false }: Recording = {},
 ): Promise<string[]> {
   return page.evaluate(
-    async ({ from, count, every }) => {
+    async ({ from, count, every, bulk, leave }) => {
+      // A value may be 200 characters long.
+      const texts = Array.from({ length: bulk / 200 }, (_, at) => [`text${at}`, "x".repeat(200)]);
+      const attributes = Object.fromEntries(texts);
       globalThis.recorded ??= [];
       const ids: string[] = [];
       for (let number = from; number < from + count; number++) {
-        ids.push(forebay.record({ name: "Numbered", metrics: { number } }).id);
+        ids.push(forebay.record({ name: "Numbered", attributes, metrics: { number } }).id);
         recorded.push([ids[ids.length - 1], performance.timeOrigin + performance.now()]);
         if (every) await new Promise((resolve) => setTimeout(resolve, every));
       }
+      if (leave) location.href = "about:blank";
       return ids;
     },
-    { from, count, every },
+    { from, count, every, bulk, leave },
   );
 }
 

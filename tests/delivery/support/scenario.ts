@@ -24,9 +24,8 @@ after(() => site.close());
 export function scenario(
   name: string,
   run: (scenario: Scenario, test: TestContext) => Promise<void>,
-  { todo }: { todo?: string } = {},
 ): void {
-  test(name, { timeout: 120_000, todo }, async (test) => {
+  test(name, { timeout: 120_000 }, async (test) => {
     const endpoint = await Endpoint.start();
     const page = await site.open();
     const context = page.context();
