@@ -97,6 +97,7 @@ function core(wasm: Exports) {
   const take = (length: number) =>
     new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length));
   const clocks = () => [Date.now(), performance.now()] as const;
+  let ticked = 0;
 
   return {
     ...wasm,
@@ -128,9 +129,13 @@ function core(wasm: Exports) {
       putTexts(errorType);
       wasm.answered(request, status, retryAfter, date, ...clocks());
     },
-    tick: () => wasm.tick(...clocks()),
+    tick() {
+      ticked = performance.now();
+      wasm.tick(Date.now(), ticked);
+    },
     hidden: (envelope: number) => wasm.hidden(envelope, ...clocks()),
-    wait: () => wasm.wait(performance.now()),
+    /** From the last tick on: what became due since then nobody has looked at. */
+    wait: () => Math.max(0, wasm.wait(ticked) - (performance.now() - ticked)),
     /** An event, what to add to its time, the next event, and so on. */
     batch(request: number) {
       const batch = [];
