@@ -96,9 +96,8 @@ function core(wasm: Exports) {
   const putTexts = (...texts: string[]) => put(...texts.map(encode));
   const take = (length: number) =>
     new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length));
-  /** When `tick` was called last, in monotonic milliseconds. */
-  let ticked = 0;
   const clocks = () => [Date.now(), performance.now()] as const;
+  let ticked = 0;
 
   return {
     ...wasm,
@@ -131,13 +130,12 @@ function core(wasm: Exports) {
       wasm.answered(request, status, retryAfter, date, ...clocks());
     },
     tick() {
-      const [wall, monotonic] = clocks();
-      ticked = monotonic;
-      wasm.tick(wall, monotonic);
+      ticked = performance.now();
+      wasm.tick(Date.now(), ticked);
     },
     hidden: (envelope: number) => wasm.hidden(envelope, ...clocks()),
-    /** From the last tick on: what has fallen due since then is not passed over. */
-    wait: () => wasm.wait(ticked),
+    /** From the last tick on: what became due since then nobody has looked at. */
+    wait: () => Math.max(0, wasm.wait(ticked) - (performance.now() - ticked)),
     /** An event, what to add to its time, the next event, and so on. */
     batch(request: number) {
       const batch = [];

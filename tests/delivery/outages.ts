@@ -173,6 +173,23 @@ export function outages(): void {
     assert.equal(sent.length, COUNT + COUNT / 5, "those alone are sent again, and once");
   });
 
+  scenario("a page so busy that time passes between any two steps", async (scenario, test) => {
+    const { endpoint, page } = scenario;
+    endpoint.fault = ({ batch }) =>
+      batch && endpoint.batches.length % 2 === 0 ? { status: 503 } : undefined;
+    await page.evaluate(() => {
+      const { performance } = globalThis;
+      const now = performance.now.bind(performance);
+      let passed = 0;
+      performance.now = () => {
+        passed += 300;
+        return now() + passed;
+      };
+    });
+    await configure(page, endpoint, { flushSize: 10 });
+    await delivered(scenario, await record(page), test);
+  });
+
   scenario("every answer takes 2 s", async ({ endpoint, page }, test) => {
     endpoint.latency = 2_000;
     await configure(page, endpoint);
