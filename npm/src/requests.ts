@@ -83,15 +83,19 @@ export function sender(core: Core, { endpoint, region, wire }: Settings) {
   const { host } = new URL(endpoint);
   const isPresigned = isForebays(endpoint, wire);
 
-  /** `path` is percent-encoded. It is sent in this task. */
+  /**
+   * `path` is percent-encoded. It is sent in this task, and signed by a clock that is `offset`
+   * milliseconds ahead of the browser's.
+   */
   return (
     method: string,
     path: string,
     body: Uint8Array<ArrayBuffer>,
     { AccessKeyId, SecretKey, SessionToken }: Credentials,
     keepalive: boolean,
+    offset: number,
   ): Promise<Answer> => {
-    const date = new Date(Date.now() + core.clockOffset()).toISOString().replace(/[-:]|\.\d+/g, "");
+    const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
     const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
     const credential = `${AccessKeyId}/${scope}`;
     const hash = core.payloadHash(body);
