@@ -75,16 +75,28 @@ export function deliveries(
     path: string,
     body: Uint8Array<ArrayBuffer>,
     keepalive: boolean,
+    offset: number,
     verdicts: (answer: Answer) => number[],
   ): void {
+    if (isOver) return;
     const found = identities.credentials[core.who(request)];
-    if (!found || isOver) return;
-    send(method, `/v1/apps/${escaped(appId)}/${path}`, body, found, keepalive).then((answer) => {
+    if (!found) {
+      unanswered(request);
+      return;
+    }
+    const whole = `/v1/apps/${escaped(appId)}/${path}`;
+    send(method, whole, body, found, keepalive, offset).then((answer) => {
       if (isOver) return;
       const { status, type, retryAfter, date } = answer;
       core.answered(request, status, type, retryAfter, date, verdicts(answer));
       stock.answered();
     });
+  }
+
+  /** Nothing was sent. */
+  function unanswered(request: number): void {
+    core.answered(request, 0, "", Number.NaN, Number.NaN, []);
+    stock.answered();
   }
 
   /** What an answer says about each of these events, as HTTP statuses. */
@@ -108,6 +120,9 @@ export function deliveries(
 
     batch(request: number, keepalive: boolean): void {
       const numbers = core.batch(request);
+      // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock,
+      // it is refused, and sent again with others.
+      const offset = core.clockOffset();
       const helds: (Held | undefined)[] = [];
       const offsets: number[] = [];
       for (let at = 0; at < numbers.length; at += 2) {
@@ -120,14 +135,15 @@ export function deliveries(
       const compose = () => {
         const events = rows.flatMap((row, at) => (row ? [wired(row, offsets[at])] : []));
         if (!events.length) {
-          core.answered(request, 0, "", Number.NaN, Number.NaN, []);
-          stock.answered();
+          unanswered(request);
           return;
         }
         for (const [at, held] of helds.entries()) if (held && rows[at]) stock.sent(held);
         const body = envelope(events.join());
         const post = (body: Uint8Array<ArrayBuffer>) =>
-          signed(request, "POST", "events", body, keepalive, (answer) => verdicts(helds, answer));
+          signed(request, "POST", "events", body, keepalive, offset, (answer) =>
+            verdicts(helds, answer),
+          );
         if (stock.isLeaving() || !takesGzip || body.length < WORTH_COMPRESSING) post(body);
         else compressed(body).then(post, () => post(body));
       };
@@ -152,7 +168,8 @@ export function deliveries(
     /** Sends the description of the endpoint. */
     endpoint(request: number): void {
       const path = `endpoints/${escaped(endpointId)}`;
-      signed(request, "PUT", path, encode(stock.profile()), stock.isLeaving(), () => []);
+      const body = encode(stock.profile());
+      signed(request, "PUT", path, body, stock.isLeaving(), core.clockOffset(), () => []);
     },
 
     /** What was asked is not waited for any more. */

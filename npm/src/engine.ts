@@ -226,8 +226,9 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   function turn(): void {
     isDue = false;
     if (!core) return;
-    core.tick();
+    // First, since what is due by itself may be too large to outlive the page.
     if (isLeaving) core.hidden(requests.overhead());
+    core.tick();
     drain(core);
     clearTimeout(timer);
     const wait = core.wait();
