@@ -212,6 +212,8 @@ export function outages(): void {
   ] as const) {
     scenario(`a page 10 minutes ${name}`, async ({ endpoint, page }, test) => {
       await setClock(page, ahead);
+      endpoint.latency = 700;
+      await slowCompression(page);
       await configure(page, endpoint);
       const ids = await record(page, { every: 20 });
       await delivered({ endpoint, page }, ids, test);
@@ -242,6 +244,23 @@ export function outages(): void {
       },
     );
   }
+}
+
+/** Makes all bodies but the first wait to be compressed, so that its answer comes in between. */
+async function slowCompression(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const { arrayBuffer } = Response.prototype;
+    let wait = 0;
+    Response.prototype.arrayBuffer = async function () {
+      // What has no address was made here.
+      if (!this.url) {
+        const milliseconds = wait;
+        wait = 1_500;
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      }
+      return arrayBuffer.call(this);
+    };
+  });
 }
 
 /** Asserts that every event bears the time at which it was recorded, by the endpoint's clock. */
