@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../support/chromium.ts";
 import { eventIds, type Row, rows } from "../support/lake.ts";
@@ -37,16 +38,17 @@ async function openPage(viewport = DESKTOP) {
   const sessions = new Set<string>();
   page.on("request", (request) => {
     if (!request.url().startsWith(stack.edge) || !request.url().includes("/events")) return;
-    for (const session of sessionsOf(request.postData())) sessions.add(session);
+    for (const session of sessionsOf(request.postDataBuffer())) sessions.add(session);
   });
   await page.goto(server.url);
   await page.getByRole("heading", { name: "Forebay" }).waitFor();
   return { page, sessions };
 }
 
-/** The session ids of a PutEvents body. */
-function sessionsOf(body: string | null): string[] {
-  const batch = JSON.parse(body ?? "{}").BatchItem ?? {};
+/** The session ids of a PutEvents body, which may be compressed: then it begins like gzip (RFC 1952). */
+function sessionsOf(body: Buffer | null): string[] {
+  if (!body) return [];
+  const batch = JSON.parse(String(body[0] === 0x1f ? gunzipSync(body) : body)).BatchItem ?? {};
   const items = Object.values(batch) as { Events: Record<string, { Session: { Id: string } }> }[];
   return items.flatMap(({ Events }) => Object.values(Events).map(({ Session }) => Session.Id));
 }
