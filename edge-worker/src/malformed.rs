@@ -1,54 +1,63 @@
 //! What is wrong with what is no event.
 
 use forebay_core::json::Value;
-use forebay_core::schema::{Violation, shortened};
-use forebay_core::wire::put_events::{MAX_KEYS, Malformed};
+use forebay_core::schema::{Checker, Given, Rules, Schema, Violation};
+use forebay_core::wire::put_events::Malformed;
 
-/// Every value of a type that its map does not hold, in the words that the browser has for it; where
-/// there is none, the one violation that the event does not have the form of one.
-pub fn violations(malformed: &Malformed<'_>) -> Vec<Violation> {
-    let sent = &malformed.sent;
-    let is_string = |value: &Value<'_>| matches!(value, Value::String(_));
-    let is_number = |value: &Value<'_>| matches!(value, Value::Number(_));
-    let mut violations = mistyped("Attributes", sent, "a string", is_string);
-    violations.extend(mistyped("Metrics", sent, "a finite number", is_number));
+/// What the validator says of the members that there are, as it would in the browser; where it finds
+/// nothing, the one violation that the event does not have the form of one.
+pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> {
+    let Malformed { error, sent } = malformed;
+    let mut violations = Vec::new();
+    let event_type = sent.get("EventType").and_then(Value::as_str);
+    let rules = schema.to_rules();
+    let rules = Rules::read(&rules).unwrap_or_default();
+    let mut checker: Checker<'_, Vec<Violation>> = Checker::new(rules, event_type.unwrap_or(""));
+    for (map, is_metric) in [("Attributes", false), ("Metrics", true)] {
+        match sent.get(map) {
+            Some(Value::Object(members)) => {
+                for (name, value) in members {
+                    check(&mut checker, is_metric, name, value);
+                }
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => violations.push(Violation {
+                path: map.to_owned(),
+                rule: "type",
+                expected: "an object".to_owned(),
+                actual: type_name(value).to_owned(),
+            }),
+        }
+    }
+    if event_type.is_some() {
+        violations.extend(checker.finish());
+    }
     if violations.is_empty() {
-        let reason = &malformed.error.reason;
+        let expected = error.reason.strip_prefix("expected ");
         violations.push(Violation {
-            path: malformed.error.path.clone(),
+            path: error.path.clone(),
             rule: "wire",
-            expected: reason
-                .strip_prefix("expected ")
-                .unwrap_or(reason)
-                .to_owned(),
+            expected: expected.unwrap_or(&error.reason).to_owned(),
             actual: "something else".to_owned(),
         });
     }
     violations
 }
 
-fn mistyped(
-    map: &str,
-    sent: &Value<'_>,
-    expected: &str,
-    is_expected: impl Fn(&Value<'_>) -> bool,
-) -> Vec<Violation> {
-    let violation = |path: String, expected: &str, value: &Value<'_>| Violation {
-        path,
-        rule: "type",
-        expected: expected.to_owned(),
-        actual: type_name(value).to_owned(),
+/// A member that is null is one that is not there.
+fn check(
+    checker: &mut Checker<'_, Vec<Violation>>,
+    is_metric: bool,
+    name: &str,
+    value: &Value<'_>,
+) {
+    match (value, is_metric) {
+        (Value::Null, _) => true,
+        (Value::String(text), false) => checker.field(Given::Attribute, name, text),
+        (Value::Number(number), true) => checker.field(Given::Metric, name, number.as_text()),
+        (_, false) => checker.field(Given::OtherAttribute, name, type_name(value)),
+        (_, true) => checker.field(Given::OtherMetric, name, type_name(value)),
     };
-    match sent.get(map) {
-        Some(Value::Object(members)) => members
-            .iter()
-            .filter(|(_, value)| !matches!(value, Value::Null) && !is_expected(value))
-            .take(MAX_KEYS)
-            .map(|(name, value)| violation(format!("{map}.{}", shortened(name)), expected, value))
-            .collect(),
-        None | Some(Value::Null) => Vec::new(),
-        Some(value) => vec![violation(map.to_owned(), "an object", value)],
-    }
 }
 
 /// The type of a value, as `typeof` names it.

@@ -130,8 +130,10 @@ impl<'a> Planner<'a> {
         event: &Result<Event<'_>, Malformed<'_>>,
         endpoint: &Endpoint<'_>,
     ) -> Result<Record<'r>, Vec<Violation>> {
-        let event = event.as_ref().map_err(malformed::violations)?;
         let config = self.context.config;
+        let event = event
+            .as_ref()
+            .map_err(|malformed| malformed::violations(malformed, &config.schema))?;
         let schema = config.schema.validate(event, Stage::Recorded)?;
         let mut event = Cow::Borrowed(event);
         if schema.marks_personal_data() {

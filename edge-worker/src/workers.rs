@@ -8,9 +8,9 @@ use forebay_core::time::Timestamp;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, Date, Object, Uint8Array};
 use sha2::{Digest, Sha256};
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
-use worker::js_sys::{Array, Date, Object, Uint8Array};
 use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
@@ -95,8 +95,8 @@ fn head(request: &Request) -> Head {
 
 /// `request.cf`, which only the platform sets; empty where it does not.
 fn cf(request: &Request) -> Cf {
-    let request: &worker::js_sys::Object = request.inner();
-    worker::js_sys::Reflect::get(request, &"cf".into())
+    let request: &js_sys::Object = request.inner();
+    js_sys::Reflect::get(request, &"cf".into())
         .ok()
         .and_then(|cf| serde_wasm_bindgen::from_value(cf).ok())
         .unwrap_or_default()
@@ -235,7 +235,7 @@ async fn exchange(
 }
 
 fn webcrypto() -> Option<SubtleCrypto> {
-    let scope: WorkerGlobalScope = worker::js_sys::global().unchecked_into();
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
     Some(scope.crypto().ok()?.subtle())
 }
 

@@ -68,6 +68,9 @@ interface Exports extends WebAssembly.Exports {
 
 const encoder = new TextEncoder();
 
+/** A path with a name that is longer than one may be: it is the page's, and ends up in messages. */
+const LONG_NAME = /^(\w+\..{50}).+/su;
+
 /** Bytes as UTF-8. */
 export const encode = (text: string) => encoder.encode(text);
 
@@ -166,7 +169,7 @@ function core(wasm: Exports) {
       const violations: Violation[] = [];
       for (let at = 0; at + 4 < parts.length; at += 4) {
         const [path, rule, expected, actual] = parts.slice(at);
-        violations.push({ path, rule, expected, actual });
+        violations.push({ path: path.replace(LONG_NAME, "$1…"), rule, expected, actual });
       }
       return violations;
     },

@@ -104,7 +104,7 @@ test("what is no string in attributes and no number in metrics is named", async 
     [`{ name: "A", attributes: { a: "x".repeat(5_000_000) } }`, ["Attributes.a maxLength"]],
     [
       `{ name: "A", attributes: { ["k".repeat(51)]: "x" } }`,
-      [`Attributes.${"k".repeat(51)} propertyNames`],
+      [`Attributes.${"k".repeat(50)}… propertyNames`],
     ],
     [
       `{ name: "A", metrics: Object.fromEntries(Array.from({ length: 41 }, (_, n) => ["m" + n, n])) }`,

@@ -206,18 +206,18 @@ async function throughLake(way: string, some: Pick<Made, "name" | "attributes" |
 test("of values that are neither text nor number, browser and worker say the same", async () => {
   const known = { name: "PersonalDataEvent", attributes: { hashed_email: "ada@example.com" } };
   const values = [5, true, ["ada"], { a: 1 }, "text"];
-  const wrong: object[] = values.flatMap((value) => [
+  const events: object[] = values.flatMap((value) => [
     { ...known, attributes: { ...known.attributes, plain: value, dropped_text: value, more: 1 } },
     { ...known, metrics: { dropped_number: value, plain: value, [`${"n".repeat(60)}`]: "1" } },
     // To a browser, an array is an object like any other.
     ...(Array.isArray(value) ? [] : [{ ...known, attributes: value, metrics: value }]),
     { name: "Unknown", attributes: { a: value }, metrics: { b: value, d: "1" } },
   ]);
-  // Those that have nothing wrong in them but their names are for the other tests.
-  const all = await inBrowser(wrong);
-  const events = wrong.filter((_, index) => all[index].every(({ rule }) => rule === "type"));
-  const browser = all.filter((violations) => violations.every(({ rule }) => rule === "type"));
-  assert.ok(events.length >= 12, `${events.length} events`);
+  const browser = await inBrowser(events);
+  assert.ok(
+    browser.every((violations) => violations.length > 0),
+    "all are wrong",
+  );
 
   const sent = events.map((event, index) => {
     const { name, attributes, metrics } = event as Made;

@@ -31,18 +31,25 @@ impl Schema {
         event: &Event<'_>,
         stage: Stage,
     ) -> Result<&EventSchema, Vec<Violation>> {
+        let all;
         let mut known = self.events.iter().zip(&self.rules);
-        let Some((schema, rules)) = known.find(|(known, _)| known.event_type == event.event_type)
-        else {
-            let rules = self.to_rules();
-            let rules = Rules::read(&rules).unwrap_or_default();
-            return Err(Checker::new(rules, &event.event_type).finish());
+        let known = known.find(|(known, _)| known.event_type == event.event_type);
+        let mut checker = match known {
+            Some((schema, rules)) => {
+                let mut fields = Items(rules);
+                fields.next();
+                Checker::of(fields, schema.additional_properties)
+            }
+            // That is a violation, and those of the wire's limits are told with it.
+            None => {
+                all = self.to_rules();
+                Checker::new(Rules::read(&all).unwrap_or_default(), &event.event_type)
+            }
         };
-        let mut fields = Items(rules);
-        fields.next();
-        let mut checker = Checker::of(fields, schema.additional_properties);
+        let schema = known.map(|(schema, _)| schema);
+        let fields = schema.map_or(&[][..], |schema| &schema.fields);
         for (name, text) in &event.attributes {
-            let field = schema.fields.iter().find(|field| field.name == *name);
+            let field = fields.iter().find(|field| field.name == *name);
             match field.filter(|_| stage == Stage::Delivered) {
                 Some(field) => check_delivered(field, text, &mut checker),
                 None => {
@@ -54,10 +61,9 @@ impl Schema {
             checker.field(Given::Metric, name, number.as_text());
         }
         let violations: Vec<Violation> = checker.finish();
-        if violations.is_empty() {
-            Ok(schema)
-        } else {
-            Err(violations)
+        match schema {
+            Some(schema) if violations.is_empty() => Ok(schema),
+            _ => Err(violations),
         }
     }
 }
