@@ -270,6 +270,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     turn();
     // Who sends hears of them, should this page end before they are on disk.
     writing.forEach(share);
+    store.leave([...writing].flatMap(({ row }) => row ?? []));
     if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) {
       tabs.resign();
       isLeader = false;
@@ -331,6 +332,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     writing.add(held);
     store.put(held.row as Row).then((isStored) => {
       writing.delete(held);
+      if (!writing.size) store.leave([]);
       isDurable = isStored;
       if (byNumber.get(held.number) !== held) return;
       held.isStored = isStored;

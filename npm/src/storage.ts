@@ -14,3 +14,12 @@ export function keep(key: string, value: string | null): void {
     else localStorage.setItem(key, value);
   } catch {}
 }
+
+/** The keys that begin like this. */
+export function keysOf(start: string): string[] {
+  try {
+    return Object.keys(localStorage).filter((key) => key.startsWith(start));
+  } catch {
+    return [];
+  }
+}

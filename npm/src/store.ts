@@ -1,4 +1,5 @@
 import type { SessionStamp } from "./session.js";
+import { keep, kept, keysOf } from "./storage.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
 export interface Row {
@@ -25,6 +26,11 @@ export interface Store {
   /** Puts a row on its way to disk in this task. Gives whether it is there. */
   put(row: Row): Promise<boolean>;
   remove(id: string): void;
+  /**
+   * The page may end before these rows are on disk: they are kept where writing does not take long,
+   * instead of those that were before, and the next scan finds them.
+   */
+  leave(rows: Row[]): void;
   /** The rows with these ids; `undefined` for one that is gone. */
   get(ids: string[]): Promise<(Row | undefined)[]>;
   /** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
@@ -44,6 +50,9 @@ export function openStore(name: string): Store {
   let database: IDBDatabase | undefined;
   let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
   let isSettled = false;
+  const leaving = `${name}.leaving.`;
+  const own = leaving + Math.random();
+  let hasLeft = false;
 
   const opening = open(name, 1).then((opened) => {
     // Another program may have one of that name.
@@ -78,6 +87,8 @@ export function openStore(name: string): Store {
     }
   }
 
+  const put = (row: Row) => inTask((outbox) => outbox.put(row));
+
   function begin() {
     const transaction = transact([OUTBOX], "readwrite");
     queueMicrotask(() => {
@@ -97,9 +108,16 @@ export function openStore(name: string): Store {
 
   return {
     isOpen: () => !!database,
-    put: (row) => inTask((outbox) => outbox.put(row)),
+    put,
     remove: (id) => inTask((outbox) => outbox.delete(id)),
-    clear: () => inTask((outbox) => outbox.clear()),
+    clear() {
+      for (const key of keysOf(leaving)) keep(key, null);
+      inTask((outbox) => outbox.clear());
+    },
+    leave(rows) {
+      if (rows.length || hasLeft) keep(own, rows.length ? JSON.stringify(rows) : null);
+      hasLeft = rows.length > 0;
+    },
     async get(ids) {
       const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
       return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
@@ -107,6 +125,10 @@ export function openStore(name: string): Store {
     async scan(take) {
       // However late: what an earlier visit left is there.
       await opening;
+      for (const key of keysOf(leaving)) {
+        await Promise.all(rowsIn(kept(key)).map(put));
+        keep(key, null);
+      }
       let aside = 0;
       for (let range: IDBKeyRange | undefined; ; ) {
         const transaction = transact([OUTBOX, ASIDE], "readwrite");
@@ -127,6 +149,15 @@ export function openStore(name: string): Store {
       return aside;
     },
   };
+}
+
+/** What `leave` kept, which anyone may have changed. */
+function rowsIn(text: string | null): Row[] {
+  try {
+    return [].concat(JSON.parse(text ?? ""));
+  } catch {
+    return [];
+  }
 }
 
 /** Whether it is a row that this version can read, whoever wrote it. */

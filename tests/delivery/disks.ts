@@ -220,6 +220,27 @@ export function disks(): void {
     await assertBalanced(page);
   });
 
+  scenario("a page that ends before its disk has opened", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    endpoint.fault = ({ operation }) => (operation === "preflight" ? undefined : { status: 503 });
+    await page.evaluate(() => {
+      // Says nothing, now or later.
+      IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest;
+    });
+    await configure(page, endpoint);
+    const ids = await record(page);
+    await page.waitForFunction((count) => forebay.stats().queued === count, COUNT);
+    await page.goto("about:blank");
+    endpoint.fault = undefined;
+    const next = await revisit(site, context, endpoint);
+    await arrived(endpoint, ids, test);
+    await settled(next);
+    const left = await next.evaluate(() =>
+      Object.keys(localStorage).filter((key) => key.includes("leaving")),
+    );
+    assert.deepEqual(left, [], "on disk they are not kept twice");
+  });
+
   scenario("a disk and no locks", async ({ site, endpoint, context, page }, test) => {
     const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
     await context.addInitScript(unlocked);
