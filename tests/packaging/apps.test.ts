@@ -33,7 +33,7 @@ async function use(url: string): Promise<string[]> {
   });
   try {
     await page.goto(`${url}?config=${encodeURIComponent(JSON.stringify(endpoint.config))}`);
-    await page.getByRole("button").click();
+    await page.getByRole("button", { name: "Record" }).click();
     await page.getByRole("status").getByText("delivered").waitFor({ timeout: 20_000 });
     assert.deepEqual(errors, []);
     return endpoint.batches.flatMap(({ accepted, events }) =>
