@@ -4,8 +4,8 @@ use forebay_core::json::Value;
 use forebay_core::schema::{Checker, Given, Rules, Schema, Violation};
 use forebay_core::wire::put_events::Malformed;
 
-/// What the validator says of the members that there are, as it would in the browser; where it finds
-/// nothing, the one violation that the event does not have the form of one.
+/// Why it does not have the form of an event, unless that is about an attribute or metric: of these
+/// the validator says all that it would in the browser.
 pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> {
     let Malformed { error, sent } = malformed;
     let mut violations = Vec::new();
@@ -32,14 +32,18 @@ pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> 
     if event_type.is_some() {
         violations.extend(checker.finish());
     }
-    if violations.is_empty() {
+    let is_of_map = ["Attributes", "Metrics"]
+        .iter()
+        .any(|map| error.path.starts_with(map));
+    if !is_of_map || violations.is_empty() {
         let expected = error.reason.strip_prefix("expected ");
-        violations.push(Violation {
+        let wire = Violation {
             path: error.path.clone(),
             rule: "wire",
             expected: expected.unwrap_or(&error.reason).to_owned(),
             actual: "something else".to_owned(),
-        });
+        };
+        violations.insert(0, wire);
     }
     violations
 }
