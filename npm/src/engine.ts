@@ -391,6 +391,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     byNumber.delete(held.number);
     byId.delete(held.id);
     early.delete(held);
+    writing.delete(held);
     texts.delete(held);
     remember(held.id);
     store.remove(held.id);
