@@ -44,13 +44,16 @@ async function trackers(): Promise<void> {
   await import("/forebay/auto-track.js" as string);
 }
 
-/** Records an event that comes after all others, and gives those. */
+/** Records an event that comes after all others, and gives those as they happened. */
 async function recorded(page: Page): Promise<SentEvent[]> {
   const id = await page.evaluate(() => forebay.record({ name: "End", immediate: true }).id);
   await endpoint.until(() => endpoint.accepted.includes(id));
+  // Batches may overtake each other.
+  await page.waitForFunction(() => forebay.stats().queued === 0);
   return endpoint.batches
     .flatMap((batch) => [...batch.events.values()])
-    .filter((event) => event.EventType !== "End");
+    .filter((event) => event.EventType !== "End")
+    .sort((a, b) => Date.parse(a.Timestamp) - Date.parse(b.Timestamp));
 }
 
 test("page views are recorded as the address changes, each once", async () => {

@@ -9,8 +9,8 @@ import type { Site } from "../../support/page.ts";
 /** How many events a scenario records. */
 export const COUNT = 200;
 
-/** A page that got an answer may end this much later without having noted it. */
-const NOTING_MS = 250;
+/** A page that got an answer may end this much later without its disk having noted it. */
+const NOTING_MS = 3_000;
 
 declare global {
   /** Ids of the events that `record` recorded in the page, and when it did, by a clock of its own. */
