@@ -109,6 +109,8 @@ test("what another tab says holds here, too", async () => {
     }, endpoint.config);
   }
   await other.evaluate(() => forebay.disable());
+  // It takes a moment from one process to another.
+  await one.waitForFunction(() => Object.values(localStorage).includes("false"));
   await one.evaluate(() => forebay.record({ name: "Refused" }));
   await delivered(one, 1, "dropped");
   assert.deepEqual(names(), []);
