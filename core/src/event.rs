@@ -37,6 +37,24 @@ pub struct Event<'a> {
     pub session: Option<Session<'a>>,
 }
 
+impl<'a> Event<'a> {
+    /// An event of this type and time, and nothing else.
+    pub fn new(event_type: impl Into<Text<'a>>, timestamp: Timestamp) -> Event<'a> {
+        Event {
+            event_type: event_type.into(),
+            timestamp,
+            app_package_name: None,
+            app_title: None,
+            app_version_code: None,
+            client_sdk_version: None,
+            sdk_name: None,
+            attributes: Vec::new(),
+            metrics: Vec::new(),
+            session: None,
+        }
+    }
+}
+
 /// `Session` of PutEvents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session<'a> {

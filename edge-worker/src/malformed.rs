@@ -1,7 +1,7 @@
 //! What is wrong with what is no event.
 
 use forebay_core::json::Value;
-use forebay_core::schema::{Checker, Given, Rules, Schema, Violation};
+use forebay_core::schema::{Checker, Given, Schema, Violation};
 use forebay_core::wire::put_events::Malformed;
 
 /// Why it does not have the form of an event, unless that is about an attribute or metric: of these
@@ -10,9 +10,8 @@ pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> 
     let Malformed { error, sent } = malformed;
     let mut violations = Vec::new();
     let event_type = sent.get("EventType").and_then(Value::as_str);
-    let rules = schema.to_rules();
-    let rules = Rules::read(&rules).unwrap_or_default();
-    let mut checker: Checker<'_, Vec<Violation>> = Checker::new(rules, event_type.unwrap_or(""));
+    let mut rules = String::new();
+    let mut checker = schema.checker(event_type.unwrap_or(""), &mut rules);
     for (map, is_metric) in [("Attributes", false), ("Metrics", true)] {
         match sent.get(map) {
             Some(Value::Object(members)) => {

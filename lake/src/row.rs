@@ -113,16 +113,9 @@ impl<'a> Decoded<'a> {
             event_id,
         } = self;
         let event = Event {
-            event_type: record.event_type.clone(),
-            timestamp: record.event_timestamp,
-            app_package_name: None,
-            app_title: None,
-            app_version_code: None,
-            client_sdk_version: None,
-            sdk_name: None,
             attributes: std::mem::take(&mut record.attributes),
             metrics: std::mem::take(&mut record.metrics),
-            session: None,
+            ..Event::new(record.event_type.clone(), record.event_timestamp)
         };
         let table = schema
             .events

@@ -63,18 +63,7 @@ pub fn insert(event: &mut Event<'_>, name: &str, sample: &Sample) {
 
 /// An event without attributes and metrics.
 pub fn empty_event(event_type: &str) -> Event<'static> {
-    Event {
-        event_type: Cow::Owned(event_type.to_owned()),
-        timestamp: SAMPLE_TIME,
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
-        attributes: Vec::new(),
-        metrics: Vec::new(),
-        session: None,
-    }
+    Event::new(Cow::Owned(event_type.to_owned()), SAMPLE_TIME)
 }
 
 /// Whether a value fits a field, by the validator that judges events.

@@ -249,18 +249,7 @@ fn values() -> Vec<Sent> {
 }
 
 fn event(sent: &[(&str, &Sent)]) -> Event<'static> {
-    let mut event = Event {
-        event_type: "E".into(),
-        timestamp: Timestamp(0),
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
-        attributes: Vec::new(),
-        metrics: Vec::new(),
-        session: None,
-    };
+    let mut event = Event::new("E", Timestamp(0));
     for (name, sent) in sent {
         let name = (*name).to_owned().into();
         match sent {

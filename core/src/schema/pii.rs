@@ -247,18 +247,11 @@ mod tests {
             ("other", "ada"),
         ];
         let event = Event {
-            event_type: "E".into(),
-            timestamp: Timestamp(0),
-            app_package_name: None,
-            app_title: None,
-            app_version_code: None,
-            client_sdk_version: None,
-            sdk_name: None,
             attributes: attributes
                 .map(|(name, text)| (name.into(), text.into()))
                 .into(),
             metrics: vec![("dropped".into(), 1u32.into())],
-            session: None,
+            ..Event::new("E", Timestamp(0))
         };
         let texts = |event: &Event<'_>| -> Vec<(String, String)> {
             let attributes = event.attributes.iter();

@@ -31,22 +31,9 @@ impl Schema {
         event: &Event<'_>,
         stage: Stage,
     ) -> Result<&EventSchema, Vec<Violation>> {
-        let all;
-        let mut known = self.events.iter().zip(&self.rules);
-        let known = known.find(|(known, _)| known.event_type == event.event_type);
-        let mut checker = match known {
-            Some((schema, rules)) => {
-                let mut fields = Items(rules);
-                fields.next();
-                Checker::of(fields, schema.additional_properties)
-            }
-            // That is a violation, and those of the wire's limits are told with it.
-            None => {
-                all = self.to_rules();
-                Checker::new(Rules::read(&all).unwrap_or_default(), &event.event_type)
-            }
-        };
-        let schema = known.map(|(schema, _)| schema);
+        let mut all = String::new();
+        let mut checker = self.checker(&event.event_type, &mut all);
+        let schema = self.event(&event.event_type);
         let fields = schema.map_or(&[][..], |schema| &schema.fields);
         for (name, text) in &event.attributes {
             let field = fields.iter().find(|field| field.name == *name);
@@ -64,6 +51,28 @@ impl Schema {
         match schema {
             Some(schema) if violations.is_empty() => Ok(schema),
             _ => Err(violations),
+        }
+    }
+
+    /// What validates an event of this type, field by field. `all` is a place for all rules, which are
+    /// needed for a type that the schema does not have: that is a violation, and those of the wire's
+    /// limits are told with it.
+    pub fn checker<'r>(
+        &'r self,
+        event_type: &str,
+        all: &'r mut String,
+    ) -> Checker<'r, Vec<Violation>> {
+        let mut known = self.events.iter().zip(&self.rules);
+        match known.find(|(known, _)| known.event_type == event_type) {
+            Some((schema, rules)) => {
+                let mut fields = Items(rules);
+                fields.next();
+                Checker::of(fields, schema.additional_properties)
+            }
+            None => {
+                *all = self.to_rules();
+                Checker::new(Rules::read(all).unwrap_or_default(), event_type)
+            }
         }
     }
 }

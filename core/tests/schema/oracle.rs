@@ -303,18 +303,7 @@ fn instance(schema: &EventSchema, sent: &[(String, Sent)]) -> Value {
 
 /// The event as the wire has it.
 fn wire(sent: &[(String, Sent)]) -> Event<'_> {
-    let mut event = Event {
-        event_type: "E".into(),
-        timestamp: Timestamp(0),
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
-        attributes: Vec::new(),
-        metrics: Vec::new(),
-        session: None,
-    };
+    let mut event = Event::new("E", Timestamp(0));
     for (name, sent) in sent {
         let name = Cow::Borrowed(name.as_str());
         match sent {

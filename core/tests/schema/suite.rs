@@ -91,18 +91,7 @@ fn wire(group: &Group, schema: &EventSchema, data: &Value) -> Option<Event<'stat
     if !is_of_implied_type {
         return None;
     }
-    let mut event = Event {
-        event_type: "E".into(),
-        timestamp: Timestamp(0),
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
-        attributes: Vec::new(),
-        metrics: Vec::new(),
-        session: None,
-    };
+    let mut event = Event::new("E", Timestamp(0));
     let members = match data {
         Value::Object(members) if whole => members.clone(),
         _ if whole => return None,

@@ -16,13 +16,6 @@ pub fn event<'a>(
 ) -> Event<'a> {
     let number = |text: &'a str| Number::from_text(Cow::Borrowed(text)).unwrap();
     Event {
-        event_type: event_type.into(),
-        timestamp: Timestamp(0),
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
         attributes: attributes
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()))
@@ -31,7 +24,7 @@ pub fn event<'a>(
             .iter()
             .map(|(name, value)| ((*name).into(), number(value)))
             .collect(),
-        session: None,
+        ..Event::new(event_type, Timestamp(0))
     }
 }
 

@@ -230,18 +230,7 @@ fn takes_all(kind: &Kind, values: &[Value<'_>]) -> bool {
         additional_properties: false,
     };
     let schema = Schema::new(1, vec![event]);
-    let mut event = Event {
-        event_type: "E".into(),
-        timestamp: Timestamp(0),
-        app_package_name: None,
-        app_title: None,
-        app_version_code: None,
-        client_sdk_version: None,
-        sdk_name: None,
-        attributes: Vec::new(),
-        metrics: Vec::new(),
-        session: None,
-    };
+    let mut event = Event::new("E", Timestamp(0));
     values.iter().all(|value| {
         event.attributes.clear();
         event.metrics.clear();
