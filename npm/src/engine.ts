@@ -142,6 +142,10 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   ready.catch(() => {});
 
   for (const type of ["online", "offline"]) addEventListener(type, network);
+  addEventListener("storage", ({ key }) => {
+    // A page that ends may do so after the one that sends has looked for what was left.
+    if (isLeader) for (const row of store.left(key)) hear({ row });
+  });
   addEventListener("pagehide", leave);
   addEventListener("pageshow", back);
   // A worker has no document.

@@ -31,6 +31,8 @@ export interface Store {
    * instead of those that were before, and the next scan finds them.
    */
   leave(rows: Row[]): void;
+  /** What another page left under this key of localStorage, if it is one for that; only once. */
+  left(key: string | null): Row[];
   /** The rows with these ids; `undefined` for one that is gone. */
   get(ids: string[]): Promise<(Row | undefined)[]>;
   /** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
@@ -117,6 +119,12 @@ export function openStore(name: string): Store {
     leave(rows) {
       if (rows.length || hasLeft) keep(own, rows.length ? JSON.stringify(rows) : null);
       hasLeft = rows.length > 0;
+    },
+    left(key) {
+      if (!key?.startsWith(leaving)) return [];
+      const rows = rowsIn(kept(key));
+      keep(key, null);
+      return rows;
     },
     async get(ids) {
       const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);

@@ -55,6 +55,11 @@ async function putRows(page: Page, rows: object[]): Promise<void> {
   );
 }
 
+/** The keys under which pages that ended left events. */
+async function leftKeys(page: Page): Promise<string[]> {
+  return page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("leaving")));
+}
+
 /** How many rows a store holds. */
 async function countRows(page: Page, store: string): Promise<number> {
   return page.evaluate(
@@ -235,10 +240,34 @@ export function disks(): void {
     const next = await revisit(site, context, endpoint);
     await arrived(endpoint, ids, test);
     await settled(next);
-    const left = await next.evaluate(() =>
-      Object.keys(localStorage).filter((key) => key.includes("leaving")),
+    assert.deepEqual(await leftKeys(next), [], "on disk they are not kept twice");
+  });
+
+  scenario("a page that ends after another one looked for what it left", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    await configure(page, endpoint);
+    await page.waitForFunction(() => forebay.stats().leader);
+    const other = await site.open({ context });
+    const ids = await other.evaluate(
+      ({ key, count }) => {
+        const row = (number: number) => ({
+          id: crypto.randomUUID(),
+          at: Date.now(),
+          name: "Numbered",
+          body: JSON.stringify({ EventType: "Numbered", Metrics: { number } }),
+          who: "",
+          checked: false,
+          v: 1,
+        });
+        const rows = Array.from({ length: count }, (_, number) => row(number));
+        localStorage.setItem(key, JSON.stringify(rows));
+        return rows.map(({ id }) => id);
+      },
+      { key: `${DATABASE}.leaving.other`, count: COUNT },
     );
-    assert.deepEqual(left, [], "on disk they are not kept twice");
+    await arrived(endpoint, ids, test);
+    await settled(page);
+    assert.deepEqual(await leftKeys(page), []);
   });
 
   scenario("a disk and no locks", async ({ site, endpoint, context, page }, test) => {
