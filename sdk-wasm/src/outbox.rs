@@ -1,0 +1,244 @@
+//! The outbox, by numbers. Times are milliseconds; NaN stands for what is not there. `wall` is
+//! `Date.now()`, `monotonic` is `performance.now()`.
+
+use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now, Outbox};
+
+use crate::page::page;
+
+/// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
+/// `outbox::Config`.
+#[unsafe(no_mangle)]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "numbers cross the boundary cheapest"
+)]
+pub extern "C" fn start(
+    entropy: f64,
+    batch_events: usize,
+    batch_bytes: usize,
+    queue_events: usize,
+    queue_bytes: usize,
+    max_age: f64,
+    interval: u32,
+    drop_newest: bool,
+    clock_offset: f64,
+) {
+    let config = Config {
+        batch_events,
+        batch_bytes,
+        queue_events,
+        queue_bytes,
+        max_age_ms: max_age as i64,
+        interval_ms: interval.into(),
+        drop_newest,
+        clock_offset: clock_offset as i64,
+    };
+    page().outbox = Outbox::new(config, entropy.to_bits());
+}
+
+/// [`Outbox::record`]
+#[unsafe(no_mangle)]
+pub extern "C" fn record(
+    event: u32,
+    bytes: u32,
+    who: u32,
+    at: f64,
+    immediate: bool,
+    wall: f64,
+    monotonic: f64,
+) {
+    page().outbox.record(
+        new_event(event, bytes, who, at, f64::NAN),
+        immediate,
+        now(wall, monotonic),
+    );
+}
+
+/// [`Outbox::load`]
+#[unsafe(no_mangle)]
+pub extern "C" fn load(event: u32, bytes: u32, who: u32, at: f64, offset: f64) {
+    page().outbox.load(new_event(event, bytes, who, at, offset));
+}
+
+/// [`Outbox::loaded`]
+#[unsafe(no_mangle)]
+pub extern "C" fn loaded() {
+    page().outbox.loaded();
+}
+
+/// [`Outbox::ended_elsewhere`]; `end` is the number of an [`Action`].
+#[unsafe(no_mangle)]
+pub extern "C" fn endedElsewhere(event: u32, end: u32) {
+    let end = Action::ENDS.iter().find(|action| **action as u32 == end);
+    if let Some(end) = end {
+        page().outbox.ended_elsewhere(event, *end);
+    }
+}
+
+/// [`Outbox::flush`]
+#[unsafe(no_mangle)]
+pub extern "C" fn flush() {
+    page().outbox.flush();
+}
+
+/// [`Outbox::update_endpoint`]
+#[unsafe(no_mangle)]
+pub extern "C" fn updateEndpoint() {
+    page().outbox.update_endpoint();
+}
+
+/// [`Outbox::set_current`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setCurrent(who: u32) {
+    page().outbox.set_current(who);
+}
+
+/// [`Outbox::set_leader`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setLeader(leader: bool) {
+    page().outbox.set_leader(leader);
+}
+
+/// [`Outbox::set_online`]
+#[unsafe(no_mangle)]
+pub extern "C" fn setOnline(online: bool) {
+    page().outbox.set_online(online);
+}
+
+/// [`Outbox::got_credentials`]
+#[unsafe(no_mangle)]
+pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .got_credentials(who, lifetime as u64, now(wall, monotonic));
+}
+
+/// [`Outbox::no_credentials`]
+#[unsafe(no_mangle)]
+pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
+    page()
+        .outbox
+        .no_credentials(who, milliseconds(retry_after), now(wall, monotonic));
+}
+
+/// What an answer says about the next event of its batch, as an HTTP status.
+#[unsafe(no_mangle)]
+pub extern "C" fn verdict(status: u16) {
+    page().verdicts.push(status);
+}
+
+/// [`Outbox::answered`], with the members of the core's `outbox::Answer`: `error_type` is in the
+/// buffer, and each [`verdict`] was given.
+#[unsafe(no_mangle)]
+pub extern "C" fn answered(
+    request: u32,
+    status: u16,
+    retry_after: f64,
+    date: f64,
+    wall: f64,
+    monotonic: f64,
+) {
+    let page = page();
+    let answer = Answer {
+        status,
+        error_type: &page.buffer,
+        retry_after: milliseconds(retry_after),
+        date: given(date),
+        events: &page.verdicts,
+    };
+    page.outbox.answered(request, answer, now(wall, monotonic));
+    page.verdicts.clear();
+}
+
+/// [`Outbox::tick`]
+#[unsafe(no_mangle)]
+pub extern "C" fn tick(wall: f64, monotonic: f64) {
+    page().outbox.tick(now(wall, monotonic));
+}
+
+/// [`Outbox::hidden`]
+#[unsafe(no_mangle)]
+pub extern "C" fn hidden(envelope: usize, wall: f64, monotonic: f64) {
+    page().outbox.hidden(envelope, now(wall, monotonic));
+}
+
+/// [`Outbox::poll`]: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
+/// nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn poll() -> f64 {
+    page().outbox.poll().map_or(0.0, |(action, number)| {
+        f64::from(action as u8) * 4_294_967_296.0 + f64::from(number)
+    })
+}
+
+/// How long to wait before the next [`tick`]; NaN where only something new needs one.
+#[unsafe(no_mangle)]
+pub extern "C" fn wait(monotonic: f64) -> f64 {
+    let at = page().outbox.wake_at(monotonic as u64);
+    at.map_or(f64::NAN, |at| at as f64 - monotonic)
+}
+
+/// The event at a place of [`Outbox::batch`]; NaN behind the last.
+#[unsafe(no_mangle)]
+pub extern "C" fn batchEvent(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
+    batch
+        .get(at)
+        .map_or(f64::NAN, |(event, _)| f64::from(*event))
+}
+
+/// What to add to the time of the event at a place of [`Outbox::batch`].
+#[unsafe(no_mangle)]
+pub extern "C" fn batchOffset(request: u32, at: usize) -> f64 {
+    let batch = page().outbox.batch(request);
+    batch.get(at).map_or(0.0, |(_, offset)| *offset as f64)
+}
+
+/// [`Outbox::who`]
+#[unsafe(no_mangle)]
+pub extern "C" fn who(request: u32) -> u32 {
+    page().outbox.who(request)
+}
+
+/// [`Outbox::clock_offset`]
+#[unsafe(no_mangle)]
+pub extern "C" fn clockOffset() -> f64 {
+    page().outbox.clock_offset() as f64
+}
+
+/// One number of [`Outbox::books`]: 0 recorded, 1 queued, and from 2 on those that ended, in the order
+/// of [`Action::ENDS`].
+#[unsafe(no_mangle)]
+pub extern "C" fn books(at: usize) -> u32 {
+    let books = page().outbox.books();
+    match at {
+        0 => books.recorded,
+        1 => books.queued,
+        _ => books.ended.get(at - 2).copied().unwrap_or_default(),
+    }
+}
+
+fn now(wall: f64, monotonic: f64) -> Now {
+    Now {
+        wall: wall as i64,
+        monotonic: monotonic as u64,
+    }
+}
+
+fn new_event(event: u32, bytes: u32, who: u32, at: f64, offset: f64) -> NewEvent {
+    NewEvent {
+        event,
+        bytes,
+        who,
+        at: at as i64,
+        offset: given(offset),
+    }
+}
+
+fn given(number: f64) -> Option<i64> {
+    (!number.is_nan()).then_some(number as i64)
+}
+
+fn milliseconds(number: f64) -> Option<u64> {
+    (!number.is_nan()).then_some(number as u64)
+}
