@@ -24,7 +24,19 @@ const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
  * What they import, sooner or later: the client, the engine, a module as text, and
  * what not every page asks for.
  */
-const CHUNKS = ["client", "engine", "module", "auto-track", "debug", "sign-in"];
+const CHUNKS = [
+  "client",
+  "engine",
+  "module",
+  "amplify",
+  "auto-track",
+  "debug",
+  "pinpoint",
+  "prepare",
+  "profile",
+  "sign-in",
+  "wasm-blocked",
+];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");

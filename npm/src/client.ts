@@ -167,7 +167,7 @@ export function record(event: AnalyticsEvent): Receipt {
  * @throws ForebayError `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
  */
 export async function identifyUser(input: IdentifyUserInput): Promise<void> {
-  if (inBrowser()) (await configured()).identifyUser(input);
+  if (inBrowser()) await (await configured()).identifyUser(input);
 }
 
 /**
@@ -348,15 +348,21 @@ function configured(): Promise<Engine> {
 }
 
 async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): Promise<Engine> {
+  engine = await untilLoaded(async () =>
+    (await import("./engine.js")).start(source, { config, deliver, drop, uuid }),
+  );
+  // What was recorded before disable() is not dropped by it.
+  if (enabled) engine.setEnabled(true);
+  pump();
+  if (enabled === false) engine.setEnabled(false);
+  return engine;
+}
+
+/** Loads what is on the network, as often as it takes. What the program has to put right it says. */
+export async function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
     try {
-      const { start } = await import("./engine.js");
-      engine = await start(source, { config, deliver, drop, uuid });
-      // What was recorded before disable() is not dropped by it.
-      if (enabled) engine.setEnabled(true);
-      pump();
-      if (enabled === false) engine.setEnabled(false);
-      return engine;
+      return await load();
     } catch (error) {
       if (error instanceof ForebayError) {
         console.error(error.message);

@@ -138,7 +138,10 @@ export interface Settings
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
-type Anything = any;
+export type Anything = any;
+
+/** Where Forebay's own configuration has its members; see `places`. */
+export const PLACES = ["", "appId", "region", "identityPoolId"];
 
 /** The longest wait that a browser's timer takes. */
 const LONGEST = 2 ** 31 - 1;
@@ -148,9 +151,11 @@ const LONGEST = 2 ** 31 - 1;
  *
  * @throws ForebayError (`InvalidConfig`) that names the member to put right.
  */
-export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
+export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
   const given: Anything = config ?? {};
-  const [where, appId, region, identityPoolId] = places(given);
+  const [where, appId, region, identityPoolId] = given.appId
+    ? PLACES
+    : (await import("./amplify.js")).places(given);
   const pinpoint = at(given, where) ?? {};
   const endpoint = origin("endpoint", given.endpoint);
   const required = (path: string) => text(path, at(given, path));
@@ -200,32 +205,6 @@ export function readConfig(config: ForebayConfig | AmplifyConfig): Settings {
     guestRoleArn: given.guestRoleArn,
     stsEndpoint: given.stsEndpoint,
   };
-}
-
-/**
- * Where a configuration of this form has its members: what stands before those of the application,
- * the names of its id and region, and the path of the identity pool's id.
- */
-function places({ Analytics, Auth, analytics, ...given }: Anything): string[] {
-  if (analytics) {
-    return ["analytics.amazon_pinpoint.", "app_id", "aws_region", "auth.identity_pool_id"];
-  }
-  if (Analytics?.Pinpoint || Auth?.Cognito) {
-    return ["Analytics.Pinpoint.", "appId", "region", "Auth.Cognito.identityPoolId"];
-  }
-  if (Analytics) {
-    // Without the provider's name, the whole object is the provider's.
-    const where = Analytics.appId ? "Analytics." : "Analytics.AWSPinpoint.";
-    return [where, "appId", "region", "Auth.identityPoolId"];
-  }
-  return Object.keys(given).some((name) => name.startsWith("aws_"))
-    ? [
-        "",
-        "aws_mobile_analytics_app_id",
-        "aws_mobile_analytics_app_region",
-        "aws_cognito_identity_pool_id",
-      ]
-    : ["", "appId", "region", "identityPoolId"];
 }
 
 /** What stands at a path such as `Auth.Cognito.identityPoolId`. */

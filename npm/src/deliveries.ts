@@ -7,7 +7,7 @@ import {
   type Answer,
   compressed,
   escaped,
-  isForebays,
+  type Form,
   sender,
   WORTH_COMPRESSING,
 } from "./requests.js";
@@ -54,18 +54,18 @@ export interface Stock {
 
 export type Deliveries = ReturnType<typeof deliveries>;
 
-/** Sends what the core says, as this endpoint. */
+/** Sends what the core says, as this endpoint; by the form of requests that another than Forebay's takes. */
 export function deliveries(
   core: Core,
   settings: Settings,
   endpointId: string,
   identities: Identities,
   store: Store,
+  form: Form | undefined,
   stock: Stock,
 ) {
-  const { appId, endpoint, wire } = settings;
-  const send = sender(core, settings);
-  const takesGzip = isForebays(endpoint, wire);
+  const { appId } = settings;
+  const send = sender(core, settings, form);
   let isOver = false;
 
   /** Sends a request in this task, and tells the core what came of it. */
@@ -144,7 +144,7 @@ export function deliveries(
           signed(request, "POST", "events", body, keepalive, offset, (answer) =>
             verdicts(helds, answer),
           );
-        if (stock.isLeaving() || !takesGzip || body.length < WORTH_COMPRESSING) post(body);
+        if (stock.isLeaving() || form || body.length < WORTH_COMPRESSING) post(body);
         else compressed(body).then(post, () => post(body));
       };
 

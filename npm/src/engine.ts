@@ -1,12 +1,12 @@
-import { ForebayError, onDelivery } from "./client.js";
-import { type AmplifyConfig, type ForebayConfig, readConfig } from "./config.js";
+import { onDelivery, untilLoaded } from "./client.js";
+import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } from "./config.js";
 import { Consent } from "./consent.js";
 import { Identities } from "./credentials.js";
 import { type Deliveries, deliveries, type Held } from "./deliveries.js";
 import { bodyOf, bytesOf, check, eventOf } from "./events.js";
 import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
-import { endpointOf } from "./profile.js";
+import { isForebays } from "./requests.js";
 import type { SignIn } from "./sign-in.js";
 import { keep, kept } from "./storage.js";
 import { isRow, openStore, type Row } from "./store.js";
@@ -49,7 +49,8 @@ export interface Engine {
   record(recorded: Recorded): void;
   /** @throws ForebayError `WasmBlocked` */
   validate(event: AnalyticsEvent): Promise<Violation[]>;
-  identifyUser(input: IdentifyUserInput): void;
+  /** Resolves when the request is on its way. */
+  identifyUser(input: IdentifyUserInput): Promise<void>;
   flush(): void;
   stats(): Stats;
   /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
@@ -89,17 +90,14 @@ const MOST_TEXTS = 2000;
 
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, page: Page): Promise<Engine> {
-  const settings = readConfig(page.config);
+  const settings = await readConfig(page.config);
+  const { prepared, form } = await wished(settings);
   const { appId } = settings;
   const ids = new Ids(settings);
   const consent = new Consent(settings, network);
   const newEndpointId = () => settings.endpointId ?? ids.endpointId(page.uuid);
   let endpointId = newEndpointId();
-  const intake = new Intake(settings, ids, endpointId, consent, page);
-  if (settings.debug) {
-    const { explain } = await import("./debug.js");
-    onDelivery(explain);
-  }
+  const intake = new Intake(settings, ids, endpointId, consent, page, prepared);
   const name = `forebay.${appId}`;
   const offsetKey = `forebay.clock.${appId}`;
   const profileKey = `forebay.endpoint.${appId}`;
@@ -137,7 +135,14 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   /** Who signed in, as long as it is not known which guest that was. */
   let newUser = "";
 
-  const ready = load();
+  const ready = untilLoaded(async () => {
+    const wasm = await source();
+    try {
+      return begin(await instantiate(wasm));
+    } catch (error) {
+      throw (await import("./wasm-blocked.js")).refusal() ?? error;
+    }
+  });
   // Told on the console, and where it is awaited.
   ready.catch(() => {});
 
@@ -156,25 +161,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   document?.addEventListener("freeze", leave);
   document?.addEventListener("resume", back);
 
-  async function load(): Promise<Core> {
-    for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-      try {
-        const loaded = await instantiate(await source());
-        begin(loaded);
-        return loaded;
-      } catch (error) {
-        const refused = refusal();
-        if (refused) {
-          console.error(refused.message);
-          throw refused;
-        }
-        console.warn(`Forebay did not load; next try in ${pause / 1000} s.`, error);
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    }
-  }
-
-  function begin(loaded: Core): void {
+  function begin(loaded: Core): Core {
     core = loaded;
     if (settings.schema && !core.setRules(settings.schema)) {
       console.error(
@@ -185,12 +172,13 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     reset();
     early.forEach(accept);
     tabs.campaign(lead);
+    return loaded;
   }
 
   function reset(): void {
     requests?.stop();
     if (!core) return;
-    requests = deliveries(core, settings, endpointId, identities, store, {
+    requests = deliveries(core, settings, endpointId, identities, store, form, {
       find: (number) => byNumber.get(number),
       isLeaving: () => isLeaving,
       profile: () => kept(profileKey) ?? profile,
@@ -546,7 +534,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     async validate(event) {
       return check(await ready, event).violations ?? [];
     },
-    identifyUser(input) {
+    async identifyUser(input) {
+      const { endpointOf } = await untilLoaded(() => import("./profile.js"));
       profile = JSON.stringify(endpointOf(input, page.uuid()));
       keep(profileKey, profile);
       isProfileNew = !core;
@@ -604,16 +593,15 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   };
 }
 
-/** Why no WebAssembly at all runs here; `undefined` where it does. */
-function refusal(): ForebayError | undefined {
-  try {
-    // The smallest module there is: magic number and version.
-    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-  } catch (error) {
-    return new ForebayError(
-      "WasmBlocked",
-      `Forebay cannot send, and events wait: ${error} ` +
-        `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
-    );
-  }
+/** What not every page asks for. */
+async function wished(settings: Settings) {
+  const { sampleRate, globalProperties, before, endpoint, wire, debug } = settings;
+  if (debug) onDelivery((await import("./debug.js")).explain);
+  return {
+    prepared:
+      sampleRate < 1 || globalProperties || before
+        ? (await import("./prepare.js")).preparation(settings)
+        : undefined,
+    form: isForebays(endpoint, wire) ? undefined : (await import("./pinpoint.js")).inHeaders,
+  };
 }

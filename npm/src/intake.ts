@@ -2,6 +2,7 @@ import type { Settings } from "./config.js";
 import type { Consent } from "./consent.js";
 import type { Page, Recorded } from "./engine.js";
 import type { Ids } from "./ids.js";
+import type { Prepared } from "./prepare.js";
 import { type SessionEvent, type SessionStamp, Sessions } from "./session.js";
 import type { AnalyticsEvent } from "./types.js";
 
@@ -10,15 +11,18 @@ export interface Taken extends Recorded {
   session: SessionStamp;
 }
 
+/** An event that is taken, or why it is not. */
+export type Judged = { event: AnalyticsEvent } | { reason: string };
+
 /**
- * What an event goes through before it is validated: consent, sampling, global properties, the page's
- * own hook, and then the session it belongs to.
+ * What an event goes through before it is validated: consent, what the page has asked for besides, and
+ * then the session it belongs to.
  */
 export class Intake {
-  readonly #settings: Settings;
   readonly #ids: Ids;
   readonly #consent: Consent;
   readonly #page: Pick<Page, "drop" | "uuid">;
+  readonly #prepared: Prepared | undefined;
   readonly #sessions: Sessions;
   #endpointId = "";
   #isKept = false;
@@ -31,11 +35,12 @@ export class Intake {
     endpointId: string,
     consent: Consent,
     page: Pick<Page, "drop" | "uuid">,
+    prepared: Prepared | undefined,
   ) {
-    this.#settings = settings;
     this.#ids = ids;
     this.#consent = consent;
     this.#page = page;
+    this.#prepared = prepared;
     const { sessions, sessionTimeout } = settings;
     const key = sessions === "shared" ? ids.session : undefined;
     this.#sessions = new Sessions(key, sessionTimeout, page.uuid);
@@ -85,15 +90,16 @@ export class Intake {
   /** Why no event is taken at present. Nothing is kept of a browser before it may be. */
   #refusal(): string | undefined {
     const { refusal } = this.#consent;
-    if (refusal) return refusal;
-    if (!this.#isKept) this.#ids.keepEndpointId(this.#endpointId);
-    this.#isKept = true;
-    return share(this.#endpointId) < this.#settings.sampleRate ? undefined : "not sampled";
+    if (!refusal && !this.#isKept) {
+      this.#ids.keepEndpointId(this.#endpointId);
+      this.#isKept = true;
+    }
+    return refusal;
   }
 
   #judged(event: AnalyticsEvent): Judged {
     const reason = this.#refusal();
-    return reason ? { reason } : prepared(event, this.#settings);
+    return reason ? { reason } : (this.#prepared?.(event, this.#endpointId) ?? { event });
   }
 
   /** They go through the same; what of them is not taken was never recorded. */
@@ -103,53 +109,4 @@ export class Intake {
       return "event" in taken ? [{ id, at, event: taken.event, session }] : [];
     });
   }
-}
-
-/** An event that is taken, or why it is not. */
-type Judged = { event: AnalyticsEvent } | { reason: string };
-
-/** An event with its global properties and as the page's hook wants it, or why it is not sent. */
-export function prepared(
-  event: AnalyticsEvent,
-  { globalProperties, before }: Pick<Settings, "globalProperties" | "before">,
-): Judged {
-  const whole = withGlobals(event, globalProperties);
-  if (!before) return { event: whole };
-  try {
-    const given = before(whole);
-    if (given?.name && typeof given.name === "string") return { event: given };
-    return { reason: "vetoed by before()" };
-  } catch (error) {
-    // The page's own mistake, and what it may have wanted to hide must not leave.
-    reportError(error);
-    return { reason: "before() threw" };
-  }
-}
-
-/** The event with the global properties that it does not have itself. */
-function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"]): AnalyticsEvent {
-  if (!globals) return event;
-  const { attributes, metrics } = event;
-  return {
-    ...event,
-    attributes: merged(globals.attributes, attributes),
-    metrics: merged(globals.metrics, metrics),
-  };
-}
-
-/** What is no object the validator judges. */
-function merged<T extends object>(globals: T | undefined, own: T | undefined): T | undefined {
-  if (!globals || (own ?? undefined) === undefined) return own ?? globals;
-  return typeof own === "object" ? { ...globals, ...own } : own;
-}
-
-/** Where an id stands among all ids, from 0 to under 1: FNV-1a, so that any id will do. */
-export function share(id: string): number {
-  let hash = 0x811c9dc5;
-  for (const character of id) {
-    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  }
-  // The last step mixes little into the upper bits, and they decide.
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
 }

@@ -31,7 +31,7 @@ export interface Answer {
 const TIMEOUT = 60_000;
 /** Smaller bodies hardly gain by compression. */
 export const WORTH_COMPRESSING = 1024;
-const ALGORITHM = "AWS4-HMAC-SHA256";
+export const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** Whether an endpoint is Forebay's worker: all but Amazon's are, unless the configuration says. */
 export function isForebays(endpoint: string, wire: Settings["wire"]): boolean {
@@ -78,11 +78,41 @@ export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Ar
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Sends signed requests to the endpoint. */
-export function sender(core: Core, { endpoint, region, wire }: Settings) {
-  const { host } = new URL(endpoint);
-  const isPresigned = isForebays(endpoint, wire);
+/** A request that is to be signed. */
+export interface Unsigned {
+  url: string;
+  /** What is signed of the address, besides its path. */
+  host: string;
+  /** Such as `20150830T123600Z`. */
+  date: string;
+  /** `Credential` of the signature. */
+  credential: string;
+  token: string;
+  /** Gives the signature of the request with this query and these headers, in their orders. */
+  sign(query: string, headers: object): string;
+}
 
+/** Where a request carries its signature. Gives its address and its headers. */
+export type Form = (unsigned: Unsigned) => [url: string, headers: Record<string, string>];
+
+/** In the address: nothing in it makes a browser ask for leave first. */
+const presigned: Form = ({ url, host, date, credential, token, sign }) => {
+  const query = Object.entries({
+    Algorithm: ALGORITHM,
+    Credential: credential,
+    Date: date,
+    Expires: "300",
+    "Security-Token": token,
+    SignedHeaders: "host",
+  })
+    .map(([name, value]) => `X-Amz-${name}=${escaped(value)}`)
+    .join("&");
+  const signature = sign(query, { host });
+  return [`${url}?${query}&X-Amz-Signature=${signature}`, { "content-type": "text/plain" }];
+};
+
+/** Sends signed requests to the endpoint. */
+export function sender(core: Core, { endpoint, region }: Settings, form: Form = presigned) {
   /**
    * `path` is percent-encoded. It is sent in this task, and signed by a clock that is `offset`
    * milliseconds ahead of the browser's.
@@ -97,46 +127,27 @@ export function sender(core: Core, { endpoint, region, wire }: Settings) {
   ): Promise<Answer> => {
     const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
     const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
-    const credential = `${AccessKeyId}/${scope}`;
-    const hash = core.payloadHash(body);
-    const sign = (query: string, headers: object) => {
-      const names = Object.keys(headers);
-      const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}`);
-      // What is encoded in the path is encoded once more, as all services but S3 have it.
-      const request = [
-        method,
-        path.replaceAll("%", "%25"),
-        query,
-        ...lines,
-        "",
-        names.join(";"),
-        hash,
-      ];
-      return core.signCanonical(request.join("\n"), date, scope, SecretKey);
-    };
-    const url = endpoint + path;
-    if (isPresigned) {
-      // Nothing here makes a browser ask for leave first.
-      const query = Object.entries({
-        Algorithm: ALGORITHM,
-        Credential: credential,
-        Date: date,
-        Expires: "300",
-        "Security-Token": SessionToken,
-        SignedHeaders: "host",
-      })
-        .map(([name, value]) => `X-Amz-${name}=${escaped(value)}`)
-        .join("&");
-      const signature = sign(query, { host });
-      const signed = `${url}?${query}&X-Amz-Signature=${signature}`;
-      return ask(method, signed, { "content-type": "text/plain" }, body, keepalive);
-    }
-    const headers = { "x-amz-date": date, "x-amz-security-token": SessionToken };
-    const authorization =
-      `${ALGORITHM} Credential=${credential}, SignedHeaders=host;${Object.keys(headers).join(";")}, ` +
-      `Signature=${sign("", { host, ...headers })}`;
-    const all = { ...headers, authorization, "content-type": "application/json" };
-    return ask(method, url, all, body, keepalive);
+    const [url, headers] = form({
+      url: endpoint + path,
+      host: new URL(endpoint).host,
+      date,
+      credential: `${AccessKeyId}/${scope}`,
+      token: SessionToken,
+      sign(query, headers) {
+        const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
+        const request = [
+          method,
+          // What is encoded in the path is encoded once more, as all services but S3 have it.
+          path.replaceAll("%", "%25"),
+          query,
+          lines.join(""),
+          Object.keys(headers).join(";"),
+          core.payloadHash(body),
+        ];
+        return core.signCanonical(request.join("\n"), date, scope, SecretKey);
+      },
+    });
+    return ask(method, url, headers, body, keepalive);
   };
 }
 

@@ -32,26 +32,29 @@ const settings = {
   stsEndpoint: undefined,
 };
 
-test("Forebay's own form, with what it leaves out filled in", () => {
+test("Forebay's own form, with what it leaves out filled in", async () => {
   const config = {
     endpoint: "https://Events.Example.com:443/",
     appId: "app",
     region: "eu-west-1",
     identityPoolId: "eu-west-1:pool",
   };
-  assert.deepEqual(readConfig(config), settings);
+  assert.deepEqual(await readConfig(config), settings);
   const schema = "[1]" as CompiledSchema;
   const more = { flushInterval: 10, flushSize: 5, bufferSize: 50, schema };
-  assert.deepEqual(readConfig({ ...config, ...more, identityEndpoint: "http://127.0.0.1:8787" }), {
-    ...settings,
-    ...more,
-    identityEndpoint: "http://127.0.0.1:8787",
-  });
+  assert.deepEqual(
+    await readConfig({ ...config, ...more, identityEndpoint: "http://127.0.0.1:8787" }),
+    {
+      ...settings,
+      ...more,
+      identityEndpoint: "http://127.0.0.1:8787",
+    },
+  );
 });
 
-test("the object of Amplify v6", () => {
+test("the object of Amplify v6", async () => {
   assert.deepEqual(
-    readConfig({
+    await readConfig({
       endpoint,
       Analytics: { Pinpoint: { appId: "app", region: "eu-west-1", flushSize: 50 } },
       Auth: { Cognito: { identityPoolId: "eu-west-1:pool" } },
@@ -60,7 +63,7 @@ test("the object of Amplify v6", () => {
   );
 });
 
-test("the object of Amplify v5, with what is Forebay's not to read", () => {
+test("the object of Amplify v5, with what is Forebay's not to read", async () => {
   const config = {
     endpoint,
     Auth: {
@@ -77,16 +80,16 @@ test("the object of Amplify v5, with what is Forebay's not to read", () => {
     },
   };
   const read = { ...settings, endpointId: "mine", bufferSize: 1000, disabled: true };
-  assert.deepEqual(readConfig(config), read);
+  assert.deepEqual(await readConfig(config), read);
   // Without the provider's name, the whole object is the provider's.
   const { AWSPinpoint, ...rest } = config.Analytics;
   const flat = { ...config, Analytics: { ...rest, ...AWSPinpoint } };
-  assert.deepEqual(readConfig(flat as never), read);
+  assert.deepEqual(await readConfig(flat as never), read);
 });
 
-test("what the Amplify CLI writes to aws-exports.js", () => {
+test("what the Amplify CLI writes to aws-exports.js", async () => {
   assert.deepEqual(
-    readConfig({
+    await readConfig({
       endpoint,
       sampleRate: 0.5,
       aws_project_region: "eu-west-1",
@@ -100,9 +103,9 @@ test("what the Amplify CLI writes to aws-exports.js", () => {
   );
 });
 
-test("what Amplify Gen 2 writes to amplify_outputs.json", () => {
+test("what Amplify Gen 2 writes to amplify_outputs.json", async () => {
   assert.deepEqual(
-    readConfig({
+    await readConfig({
       endpoint,
       version: "1.3",
       analytics: { amazon_pinpoint: { app_id: "app", aws_region: "eu-west-1" } },
@@ -112,7 +115,7 @@ test("what Amplify Gen 2 writes to amplify_outputs.json", () => {
   );
 });
 
-test("a schema file in place of the generated rules is told what to do", () => {
+test("a schema file in place of the generated rules is told what to do", async () => {
   const config = {
     endpoint,
     appId: "app",
@@ -120,10 +123,10 @@ test("a schema file in place of the generated rules is told what to do", () => {
     identityPoolId: "p",
     schema: { $defs: {} },
   };
-  assert.throws(() => readConfig(config as never), /`npx forebay codegen` generates/);
+  await assert.rejects(() => readConfig(config as never), /`npx forebay codegen` generates/);
 });
 
-test("what is missing or wrong is named", () => {
+test("what is missing or wrong is named", async () => {
   const good = { endpoint, appId: "app", region: "eu-west-1", identityPoolId: "p" };
   const pinpoint = { appId: "app", region: "r" };
   const exported = { aws_mobile_analytics_app_id: "a", aws_mobile_analytics_app_region: "r" };
@@ -158,7 +161,7 @@ test("what is missing or wrong is named", () => {
     [{ endpoint, analytics: {} }, "analytics.amazon_pinpoint.app_id"],
     [{ endpoint, analytics: { amazon_pinpoint: outputs } }, "auth.identity_pool_id"],
   ] as const) {
-    assert.throws(
+    await assert.rejects(
       () => readConfig(config as never),
       (error: { name: string; code: string; message: string }) =>
         error.name === "ForebayError" &&

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { prepared, share } from "../../npm/src/intake.ts";
+import type { AnalyticsEvent, ForebayConfig } from "forebay";
+import { preparation, share } from "../../npm/src/prepare.ts";
+
+/** What comes of an event in a browser that is among those whose events are sent. */
+function prepared(event: AnalyticsEvent, wishes: { globalProperties?: object; before?: unknown }) {
+  return preparation({ sampleRate: 1, ...wishes } as ForebayConfig)(event, "any");
+}
 
 test("an event has the global properties that it does not have itself", () => {
   const globalProperties = { attributes: { release: "7", theme: "dark" }, metrics: { width: 640 } };

@@ -1,0 +1,10 @@
+import { ALGORITHM, type Form } from "./requests.js";
+
+/** A signature in headers, as AWS takes it from browsers. */
+export const inHeaders: Form = ({ url, host, date, credential, token, sign }) => {
+  const headers = { "x-amz-date": date, "x-amz-security-token": token };
+  const authorization =
+    `${ALGORITHM} Credential=${credential}, SignedHeaders=host;${Object.keys(headers).join(";")}, ` +
+    `Signature=${sign("", { host, ...headers })}`;
+  return [url, { ...headers, authorization, "content-type": "application/json" }];
+};

@@ -1,0 +1,58 @@
+// What a page may ask for besides: sampling, global properties, and its own look at every event.
+
+import type { Settings } from "./config.js";
+import type { Judged } from "./intake.js";
+import type { AnalyticsEvent } from "./types.js";
+
+/** An event as it is to be sent, or why it is not. */
+export type Prepared = (event: AnalyticsEvent, endpointId: string) => Judged;
+
+/** Samples, adds the global properties, and then lets the page's hook look. */
+export function preparation({
+  sampleRate,
+  globalProperties,
+  before,
+}: Pick<Settings, "sampleRate" | "globalProperties" | "before">): Prepared {
+  return (event, endpointId) => {
+    if (share(endpointId) >= sampleRate) return { reason: "not sampled" };
+    const whole = withGlobals(event, globalProperties);
+    if (!before) return { event: whole };
+    try {
+      const given = before(whole);
+      if (given?.name && typeof given.name === "string") return { event: given };
+      return { reason: "vetoed by before()" };
+    } catch (error) {
+      // The page's own mistake, and what it may have wanted to hide must not leave.
+      reportError(error);
+      return { reason: "before() threw" };
+    }
+  };
+}
+
+/** The event with the global properties that it does not have itself. */
+function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"]): AnalyticsEvent {
+  if (!globals) return event;
+  const { attributes, metrics } = event;
+  return {
+    ...event,
+    attributes: merged(globals.attributes, attributes),
+    metrics: merged(globals.metrics, metrics),
+  };
+}
+
+/** What is no object the validator judges. */
+function merged<T extends object>(globals: T | undefined, own: T | undefined): T | undefined {
+  if (!globals || (own ?? undefined) === undefined) return own ?? globals;
+  return typeof own === "object" ? { ...globals, ...own } : own;
+}
+
+/** Where an id stands among all ids, from 0 to under 1: FNV-1a, so that any id will do. */
+export function share(id: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of id) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+  // The last step mixes little into the upper bits, and they decide.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
+}
