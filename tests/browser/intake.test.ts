@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AnalyticsEvent, ForebayConfig } from "forebay";
+import type { AnalyticsEvent } from "forebay";
 import { preparation, share } from "../../npm/src/prepare.ts";
+
+type Wishes = Parameters<typeof preparation>[0];
 
 /** What comes of an event in a browser that is among those whose events are sent. */
 function prepared(event: AnalyticsEvent, wishes: { globalProperties?: object; before?: unknown }) {
-  return preparation({ sampleRate: 1, ...wishes } as ForebayConfig)(event, "any");
+  return preparation({ sampleRate: 1, ...wishes } as Wishes)(event, "any");
 }
 
 test("an event has the global properties that it does not have itself", () => {
