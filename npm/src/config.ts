@@ -125,16 +125,23 @@ export interface AmplifyOutputs extends Options, Unread {
 /** An Amplify configuration with `endpoint` added. Members that are not read are ignored. */
 export type AmplifyConfig = AmplifyV6Config | AmplifyV5Config | AwsExports | AmplifyOutputs;
 
-type Optional = "schema" | "before" | "globalProperties" | "wire" | "guestRoleArn" | "stsEndpoint";
-
 /** Every form of configuration, brought into one. */
-export interface Settings
-  extends Required<Omit<ForebayConfig, Optional>>,
-    Pick<ForebayConfig, Optional> {
+export interface Settings extends Options {
+  identityEndpoint: string;
+  appId: string;
+  region: string;
+  identityPoolId: string;
   /** An endpoint id to go on with. */
   endpointId?: string;
-  /** Whether no event is to leave the browser. */
-  disabled: boolean;
+  flushInterval: number;
+  flushSize: number;
+  bufferSize: number;
+  bufferBytes: number;
+  maxAge: number;
+  sampleRate: number;
+  sessionTimeout: number;
+  sessions: "shared" | "perTab";
+  dropPolicy: "oldest" | "newest";
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
@@ -157,79 +164,65 @@ export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise
     ? PLACES
     : (await import("./amplify.js")).places(given);
   const pinpoint = at(given, where) ?? {};
+  const { Analytics, schema, before, sampleRate = 1 } = given;
   const endpoint = origin("endpoint", given.endpoint);
-  const required = (path: string) => text(path, at(given, path));
-  const optional = (name: string, fallback: number, most: number) =>
-    count(where + name, pinpoint[name], fallback, most);
+  const text = (path: string) => {
+    const value = at(given, path);
+    return valid(path, value, !!value && is("string", value), "must be a string that is not empty");
+  };
+  const count = (name: string, fallback: number, most: number, from = given) => {
+    const value = from[name] ?? fallback;
+    const holds = Number.isInteger(value) && value > 0 && value <= most;
+    const path = from === given ? name : where + name;
+    return valid(path, value, holds, `must be a whole number from 1 to ${most}`);
+  };
+  const choice = (name: string, choices: string[], fallback?: string) => {
+    const value = given[name] ?? fallback;
+    const holds = value === fallback || choices.includes(value);
+    return valid(name, value, holds, `must be "${choices.join('" or "')}"`);
+  };
   return {
+    // What is not checked, among others.
+    ...given,
     endpoint,
     identityEndpoint: given.identityEndpoint
       ? origin("identityEndpoint", given.identityEndpoint)
       : endpoint,
-    appId: required(where + appId),
-    region: required(where + region),
-    identityPoolId: required(identityPoolId),
+    appId: text(where + appId),
+    region: text(where + region),
+    identityPoolId: text(identityPoolId),
+    endpointId: pinpoint.endpointId,
     schema: valid(
       "schema",
-      given.schema,
-      given.schema === undefined || typeof given.schema === "string",
+      schema,
+      !schema || is("string", schema),
       "must be the `schema` that `npx forebay codegen` generates, not the schema file itself",
     ),
-    flushInterval: optional("flushInterval", 5000, LONGEST),
-    flushSize: optional("flushSize", 100, 100),
-    bufferSize: optional("bufferSize", 10_000, LONGEST),
-    endpointId: pinpoint.endpointId,
-    disabled: !!(given.disabled ?? given.Analytics?.disabled),
-    sessions: valid(
-      "sessions",
-      given.sessions ?? "shared",
-      [undefined, "shared", "perTab"].includes(given.sessions),
-      'must be "shared" or "perTab"',
+    before: valid("before", before, !before || is("function", before), "must be a function"),
+    sampleRate: valid(
+      "sampleRate",
+      sampleRate,
+      sampleRate >= 0 && sampleRate <= 1,
+      "must be a number from 0 to 1",
     ),
-    sessionTimeout: count("sessionTimeout", given.sessionTimeout, 1_800_000, LONGEST),
-    respectPrivacySignals: !!given.respectPrivacySignals,
-    before: valid(
-      "before",
-      given.before,
-      ["undefined", "function"].includes(typeof given.before),
-      "must be a function",
-    ),
-    globalProperties: given.globalProperties,
-    sampleRate: share(given.sampleRate ?? 1),
-    debug: !!given.debug,
-    wire: given.wire,
-    keepCredentials: given.keepCredentials !== false,
-    dropPolicy: given.dropPolicy ?? "oldest",
-    bufferBytes: count("bufferBytes", given.bufferBytes, 32 * 1024 * 1024, LONGEST),
-    maxAge: count("maxAge", given.maxAge, 30 * 86_400_000, Number.MAX_SAFE_INTEGER),
-    guestRoleArn: given.guestRoleArn,
-    stsEndpoint: given.stsEndpoint,
+    disabled: given.disabled ?? Analytics?.disabled,
+    flushInterval: count("flushInterval", 5000, LONGEST, pinpoint),
+    flushSize: count("flushSize", 100, 100, pinpoint),
+    bufferSize: count("bufferSize", 10_000, LONGEST, pinpoint),
+    bufferBytes: count("bufferBytes", 32 * 1024 * 1024, LONGEST),
+    maxAge: count("maxAge", 30 * 86_400_000, Number.MAX_SAFE_INTEGER),
+    sessionTimeout: count("sessionTimeout", 1_800_000, LONGEST),
+    sessions: choice("sessions", ["shared", "perTab"], "shared"),
+    dropPolicy: choice("dropPolicy", ["oldest", "newest"], "oldest"),
+    wire: choice("wire", ["forebay", "pinpoint"]),
   };
 }
+
+const is = (type: string, value: Anything) => typeof value === type;
 
 /** What stands at a path such as `Auth.Cognito.identityPoolId`. */
 function at(given: Anything, path: string): Anything {
   return path.split(".").reduce((value, name) => (name ? value?.[name] : value), given);
-}
-
-function text(name: string, value: Anything): string {
-  const holds = !!value && typeof value === "string";
-  return valid(name, value, holds, "must be a string that is not empty");
-}
-
-function count(name: string, value: Anything, fallback: number, most: number): number {
-  const number = value === undefined ? fallback : value;
-  return valid(
-    name,
-    number,
-    Number.isInteger(number) && number > 0 && number <= most,
-    `must be a whole number from 1 to ${most}`,
-  );
-}
-
-function share(value: Anything): number {
-  const holds = value >= 0 && value <= 1;
-  return valid("sampleRate", value, holds, "must be a number from 0 to 1");
 }
 
 function origin(name: string, value: Anything): string {

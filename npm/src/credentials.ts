@@ -93,7 +93,7 @@ export class Identities {
     const answer = await this.#ask(this.names[number]);
     const given = answer?.body.Credentials;
     if (!isCredentials(given)) return { retryAfter: answer?.retryAfter ?? Number.NaN };
-    if (this.#settings.keepCredentials) keep(key, JSON.stringify(given));
+    if (this.#keeps()) keep(key, JSON.stringify(given));
     return this.#got(number, given, answer?.date || now);
   }
 
@@ -140,10 +140,14 @@ export class Identities {
     return `forebay.credentials.${this.#settings.identityPoolId}${name && `.${name}`}`;
   }
 
+  #keeps(): boolean {
+    return this.#settings.keepCredentials !== false;
+  }
+
   #kept(key: string): Credentials | undefined {
     try {
       const found = JSON.parse(kept(key) ?? "");
-      if (this.#settings.keepCredentials && isCredentials(found)) return found;
+      if (this.#keeps() && isCredentials(found)) return found;
     } catch {}
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompiledSchema } from "forebay";
-import { readConfig } from "../../npm/src/config.ts";
+import * as config from "../../npm/src/config.ts";
 
 const endpoint = "https://events.example.com";
 const settings = {
@@ -10,27 +10,26 @@ const settings = {
   appId: "app",
   region: "eu-west-1",
   identityPoolId: "eu-west-1:pool",
-  schema: undefined,
   flushInterval: 5000,
   flushSize: 100,
   bufferSize: 10_000,
-  endpointId: undefined,
-  disabled: false,
   sessions: "shared",
   sessionTimeout: 1_800_000,
-  respectPrivacySignals: false,
-  before: undefined,
-  globalProperties: undefined,
   sampleRate: 1,
-  debug: false,
-  wire: undefined,
-  keepCredentials: true,
   dropPolicy: "oldest",
   bufferBytes: 32 * 1024 * 1024,
   maxAge: 30 * 86_400_000,
-  guestRoleArn: undefined,
-  stsEndpoint: undefined,
 };
+
+/** What is read of a configuration, without what is Amplify's. */
+async function readConfig(given: Parameters<typeof config.readConfig>[0]) {
+  const settings = await config.readConfig(given);
+  const amplify = /^(analytics|auth|version)$|^aws_/i;
+  const own = Object.entries(settings).filter(
+    ([name, value]) => value !== undefined && !amplify.test(name),
+  );
+  return Object.fromEntries(own);
+}
 
 test("Forebay's own form, with what it leaves out filled in", async () => {
   const config = {
@@ -150,6 +149,8 @@ test("what is missing or wrong is named", async () => {
     [{ ...good, sessionTimeout: 0 }, "sessionTimeout"],
     [{ ...good, before: "filter" }, "before"],
     [{ ...good, sampleRate: 1.5 }, "sampleRate"],
+    [{ ...good, dropPolicy: "none" }, "dropPolicy"],
+    [{ ...good, wire: "smoke" }, "wire"],
     [amplify, "Analytics.Pinpoint.appId"],
     [{ ...amplify, Analytics: { Pinpoint: { appId: "app" } } }, "Analytics.Pinpoint.region"],
     [{ ...amplify, Analytics: { Pinpoint: pinpoint } }, "Auth.Cognito.identityPoolId"],
