@@ -1,0 +1,82 @@
+// The golden vectors that Rust is held against, in the TypeScript of the SDK and the module it loads.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mock, test } from "node:test";
+import { wired } from "../../npm/src/events.ts";
+import { inHeaders } from "../../npm/src/pinpoint.ts";
+import { sender } from "../../npm/src/requests.ts";
+import { instantiate } from "../../npm/src/wasm.ts";
+
+const core = await instantiate(
+  readFileSync(new URL("../../npm/dist/forebay_wasm_bg.wasm", import.meta.url)),
+);
+
+function cases(file: string) {
+  return JSON.parse(readFileSync(new URL(`../vectors/${file}`, import.meta.url), "utf8")).cases;
+}
+
+/** Milliseconds since the epoch of a time such as `20150830T123600Z`. */
+function time(amzDate: string): number {
+  return Date.parse(amzDate.replace(/(....)(..)(..)T(..)(..)(..)Z/, "$1-$2-$3T$4:$5:$6Z"));
+}
+
+for (const given of cases("sigv4_browser.json")) {
+  test(`a signed request: ${given.name}`, async () => {
+    const fetch = mock.method(globalThis, "fetch", async () => new Response("{}"));
+    mock.timers.enable({ apis: ["Date"], now: time(given.amz_date) - 7_000 });
+    try {
+      const settings = { endpoint: `https://${given.host}`, region: given.region };
+      const form = given.form === "presigned" ? undefined : inHeaders;
+      await sender(core, settings as never, form)(
+        given.method,
+        given.path,
+        new TextEncoder().encode(given.body),
+        {
+          AccessKeyId: given.access_key_id,
+          SecretKey: given.secret_access_key,
+          SessionToken: given.session_token,
+          Expiration: 0,
+        },
+        false,
+        7_000,
+      );
+    } finally {
+      mock.timers.reset();
+      fetch.mock.restore();
+    }
+    const [address, { headers }] = fetch.mock.calls[0].arguments as unknown as [
+      string,
+      { headers: Record<string, string> },
+    ];
+    const { query, headers: signed } = given.sends;
+    const url = `https://${given.host}${given.path}`;
+    assert.equal(address, query ? `${url}?${query}` : url);
+    for (const [name, value] of Object.entries(signed ?? {})) assert.equal(headers[name], value);
+  });
+}
+
+for (const { name, events, expected } of cases("put_events_encoding.json")) {
+  test(`events as they travel: ${name}`, () => {
+    const texts = events.map(({ id, milliseconds, event }: Encoded) => {
+      const { Session, ...body } = event;
+      const session = Session && {
+        id: Session.Id,
+        start: Date.parse(Session.StartTimestamp) - 5,
+        stop: Session.StopTimestamp && Date.parse(Session.StopTimestamp) - 5,
+      };
+      const row = { id, at: milliseconds - 5, body: JSON.stringify(body), session };
+      return wired(row as never, 5);
+    });
+    const [{ Events }] = Object.values(JSON.parse(expected).BatchItem) as { Events: object }[];
+    assert.deepEqual(JSON.parse(`{${texts.join()}}`), Events);
+  });
+}
+
+interface Encoded {
+  id: string;
+  milliseconds: number;
+  event: Record<string, unknown> & {
+    Session?: { Id: string; StartTimestamp: string; StopTimestamp?: string };
+  };
+}
