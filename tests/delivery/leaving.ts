@@ -207,4 +207,26 @@ export function twoTabs(): void {
       },
     );
   }
+
+  tabs(
+    "two tabs, and the one that sends is frozen, and goes on",
+    async ({ endpoint, leader, follower }, test) => {
+      endpoint.fault = unavailable;
+      const first = await record(leader, { count: COUNT / 2, every: EVERY_MS });
+      // No page that is automated is ever frozen: it is told so, and goes on.
+      const tell = (type: string) =>
+        leader.evaluate((type) => document.dispatchEvent(new Event(type)), type);
+      await tell("freeze");
+      await follower.waitForFunction(() => forebay.stats().leader);
+      endpoint.fault = undefined;
+      await endpoint.until(() => first.every((id) => endpoint.distinct.has(id)));
+      await tell("resume");
+      const rest = await record(leader, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS });
+      await arrived(endpoint, [...first, ...rest], test);
+      assert.equal(await leader.evaluate(() => forebay.stats().leader), false);
+      await Promise.all([settled(leader), settled(follower)]);
+      await close(follower);
+      await leader.waitForFunction(() => forebay.stats().leader);
+    },
+  );
 }
