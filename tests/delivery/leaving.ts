@@ -13,6 +13,7 @@ import { Endpoint, type Fault } from "../support/endpoint.ts";
 import { PageServer } from "../support/page.ts";
 import {
   arrived,
+  assertBalanced,
   COUNT,
   configure,
   type Recording,
@@ -103,6 +104,8 @@ export function leaving(): void {
     await crash(page);
   });
 
+  test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
+
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     test(
@@ -110,6 +113,36 @@ export function leaving(): void {
       { timeout: 120_000 },
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
+  }
+}
+
+/** As users have browsers: with a back/forward cache, which Playwright's own have not. */
+async function backAndForth(test: TestContext): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "forebay-profile-"));
+  const pages = await PageServer.start();
+  const endpoint = await Endpoint.start();
+  endpoint.fault = unavailable;
+  const { context, kill } = await launchProfile(folder);
+  try {
+    const page = await pages.open(context);
+    await configure(page, endpoint);
+    const first = await record(page, { count: COUNT / 2, every: EVERY_MS });
+    // Another site, as far as the browser can tell.
+    await page.goto(pages.url.replace("127.0.0.1", "localhost"));
+    endpoint.fault = undefined;
+    await page.evaluate(() => history.back());
+    await page.waitForFunction(
+      (count) => globalThis.recorded?.length === count && forebay.stats().leader,
+      COUNT / 2,
+    );
+    const rest = await record(page, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS });
+    await arrived(endpoint, [...first, ...rest], test);
+    await assertBalanced(page);
+  } finally {
+    await kill();
+    endpoint.close();
+    pages.close();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
