@@ -56,7 +56,7 @@ export function openStore(name: string): Store {
   const own = leaving + Math.random();
   let hasLeft = false;
 
-  const opening = open(name, 1).then((opened) => {
+  const use = (opened: IDBDatabase) => {
     // Another program may have one of that name.
     if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
     database = opened;
@@ -64,8 +64,10 @@ export function openStore(name: string): Store {
     opened.onversionchange = opened.onclose = () => {
       opened.close();
       database = undefined;
+      open(name).then(use, () => {});
     };
-  });
+  };
+  const opening = open(name, 1).then(use);
   const late = new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer"));
   const opened = Promise.race([opening, late])
     .catch((reason) => {

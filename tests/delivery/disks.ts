@@ -55,6 +55,24 @@ async function putRows(page: Page, rows: object[]): Promise<void> {
   );
 }
 
+/** Makes the database one of a later version, with a store more, as another program could. */
+async function upgrade(page: Page): Promise<void> {
+  await page.evaluate(async (name) => {
+    const { version = 6 } =
+      (await indexedDB.databases()).find((found) => found.name === name) ?? {};
+    await new Promise<void>((resolve, reject) => {
+      const opened = indexedDB.open(name, version + 1);
+      opened.onupgradeneeded = () => opened.result.createObjectStore(`elsewhere${version}`);
+      opened.onblocked = () => reject(new Error("a page keeps it open"));
+      opened.onerror = () => reject(opened.error);
+      opened.onsuccess = () => {
+        opened.result.close();
+        resolve();
+      };
+    });
+  }, DATABASE);
+}
+
 /** The keys under which pages that ended left events. */
 async function leftKeys(page: Page): Promise<string[]> {
   return page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("leaving")));
@@ -71,6 +89,7 @@ async function countRows(page: Page, store: string): Promise<number> {
           const count = opened.result.transaction(store).objectStore(store).count();
           count.onerror = () => reject(count.error);
           count.onsuccess = () => resolve(count.result);
+          opened.result.close();
         };
       }),
     { name: DATABASE, store },
@@ -157,21 +176,37 @@ export function disks(): void {
   );
 
   scenario(
+    "a disk that a later version upgrades while events wait",
+    async ({ site, endpoint, context, page }, test) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.waitForFunction(
+        (count) => deliveries.filter(({ state }) => state === "stored").length === count,
+        COUNT,
+      );
+      const other = await site.open({ context });
+      await upgrade(other);
+      assert.equal(await countRows(other, "outbox"), COUNT);
+      await endpoint.connections("served");
+      await arrived(endpoint, ids, test);
+      await assertBalanced(page);
+      await page.close();
+
+      // And whoever comes next finds what it can read, and nothing of what has arrived.
+      await upgrade(other);
+      await configure(other, endpoint);
+      await other.waitForFunction(() => forebay.stats().leader && forebay.stats().durable);
+      await settled(other);
+      assert.equal(await countRows(other, "outbox"), 0);
+      assert.deepEqual(endpoint.accepted.length, COUNT);
+    },
+  );
+
+  scenario(
     "a disk that holds a database of that name that is another program's",
     async ({ endpoint, page }, test) => {
-      await page.evaluate(
-        (name) =>
-          new Promise<void>((resolve, reject) => {
-            const opened = indexedDB.open(name, 7);
-            opened.onupgradeneeded = () => opened.result.createObjectStore("elsewhere");
-            opened.onerror = () => reject(opened.error);
-            opened.onsuccess = () => {
-              opened.result.close();
-              resolve();
-            };
-          }),
-        DATABASE,
-      );
+      await upgrade(page);
       await configure(page, endpoint);
       const ids = await record(page, { every: 5 });
       await arrived(endpoint, ids, test);
