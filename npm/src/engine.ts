@@ -149,7 +149,10 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   for (const type of ["online", "offline"]) addEventListener(type, network);
   addEventListener("storage", ({ key }) => {
     // A page that ends may do so after the one that sends has looked for what was left.
-    if (isLeader) for (const row of store.left(key)) hear({ row });
+    if (!isLeader) return;
+    for (const left of store.left(key)) {
+      hear(typeof left === "string" ? { ended: [[left, DELIVERED]] } : { row: left });
+    }
   });
   addEventListener("pagehide", leave);
   addEventListener("pageshow", back);
@@ -262,7 +265,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     turn();
     // Who sends hears of them, should this page end before they are on disk.
     writing.forEach(share);
-    store.leave([...writing].flatMap(({ row }) => row ?? []));
+    store.leave();
     if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) {
       tabs.resign();
       isLeader = false;
@@ -324,7 +327,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     writing.add(held);
     store.put(held.row as Row).then((isStored) => {
       writing.delete(held);
-      if (!writing.size) store.leave([]);
       isDurable = isStored;
       if (byNumber.get(held.number) !== held) return;
       held.isStored = isStored;

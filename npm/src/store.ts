@@ -27,12 +27,15 @@ export interface Store {
   put(row: Row): Promise<boolean>;
   remove(id: string): void;
   /**
-   * The page may end before these rows are on disk: they are kept where writing does not take long,
-   * instead of those that were before, and the next scan finds them.
+   * The page may end before the disk has done what it was asked for: that is kept where writing does
+   * not take long, and the next scan makes up for it.
    */
-  leave(rows: Row[]): void;
-  /** What another page left under this key of localStorage, if it is one for that; only once. */
-  left(key: string | null): Row[];
+  leave(): void;
+  /**
+   * What another page left under this key of localStorage, if it is one for that; only once: rows, and
+   * the ids of those that ended.
+   */
+  left(key: string | null): (Row | string)[];
   /** The rows with these ids; `undefined` for one that is gone. */
   get(ids: string[]): Promise<(Row | undefined)[]>;
   /** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
@@ -55,6 +58,8 @@ export function openStore(name: string): Store {
   const leaving = `${name}.leaving.`;
   const own = leaving + Math.random();
   let hasLeft = false;
+  /** What is asked of the disk and not done yet, by id: a row, or its removal. */
+  const pending = new Map<string, Row | string>();
 
   const use = (opened: IDBDatabase) => {
     // Another program may have one of that name.
@@ -91,7 +96,22 @@ export function openStore(name: string): Store {
     }
   }
 
-  const put = (row: Row) => inTask((outbox) => outbox.put(row));
+  /** Keeps in mind what is asked for about a row until it is done. */
+  async function about(id: string, left: Row | string, ask: (outbox: IDBObjectStore) => unknown) {
+    pending.set(id, left);
+    const isDone = await inTask(ask);
+    if (pending.get(id) === left) pending.delete(id);
+    if (hasLeft && !pending.size) leave();
+    return isDone;
+  }
+
+  function leave(): void {
+    hasLeft = pending.size > 0;
+    keep(own, hasLeft ? JSON.stringify([...pending.values()]) : null);
+  }
+
+  const put = (row: Row) => about(row.id, row, (outbox) => outbox.put(row));
+  const remove = (id: string) => about(id, id, (outbox) => outbox.delete(id));
 
   function begin() {
     const transaction = transact([OUTBOX], "readwrite");
@@ -113,20 +133,18 @@ export function openStore(name: string): Store {
   return {
     isOpen: () => !!database,
     put,
-    remove: (id) => inTask((outbox) => outbox.delete(id)),
+    remove,
+    leave,
     clear() {
+      pending.clear();
       for (const key of keysOf(leaving)) keep(key, null);
       inTask((outbox) => outbox.clear());
     },
-    leave(rows) {
-      if (rows.length || hasLeft) keep(own, rows.length ? JSON.stringify(rows) : null);
-      hasLeft = rows.length > 0;
-    },
     left(key) {
       if (!key?.startsWith(leaving)) return [];
-      const rows = rowsIn(kept(key));
+      const found = leftIn(kept(key));
       keep(key, null);
-      return rows;
+      return found;
     },
     async get(ids) {
       const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
@@ -136,7 +154,9 @@ export function openStore(name: string): Store {
       // However late: what an earlier visit left is there.
       await opening;
       for (const key of keysOf(leaving)) {
-        await Promise.all(rowsIn(kept(key)).map(put));
+        await Promise.all(
+          leftIn(kept(key)).map((left) => (typeof left === "string" ? remove(left) : put(left))),
+        );
         keep(key, null);
       }
       let aside = 0;
@@ -162,9 +182,12 @@ export function openStore(name: string): Store {
 }
 
 /** What `leave` kept, which anyone may have changed. */
-function rowsIn(text: string | null): Row[] {
+function leftIn(text: string | null): (Row | string)[] {
   try {
-    return [].concat(JSON.parse(text ?? ""));
+    const found: unknown[] = [].concat(JSON.parse(text ?? ""));
+    return found.filter(
+      (left): left is Row | string => typeof left === "string" || !!(left as Row | null)?.id,
+    );
   } catch {
     return [];
   }

@@ -278,6 +278,40 @@ export function disks(): void {
     assert.deepEqual(await leftKeys(next), [], "on disk they are not kept twice");
   });
 
+  scenario("a page that ends while its disk forgets what has arrived", async (all) => {
+    const { site, endpoint, context, page } = all;
+    await endpoint.connections("refused");
+    await configure(page, endpoint);
+    await record(page);
+    await page.waitForFunction(
+      (count) => deliveries.filter(({ state }) => state === "stored").length === count,
+      COUNT,
+    );
+    await page.evaluate(() => {
+      const { delete: remove } = IDBObjectStore.prototype;
+      IDBTransaction.prototype.commit = () => {};
+      IDBObjectStore.prototype.delete = function (id) {
+        // As long as something is asked for, nothing is done for good.
+        const again = () => {
+          this.get("any").onsuccess = again;
+        };
+        again();
+        return remove.call(this, id);
+      };
+    });
+    await endpoint.connections("served");
+    await assertBalanced(page);
+    await page.goto("about:blank");
+    await page.close();
+    const next = await revisit(site, context, endpoint);
+    await next.waitForFunction(() => forebay.stats().leader && forebay.stats().durable);
+    await next.evaluate(() => forebay.record({ name: "Last" }));
+    await endpoint.until(() => endpoint.distinct.size === COUNT + 1);
+    await settled(next);
+    assert.equal(endpoint.accepted.length, COUNT + 1, "none is sent again");
+    assert.equal(await countRows(next, "outbox"), 0);
+  });
+
   scenario("a page that ends after another one looked for what it left", async (all, test) => {
     const { site, endpoint, context, page } = all;
     await configure(page, endpoint);

@@ -130,7 +130,7 @@ async function backAndForth(test: TestContext): Promise<void> {
     // Another site, as far as the browser can tell.
     await page.goto(pages.url.replace("127.0.0.1", "localhost"));
     endpoint.fault = undefined;
-    await page.evaluate(() => history.back());
+    await page.evaluate(() => void setTimeout(() => history.back()));
     await page.waitForFunction(
       (count) => globalThis.recorded?.length === count && forebay.stats().leader,
       COUNT / 2,
