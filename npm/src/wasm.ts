@@ -51,12 +51,10 @@ interface Exports extends WebAssembly.Exports {
     wall: number,
     monotonic: number,
   ): void;
-  tick(wall: number, monotonic: number): void;
+  tick(wall: number, monotonic: number): number;
   hidden(envelope: number, wall: number, monotonic: number): void;
   poll(): number;
-  wait(monotonic: number): number;
-  batchEvent(request: number, at: number): number;
-  batchOffset(request: number, at: number): number;
+  batch(request: number): number;
   who(request: number): number;
   clockOffset(): number;
   books(at: number): number;
@@ -97,10 +95,10 @@ function core(wasm: Exports) {
     return lengths;
   };
   const putTexts = (...texts: string[]) => put(...texts.map(encode));
-  const take = (length: number) =>
-    new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length));
+  const bytes = (length: number) => new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length);
+  const take = (length: number) => new TextDecoder().decode(bytes(length));
   const clocks = () => [Date.now(), performance.now()] as const;
-  let ticked = 0;
+  let wakeAt = 0;
 
   return {
     ...wasm,
@@ -133,20 +131,13 @@ function core(wasm: Exports) {
       wasm.answered(request, status, retryAfter, date, ...clocks());
     },
     tick() {
-      ticked = performance.now();
-      wasm.tick(Date.now(), ticked);
+      wakeAt = wasm.tick(...clocks());
     },
     hidden: (envelope: number) => wasm.hidden(envelope, ...clocks()),
-    /** From the last tick on: what became due since then nobody has looked at. */
-    wait: () => Math.max(0, wasm.wait(ticked) - (performance.now() - ticked)),
+    /** How long to wait until the next tick; it may be for ever. */
+    wait: () => Math.max(0, wakeAt - performance.now()),
     /** An event, what to add to its time, the next event, and so on. */
-    batch(request: number) {
-      const batch = [];
-      for (let at = 0; wasm.batchEvent(request, at) >= 0; at++) {
-        batch.push(wasm.batchEvent(request, at), wasm.batchOffset(request, at));
-      }
-      return batch;
-    },
+    batch: (request: number) => new Float64Array(bytes(wasm.batch(request)).slice().buffer),
     /** Gives whether the rules can be read. */
     setRules(rules: string) {
       putTexts(rules);

@@ -19,7 +19,7 @@ pub extern "C" fn start(
     queue_events: usize,
     queue_bytes: usize,
     max_age: f64,
-    interval: u32,
+    interval: f64,
     drop_newest: bool,
     clock_offset: f64,
 ) {
@@ -28,19 +28,19 @@ pub extern "C" fn start(
         batch_bytes,
         queue_events,
         queue_bytes,
-        max_age_ms: max_age as i64,
-        interval_ms: interval.into(),
+        max_age_ms: max_age,
+        interval_ms: interval,
         drop_newest,
-        clock_offset: clock_offset as i64,
+        clock_offset,
     };
-    page().outbox = Outbox::new(config, entropy.to_bits());
+    page().outbox = Outbox::new(config, entropy.to_bits() as u32);
 }
 
 /// [`Outbox::record`]
 #[unsafe(no_mangle)]
 pub extern "C" fn record(
     event: u32,
-    bytes: u32,
+    bytes: usize,
     who: u32,
     at: f64,
     immediate: bool,
@@ -56,7 +56,7 @@ pub extern "C" fn record(
 
 /// [`Outbox::load`]
 #[unsafe(no_mangle)]
-pub extern "C" fn load(event: u32, bytes: u32, who: u32, at: f64, offset: f64) {
+pub extern "C" fn load(event: u32, bytes: usize, who: u32, at: f64, offset: f64) {
     page().outbox.load(new_event(event, bytes, who, at, offset));
 }
 
@@ -110,7 +110,7 @@ pub extern "C" fn setOnline(online: bool) {
 pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
     page()
         .outbox
-        .got_credentials(who, lifetime as u64, now(wall, monotonic));
+        .got_credentials(who, lifetime, now(wall, monotonic));
 }
 
 /// [`Outbox::no_credentials`]
@@ -118,7 +118,7 @@ pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: 
 pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
     page()
         .outbox
-        .no_credentials(who, milliseconds(retry_after), now(wall, monotonic));
+        .no_credentials(who, retry_after, now(wall, monotonic));
 }
 
 /// What an answer says about the next event of its batch, as an HTTP status.
@@ -142,8 +142,8 @@ pub extern "C" fn answered(
     let answer = Answer {
         status,
         error_type: &page.buffer,
-        retry_after: milliseconds(retry_after),
-        date: given(date),
+        retry_after,
+        date,
         events: &page.verdicts,
     };
     page.outbox.answered(request, answer, now(wall, monotonic));
@@ -152,8 +152,8 @@ pub extern "C" fn answered(
 
 /// [`Outbox::tick`]
 #[unsafe(no_mangle)]
-pub extern "C" fn tick(wall: f64, monotonic: f64) {
-    page().outbox.tick(now(wall, monotonic));
+pub extern "C" fn tick(wall: f64, monotonic: f64) -> f64 {
+    page().outbox.tick(now(wall, monotonic))
 }
 
 /// [`Outbox::hidden`]
@@ -171,27 +171,18 @@ pub extern "C" fn poll() -> f64 {
     })
 }
 
-/// How long to wait before the next [`tick`]; NaN where only something new needs one.
+/// Puts [`Outbox::batch`] into the buffer, as pairs of 64-bit floating-point numbers. Gives their
+/// length.
 #[unsafe(no_mangle)]
-pub extern "C" fn wait(monotonic: f64) -> f64 {
-    let at = page().outbox.wake_at(monotonic as u64);
-    at.map_or(f64::NAN, |at| at as f64 - monotonic)
-}
-
-/// The event at a place of [`Outbox::batch`]; NaN behind the last.
-#[unsafe(no_mangle)]
-pub extern "C" fn batchEvent(request: u32, at: usize) -> f64 {
-    let batch = page().outbox.batch(request);
-    batch
-        .get(at)
-        .map_or(f64::NAN, |(event, _)| f64::from(*event))
-}
-
-/// What to add to the time of the event at a place of [`Outbox::batch`].
-#[unsafe(no_mangle)]
-pub extern "C" fn batchOffset(request: u32, at: usize) -> f64 {
-    let batch = page().outbox.batch(request);
-    batch.get(at).map_or(0.0, |(_, offset)| *offset as f64)
+pub extern "C" fn batch(request: u32) -> usize {
+    let page = page();
+    page.buffer.clear();
+    for (event, offset) in page.outbox.batch(request) {
+        page.buffer
+            .extend_from_slice(&f64::from(event).to_le_bytes());
+        page.buffer.extend_from_slice(&offset.to_le_bytes());
+    }
+    page.buffer.len()
 }
 
 /// [`Outbox::who`]
@@ -203,7 +194,7 @@ pub extern "C" fn who(request: u32) -> u32 {
 /// [`Outbox::clock_offset`]
 #[unsafe(no_mangle)]
 pub extern "C" fn clockOffset() -> f64 {
-    page().outbox.clock_offset() as f64
+    page().outbox.clock_offset()
 }
 
 /// One number of [`Outbox::books`]: 0 recorded, 1 queued, and from 2 on those that ended, in the order
@@ -219,26 +210,15 @@ pub extern "C" fn books(at: usize) -> u32 {
 }
 
 fn now(wall: f64, monotonic: f64) -> Now {
-    Now {
-        wall: wall as i64,
-        monotonic: monotonic as u64,
-    }
+    Now { wall, monotonic }
 }
 
-fn new_event(event: u32, bytes: u32, who: u32, at: f64, offset: f64) -> NewEvent {
+fn new_event(event: u32, bytes: usize, who: u32, at: f64, offset: f64) -> NewEvent {
     NewEvent {
         event,
         bytes,
         who,
-        at: at as i64,
-        offset: given(offset),
+        at,
+        offset,
     }
-}
-
-fn given(number: f64) -> Option<i64> {
-    (!number.is_nan()).then_some(number as i64)
-}
-
-fn milliseconds(number: f64) -> Option<u64> {
-    (!number.is_nan()).then_some(number as u64)
 }

@@ -1,16 +1,16 @@
 //! What an HTTP answer says about the request as a whole.
 
 /// An answer to a request, or that there is none.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     /// HTTP status; 0 where no answer came.
     pub status: u16,
     /// `x-amzn-errortype`; empty where it is not there.
     pub error_type: &'a [u8],
-    /// `Retry-After`, in milliseconds from now.
-    pub retry_after: Option<u64>,
-    /// `Date`, in milliseconds since the epoch.
-    pub date: Option<i64>,
+    /// `Retry-After`, in milliseconds from now; NaN where it is not there.
+    pub retry_after: f64,
+    /// `Date`, in milliseconds since the epoch; NaN where it is not there.
+    pub date: f64,
     /// What the answer says about each event, as HTTP statuses in the order of the batch; 0 for one
     /// that it says nothing about.
     pub events: &'a [u16],
@@ -42,6 +42,15 @@ const NOT_AUTHORIZED: [&str; 7] = [
 ];
 
 impl Answer<'_> {
+    /// No answer.
+    pub const NONE: Answer<'static> = Answer {
+        status: 0,
+        error_type: &[],
+        retry_after: f64::NAN,
+        date: f64::NAN,
+        events: &[],
+    };
+
     pub(super) fn fault(&self) -> Fault {
         match self.status {
             200..=299 => Fault::None,

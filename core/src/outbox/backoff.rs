@@ -1,81 +1,88 @@
-//! How long to wait before trying again.
+//! How long to wait before trying again. Times are monotonic milliseconds.
 
 /// Upper bound of the first delay.
-const BASE_MS: u64 = 1_000;
+const BASE_MS: f64 = 1_000.0;
 /// Upper bound of every delay, unless the server states a longer one.
-const CAP_MS: u64 = 30_000;
+const CAP_MS: f64 = 30_000.0;
 /// The longest `Retry-After` that is honoured in full: a mistaken one must not silence a page.
-const LONGEST_STATED_MS: u64 = 3_600_000;
+const LONGEST_STATED_MS: f64 = 3_600_000.0;
 
-/// SplitMix64: spreads retries in time. Not fit for secrets.
-pub(super) struct Random(pub(super) u64);
+/// The later of two times; the second one where the first is NaN.
+pub(super) fn later(one: f64, other: f64) -> f64 {
+    if one > other { one } else { other }
+}
+
+/// A linear congruential generator, by the numbers of Knuth and Lewis: spreads retries in time. Not
+/// fit for secrets.
+pub(super) struct Random(pub(super) u32);
 
 impl Random {
-    /// A number from 0 to `bound`, `bound` excluded unless it is 0. `bound` is below 2^32.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        ((mixed >> 32).wrapping_mul(bound)) >> 32
+    /// A number from 0 to `bound`, `bound` excluded.
+    fn below(&mut self, bound: f64) -> f64 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(self.0) / 4_294_967_296.0 * bound
     }
 }
 
 /// Exponential back-off with full jitter: the n-th failure in a row is followed by a delay anywhere
-/// between nothing and `min(30 s, 1 s * 2^(n-1))`. All times are monotonic milliseconds.
+/// between nothing and `min(30 s, 1 s * 2^(n-1))`.
 pub(super) struct Backoff {
-    failures: u32,
+    /// Upper bound of the delay after the last failure; 0 where the last try did not fail.
+    bound: f64,
     /// End of our own delay.
-    until: u64,
+    until: f64,
     /// End of the silence the server asked for.
-    stated_until: u64,
+    stated_until: f64,
 }
 
 impl Backoff {
     pub(super) const NONE: Backoff = Backoff {
-        failures: 0,
-        until: 0,
-        stated_until: 0,
+        bound: 0.0,
+        until: 0.0,
+        stated_until: 0.0,
     };
 
     /// The time before which nothing is to be tried; may be in the past.
-    pub(super) fn until(&self) -> u64 {
-        self.until.max(self.stated_until)
+    pub(super) fn until(&self) -> f64 {
+        later(self.until, self.stated_until)
     }
 
     /// Whether the last try failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
+        self.bound > 0.0
     }
 
-    /// A try failed, and the server asked for `retry_after` milliseconds of silence, if it did.
+    /// A try failed, and the server asked for `retry_after` milliseconds of silence; NaN if it did
+    /// not.
     ///
     /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
     /// not lengthen it.
-    pub(super) fn failed(&mut self, now: u64, retry_after: Option<u64>, random: &mut Random) {
-        if self.failures == 0 || now >= self.until() {
-            let bound = (BASE_MS << self.failures.min(5)).min(CAP_MS);
-            self.until = self.until.max(now.saturating_add(random.below(bound)));
-            self.failures = self.failures.saturating_add(1);
+    pub(super) fn failed(&mut self, now: f64, retry_after: f64, random: &mut Random) {
+        if !self.is_failing() || now >= self.until() {
+            self.bound = (self.bound * 2.0).clamp(BASE_MS, CAP_MS);
+            self.delay(now, self.bound, random);
         }
-        let stated = retry_after.unwrap_or(0).min(LONGEST_STATED_MS);
-        self.stated_until = self.stated_until.max(now.saturating_add(stated));
+        let stated = retry_after.clamp(0.0, LONGEST_STATED_MS);
+        self.stated_until = later(now + stated, self.stated_until);
     }
 
     /// A try succeeded. A delay that is under way still runs: the success may be older.
     pub(super) fn succeeded(&mut self) {
-        self.failures = 0;
+        self.bound = 0.0;
     }
 
     /// Waits up to a second without counting a failure.
-    pub(super) fn pause(&mut self, now: u64, random: &mut Random) {
-        self.until = self.until.max(now.saturating_add(random.below(BASE_MS)));
+    pub(super) fn pause(&mut self, now: f64, random: &mut Random) {
+        self.delay(now, BASE_MS, random);
+    }
+
+    fn delay(&mut self, now: f64, bound: f64, random: &mut Random) {
+        self.until = later(self.until, now + random.below(bound));
     }
 
     /// The cause is likely gone: ends the delay, but not the silence the server asked for.
     pub(super) fn forgive(&mut self) {
-        self.failures = 0;
-        self.until = 0;
+        self.bound = 0.0;
+        self.until = 0.0;
     }
 }

@@ -2,62 +2,59 @@
 
 /// How far an answer's `Date` may be from what is known without correcting it. A request lives no
 /// longer, so that a slow answer is not taken for a wrong clock.
-const TOLERANCE_MS: u64 = 60_000;
+const TOLERANCE_MS: f64 = 60_000.0;
 /// How much more or less time may pass by the wall clock than by the monotonic one before that is
 /// taken for a jump: someone set the clock, or the machine slept.
-const JUMP_MS: u64 = 2_000;
+const JUMP_MS: f64 = 2_000.0;
 
-/// The time, as the shell reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The time, as the shell reads it, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Now {
-    /// The wall clock, in milliseconds since the epoch: what events and signatures are dated by. May
-    /// be wrong, and may jump.
-    pub wall: i64,
-    /// A clock that never goes back, in milliseconds from any origin: what waiting is measured by.
-    pub monotonic: u64,
+    /// The wall clock, since the epoch: what events and signatures are dated by. May be wrong, and
+    /// may jump.
+    pub wall: f64,
+    /// A clock that never goes back, from any origin: what waiting is measured by.
+    pub monotonic: f64,
 }
 
 /// What to add to the wall clock.
 pub(super) struct Clock {
     /// The best guess at what the endpoint's clock is ahead by, in milliseconds.
-    pub offset: i64,
+    pub offset: f64,
     /// Whether an answer said so since the clock jumped last.
     pub is_known: bool,
-    /// Wall clock without monotonic clock.
-    drift: Option<i64>,
+    /// Wall clock without monotonic clock, as of the last look.
+    drift: f64,
 }
 
 impl Clock {
-    pub const fn new(offset: i64) -> Clock {
+    pub const fn new(offset: f64) -> Clock {
         Clock {
             offset,
             is_known: false,
-            drift: None,
+            drift: 0.0,
         }
     }
 
-    /// Looks at the clocks. Gives whether the wall clock jumped since they were looked at before.
+    /// Looks at the clocks. Gives whether the wall clock jumped since what is known was known.
     pub fn look(&mut self, now: Now) -> bool {
-        let drift = now.wall.wrapping_sub(now.monotonic.cast_signed());
-        let before = self.drift.replace(drift).unwrap_or(drift);
-        drift.abs_diff(before) > JUMP_MS
+        let before = self.drift;
+        self.drift = now.wall - now.monotonic;
+        let jumped = self.is_known && (self.drift - before).abs() > JUMP_MS;
+        self.is_known &= !jumped;
+        jumped
     }
 
-    /// An answer came that was sent at `date` by the endpoint's clock. Gives whether that corrects
-    /// what was known.
-    pub fn learn(&mut self, date: i64, now: Now) -> bool {
-        self.is_known = true;
+    /// An answer came that was sent at `date` by the endpoint's clock; NaN where it does not say.
+    /// Gives whether that corrects what was known.
+    pub fn learn(&mut self, date: f64, now: Now) -> bool {
+        self.is_known |= !date.is_nan();
         // `Date` has whole seconds: on average it is half a second behind.
-        let offset = date.saturating_add(500).saturating_sub(now.wall);
-        let corrects = offset.abs_diff(self.offset) > TOLERANCE_MS;
+        let offset = date + 500.0 - now.wall;
+        let corrects = (offset - self.offset).abs() > TOLERANCE_MS;
         if corrects {
             self.offset = offset;
         }
         corrects
-    }
-
-    /// A wall clock's time by the endpoint's clock.
-    pub fn corrected(&self, wall: i64) -> i64 {
-        wall.saturating_add(self.offset)
     }
 }

@@ -1,22 +1,22 @@
 //! Whose credentials requests are signed with, and how long they last. The credentials themselves
 //! stay with the shell.
 
-use super::backoff::{Backoff, Random};
+use super::backoff::{Backoff, Random, later};
 
-/// A time that does not come, in monotonic milliseconds.
-pub(super) const NEVER: u64 = u64::MAX;
+/// A time that does not come.
+pub(super) const NEVER: f64 = f64::INFINITY;
 /// How long before they expire credentials are renewed.
-const REFRESH_MARGIN_MS: u64 = 5 * 60 * 1_000;
+const REFRESH_MARGIN_MS: f64 = 5.0 * 60.0 * 1_000.0;
 /// Credentials are taken to last at least this long, whatever a clock says: were they taken for
 /// expired on arrival, they would be asked for without end.
-const SHORTEST_LIFETIME_MS: u64 = 30_000;
+const SHORTEST_LIFETIME_MS: f64 = 30_000.0;
 
 /// One identity: a guest, or someone signed in. Times are monotonic milliseconds.
 pub(super) struct Identity {
-    refresh_at: u64,
-    expires_at: u64,
+    refresh_at: f64,
+    expires_at: f64,
     /// Whether the shell was asked for credentials and has not answered.
-    asked: bool,
+    pub asked: bool,
     /// Failures to get credentials, and to get requests accepted as authorised.
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
@@ -31,8 +31,8 @@ pub(super) struct Identity {
 
 impl Identity {
     pub const NEW: Identity = Identity {
-        refresh_at: 0,
-        expires_at: 0,
+        refresh_at: 0.0,
+        expires_at: 0.0,
         asked: false,
         backoff: Backoff::NONE,
         refusals: 0,
@@ -42,31 +42,25 @@ impl Identity {
     };
 
     /// Whether requests can be signed.
-    pub fn has_credentials(&self, now: u64) -> bool {
+    pub fn has_credentials(&self, now: f64) -> bool {
         now < self.expires_at
     }
 
-    /// Whether the shell is to be asked for credentials now. Takes it that it is.
-    pub fn ask(&mut self, now: u64) -> bool {
-        let ask = self.ask_at() <= now;
-        self.asked |= ask;
-        ask
-    }
-
-    /// When [`Identity::ask`] says so next; [`NEVER`] where time alone does not bring it about.
-    pub fn ask_at(&self) -> u64 {
+    /// When the shell is to be asked for credentials; [`NEVER`] while it is.
+    pub fn ask_at(&self) -> f64 {
         if self.asked {
             NEVER
         } else {
-            self.refresh_at.max(self.backoff.until())
+            later(self.refresh_at, self.backoff.until())
         }
     }
 
     /// The shell has credentials, good for so many milliseconds.
-    pub fn renewed(&mut self, lifetime: u64, now: u64) {
+    pub fn renewed(&mut self, lifetime: f64, now: f64) {
         self.asked = false;
-        self.expires_at = now.saturating_add(lifetime.max(SHORTEST_LIFETIME_MS));
-        self.refresh_at = self.expires_at - REFRESH_MARGIN_MS.min((self.expires_at - now) / 4);
+        let lifetime = later(lifetime, SHORTEST_LIFETIME_MS);
+        self.expires_at = now + lifetime;
+        self.refresh_at = later(self.expires_at - REFRESH_MARGIN_MS, now + lifetime * 0.75);
     }
 
     /// A request was authorised. Only now it is known that the credentials are good.
@@ -76,21 +70,28 @@ impl Identity {
     }
 
     /// The shell could not get credentials.
-    pub fn failed(&mut self, retry_after: Option<u64>, now: u64, random: &mut Random) {
+    pub fn failed(&mut self, retry_after: f64, now: f64, random: &mut Random) {
         self.asked = false;
         self.backoff.failed(now, retry_after, random);
     }
 
     /// The endpoint does not take the credentials.
     pub fn discard(&mut self) {
-        self.refresh_at = 0;
-        self.expires_at = 0;
+        self.refresh_at = 0.0;
+        self.expires_at = 0.0;
+    }
+
+    /// So many events with so many bytes wait, too. `urgent`: none of those that wait now waits for
+    /// the pace.
+    pub fn waits(&mut self, bytes: usize, urgent: bool) {
+        self.urgent = urgent || self.urgent && self.waiting > 0;
+        self.waiting += 1;
+        self.bytes += bytes;
     }
 
     /// So many events with so many bytes have left or ended.
     pub fn waits_less(&mut self, count: usize, bytes: usize) {
         self.waiting -= count;
         self.bytes -= bytes;
-        self.urgent &= self.waiting > 0;
     }
 }

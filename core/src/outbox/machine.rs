@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use super::answer::Fault;
-use super::backoff::{Backoff, Random};
+use super::backoff::{Backoff, Random, later};
 use super::clock::Clock;
 use super::identity::{Identity, NEVER};
-use super::queue::{Entry, Queue, WAITING};
+use super::queue::{Entry, NONE, Queue};
 use super::{Action, Answer, Books, Config, NewEvent, Now};
 
 /// Most batches under way at a time.
@@ -16,23 +16,21 @@ const KEEPALIVE_BYTES: usize = 64 * 1024;
 /// Ordinary requests outlive the page as long as they leave half of it to the last ones.
 const ORDINARY_KEEPALIVE_BYTES: usize = KEEPALIVE_BYTES / 2;
 /// A request that has no answer by then is taken for failed.
-const REQUEST_TIMEOUT_MS: u64 = 60_000;
+const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
 /// How many answers in a row that call requests of an identity unauthorised are followed by another
 /// try without delay: enough to correct the clock and renew the credentials for all under way.
 const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
-/// Requests are numbered from 1 to this, and then again.
-const LAST_REQUEST: u32 = i32::MAX as u32;
 /// Most identities: a guest, and some who sign in one after the other. Later ones share the last.
-const MAX_IDENTITIES: u32 = 64;
+const MAX_IDENTITIES: usize = 64;
 
 /// A request that waits for its answer.
 struct Request {
     id: u32,
     who: u32,
-    /// Its events, and what the endpoint's clock is ahead of each of them; `None` for UpdateEndpoint.
-    events: Option<Vec<(u32, i64)>>,
+    /// How many events it has; none where it is an UpdateEndpoint.
+    events: usize,
     /// Monotonic milliseconds.
-    deadline: u64,
+    deadline: f64,
     keepalive_bytes: usize,
     /// [`Outbox::signing_era`] when it was signed.
     signing_era: u32,
@@ -46,13 +44,14 @@ pub struct Outbox {
     loading: Vec<Entry>,
     /// Whether events from an earlier visit wait for their age to be looked at.
     ages_unchecked: bool,
-    identities: Vec<Identity>,
+    identities: [Identity; MAX_IDENTITIES],
     /// Who describes the endpoint.
     current: u32,
+    /// In the order in which they were sent.
     requests: Vec<Request>,
     last_request: u32,
     /// When the pace lets the next batch go.
-    paced_until: u64,
+    paced_until: f64,
     /// Events a batch may have now: below the limit while a refusal is being isolated.
     batch_events: usize,
     backoff: Backoff,
@@ -69,21 +68,23 @@ pub struct Outbox {
     actions: Vec<(Action, u32)>,
     /// How many of the actions are polled.
     polled: usize,
+    /// When [`Outbox::tick`] is to be called, in monotonic milliseconds.
+    wake_at: f64,
 }
 
 impl Outbox {
     /// An empty outbox: online, and not the one that sends. `entropy` seeds the jitter of retries.
-    pub const fn new(config: Config, entropy: u64) -> Outbox {
+    pub const fn new(config: Config, entropy: u32) -> Outbox {
         Outbox {
             config,
             queue: Queue::EMPTY,
             loading: Vec::new(),
             ages_unchecked: false,
-            identities: Vec::new(),
+            identities: [const { Identity::NEW }; MAX_IDENTITIES],
             current: 0,
             requests: Vec::new(),
             last_request: 0,
-            paced_until: 0,
+            paced_until: 0.0,
             batch_events: config.batch_events,
             backoff: Backoff::NONE,
             endpoint_backoff: Backoff::NONE,
@@ -100,6 +101,7 @@ impl Outbox {
             },
             actions: Vec::new(),
             polled: 0,
+            wake_at: NEVER,
         }
     }
 
@@ -108,57 +110,69 @@ impl Outbox {
     /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace.
     pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
         self.look(now);
-        self.books.recorded += 1;
-        let bytes = new.bytes as usize;
-        if let Some(reason) = self.make_room(1, bytes) {
+        self.queue.compact();
+        if let Some(reason) = self.make_room(1, new.bytes) {
+            self.books.recorded += 1;
             self.ended(new.event, reason);
             return;
         }
-        let entry = entry(new);
-        self.queue.push(entry);
-        self.waits(&entry, immediate);
+        let entry = self.enter(new, immediate);
+        self.queue.entries.push(entry);
     }
 
     /// Takes an event from storage or from another tab. [`Outbox::loaded`] puts those that came, the
     /// oldest first, before all others.
     pub fn load(&mut self, new: NewEvent) {
-        self.loading.push(entry(new));
+        let entry = self.enter(new, true);
+        self.loading.push(entry);
     }
 
     /// All of what was to be loaded has come.
     pub fn loaded(&mut self) {
-        let loading = core::mem::take(&mut self.loading);
-        self.books.recorded += loading.len() as u32;
-        self.ages_unchecked |= !loading.is_empty();
-        for entry in &loading {
-            self.waits(entry, true);
-        }
-        self.queue.prepend(loading);
+        self.ages_unchecked |= !self.loading.is_empty();
+        self.queue.prepend(core::mem::take(&mut self.loading));
         self.make_room(0, 0);
+    }
+
+    fn enter(&mut self, new: NewEvent, urgent: bool) -> Entry {
+        self.books.recorded += 1;
+        self.queue.len += 1;
+        self.queue.bytes += new.bytes;
+        self.identity(new.who).waits(new.bytes, urgent);
+        Entry {
+            event: new.event,
+            bytes: new.bytes,
+            who: known(new.who),
+            request: NONE,
+            is_over: false,
+            at: new.at,
+            offset: new.offset,
+        }
     }
 
     /// Another tab knows how an event ended: `end` is one of [`Action::ENDS`].
     pub fn ended_elsewhere(&mut self, event: u32, end: Action) {
-        self.end(event, end);
+        if let Some(at) = self.queue.find(event) {
+            self.end(at, end);
+        }
+        self.queue.compact();
     }
 
     /// Everything that waits leaves without waiting for the pace; a back-off still holds.
     pub fn flush(&mut self) {
         for identity in &mut self.identities {
-            identity.urgent |= identity.waiting > 0;
+            identity.urgent = true;
         }
     }
 
     /// A description of the endpoint waits to be sent, instead of one that waited before.
     pub fn update_endpoint(&mut self) {
         self.endpoint_waits = true;
-        self.identity(self.current);
     }
 
     /// Whose endpoint this is from now on.
     pub fn set_current(&mut self, who: u32) {
-        self.current = who.min(MAX_IDENTITIES - 1);
-        self.identity(self.current);
+        self.current = known(who);
     }
 
     /// Whether this outbox is the one that sends. What is under way goes on either way.
@@ -170,25 +184,25 @@ impl Outbox {
     pub fn set_online(&mut self, online: bool) {
         self.online = online;
         if online {
-            self.flush();
             self.backoff.forgive();
             self.endpoint_backoff.forgive();
             for identity in &mut self.identities {
+                identity.urgent = true;
                 identity.backoff.forgive();
             }
         }
     }
 
     /// There are credentials of an identity, good for so many milliseconds.
-    pub fn got_credentials(&mut self, who: u32, lifetime_ms: u64, now: Now) {
-        self.signing_era = self.signing_era.wrapping_add(1);
+    pub fn got_credentials(&mut self, who: u32, lifetime_ms: f64, now: Now) {
+        self.signing_era += 1;
         self.identity(who).renewed(lifetime_ms, now.monotonic);
     }
 
     /// There are no credentials of an identity, and none are to be asked for before so many
-    /// milliseconds where the pool said so.
-    pub fn no_credentials(&mut self, who: u32, retry_after: Option<u64>, now: Now) {
-        let identity = identity(&mut self.identities, who);
+    /// milliseconds where the pool said so; else NaN.
+    pub fn no_credentials(&mut self, who: u32, retry_after: f64, now: Now) {
+        let identity = &mut self.identities[known(who) as usize];
         identity.failed(retry_after, now.monotonic, &mut self.random);
     }
 
@@ -200,55 +214,45 @@ impl Outbox {
         let Some(at) = at else {
             return;
         };
-        let request = self.requests.swap_remove(at);
-        if let Some(date) = answer.date
-            && self.clock.learn(date, now)
-        {
-            self.signing_era = self.signing_era.wrapping_add(1);
+        let request = self.requests.remove(at);
+        if self.clock.learn(answer.date, now) {
+            self.signing_era += 1;
         }
         let now_ms = now.monotonic;
         let fault = answer.fault();
         let mut is_free = false;
-        match fault {
-            Fault::None => self.identity(request.who).accepted(),
-            Fault::NotAuthorized => {
-                is_free = self.renew(&request, answer.retry_after, now_ms);
-            }
-            _ => {}
+        if fault == Fault::None {
+            self.identity(request.who).accepted();
+        } else if fault == Fault::NotAuthorized {
+            is_free = self.renew(&request, answer.retry_after, now_ms);
         }
-        let Some(events) = request.events else {
+        if request.events == 0 {
             self.endpoint_answered(fault, is_free, answer.retry_after, now_ms);
-            return;
-        };
-        match fault {
-            Fault::None => self.settle(&events, answer, now),
-            Fault::Refused => self.isolate(request.id, &events, now_ms),
-            _ => {
-                // Whether a request is authorised is between the endpoint and one identity, and
-                // holds up no others.
-                if fault == Fault::Failed {
-                    self.failed(answer.retry_after, now_ms);
-                }
-                self.put_back(request.id);
-            }
+        } else {
+            self.batch_answered(&request, fault, answer, now);
         }
     }
 
     /// Time has passed, or something has come in: gives up on late requests, and sends what is due.
-    pub fn tick(&mut self, now: Now) {
+    /// Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
+    /// brings nothing about.
+    pub fn tick(&mut self, now: Now) -> f64 {
         self.look(now);
-        while let Some(late) = self
-            .requests
-            .iter()
-            .find(|request| request.deadline <= now.monotonic)
+        self.wake_at = NEVER;
+        while let Some(late) = self.requests.first()
+            && late.deadline <= now.monotonic
         {
-            self.answered(late.id, Answer::default(), now);
+            self.answered(late.id, Answer::NONE, now);
         }
         if self.online {
-            for who in 0..self.identities.len() as u32 {
+            for who in 0..MAX_IDENTITIES as u32 {
                 self.send_due(who, now.monotonic);
             }
         }
+        if let Some(next) = self.requests.first() {
+            self.is_due(next.deadline, now.monotonic);
+        }
+        self.wake_at
     }
 
     /// The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
@@ -259,7 +263,7 @@ impl Outbox {
             return;
         }
         // Who signed in last recorded last.
-        for who in (0..self.identities.len() as u32).rev() {
+        for who in (0..MAX_IDENTITIES as u32).rev() {
             if !self.identity(who).has_credentials(now.monotonic) {
                 continue;
             }
@@ -289,39 +293,14 @@ impl Outbox {
         next
     }
 
-    /// When [`Outbox::tick`] is to be called, in monotonic milliseconds after `now`; `None` where time
-    /// alone brings nothing about.
-    pub fn wake_at(&self, now: u64) -> Option<u64> {
-        let mut next = NEVER;
-        // Times that have passed wait for an answer and not for time.
-        let mut consider = |time: u64| {
-            if time > now {
-                next = next.min(time);
-            }
-        };
-        for request in &self.requests {
-            consider(request.deadline);
-        }
-        if self.online {
-            for (who, identity) in (0..).zip(&self.identities) {
-                let due = self.due_at(who);
-                let endpoint_due = self.endpoint_due_at(who);
-                consider(due);
-                consider(endpoint_due);
-                if due.min(endpoint_due) < NEVER {
-                    consider(identity.ask_at());
-                }
-            }
-        }
-        (next < NEVER).then_some(next)
-    }
-
     /// The events of a batch under way, oldest first, each with what to add to its time to get the
     /// endpoint's.
-    pub fn batch(&self, request: u32) -> &[(u32, i64)] {
-        let request = self.requests.iter().find(|sent| sent.id == request);
-        let events = request.and_then(|request| request.events.as_deref());
-        events.unwrap_or_default()
+    pub fn batch(&self, request: u32) -> impl Iterator<Item = (u32, f64)> {
+        let entries = self.queue.entries.get(self.queue.head..);
+        let entries = entries.unwrap_or_default().iter();
+        entries
+            .filter(move |entry| entry.request == request)
+            .map(|entry| (entry.event, entry.offset(self.clock.offset)))
     }
 
     /// The identity that a request under way is to be signed as.
@@ -331,7 +310,7 @@ impl Outbox {
     }
 
     /// What the endpoint's clock is ahead by, as well as known, in milliseconds.
-    pub fn clock_offset(&self) -> i64 {
+    pub fn clock_offset(&self) -> f64 {
         self.clock.offset
     }
 
@@ -345,12 +324,30 @@ impl Outbox {
 
     // Sending.
 
-    fn send_due(&mut self, who: u32, now: u64) {
-        let endpoint_is_due = self.endpoint_due_at(who) <= now;
-        if !endpoint_is_due && self.due_at(who) > now {
+    /// Whether a time has come. Where it has not, it is one to wake up at.
+    fn is_due(&mut self, at: f64, now: f64) -> bool {
+        if at > now && at < self.wake_at {
+            self.wake_at = at;
+        }
+        at <= now
+    }
+
+    fn send_due(&mut self, who: u32, now: f64) {
+        let endpoint_at = self.endpoint_due_at(who);
+        let batch_at = self.batch_due_at(who);
+        if endpoint_at == NEVER && batch_at == NEVER {
             return;
         }
-        if self.identity(who).ask(now) {
+        let endpoint_is_due = self.is_due(endpoint_at, now);
+        let batch_is_due = self.is_due(batch_at, now);
+        let ask_at = self.identity(who).ask_at();
+        let may_ask = self.is_due(ask_at, now);
+        if !endpoint_is_due && !batch_is_due {
+            return;
+        }
+        let identity = self.identity(who);
+        if may_ask {
+            identity.asked = true;
             self.actions.push((Action::GetCredentials, who));
         }
         if !self.identity(who).has_credentials(now) {
@@ -365,35 +362,31 @@ impl Outbox {
         {
             return;
         }
-        while self.due_at(who) <= now && self.send_batch(who, self.config.batch_bytes, false, now) {
-        }
+        while self.is_due(self.batch_due_at(who), now)
+            && self.send_batch(who, self.config.batch_bytes, false, now)
+        {}
     }
 
     /// When the next batch of an identity may leave, which may be in the past; [`NEVER`] where time
     /// alone does not bring it about.
-    fn due_at(&self, who: u32) -> u64 {
-        let Some(identity) = self.identities.get(who as usize) else {
-            return NEVER;
-        };
+    fn batch_due_at(&self, who: u32) -> f64 {
+        let identity = &self.identities[known(who) as usize];
         let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
         let most = if trouble { 1 } else { MAX_IN_FLIGHT };
-        let in_flight = |request: &&Request| request.events.is_some();
-        if !self.leader
-            || identity.waiting == 0
-            || self.requests.iter().filter(in_flight).count() >= most
-        {
+        let batches = self.requests.iter().filter(|request| request.events > 0);
+        if !self.leader || identity.waiting == 0 || batches.count() >= most {
             return NEVER;
         }
-        let unpaced = identity.urgent
-            || identity.waiting >= self.batch_events
-            || identity.bytes >= self.config.batch_bytes;
-        let paced_until = if unpaced { 0 } else { self.paced_until };
-        paced_until.max(self.backoff.until())
+        let is_paced = !identity.urgent
+            && identity.waiting < self.batch_events
+            && identity.bytes < self.config.batch_bytes;
+        let paced_until = if is_paced { self.paced_until } else { 0.0 };
+        later(paced_until, self.backoff.until())
     }
 
     /// When a description of the endpoint may leave. One at a time, so that a later one does not
     /// arrive before an earlier one.
-    fn endpoint_due_at(&self, who: u32) -> u64 {
+    fn endpoint_due_at(&self, who: u32) -> f64 {
         if self.endpoint_waits && who == self.current && !self.is_updating_endpoint() {
             self.endpoint_backoff.until()
         } else {
@@ -402,70 +395,48 @@ impl Outbox {
     }
 
     fn is_updating_endpoint(&self) -> bool {
-        self.requests.iter().any(|request| request.events.is_none())
+        self.requests.iter().any(|request| request.events == 0)
     }
 
-    fn send_batch(&mut self, who: u32, max_bytes: usize, last: bool, now: u64) -> bool {
-        let id = self.next_request();
-        let (count, bytes) = self.queue.take(who, id, self.batch_events, max_bytes, last);
-        if count == 0 {
+    fn send_batch(&mut self, who: u32, max_bytes: usize, last: bool, now: f64) -> bool {
+        let id = self.last_request + 1;
+        let (events, bytes) = self.queue.take(who, id, self.batch_events, max_bytes, last);
+        if events == 0 {
             return false;
         }
-        self.identity(who).waits_less(count, bytes);
-        let mut events = Vec::with_capacity(count);
-        let offset = self.clock.offset;
-        self.queue.each(id, &mut |entry| {
-            events.push((entry.event, entry.offset.unwrap_or(offset)));
-        });
+        self.identity(who).waits_less(events, bytes);
         let fits = bytes <= self.keepalive_left(ORDINARY_KEEPALIVE_BYTES, 0);
         let keepalive = last || fits && !self.backoff.is_failing();
-        self.paced_until = now.saturating_add(self.config.interval_ms);
-        let action = if keepalive {
-            Action::SendLastBatch
+        self.paced_until = now + self.config.interval_ms;
+        let (action, keepalive_bytes) = if keepalive {
+            (Action::SendLastBatch, bytes)
         } else {
-            Action::SendBatch
+            (Action::SendBatch, 0)
         };
-        self.sent(
-            action,
-            who,
-            Some(events),
-            if keepalive { bytes } else { 0 },
-            now,
-        );
+        self.sent(action, who, events, keepalive_bytes, now);
         true
     }
 
-    fn send_endpoint(&mut self, now: u64) -> bool {
+    fn send_endpoint(&mut self, now: f64) -> bool {
         if !self.endpoint_waits || self.is_updating_endpoint() {
             return false;
         }
         self.endpoint_waits = false;
-        self.sent(Action::SendEndpoint, self.current, None, 0, now);
+        self.sent(Action::SendEndpoint, self.current, 0, 0, now);
         true
     }
 
-    fn sent(
-        &mut self,
-        action: Action,
-        who: u32,
-        events: Option<Vec<(u32, i64)>>,
-        keepalive_bytes: usize,
-        now: u64,
-    ) {
-        self.last_request = self.next_request();
+    fn sent(&mut self, action: Action, who: u32, events: usize, keepalive_bytes: usize, now: f64) {
+        self.last_request += 1;
         self.requests.push(Request {
             id: self.last_request,
             who,
             events,
-            deadline: now.saturating_add(REQUEST_TIMEOUT_MS),
+            deadline: now + REQUEST_TIMEOUT_MS,
             keepalive_bytes,
             signing_era: self.signing_era,
         });
         self.actions.push((action, self.last_request));
-    }
-
-    fn next_request(&self) -> u32 {
-        self.last_request % LAST_REQUEST + 1
     }
 
     /// How many of so many bytes requests that outlive the page may still have, where each has
@@ -473,7 +444,7 @@ impl Outbox {
     fn keepalive_left(&self, of: usize, envelope: usize) -> usize {
         let mut left = of;
         for request in &self.requests {
-            if request.keepalive_bytes > 0 || request.events.is_none() {
+            if request.keepalive_bytes > 0 || request.events == 0 {
                 left = left.saturating_sub(request.keepalive_bytes + envelope);
             }
         }
@@ -482,78 +453,72 @@ impl Outbox {
 
     // Answers.
 
-    fn settle(&mut self, events: &[(u32, i64)], answer: Answer<'_>, now: Now) {
+    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
         let (mut any, mut again) = (false, false);
-        for (at, (event, _)) in events.iter().enumerate() {
-            let end = match answer.events.get(at) {
-                Some(202) => Action::Delivered,
-                Some(400) => Action::Rejected,
-                _ => {
-                    again = true;
-                    self.move_back(*event);
-                    continue;
-                }
+        let mut left = request.events;
+        let mut verdicts = answer.events.iter();
+        for at in self.queue.head..self.queue.entries.len() {
+            let Some(entry) = self.queue.entries.get_mut(at) else {
+                break;
             };
-            any = true;
-            self.end(*event, end);
-        }
-        if !any {
-            self.failed(answer.retry_after, now.monotonic);
-            return;
-        }
-        self.backoff.succeeded();
-        if again {
-            self.backoff.pause(now.monotonic, &mut self.random);
-        }
-        self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
-        if self.clock.is_known {
-            self.drop_too_old(now);
-        }
-    }
-
-    fn isolate(&mut self, request: u32, events: &[(u32, i64)], now: u64) {
-        match events {
-            [(event, _)] => {
-                self.end(*event, Action::Rejected);
-                self.failed(None, now);
+            if left == 0 {
+                break;
             }
+            if entry.request != request.id {
+                continue;
+            }
+            entry.request = NONE;
+            left -= 1;
+            let end = match fault {
+                Fault::None => match verdicts.next() {
+                    Some(202) => Some(Action::Delivered),
+                    Some(400) => Some(Action::Rejected),
+                    _ => None,
+                },
+                Fault::Refused if request.events == 1 => Some(Action::Rejected),
+                _ => None,
+            };
+            any |= end.is_some();
+            again |= end.is_none();
+            // Another tab may have told how it ended.
+            if entry.is_over {
+                continue;
+            }
+            let entry = *entry;
+            // The pace let it go once, and does not hold it again.
+            self.identity(entry.who).waits(entry.bytes, end.is_none());
+            if let Some(end) = end {
+                self.end(at, end);
+            } else if fault == Fault::None {
+                self.move_back(at);
+            }
+        }
+        self.queue.compact();
+        match fault {
+            Fault::None if any => {
+                self.backoff.succeeded();
+                if again {
+                    self.backoff.pause(now.monotonic, &mut self.random);
+                }
+                self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
+                if self.clock.is_known {
+                    self.drop_too_old(now);
+                }
+            }
+            Fault::Refused if request.events > 1 => self.batch_events = request.events / 2,
+            // Whether a request is authorised is between the endpoint and one identity, and holds
+            // up no others.
+            Fault::NotAuthorized => {}
             _ => {
-                self.batch_events = (events.len() / 2).max(1);
-                self.put_back(request);
+                let Outbox {
+                    backoff, random, ..
+                } = self;
+                backoff.failed(now.monotonic, answer.retry_after, random);
             }
         }
     }
 
-    fn failed(&mut self, retry_after: Option<u64>, now: u64) {
-        self.backoff.failed(now, retry_after, &mut self.random);
-    }
-
-    /// The pace let them go once, and does not hold them again.
-    fn put_back(&mut self, request: u32) {
-        let Outbox {
-            queue, identities, ..
-        } = self;
-        queue.each(request, &mut |entry| {
-            entry.request = WAITING;
-            waits(identities, entry, true);
-        });
-    }
-
-    fn move_back(&mut self, event: u32) {
-        if let Some(mut entry) = self.queue.remove(&|entry| entry.event == event) {
-            entry.request = WAITING;
-            self.queue.push(entry);
-            self.waits(&entry, true);
-        }
-    }
-
-    fn endpoint_answered(
-        &mut self,
-        fault: Fault,
-        is_free: bool,
-        retry_after: Option<u64>,
-        now: u64,
-    ) {
+    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, retry_after: f64, now: f64) {
         match fault {
             Fault::None => self.endpoint_backoff.succeeded(),
             // It would be refused again.
@@ -571,33 +536,31 @@ impl Outbox {
     /// An answer called a request unauthorised. Where the clock was corrected or credentials were
     /// replaced since it was signed, that was why; else its credentials are, as they are when this
     /// happens again and again. Gives whether to try again without delay.
-    fn renew(&mut self, request: &Request, retry_after: Option<u64>, now: u64) -> bool {
-        let identity = identity(&mut self.identities, request.who);
-        identity.refusals = identity.refusals.saturating_add(1);
+    fn renew(&mut self, request: &Request, retry_after: f64, now: f64) -> bool {
+        let identity = &mut self.identities[known(request.who) as usize];
+        identity.refusals += 1;
         let is_free = identity.refusals <= FREE_RENEWALS;
         if !is_free {
             identity.backoff.failed(now, retry_after, &mut self.random);
         }
         if !is_free || request.signing_era == self.signing_era {
             identity.discard();
-            self.signing_era = self.signing_era.wrapping_add(1);
+            self.signing_era += 1;
         }
         is_free
     }
 
     // The queue.
 
-    fn waits(&mut self, entry: &Entry, urgent: bool) {
-        self.identity(entry.who);
-        waits(&mut self.identities, entry, urgent);
-    }
-
     fn identity(&mut self, who: u32) -> &mut Identity {
-        identity(&mut self.identities, who)
+        &mut self.identities[known(who) as usize]
     }
 
-    /// Drops waiting events until there is room for `count` more with `bytes`. Gives why there is none.
+    /// Drops waiting events, the oldest first, until there is room for `count` more with `bytes`.
+    /// Gives why there is none.
     fn make_room(&mut self, count: usize, bytes: usize) -> Option<Action> {
+        let keeps_old = count > 0 && self.config.drop_newest || bytes > self.config.queue_bytes;
+        let mut at = self.queue.head;
         loop {
             let reason = if self.queue.len + count > self.config.queue_events {
                 Action::DroppedTooMany
@@ -606,15 +569,13 @@ impl Outbox {
             } else {
                 return None;
             };
-            let keeps_old = count > 0 && self.config.drop_newest;
-            if keeps_old || bytes > self.config.queue_bytes {
+            if keeps_old || at >= self.queue.entries.len() {
                 return Some(reason);
             }
-            let Some(oldest) = self.queue.remove(&|entry| entry.request == WAITING) else {
-                return Some(reason);
-            };
-            self.waits_no_longer(&oldest);
-            self.ended(oldest.event, reason);
+            if self.queue.entries[at].is_waiting() {
+                self.end(at, reason);
+            }
+            at += 1;
         }
     }
 
@@ -622,32 +583,37 @@ impl Outbox {
         if !core::mem::take(&mut self.ages_unchecked) {
             return;
         }
-        let Clock { offset, .. } = self.clock;
-        let oldest = self
-            .clock
-            .corrected(now.wall)
-            .saturating_sub(self.config.max_age_ms);
-        let is_too_old = |entry: &Entry| {
-            let at = entry.at.saturating_add(entry.offset.unwrap_or(offset));
-            entry.request == WAITING && at < oldest
-        };
-        while let Some(entry) = self.queue.remove(&is_too_old) {
-            self.waits_no_longer(&entry);
-            self.ended(entry.event, Action::DroppedTooOld);
-        }
-    }
-
-    fn end(&mut self, event: u32, end: Action) {
-        if let Some(entry) = self.queue.remove(&|entry| entry.event == event) {
-            if entry.request == WAITING {
-                self.waits_no_longer(&entry);
+        let offset = self.clock.offset;
+        let oldest = now.wall + offset - self.config.max_age_ms;
+        for at in self.queue.head..self.queue.entries.len() {
+            let entry = &self.queue.entries[at];
+            if entry.is_waiting() && entry.at + entry.offset(offset) < oldest {
+                self.end(at, Action::DroppedTooOld);
             }
-            self.ended(event, end);
         }
     }
 
-    fn waits_no_longer(&mut self, entry: &Entry) {
-        self.identity(entry.who).waits_less(1, entry.bytes as usize);
+    fn end(&mut self, at: usize, end: Action) {
+        let Some(entry) = self.queue.entries.get_mut(at) else {
+            return;
+        };
+        let was = *entry;
+        entry.is_over = true;
+        self.queue.len -= 1;
+        self.queue.bytes -= was.bytes;
+        if was.is_waiting() {
+            self.identity(was.who).waits_less(1, was.bytes);
+        }
+        self.ended(was.event, end);
+    }
+
+    /// Lets an event wait behind all others.
+    fn move_back(&mut self, at: usize) {
+        if let Some(entry) = self.queue.entries.get_mut(at) {
+            let moved = *entry;
+            entry.is_over = true;
+            self.queue.entries.push(moved);
+        }
     }
 
     fn ended(&mut self, event: u32, end: Action) {
@@ -661,36 +627,15 @@ impl Outbox {
     /// Looks at the clocks. Where the wall clock jumped, what was recorded before keeps the correction
     /// that held then.
     fn look(&mut self, now: Now) {
-        if self.clock.look(now) && core::mem::take(&mut self.clock.is_known) {
-            self.queue.pin(self.clock.offset);
+        if self.clock.look(now) {
+            for entry in &mut self.queue.entries {
+                entry.offset = entry.offset(self.clock.offset);
+            }
         }
     }
 }
 
-/// An identity, which is there from the first time it is named.
-fn identity(identities: &mut Vec<Identity>, who: u32) -> &mut Identity {
-    let who = who.min(MAX_IDENTITIES - 1) as usize;
-    if who >= identities.len() {
-        identities.resize_with(who + 1, || Identity::NEW);
-    }
-    &mut identities[who]
-}
-
-fn waits(identities: &mut [Identity], entry: &Entry, urgent: bool) {
-    if let Some(identity) = identities.get_mut(entry.who as usize) {
-        identity.waiting += 1;
-        identity.bytes += entry.bytes as usize;
-        identity.urgent |= urgent;
-    }
-}
-
-fn entry(new: NewEvent) -> Entry {
-    Entry {
-        event: new.event,
-        bytes: new.bytes,
-        who: new.who.min(MAX_IDENTITIES - 1),
-        request: WAITING,
-        at: new.at,
-        offset: new.offset,
-    }
+/// The number of an identity, or of the last one that there is room for.
+fn known(who: u32) -> u32 {
+    who.min(MAX_IDENTITIES as u32 - 1)
 }

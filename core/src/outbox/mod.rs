@@ -4,8 +4,8 @@
 //! the shell, which writes events to disk, composes and signs requests, and tells what came of them.
 //! Events are known by numbers that the shell gives them, identities by numbers from 0.
 //!
-//! One rule: after every call that takes the time, drain [`Outbox::poll`] and carry out what it gives;
-//! then call [`Outbox::tick`] at [`Outbox::wake_at`].
+//! One rule: after all other calls of a task, call [`Outbox::tick`], drain [`Outbox::poll`] and carry
+//! out what it gives; then do so again at the time that [`Outbox::tick`] gave. Times are milliseconds.
 //!
 //! - **Pace**: the first events leave at once, and later ones [`Config::interval_ms`] apart; a full
 //!   batch, an immediate event and events from an earlier visit do not wait. At most
@@ -53,13 +53,13 @@ pub struct Config {
     /// Most bytes in the outbox.
     pub queue_bytes: usize,
     /// How old an event from an earlier visit may be, in milliseconds.
-    pub max_age_ms: i64,
+    pub max_age_ms: f64,
     /// Milliseconds between batches that are neither full nor urgent.
-    pub interval_ms: u64,
+    pub interval_ms: f64,
     /// Whether what does not fit is dropped itself, instead of the oldest events.
     pub drop_newest: bool,
     /// What the endpoint's clock was ahead by on an earlier visit, in milliseconds.
-    pub clock_offset: i64,
+    pub clock_offset: f64,
 }
 
 /// An event for the outbox.
@@ -68,13 +68,13 @@ pub struct NewEvent {
     /// The shell's number of it, which no other event in the outbox has.
     pub event: u32,
     /// Bytes that it takes in a request, all in all.
-    pub bytes: u32,
+    pub bytes: usize,
     /// The identity that it was recorded under.
     pub who: u32,
     /// When it was recorded, by the browser's clock, uncorrected: milliseconds since the epoch.
-    pub at: i64,
-    /// What the endpoint's clock was ahead by then, where an earlier visit knew it.
-    pub offset: Option<i64>,
+    pub at: f64,
+    /// What the endpoint's clock was ahead by then, where an earlier visit knew it; else NaN.
+    pub offset: f64,
 }
 
 /// What the outbox asks of its shell, or tells it.

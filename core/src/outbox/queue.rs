@@ -2,11 +2,9 @@
 
 use alloc::vec::Vec;
 
-/// [`Entry::request`] of an event that waits.
-pub(super) const WAITING: u32 = 0;
-/// [`Entry::request`] of an event that is done with. Its place is reused in time.
-const SETTLED: u32 = u32::MAX;
-/// How many more settled events than others are kept before the others move up.
+/// [`Entry::request`] of an event that is in no request.
+pub(super) const NONE: u32 = 0;
+/// How many more places of ended events than others are kept before the others move up.
 const COMPACT_AT: usize = 512;
 
 /// One event, without its text, which the shell keeps.
@@ -15,23 +13,45 @@ pub(super) struct Entry {
     /// The shell's number of it.
     pub event: u32,
     /// What it takes in a request.
-    pub bytes: u32,
+    pub bytes: usize,
     /// Whose credentials it is sent with.
     pub who: u32,
     /// The request it is in.
     pub request: u32,
+    /// Whether it has ended or moved back. It keeps its place until its request is answered, since
+    /// answers go by the order of the batch; the place is reused in time.
+    pub is_over: bool,
     /// When it was recorded, by the browser's clock: milliseconds since the epoch.
-    pub at: i64,
-    /// What the endpoint's clock was ahead by when it was recorded, once that is known.
-    pub offset: Option<i64>,
+    pub at: f64,
+    /// What the endpoint's clock was ahead by when it was recorded; NaN until that is known.
+    pub offset: f64,
+}
+
+impl Entry {
+    pub fn is_waiting(&self) -> bool {
+        self.request == NONE && !self.is_over
+    }
+
+    fn is_settled(&self) -> bool {
+        self.request == NONE && self.is_over
+    }
+
+    /// What the endpoint's clock was ahead by when it was recorded, where it is `now` by now.
+    pub fn offset(&self, now: f64) -> f64 {
+        if self.offset.is_nan() {
+            now
+        } else {
+            self.offset
+        }
+    }
 }
 
 /// Events in order. Those under way keep their places, so that one which comes back stands where it
 /// stood.
 pub(super) struct Queue {
-    entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     /// Before it, all are settled.
-    head: usize,
+    pub head: usize,
     /// How many there are, waiting or under way.
     pub len: usize,
     /// Their bytes.
@@ -46,43 +66,16 @@ impl Queue {
         bytes: 0,
     };
 
-    /// Puts an event behind all others.
-    pub fn push(&mut self, entry: Entry) {
-        self.len += 1;
-        self.bytes += entry.bytes as usize;
-        self.entries.push(entry);
-    }
-
-    /// Puts events before all others.
-    pub fn prepend(&mut self, mut earlier: Vec<Entry>) {
-        for entry in &earlier {
-            self.len += 1;
-            self.bytes += entry.bytes as usize;
-        }
-        earlier.extend_from_slice(self.entries());
-        self.entries = earlier;
-        self.head = 0;
-    }
-
-    /// All events and, between them, some that are settled.
-    fn entries(&mut self) -> &mut [Entry] {
-        self.entries.get_mut(self.head..).unwrap_or_default()
-    }
-
-    /// Calls `visit` with every event of a request.
-    pub fn each(&mut self, request: u32, visit: &mut dyn FnMut(&mut Entry)) {
-        for entry in self.entries() {
-            if entry.request == request {
-                visit(entry);
+    /// The place of an event that is waiting or under way.
+    pub fn find(&self, event: u32) -> Option<usize> {
+        let mut at = self.head;
+        while let Some(entry) = self.entries.get(at) {
+            if entry.event == event && !entry.is_over {
+                return Some(at);
             }
+            at += 1;
         }
-    }
-
-    /// Keeps this offset with every event that has none.
-    pub fn pin(&mut self, offset: i64) {
-        for entry in &mut self.entries {
-            entry.offset.get_or_insert(offset);
-        }
+        None
     }
 
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.
@@ -106,10 +99,10 @@ impl Queue {
             let Some(entry) = self.entries.get_mut(at) else {
                 break;
             };
-            if entry.request != WAITING || entry.who != who {
+            if !entry.is_waiting() || entry.who != who {
                 continue;
             }
-            let with = size + entry.bytes as usize;
+            let with = size + entry.bytes;
             if with > bytes && (taken > 0 || newest) {
                 if newest {
                     continue;
@@ -126,32 +119,25 @@ impl Queue {
         (taken, size)
     }
 
-    /// Removes the first event for which `is_it` holds.
-    pub fn remove(&mut self, is_it: &dyn Fn(&Entry) -> bool) -> Option<Entry> {
-        let found = self
-            .entries()
-            .iter_mut()
-            .find(|entry| entry.request != SETTLED && is_it(entry))?;
-        let removed = *found;
-        found.request = SETTLED;
-        self.len -= 1;
-        self.bytes -= removed.bytes as usize;
-        self.compact();
-        Some(removed)
-    }
-
-    fn compact(&mut self) {
-        while self
-            .entries
-            .get(self.head)
-            .is_some_and(|entry| entry.request == SETTLED)
-        {
+    /// Passes over the settled events at the front. Seldom enough to cost nothing by the event, the
+    /// others between the rest move up.
+    pub fn compact(&mut self) {
+        while self.entries.get(self.head).is_some_and(Entry::is_settled) {
             self.head += 1;
         }
-        // Seldom enough to cost nothing by the event.
         if self.entries.len() > 2 * self.len + COMPACT_AT {
-            self.entries.retain(|entry| entry.request != SETTLED);
-            self.head = 0;
+            self.prepend(Vec::new());
         }
+    }
+
+    /// Puts events before all others.
+    pub fn prepend(&mut self, mut entries: Vec<Entry>) {
+        for entry in &self.entries {
+            if !entry.is_settled() {
+                entries.push(*entry);
+            }
+        }
+        self.entries = entries;
+        self.head = 0;
     }
 }

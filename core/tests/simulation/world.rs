@@ -50,7 +50,7 @@ pub(crate) enum Happening {
 }
 
 pub(crate) enum ToTab {
-    /// At this monotonic time, as it asked.
+    /// At this time, as it asked.
     Tick(u64),
     Answer(u32, Option<Reply>),
     /// The pool's answer about an identity.
@@ -134,7 +134,7 @@ pub(crate) struct World {
     holder: Option<u32>,
     waiting: Vec<u32>,
     disk: BTreeSet<u64>,
-    kept_offset: i64,
+    kept_offset: f64,
     tabs: BTreeMap<u32, Tab>,
     opened: u32,
     described: u32,
@@ -165,7 +165,7 @@ impl World {
             holder: None,
             waiting: Vec::new(),
             disk: BTreeSet::new(),
-            kept_offset: 0,
+            kept_offset: 0.0,
             tabs: BTreeMap::new(),
             opened: 0,
             described: 0,
@@ -261,8 +261,8 @@ impl World {
 
     fn clock(&self, tab: &Tab) -> Now {
         Now {
-            wall: self.server_time() + self.skew,
-            monotonic: self.now - tab.origin,
+            wall: (self.server_time() + self.skew) as f64,
+            monotonic: (self.now - tab.origin) as f64,
         }
     }
 
@@ -343,7 +343,7 @@ impl World {
             ..self.config
         };
         let who = self.random.between(0, self.identities.into()) as u32;
-        let mut tab = Tab::new(config, self.random.next(), self.now, who);
+        let mut tab = Tab::new(config, self.random.next() as u32, self.now, who);
         if self.has_locks {
             self.waiting.push(id);
         } else {
@@ -480,7 +480,7 @@ impl World {
             2 => Fate::Stubborn,
             _ => Fate::Good,
         };
-        let sizes: &[u32] = if self.has_large_events {
+        let sizes: &[usize] = if self.has_large_events {
             &[300, 20_000, 70_000]
         } else {
             &[120, 300, 900]
@@ -489,8 +489,8 @@ impl World {
             event: 0,
             bytes: self.random.pick(sizes),
             who: self.tabs[&id].current,
-            at: self.server_time() + self.skew,
-            offset: None,
+            at: (self.server_time() + self.skew) as f64,
+            offset: f64::NAN,
         };
         let immediate = self.random.percent(20);
         self.events.push(Known {
@@ -649,7 +649,7 @@ impl World {
         let reply = reply.unwrap_or_default();
         let tab = self.tabs.get_mut(&id).expect("a tab");
         tab.answered(request, &reply, self.now - tab.origin);
-        if tab.outbox.batch(request).is_empty() {
+        if tab.outbox.batch(request).next().is_none() {
             // It was given up.
             self.may_repeat(&reply.accepted);
         }
@@ -662,7 +662,11 @@ impl World {
     fn pool(&mut self, id: u32, who: u32) {
         if !self.network || self.random.percent(self.trouble.pool) {
             let silence = self.random.between(0, 20_000);
-            let silence = self.random.percent(30).then_some(silence);
+            let silence = if self.random.percent(30) {
+                silence as f64
+            } else {
+                f64::NAN
+            };
             return self.give(id, |tab, now| tab.outbox.no_credentials(who, silence, now));
         }
         let expires = self.server_time() + self.credential_lifetime_ms;
@@ -670,8 +674,7 @@ impl World {
         self.give(id, |tab, now| {
             tab.keys.insert(who, key);
             // By the clock of the browser, as well as it is known.
-            let lifetime = expires - now.wall - tab.outbox.clock_offset();
-            let lifetime = lifetime.max(0).cast_unsigned();
+            let lifetime = expires as f64 - now.wall - tab.outbox.clock_offset();
             tab.outbox.got_credentials(who, lifetime, now);
         });
     }
@@ -682,8 +685,24 @@ impl World {
         let now = self.clock(&self.tabs[&id]);
         let tab = self.tabs.get_mut(&id).expect("a tab");
         call(tab, now);
-        tab.outbox.tick(now);
+        let wake_at = tab.outbox.tick(now);
+        assert!(wake_at > now.monotonic, "asked to be woken in the past");
         self.drain(id, false);
+        self.wake(id, wake_at - now.monotonic);
+    }
+
+    /// Sets the timer of a tab, unless it is set for then.
+    fn wake(&mut self, id: u32, after: f64) {
+        let after = after.is_finite().then(|| after.ceil() as u64);
+        let time = after.map(|after| self.now + after);
+        let early = u64::from(self.random.percent(self.trouble.early_ticks));
+        let tab = self.tabs.get_mut(&id).expect("a tab");
+        let before = core::mem::replace(&mut tab.wake_at, time);
+        if let Some(after) = after
+            && before != time
+        {
+            self.to(id, after - early, ToTab::Tick(self.now + after));
+        }
     }
 
     fn drain(&mut self, id: u32, is_last: bool) {
@@ -704,17 +723,7 @@ impl World {
                 end => self.end(id, number, end),
             }
         }
-        let tab = &self.tabs[&id];
-        let now = self.clock(tab);
-        tab.check(now);
-        let wake_at = tab.outbox.wake_at(now.monotonic);
-        if let Some(time) = wake_at
-            && tab.wake_at != wake_at
-        {
-            let early = u64::from(self.random.percent(self.trouble.early_ticks));
-            self.to(id, time - now.monotonic - early, ToTab::Tick(time));
-        }
-        self.tabs.get_mut(&id).expect("a tab").wake_at = wake_at;
+        self.tabs[&id].check();
     }
 
     fn send(&mut self, id: u32, action: Action, number: u32, is_last: bool) {
@@ -724,23 +733,24 @@ impl World {
         let content = if action == Action::SendEndpoint {
             Content::Endpoint(tab.described.expect("described"))
         } else {
-            let batch = tab.outbox.batch(number).iter();
+            let batch = tab.outbox.batch(number);
             let events = batch.map(|(number, offset)| {
-                let event = tab.events[number];
+                let event = tab.events[&number];
                 let new = self.events[event as usize].new;
                 assert_eq!(new.who, who, "identities are mixed");
-                bytes += new.bytes as usize;
-                (event, new.at + offset)
+                bytes += new.bytes;
+                (event, (new.at + offset) as i64)
             });
             Content::Events(events.collect())
         };
         let monotonic = self.now - tab.origin;
         tab.requested(action, number, bytes, is_last, monotonic);
+        let offset = tab.outbox.clock_offset();
         let request = Request {
             tab: id,
             number,
             key: tab.keys[&who],
-            signed_at: self.server_time() + self.skew + self.tabs[&id].outbox.clock_offset(),
+            signed_at: self.server_time() + self.skew + offset as i64,
             content,
         };
         self.summary.requests += 1;

@@ -85,9 +85,9 @@ fn room_is_there_again_when_events_ended() {
     assert_eq!(page.ended(Action::Delivered), 3_000);
 }
 
-fn old(number: u32, days: i64) -> NewEvent {
+fn old(number: u32, days: u32) -> NewEvent {
     NewEvent {
-        at: WALL - days * DAY_MS,
+        at: WALL - f64::from(days) * DAY_MS,
         ..event(number)
     }
 }
@@ -121,9 +121,9 @@ fn old_events_are_dropped_once_the_clock_is_known_to_be_right() {
         busy[1].0,
         Answer {
             status: 202,
-            date: Some(WALL),
+            date: WALL,
             events: &[202],
-            ..Answer::default()
+            ..Answer::NONE
         },
     );
     assert_eq!(page.take(Action::DroppedTooOld), [103]);
@@ -138,10 +138,10 @@ fn age_goes_by_the_clock_that_held_when_the_event_was_recorded() {
     page.record(4);
     let busy = page.batches();
     let corrected = NewEvent {
-        offset: Some(365 * DAY_MS),
+        offset: 365.0 * DAY_MS,
         ..old(100, 365)
     };
-    let date = Some(WALL);
+    let date = WALL;
     page.load([corrected, old(101, 365)]);
     page.answer_with(
         busy[0].0,
@@ -149,7 +149,7 @@ fn age_goes_by_the_clock_that_held_when_the_event_was_recorded() {
             status: 202,
             date,
             events: &[202],
-            ..Answer::default()
+            ..Answer::NONE
         },
     );
     assert_eq!(page.take(Action::DroppedTooOld), [101]);

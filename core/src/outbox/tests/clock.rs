@@ -2,20 +2,20 @@
 
 use super::*;
 
-const TEN_MINUTES_MS: i64 = 600_000;
+const TEN_MINUTES_MS: f64 = 600_000.0;
 
 /// What is to be added to the times of the events of a batch.
-fn offsets(page: &Page, request: u32) -> Vec<i64> {
-    let batch = page.outbox.batch(request).iter();
-    batch.map(|(_, offset)| *offset).collect()
+fn offsets(page: &Page, request: u32) -> Vec<f64> {
+    let batch = page.outbox.batch(request);
+    batch.map(|(_, offset)| offset).collect()
 }
 
-fn dated(status: u16, date: i64) -> Answer<'static> {
+fn dated(status: u16, date: f64) -> Answer<'static> {
     Answer {
         status,
-        date: Some(date),
+        date,
         events: &[202; 10],
-        ..Answer::default()
+        ..Answer::NONE
     }
 }
 
@@ -24,7 +24,7 @@ fn wrong_clock_is_learnt_from_an_answer_and_corrects_the_next_try_at_once() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    assert_eq!(offsets(&page, request), [0]);
+    assert_eq!(offsets(&page, request), [0.0]);
     page.answer_with(request, dated(403, WALL + TEN_MINUTES_MS));
     let (again, _) = page.batch();
     assert_eq!(
@@ -33,8 +33,8 @@ fn wrong_clock_is_learnt_from_an_answer_and_corrects_the_next_try_at_once() {
         "they were not why"
     );
     // A date has whole seconds: half of one is added.
-    assert_eq!(offsets(&page, again), [TEN_MINUTES_MS + 500]);
-    assert_eq!(page.outbox.clock_offset(), TEN_MINUTES_MS + 500);
+    assert_eq!(offsets(&page, again), [TEN_MINUTES_MS + 500.0]);
+    assert_eq!(page.outbox.clock_offset(), TEN_MINUTES_MS + 500.0);
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn answer_of_the_same_minute_does_not_move_the_clock() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    page.answer_with(request, dated(503, WALL - 59_000));
-    assert_eq!(page.outbox.clock_offset(), 0);
+    page.answer_with(request, dated(503, WALL - 59_000.0));
+    assert_eq!(page.outbox.clock_offset(), 0.0);
 }
 
 #[test]
@@ -57,26 +57,26 @@ fn offset_of_an_earlier_visit_holds_until_an_answer_says_otherwise() {
     assert_eq!(offsets(&page, request), [TEN_MINUTES_MS]);
     page.answer_with(request, dated(503, WALL));
     let (request, _) = page.wait_for_batch();
-    assert_eq!(offsets(&page, request), [500]);
+    assert_eq!(offsets(&page, request), [500.0]);
 }
 
 #[test]
 fn event_from_an_earlier_visit_keeps_the_offset_that_was_known_then() {
     let mut page = Page::ready(CONFIG);
     let loaded = NewEvent {
-        offset: Some(7),
+        offset: 7.0,
         ..event(100)
     };
     page.load([loaded, event(101)]);
     let (request, _) = page.batch();
-    assert_eq!(offsets(&page, request), [7, 0]);
+    assert_eq!(offsets(&page, request), [7.0, 0.0]);
 }
 
 /// The clock is put right by an hour while two events wait: one recorded before, one after.
 fn jump(page: &mut Page) {
     page.leader(false);
     page.record(1);
-    page.now.wall += 3_600_000;
+    page.now.wall += 3_600_000.0;
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn jump_of_the_clock_leaves_the_times_of_earlier_events_as_they_were() {
         page.record(1);
         page.leader(true);
         let (request, events) = page.wait_for_batch();
-        let before = TEN_MINUTES_MS + 500;
-        let after = before - 3_600_000;
+        let before = TEN_MINUTES_MS + 500.0;
+        let after = before - 3_600_000.0;
         assert_eq!(events[0], 2);
         let offsets = offsets(&page, request);
         assert_eq!(offsets[0], before);
@@ -113,11 +113,11 @@ fn jumps_of_the_wall_clock_do_not_move_waits() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    page.answer_after(request, 503, 20_000);
-    page.now.wall -= 400 * DAY_MS;
+    page.answer_after(request, 503, 20_000.0);
+    page.now.wall -= 400.0 * DAY_MS;
     page.pass(19_999);
     assert_eq!(page.batches(), []);
-    page.now.wall += 800 * DAY_MS;
+    page.now.wall += 800.0 * DAY_MS;
     page.pass(1);
     assert_eq!(page.batch().1, [0]);
 }

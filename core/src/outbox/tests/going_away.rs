@@ -55,7 +55,7 @@ fn newest_events_that_fit_leave_in_order_and_the_rest_stays() {
 fn envelopes_of_many_small_batches_count_too() {
     let mut page = Page::paced(Config {
         queue_events: 2_000,
-        interval_ms: 1_000_000,
+        interval_ms: 1_000_000.0,
         ..CONFIG
     });
     page.leader(false);
@@ -66,7 +66,7 @@ fn envelopes_of_many_small_batches_count_too() {
         page.actions.push(action);
     }
     let batches = page.batches();
-    let bytes = |(_, events): &Sent| ENVELOPE + events.len() * EVENT_BYTES as usize;
+    let bytes = |(_, events): &Sent| ENVELOPE + events.len() * EVENT_BYTES;
     let together: usize = batches.iter().map(bytes).sum();
     assert!(batches.len() > MAX_IN_FLIGHT);
     assert!((64_000..=64 * 1024).contains(&together), "{together}");
@@ -77,7 +77,7 @@ fn last_batch_goes_in_spite_of_a_back_off_but_not_without_leadership() {
     let mut page = Page::ready(CONFIG);
     page.record(2);
     let (request, _) = page.batch();
-    page.answer_after(request, 503, 60_000);
+    page.answer_after(request, 503, 60_000.0);
     page.leader(false);
     hide(&mut page);
     assert_eq!(page.actions, []);

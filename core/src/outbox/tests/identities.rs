@@ -29,10 +29,10 @@ fn pool_that_gives_no_credentials_is_asked_ever_more_slowly() {
     let mut page = Page::new(CONFIG);
     page.record(1);
     let mut asked = 0;
-    while page.now.monotonic < 600_000 {
+    while page.now.monotonic < 600_000.0 {
         page.wait_for_action();
         asked += page.take(Action::GetCredentials).len();
-        page.outbox.no_credentials(GUEST, None, page.now);
+        page.outbox.no_credentials(GUEST, f64::NAN, page.now);
         page.turn();
     }
     assert!((20..100).contains(&asked), "{asked} times in ten minutes");
@@ -43,9 +43,9 @@ fn pool_that_asks_for_silence_gets_it() {
     let mut page = Page::new(CONFIG);
     page.record(1);
     page.actions.clear();
-    page.outbox.no_credentials(GUEST, Some(50_000), page.now);
+    page.outbox.no_credentials(GUEST, 50_000.0, page.now);
     page.online(true);
-    assert_eq!(page.wait(), Some(50_000));
+    assert_eq!(page.wait(), Some(50_000.0));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn expired_credentials_are_not_used() {
 #[test]
 fn credentials_that_seem_expired_on_arrival_are_used_for_a_while() {
     let mut page = Page::new(CONFIG);
-    page.outbox.got_credentials(GUEST, 0, page.now);
+    page.outbox.got_credentials(GUEST, 0.0, page.now);
     page.record(1);
     assert_eq!(page.batch().1, [0]);
 }
@@ -107,7 +107,7 @@ fn aws_json_services_say_it_with_400() {
         Answer {
             status: 400,
             error_type: b"ExpiredTokenException:http://internal",
-            ..Answer::default()
+            ..Answer::NONE
         },
     );
     assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
@@ -118,7 +118,7 @@ fn aws_json_services_say_it_with_400() {
 /// Gives how many requests there were.
 fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
     let mut requests = 0;
-    let end = page.now.monotonic + 600_000;
+    let end = page.now.monotonic + 600_000.0;
     while page.now.monotonic < end {
         for (action, number) in core::mem::take(&mut page.actions) {
             requests += 1;
@@ -134,7 +134,7 @@ fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
                         Answer {
                             status,
                             events: &[202; 10],
-                            ..Answer::default()
+                            ..Answer::NONE
                         },
                     );
                 }
@@ -142,7 +142,7 @@ fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
             }
         }
         if page.actions.is_empty() {
-            let wait = page.wait().unwrap_or(600_000);
+            let wait = page.wait().unwrap_or(600_000.0);
             page.pass(wait);
         }
     }
@@ -197,7 +197,7 @@ fn batch_holds_events_of_one_identity_and_is_signed_as_that_one() {
 #[test]
 fn identity_without_credentials_does_not_hold_up_another() {
     let mut page = Page::ready(CONFIG);
-    page.outbox.no_credentials(USER, Some(HOUR_MS), page.now);
+    page.outbox.no_credentials(USER, HOUR_MS, page.now);
     page.record_as(USER, true);
     page.record_as(GUEST, true);
     page.turn();
@@ -228,7 +228,7 @@ fn endpoint_update_in_trouble_does_not_hold_up_events_and_is_tried_again() {
     let [update] = page.take(Action::SendEndpoint)[..] else {
         panic!("no update");
     };
-    page.answer_after(update, 503, 20_000);
+    page.answer_after(update, 503, 20_000.0);
     let (request, _) = page.batch();
     page.accept(request);
     page.pass(19_999);

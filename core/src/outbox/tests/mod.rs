@@ -11,11 +11,11 @@ mod identities;
 mod pace;
 mod retries;
 
-const WALL: i64 = 1_795_000_000_000;
-const DAY_MS: i64 = 86_400_000;
-const HOUR_MS: u64 = 3_600_000;
+const WALL: f64 = 1_795_000_000_000.0;
+const DAY_MS: f64 = 86_400_000.0;
+const HOUR_MS: f64 = 3_600_000.0;
 /// What each event here has.
-const EVENT_BYTES: u32 = 100;
+const EVENT_BYTES: usize = 100;
 const GUEST: u32 = 0;
 
 const CONFIG: Config = Config {
@@ -23,10 +23,10 @@ const CONFIG: Config = Config {
     batch_bytes: 10_000,
     queue_events: 1_000,
     queue_bytes: 1_000_000,
-    max_age_ms: 30 * DAY_MS,
-    interval_ms: 5_000,
+    max_age_ms: 30.0 * DAY_MS,
+    interval_ms: 5_000.0,
     drop_newest: false,
-    clock_offset: 0,
+    clock_offset: 0.0,
 };
 
 /// A batch that left: the number of its request, and its events.
@@ -37,6 +37,8 @@ struct Page {
     outbox: Outbox,
     now: Now,
     actions: Vec<(Action, u32)>,
+    /// When the outbox wants to be woken.
+    wake_at: f64,
     /// Number of the next event.
     next: u32,
 }
@@ -47,7 +49,7 @@ fn event(number: u32) -> NewEvent {
         bytes: EVENT_BYTES,
         who: GUEST,
         at: WALL,
-        offset: None,
+        offset: f64::NAN,
     }
 }
 
@@ -57,14 +59,15 @@ impl Page {
         Page::seeded(config, 1)
     }
 
-    fn seeded(config: Config, entropy: u64) -> Page {
+    fn seeded(config: Config, seed: u32) -> Page {
         let mut page = Page {
-            outbox: Outbox::new(config, entropy),
+            outbox: Outbox::new(config, seed.wrapping_mul(0x9e37_79b9)),
             now: Now {
                 wall: WALL,
-                monotonic: 1_000,
+                monotonic: 1_000.0,
             },
             actions: Vec::new(),
+            wake_at: f64::INFINITY,
             next: 0,
         };
         page.outbox.set_leader(true);
@@ -90,15 +93,14 @@ impl Page {
 
     /// What the shell does after every call.
     fn turn(&mut self) {
-        self.outbox.tick(self.now);
+        self.wake_at = self.outbox.tick(self.now);
         while let Some(action) = self.outbox.poll() {
             self.actions.push(action);
         }
         let books = self.outbox.books();
         let ended: u32 = books.ended.iter().sum();
         assert_eq!(books.recorded, ended + books.queued);
-        let wake_at = self.outbox.wake_at(self.now.monotonic);
-        assert!(wake_at.is_none_or(|at| at > self.now.monotonic));
+        assert!(self.wake_at > self.now.monotonic);
     }
 
     /// Records so many events in one task.
@@ -133,16 +135,17 @@ impl Page {
         self.turn();
     }
 
-    fn pass(&mut self, milliseconds: u64) {
+    fn pass(&mut self, milliseconds: impl Into<f64>) {
+        let milliseconds = milliseconds.into();
         self.now.monotonic += milliseconds;
-        self.now.wall += milliseconds.cast_signed();
+        self.now.wall += milliseconds;
         self.turn();
     }
 
     /// When the outbox wants to be woken, from now.
-    fn wait(&self) -> Option<u64> {
-        let now = self.now.monotonic;
-        self.outbox.wake_at(now).map(|at| at - now)
+    fn wait(&self) -> Option<f64> {
+        let wait = self.wake_at - self.now.monotonic;
+        wait.is_finite().then_some(wait)
     }
 
     /// Lets time pass, as the outbox wants to be woken, until it sends something or asks for
@@ -166,8 +169,8 @@ impl Page {
         for (_, request) in self.actions.extract_if(.., |(action, _)| {
             matches!(action, Action::SendBatch | Action::SendLastBatch)
         }) {
-            let events = self.outbox.batch(request).iter();
-            batches.push((request, events.map(|(event, _)| *event).collect()));
+            let events = self.outbox.batch(request);
+            batches.push((request, events.map(|(event, _)| event).collect()));
         }
         batches
     }
@@ -192,14 +195,14 @@ impl Page {
     }
 
     fn answer_each(&mut self, request: u32, status: impl Fn(u32) -> u16) {
-        let batch = self.outbox.batch(request).iter();
-        let events: Vec<u16> = batch.map(|(event, _)| status(*event)).collect();
+        let batch = self.outbox.batch(request);
+        let events: Vec<u16> = batch.map(|(event, _)| status(event)).collect();
         self.answer_with(
             request,
             Answer {
                 status: 202,
                 events: &events,
-                ..Answer::default()
+                ..Answer::NONE
             },
         );
     }
@@ -209,18 +212,18 @@ impl Page {
             request,
             Answer {
                 status,
-                ..Answer::default()
+                ..Answer::NONE
             },
         );
     }
 
-    fn answer_after(&mut self, request: u32, status: u16, retry_after: u64) {
+    fn answer_after(&mut self, request: u32, status: u16, retry_after: f64) {
         self.answer_with(
             request,
             Answer {
                 status,
-                retry_after: Some(retry_after),
-                ..Answer::default()
+                retry_after,
+                ..Answer::NONE
             },
         );
     }
@@ -304,17 +307,17 @@ fn nonsense_from_outside_is_survived() {
         batch_bytes: 0,
         queue_events: 3,
         queue_bytes: 1_000,
-        max_age_ms: i64::MIN,
-        interval_ms: u64::MAX,
+        max_age_ms: f64::NEG_INFINITY,
+        interval_ms: f64::INFINITY,
         drop_newest: false,
-        clock_offset: i64::MIN,
+        clock_offset: f64::NEG_INFINITY,
     });
     page.outbox.set_current(u32::MAX);
     page.outbox.update_endpoint();
     for (at, who, bytes) in [
-        (i64::MAX, u32::MAX, 0),
-        (i64::MIN, 7, 1_000),
-        (0, 0, u32::MAX),
+        (f64::INFINITY, u32::MAX, 0),
+        (f64::NEG_INFINITY, 7, 1_000),
+        (f64::NAN, 0, u32::MAX as usize),
     ] {
         let new = NewEvent {
             at,
@@ -324,28 +327,32 @@ fn nonsense_from_outside_is_survived() {
         };
         page.load([new, new]);
         page.outbox.record(new, true, page.now);
-        page.outbox.got_credentials(who, u64::MAX, page.now);
-        page.outbox.no_credentials(who, Some(u64::MAX), page.now);
+        page.outbox.got_credentials(who, f64::INFINITY, page.now);
+        page.outbox.no_credentials(who, f64::INFINITY, page.now);
     }
     for round in 0..200_u32 {
         page.pass(40_000);
-        let date = if round % 2 == 0 { i64::MIN } else { i64::MAX };
+        let date = if round % 2 == 0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
         for (_, request) in core::mem::take(&mut page.actions) {
             page.answer_with(
                 request,
                 Answer {
                     status: [200, 202, 400, 0, 999, 403][round as usize % 6],
                     error_type: b"?",
-                    retry_after: Some(u64::MAX),
-                    date: Some(date),
+                    retry_after: f64::INFINITY,
+                    date,
                     events: &[202, 1],
                 },
             );
         }
     }
     page.now = Now {
-        wall: i64::MIN,
-        monotonic: u64::MAX,
+        wall: f64::NEG_INFINITY,
+        monotonic: f64::MAX,
     };
     page.turn();
     page.flush();

@@ -12,7 +12,7 @@ fn first_events_leave_at_once_and_later_ones_are_paced() {
     page.accept(request);
     assert_eq!(page.take(Action::Delivered), [0]);
     page.record(3);
-    assert_eq!(page.wait(), Some(4_950));
+    assert_eq!(page.wait(), Some(4_950.0));
     page.pass(4_949);
     assert_eq!(page.batches(), []);
     page.pass(1);
@@ -32,7 +32,7 @@ fn timer_that_goes_off_early_is_set_again() {
     page.record(1);
     page.pass(4_999);
     assert_eq!(page.batches(), []);
-    assert_eq!(page.wait(), Some(1));
+    assert_eq!(page.wait(), Some(1.0));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn flush_does_not_end_a_back_off() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    page.answer_after(request, 503, 10_000);
+    page.answer_after(request, 503, 10_000.0);
     page.flush();
     page.pass(9_999);
     assert_eq!(page.batches(), []);
@@ -198,7 +198,7 @@ fn online_does_not_end_a_silence_that_the_endpoint_asked_for() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    page.answer_after(request, 429, 7_000);
+    page.answer_after(request, 429, 7_000.0);
     page.online(true);
-    assert_eq!(page.wait(), Some(7_000));
+    assert_eq!(page.wait(), Some(7_000.0));
 }

@@ -24,7 +24,7 @@ fn events_that_an_answer_says_nothing_about_are_sent_again() {
         Answer {
             status: 202,
             events: &[202, 0],
-            ..Answer::default()
+            ..Answer::NONE
         },
     );
     assert_eq!(page.wait_for_batch().1, [1, 2]);
@@ -64,7 +64,7 @@ fn failures_are_tried_again() {
 
 #[test]
 fn back_off_grows_with_full_jitter_up_to_half_a_minute() {
-    let mut longest = [0; 8];
+    let mut longest = [0.0_f64; 8];
     for seed in 0..300 {
         let mut page = Page::seeded(CONFIG, seed);
         page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
@@ -74,13 +74,16 @@ fn back_off_grows_with_full_jitter_up_to_half_a_minute() {
             let failed_at = page.now.monotonic;
             page.answer(request, 503);
             page.wait_for_action();
-            *longest = (page.now.monotonic - failed_at).max(*longest);
+            *longest = longest.max(page.now.monotonic - failed_at);
         }
     }
-    for (longest, bound) in longest.iter().zip([1, 2, 4, 8, 16, 30, 30, 30]) {
-        let bound = bound * 1_000;
+    for (longest, bound) in longest
+        .iter()
+        .zip([1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0])
+    {
+        let bound = bound * 1_000.0;
         assert!(
-            (bound * 9 / 10..=bound).contains(longest),
+            (bound * 0.9..=bound).contains(longest),
             "{longest} of {bound}"
         );
     }
@@ -93,7 +96,7 @@ fn four_requests_that_fail_together_are_one_failure() {
         page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
         page.record(40);
         for (request, _) in page.batches() {
-            page.outbox.answered(request, Answer::default(), page.now);
+            page.outbox.answered(request, Answer::NONE, page.now);
         }
         page.turn();
         if page.actions.is_empty() {
@@ -101,7 +104,7 @@ fn four_requests_that_fail_together_are_one_failure() {
         }
         let (request, _) = page.batch();
         page.answer(request, 0);
-        assert!(page.wait().is_none_or(|wait| wait <= 2_000));
+        assert!(page.wait().is_none_or(|wait| wait <= 2_000.0));
     }
 }
 
@@ -122,12 +125,12 @@ fn success_ends_the_trouble() {
 
 #[test]
 fn retry_after_is_kept_up_to_an_hour() {
-    for (asked, kept) in [(45_000, 45_000), (u64::MAX, 3_600_000)] {
+    for (asked, kept) in [(45_000.0, 45_000.0), (f64::INFINITY, 3_600_000.0)] {
         let mut page = Page::ready(CONFIG);
         page.record(1);
         let (request, _) = page.batch();
         page.answer_after(request, 429, asked);
-        page.pass(kept - 1);
+        page.pass(kept - 1.0);
         assert_eq!(page.actions, []);
         page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
         page.pass(1);
@@ -181,7 +184,7 @@ fn refused_batch_is_halved_until_the_event_at_fault_is_alone() {
 fn endpoint_that_refuses_everything_does_not_eat_the_queue() {
     let mut page = Page::ready(CONFIG);
     page.record(1_000);
-    let end = page.now.monotonic + 600_000;
+    let end = page.now.monotonic + 600_000.0;
     while page.now.monotonic < end {
         for (request, _) in page.batches() {
             page.answer(request, 400);
@@ -201,7 +204,7 @@ fn request_without_an_answer_is_given_up_and_a_late_answer_passed_over() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
-    assert_eq!(page.wait(), Some(60_000));
+    assert_eq!(page.wait(), Some(60_000.0));
     page.pass(59_999);
     assert_eq!(page.batches(), []);
     let (again, events) = page.wait_for_batch();
