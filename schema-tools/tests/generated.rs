@@ -200,12 +200,16 @@ proptest! {
         for event in schema.events.iter().flat_map(|event| damaged(&made_up(event))) {
             let violations = schema.validate(&event, Stage::Recorded).err();
             let mut checker: Checker<'_, Vec<_>> = Checker::new(rules, &event.event_type);
+            let mut verdict: Checker<'_, bool> = Checker::new(rules, &event.event_type);
             for (name, text) in &event.attributes {
                 checker.field(Given::Attribute, name, text);
+                verdict.field(Given::Attribute, name, text);
             }
             for (name, number) in &event.metrics {
                 checker.field(Given::Metric, name, number.as_text());
+                verdict.field(Given::Metric, name, number.as_text());
             }
+            prop_assert_eq!(verdict.finish(), violations.is_some());
             prop_assert_eq!(checker.finish(), violations.unwrap_or_default());
         }
     }

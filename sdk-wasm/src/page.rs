@@ -1,11 +1,10 @@
 //! What the module holds for its page.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
 use forebay_core::outbox::{Config, Outbox};
-use forebay_core::schema::{Checker, Rules};
+use forebay_core::schema::{Checker, Rules, Violation};
 
 pub struct Page {
     pub outbox: Outbox,
@@ -16,7 +15,7 @@ pub struct Page {
     /// What events are validated against.
     pub rules: Rules<'static>,
     /// The event that is being validated.
-    pub checker: Option<Checker<'static, String>>,
+    pub checker: Option<Checker<'static, Vec<Violation>>>,
 }
 
 impl Page {

@@ -1,9 +1,9 @@
 //! The validator, which is handed an event field by field.
 
-use alloc::boxed::Box;
+use alloc::string::String;
 use core::str::from_utf8_unchecked;
 
-use forebay_core::schema::{Checker, Given, Rules};
+use forebay_core::schema::{Checker, Given, Rules, Violation};
 
 use crate::page::page;
 
@@ -12,7 +12,7 @@ use crate::page::page;
 #[unsafe(no_mangle)]
 pub extern "C" fn setRules() -> bool {
     let page = page();
-    let text: &'static [u8] = Box::leak(core::mem::take(&mut page.buffer).into_boxed_slice());
+    let text: &'static [u8] = core::mem::take(&mut page.buffer).leak();
     let rules = Rules::read(self::text(text));
     page.rules = rules.unwrap_or_default();
     rules.is_ok()
@@ -47,8 +47,21 @@ pub extern "C" fn field(given: u32, name: usize) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn violations() -> usize {
     let page = page();
-    let violations = page.checker.take().map(Checker::finish);
-    page.give(violations.unwrap_or_default().as_bytes())
+    let mut text = String::new();
+    let violations = page.checker.as_mut().map(Checker::finish);
+    for violation in violations.unwrap_or_default() {
+        let Violation {
+            path,
+            rule,
+            expected,
+            actual,
+        } = &violation;
+        for part in [path, *rule, expected, actual] {
+            text.push_str(part);
+            text.push('\u{1f}');
+        }
+    }
+    page.give(text.as_bytes())
 }
 
 fn text(bytes: &[u8]) -> &str {

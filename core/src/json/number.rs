@@ -54,7 +54,7 @@ impl<'a> Number<'a> {
     /// How two numbers compare as numbers, exactly, whatever their texts: `1.0` and `10e-1` are
     /// equal. It works on the digits: reading a double costs the browser 13 KB of tables.
     pub fn compare(&self, other: &Number<'_>) -> Ordering {
-        Decimal::of(&self.0).compare(&Decimal::of(&other.0))
+        compare(self.0.as_bytes(), other.0.as_bytes())
     }
 
     /// Whether the text begins with a minus sign; `-0` does.
@@ -64,8 +64,8 @@ impl<'a> Number<'a> {
 
     /// Whether the number is in the range of a double.
     pub fn is_in_double_range(&self) -> bool {
-        let is_within = |bound: &str| Decimal::of(&self.0).compare(&Decimal::of(bound));
-        is_within(LEAST_DOUBLE).is_ge() && is_within(LARGEST_DOUBLE).is_le()
+        compare(self.0.as_bytes(), LEAST_DOUBLE.as_bytes()).is_ge()
+            && compare(self.0.as_bytes(), LARGEST_DOUBLE.as_bytes()).is_le()
     }
 
     /// The nearest double. Infinite where the number is beyond the range of a double. Not for the
@@ -103,7 +103,7 @@ impl<'a> Number<'a> {
         // How many digits stand before the decimal point once exponent and shift have moved it.
         let mut places = i64::try_from(whole_part.filter(is_digit).count())
             .ok()?
-            .saturating_add(exponent_of(exponent.get(1..).unwrap_or_default()))
+            .saturating_add(exponent_of(exponent))
             .saturating_add(shift);
         // Summed up below zero, where i64 reaches one further than above.
         let mut value: i64 = 0;
@@ -131,94 +131,96 @@ impl<'a> Number<'a> {
 pub(crate) const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
 pub(crate) const LEAST_DOUBLE: &str = "-1.7976931348623157e308";
 
-/// The text of a number taken apart: a point, then the digits, times ten to the power of `places`.
-pub(crate) struct Decimal<'t> {
+/// How two texts of numbers compare as numbers, exactly: `1.0` and `10e-1` are equal. A text of anything
+/// else is some number.
+#[inline(never)]
+pub(crate) fn compare(one: &[u8], two: &[u8]) -> Ordering {
+    let (one, two) = (Decimal::of(one), Decimal::of(two));
+    if one.is_negative != two.is_negative {
+        return two.is_negative.cmp(&one.is_negative);
+    }
+    let (mut digits, mut others) = (one.digits, two.digits);
+    let mut order = one.first.cmp(&two.first);
+    while order.is_eq() && !(digits.is_empty() && others.is_empty()) {
+        order = next_digit(&mut digits).cmp(&next_digit(&mut others));
+    }
+    if one.is_negative {
+        order.reverse()
+    } else {
+        order
+    }
+}
+
+/// Whether the text of a number has nothing but zeros behind its decimal point.
+pub(crate) fn is_whole(text: &[u8]) -> bool {
+    Decimal::of(text).last >= 0
+}
+
+/// The text of a number taken apart.
+struct Decimal<'t> {
     is_negative: bool,
-    /// From the first digit that is not zero up to the last one; may hold a decimal point.
+    /// From the first digit that is not zero on.
     digits: &'t [u8],
-    places: i64,
-    is_whole: bool,
+    /// The power of ten that the first of them counts; for zero, less than any.
+    first: i64,
+    /// And the last that is not zero.
+    last: i64,
 }
 
 impl<'t> Decimal<'t> {
-    /// Of number text. Of any other, it is some number.
     #[inline(never)]
-    pub fn of(text: &'t str) -> Decimal<'t> {
-        let text = text.as_bytes();
-        let is_negative = text.first() == Some(&b'-');
-        let (mut start, mut end, mut at) = (0, 0, usize::from(is_negative));
-        // Digits from the first that is not zero; those up to the last that is not; before the point.
-        let (mut count, mut significant, mut places) = (0_i64, 0, 0);
-        let mut has_point = false;
-        while let Some(byte) = text.get(at) {
-            at += 1;
+    fn of(text: &'t [u8]) -> Decimal<'t> {
+        let (mut rest, mut digits) = (text, &[][..]);
+        // Where the last digit that is not zero, and the point, are, from the end of the text.
+        let (mut last, mut point) = (0, None);
+        while let [byte, behind @ ..] = rest {
             match byte {
-                b'.' => has_point = true,
-                b'e' | b'E' => break,
-                _ => {
-                    if *byte != b'0' {
-                        if count == 0 {
-                            start = at - 1;
-                        }
-                        end = at;
-                        significant = count + 1;
+                b'1'..=b'9' => {
+                    if digits.is_empty() {
+                        digits = rest;
                     }
-                    // Zeros in front count only behind the point.
-                    count += i64::from(significant > 0);
-                    if has_point {
-                        places -= i64::from(significant == 0);
-                    } else {
-                        places = count;
-                    }
+                    last = rest.len();
                 }
+                b'.' => point = Some(rest.len()),
+                b'e' | b'E' => break,
+                _ => {}
             }
+            rest = behind;
         }
-        places += exponent_of(text.get(at..).unwrap_or_default());
-        if significant == 0 {
-            places = i64::MIN;
-        }
+        let exponent = exponent_of(rest);
+        let point = point.unwrap_or(rest.len()) as i64;
+        let power = |at: usize| {
+            let before = at as i64 - point;
+            exponent + before - i64::from(before > 0)
+        };
         Decimal {
-            is_negative: is_negative && significant > 0,
-            digits: text.get(start..end).unwrap_or_default(),
-            places,
-            is_whole: significant == 0 || significant <= places,
+            is_negative: last > 0 && text.first() == Some(&b'-'),
+            first: if last > 0 {
+                power(digits.len())
+            } else {
+                i64::MIN
+            },
+            last: if last > 0 { power(last) } else { 0 },
+            digits,
         }
-    }
-
-    /// Whether there is nothing but zeros behind the decimal point.
-    pub fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-
-    /// Exactly, whatever the texts: `1.0` and `10e-1` are equal.
-    pub fn compare(&self, other: &Decimal<'_>) -> Ordering {
-        match (self.is_negative, other.is_negative) {
-            (false, false) => self.compare_magnitude(other),
-            (true, true) => other.compare_magnitude(self),
-            (one, two) => two.cmp(&one),
-        }
-    }
-
-    #[inline(never)]
-    fn compare_magnitude(&self, other: &Decimal<'_>) -> Ordering {
-        let (mut one, mut two) = (self.digits, other.digits);
-        let mut order = self.places.cmp(&other.places);
-        while order.is_eq() && !(one.is_empty() && two.is_empty()) {
-            order = next_digit(&mut one).cmp(&next_digit(&mut two));
-        }
-        order
     }
 }
 
 /// The next digit of a mantissa; behind its end there are zeros.
 fn next_digit(digits: &mut &[u8]) -> u8 {
-    while let [byte, rest @ ..] = *digits {
-        *digits = rest;
-        if *byte != b'.' {
-            return *byte;
+    loop {
+        match *digits {
+            [b'.', rest @ ..] => *digits = rest,
+            [digit @ b'0'..=b'9', rest @ ..] => {
+                *digits = rest;
+                return *digit;
+            }
+            _ => {
+                *digits = &[];
+                return b'0';
+            }
         }
     }
-    b'0'
 }
 
 /// Ten times a value that is not above zero, less a digit; `None` out of range.
@@ -236,7 +238,7 @@ enum Rest {
     CutOff,
 }
 
-/// Reads what stands behind the `e` of an exponent: `5`, `+5`, `-05`, or nothing. One beyond any use is as good as any other.
+/// Reads an exponent: `e5`, `E+5`, `e-05`, or nothing. One beyond any use is as good as any other.
 fn exponent_of(text: &[u8]) -> i64 {
     let mut magnitude = 0;
     for byte in text {
@@ -244,7 +246,7 @@ fn exponent_of(text: &[u8]) -> i64 {
             magnitude = magnitude * 10 + i64::from(byte - b'0');
         }
     }
-    if text.first() == Some(&b'-') {
+    if text.get(1) == Some(&b'-') {
         -magnitude
     } else {
         magnitude

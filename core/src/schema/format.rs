@@ -63,18 +63,18 @@ impl Format {
 }
 
 /// What is asked for where a text is not of the format of a letter in rules.
-pub(super) fn fault(letter: &str, text: &str) -> Option<&'static str> {
-    let place = letter.as_bytes().first()?.wrapping_sub(b'A');
+pub(super) fn fault(letter: &[u8], text: &str) -> Option<&'static str> {
+    let place = letter.first()?.wrapping_sub(b'A');
     FORMATS.get(usize::from(place))?.fault(text)
 }
 
-/// Whether a text goes on from a place as a pattern has it: `0` is a digit, `x` a hexadecimal one, and
-/// a letter is of either case.
+/// Whether a text goes on from a place as a pattern has it: a digit is that or a smaller one, `x` a
+/// hexadecimal one, and `T` is of either case.
 fn fits(text: &[u8], mut at: usize, pattern: &[u8]) -> bool {
     for wanted in pattern {
         let byte = byte_at(text, at);
         let is_it = match wanted {
-            b'0' => byte.is_ascii_digit(),
+            b'0'..=b'9' => (b'0'..=*wanted).contains(&byte),
             b'x' => byte.is_ascii_hexdigit(),
             b'T' => byte.eq_ignore_ascii_case(&b'T'),
             _ => byte == *wanted,
@@ -88,6 +88,7 @@ fn fits(text: &[u8], mut at: usize, pattern: &[u8]) -> bool {
 }
 
 /// The byte at a place; behind the end there are zeros.
+#[inline(never)]
 fn byte_at(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or_default()
 }
@@ -109,24 +110,18 @@ fn is_date_time(text: &[u8]) -> bool {
     if byte_at(text, at) == b'.' {
         at = skip_digits(text, at + 1);
     }
-    let (sign, length) = match byte_at(text, at) {
+    let (offset, length) = match byte_at(text, at) {
         b'Z' | b'z' => (0, 1),
-        b'+' => (-1, 6),
-        b'-' => (1, 6),
+        b'+' => (-minutes_of_time(text, at + 1), 6),
+        b'-' => (minutes_of_time(text, at + 1), 6),
         _ => return false,
-    };
-    let offset = if sign == 0 {
-        0
-    } else {
-        minutes_of_time(text, at + 1)
     };
     // The number that is no place of a fraction: a point needs a digit behind it.
     at != 20
         && text.len() == at + length
-        && fits(text, 10, b"T00:00:00")
-        && two_digits(text, 17) < 60
-        && offset < NEVER
-        && is_in_range(minutes_of_day(text) + minutes_of_time(text, 11) + sign * offset)
+        && fits(text, 10, b"T29:59:59")
+        && offset > -NEVER
+        && is_in_range(minutes_of_day(text) + minutes_of_time(text, 11) + offset)
 }
 
 /// Whether minutes since the year 0, as [`minutes_of_day`] counts, are of the years 1 to 9999.
@@ -151,7 +146,7 @@ fn minutes_of_day(text: &[u8]) -> i64 {
         _ => 31,
     };
     let is_date =
-        fits(text, 0, b"0000-00-00") && (1..=12).contains(&month) && (1..=days).contains(&day);
+        fits(text, 0, b"9999-19-39") && (1..=12).contains(&month) && (1..=days).contains(&day);
     if is_date {
         (((century * 100 + year) * 12 + month - 1) * 31 + day - 1) * 1_440
     } else {
@@ -162,7 +157,7 @@ fn minutes_of_day(text: &[u8]) -> i64 {
 /// The minutes of `hh:mm` at a place; [`NEVER`] for anything else.
 fn minutes_of_time(text: &[u8], at: usize) -> i64 {
     let (hours, minutes) = (two_digits(text, at), two_digits(text, at + 3));
-    if fits(text, at, b"00:00") && hours < 24 && minutes < 60 {
+    if fits(text, at, b"29:59") && hours < 24 {
         hours * 60 + minutes
     } else {
         NEVER

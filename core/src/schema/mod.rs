@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use check::{Checker, Given, Part, Report};
+pub use check::{Checker, Given, Report};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use names::snake_case;
 pub use rules::{Rules, RulesError};

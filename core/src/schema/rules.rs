@@ -49,7 +49,7 @@ pub struct Rules<'r>(pub(super) Items<'r>);
 
 impl<'r> Rules<'r> {
     /// Those without a schema.
-    pub const ANY: Rules<'static> = Rules(Items(""));
+    pub const ANY: Rules<'static> = Rules(Items(b""));
 
     /// Takes what [`Schema::to_rules`](super::Schema::to_rules) made. Only its start is looked at; whatever
     /// else a text may hold, validating by it comes to an end.
@@ -57,50 +57,47 @@ impl<'r> Rules<'r> {
     /// # Errors
     /// [`RulesError`]
     pub fn read(text: &'r str) -> Result<Rules<'r>, RulesError> {
-        let (form, items) = cut(text, FORM.len());
-        if form == FORM && items.as_bytes().first() == Some(&EVENT) {
-            Ok(Rules(Items(items)))
-        } else {
-            Err(RulesError)
+        match text.strip_prefix(FORM).map(str::as_bytes) {
+            Some(items @ [EVENT, ..]) => Ok(Rules(Items(items))),
+            _ => Err(RulesError),
         }
     }
 }
 
 /// Items, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Items<'r>(pub &'r str);
+pub(super) struct Items<'r>(pub &'r [u8]);
 
 /// One item.
 pub(super) struct Item<'r> {
     pub sigil: u8,
-    pub text: &'r str,
+    pub text: &'r [u8],
 }
 
 impl<'r> Items<'r> {
     pub fn next(&mut self) -> Option<Item<'r>> {
-        let bytes = self.0.as_bytes();
-        let sigil = *bytes.first()?;
-        let mut end = if sigil == MORE { 2 } else { 1 };
-        while bytes.get(end).is_some_and(|byte| !is_sigil(*byte)) {
+        let (sigil, rest) = self.0.split_first()?;
+        let mut end = usize::from(*sigil == MORE);
+        while rest.get(end).is_some_and(|byte| !is_sigil(*byte)) {
             end += 1;
         }
-        let (item, rest) = cut(self.0, end);
+        let (text, rest) = rest.split_at_checked(end)?;
         self.0 = rest;
         Some(Item {
-            sigil,
-            text: cut(item, 1).1,
+            sigil: *sigil,
+            text,
         })
     }
 
     /// The traits and the name of the next field of the same event type; what is about it comes next.
-    pub fn next_field(&mut self) -> Option<(Traits, &'r str)> {
+    pub fn next_field(&mut self) -> Option<(Traits, &'r [u8])> {
         loop {
             let Item { sigil, text } = self.next()?;
             match sigil {
                 EVENT => return None,
                 FIELD => {
-                    let letter = text.as_bytes().first().copied().unwrap_or_default();
-                    return Some((Traits(letter.wrapping_sub(b'A')), cut(text, 1).1));
+                    let (letter, name) = text.split_first()?;
+                    return Some((Traits(letter.wrapping_sub(b'A')), name));
                 }
                 _ => {}
             }
@@ -171,16 +168,12 @@ fn is_sigil(byte: u8) -> bool {
     matches!(byte, b':'..=b'@')
 }
 
-/// What stands before a place, and what from there on; all of it before one that there is not.
-#[inline(never)]
-pub(super) fn cut(text: &str, at: usize) -> (&str, &str) {
-    text.split_at_checked(at).unwrap_or((text, ""))
-}
-
 /// Whether a bound is none itself, and the text of its number.
-pub(super) fn bound(text: &str) -> (bool, &str) {
-    let (letter, number) = cut(text, 1);
-    (letter.as_bytes() == [EXCLUSIVE], number)
+pub(super) fn bound(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [letter, number @ ..] => (*letter == EXCLUSIVE, number),
+        [] => (false, text),
+    }
 }
 
 /// One event type with its fields. Equal event types have equal rules.
