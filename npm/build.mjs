@@ -1,7 +1,7 @@
-// node npm/build.mjs <wasm> <tools>
+// node npm/build.mjs <wasm> <violations> <tools>
 //
-// Builds npm/dist from npm/src, from the browser's WebAssembly module, and from what wasm-bindgen wrote
-// into a folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, from the browser's WebAssembly modules, that of every page and the one that
+// says what is wrong with an event, and from what wasm-bindgen wrote into a folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
@@ -35,23 +35,29 @@ const CHUNKS = [
   "prepare",
   "profile",
   "sign-in",
+  "violations",
   "wasm-blocked",
 ];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const [wasm, toolsFolder] = process.argv.slice(2);
+const [wasm, violations, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
   console.error(
-    "usage: node npm/build.mjs <wasm> <tools>, a module and a folder of wasm-bindgen's",
+    "usage: node npm/build.mjs <wasm> <violations> <tools>, two modules and a folder of wasm-bindgen's",
   );
   process.exit(2);
 }
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
-// As text it would travel a quarter larger than it is: servers' compression finds little in base64.
-const deflated = resolve(`${wasm}.deflated`);
-writeFileSync(deflated, deflateRawSync(readFileSync(wasm), { level: 9 }));
+// As text they would travel a quarter larger than they are: servers' compression finds little in base64.
+const deflated = Object.fromEntries(
+  Object.entries({ "#deflated": wasm, "#violations": violations }).map(([name, module]) => {
+    const path = resolve(`${module}.deflated`);
+    writeFileSync(path, deflateRawSync(readFileSync(module), { level: 9 }));
+    return [name, path];
+  }),
+);
 
 const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 
@@ -95,7 +101,7 @@ async function forBrowsers(name, options, source = name) {
     ...rest,
     minify: true,
     target: "es2022",
-    alias: { "#deflated": deflated },
+    alias: deflated,
     define: { VERSION: JSON.stringify(version) },
     loader: { ".deflated": "binary" },
     ...options,

@@ -3,3 +3,9 @@ declare module "#deflated" {
   const deflated: Uint8Array<ArrayBuffer>;
   export default deflated;
 }
+
+/** The same of the one that says what is wrong with an event. */
+declare module "#violations" {
+  const deflated: Uint8Array<ArrayBuffer>;
+  export default deflated;
+}

@@ -13,7 +13,8 @@ import {
 } from "./requests.js";
 import type { Row, Store } from "./store.js";
 import type { AnalyticsEvent } from "./types.js";
-import { type Core, encode } from "./wasm.js";
+import { encode } from "./validator.js";
+import type { Core } from "./wasm.js";
 
 /** An event on its way. */
 export interface Held {

@@ -3,7 +3,7 @@ import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } fro
 import { Consent } from "./consent.js";
 import { Identities } from "./credentials.js";
 import { type Deliveries, deliveries, type Held } from "./deliveries.js";
-import { bodyOf, bytesOf, check, eventOf } from "./events.js";
+import { bodyOf, bytesOf, eventOf } from "./events.js";
 import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
 import { isForebays } from "./requests.js";
@@ -353,13 +353,22 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     early.delete(held);
     held.event = undefined;
     if (!row.checked) {
-      const checked = check(core, event ?? eventOf(row));
-      if (checked.violations) {
+      const given = event ?? eventOf(row);
+      const valid = core.check(given);
+      if (!valid) {
         invalid++;
-        end(held, 0, checked.violations);
+        remove(held);
+        explained(given).then(
+          (violations) => tell(held, "invalid", { violations }),
+          (error) =>
+            tell(held, "invalid", {
+              violations: [],
+              reason: `what is wrong could not be loaded: ${error}`,
+            }),
+        );
         return;
       }
-      row.body = bodyOf(checked.event);
+      row.body = bodyOf(valid);
       row.checked = true;
     }
     const who = identities.numberOf(row.who);
@@ -379,9 +388,22 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     if (!isLeader && isOurs && isAccepted && row) tabs.tell({ row, now: immediate, isStored });
   }
 
-  /** An event's way is at its end, by the number of the core's `Action`, or 0: it is invalid. */
-  function end(held: Held, how: number, violations?: Violation[]): string | undefined {
+  /** What is wrong with an event that is not valid. Loaded again where it did not come. */
+  async function explained(event: AnalyticsEvent): Promise<Violation[]> {
+    return (await import("./violations.js")).violationsOf(event, settings.schema);
+  }
+
+  /** An event's way is at its end, by the number of the core's `Action`. */
+  function end(held: Held, how: number): string | undefined {
     const reason = how > DELIVERED ? (held.reason ?? REASONS[how - DROPPED_TOO_MANY]) : undefined;
+    remove(held);
+    tell(held, how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : "dropped", {
+      reason,
+    });
+    return reason;
+  }
+
+  function remove(held: Held): void {
     byNumber.delete(held.number);
     byId.delete(held.id);
     early.delete(held);
@@ -389,10 +411,6 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     texts.delete(held);
     remember(held.id);
     store.remove(held.id);
-    const state =
-      how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : how ? "dropped" : "invalid";
-    tell(held, state, { violations, reason });
-    return reason;
   }
 
   function remember(id: string): void {
@@ -534,7 +552,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       take(intake.take(recorded));
     },
     async validate(event) {
-      return check(await ready, event).violations ?? [];
+      return (await ready).check(event) ? [] : explained(event);
     },
     async identifyUser(input) {
       const { endpointOf } = await untilLoaded(() => import("./profile.js"));

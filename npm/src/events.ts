@@ -1,8 +1,8 @@
-// Events as texts: validated, as they are kept, and as they travel.
+// Events as texts: as they are kept, and as they travel.
 
 import type { Row } from "./store.js";
-import type { AnalyticsEvent, Violation } from "./types.js";
-import { type Core, encode } from "./wasm.js";
+import type { AnalyticsEvent } from "./types.js";
+import { encode } from "./validator.js";
 
 /** Bytes that an event's id, times and session take in a request. */
 const OVERHEAD = 182;
@@ -45,31 +45,4 @@ export function bodyOf({ name, attributes, metrics }: AnalyticsEvent): string {
 export function eventOf({ name, body }: Row): AnalyticsEvent {
   const { Attributes, Metrics } = JSON.parse(body);
   return { name, attributes: Attributes, metrics: Metrics };
-}
-
-/** Validates an event. Gives what of it is to be sent, or what is wrong with it. */
-export function check(
-  core: Core,
-  { name, attributes, metrics }: AnalyticsEvent,
-): { event: AnalyticsEvent; violations?: Violation[] } {
-  const found: Violation[] = [];
-  const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
-    const given: object = map ?? {};
-    if (typeof given !== "object") {
-      found.push({ path, rule: "type", expected: "an object", actual: typeof given });
-      return undefined;
-    }
-    const entries = Object.entries(given).filter(
-      ([name, value]) => value !== undefined && core.field(isMetric, name, value),
-    );
-    return entries.length ? Object.fromEntries(entries) : undefined;
-  };
-  core.begin(name);
-  const event = {
-    name,
-    attributes: fields(false, "Attributes", attributes),
-    metrics: fields(true, "Metrics", metrics),
-  };
-  const violations = found.concat(core.violations());
-  return violations.length ? { event, violations } : { event };
 }

@@ -1,9 +1,5 @@
 import deflated from "#deflated";
+import { inflated } from "./inflate.js";
 
 /** The WebAssembly module, out of a module of JavaScript. */
-export function module(): Promise<ArrayBuffer> {
-  const inflated = new Blob([deflated])
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(inflated).arrayBuffer();
-}
+export const module = (): Promise<ArrayBuffer> => inflated(deflated);

@@ -80,9 +80,9 @@ export interface Delivery {
   /** When this state was reached, in milliseconds since the epoch. */
   at: number;
   state: DeliveryState;
-  /** With `invalid`: what is wrong. */
+  /** With `invalid`: what is wrong. None where that could not be loaded. */
   violations?: Violation[];
-  /** With `rejected` and `dropped`: why. */
+  /** With `rejected` and `dropped`: why. With `invalid`: why what is wrong could not be loaded. */
   reason?: string;
 }
 

@@ -1,15 +1,14 @@
-// The WebAssembly module. Numbers cross the boundary as they are, texts through its buffer; what each
-// function does is said where it is written, in sdk-wasm/src.
+// The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
+// buffer; what each function does is said where it is written, in sdk-wasm/src.
 
-import type { Violation } from "./types.js";
+import type { AnalyticsEvent } from "./types.js";
+import { bytes, hand, put, putTexts, setRules, take, type Validator } from "./validator.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** What the module exports. */
-interface Exports extends WebAssembly.Exports {
-  memory: WebAssembly.Memory;
-  buffer(length: number): number;
+interface Exports extends WebAssembly.Exports, Validator {
   payloadHash(): number;
   signCanonical(canonical: number, date: number, scope: number): number;
   start(
@@ -58,19 +57,8 @@ interface Exports extends WebAssembly.Exports {
   who(request: number): number;
   clockOffset(): number;
   books(at: number): number;
-  setRules(): number;
-  begin(): void;
-  field(given: number, name: number): number;
-  violations(): number;
+  isValid(): number;
 }
-
-const encoder = new TextEncoder();
-
-/** A path with a name that is longer than one may be: it is the page's, and ends up in messages. */
-const LONG_NAME = /^(\w+\..{50}).+/su;
-
-/** Bytes as UTF-8. */
-export const encode = (text: string) => encoder.encode(text);
 
 /** Makes the module ready. There is one of it. */
 export async function instantiate(wasm: Wasm): Promise<Core> {
@@ -83,20 +71,6 @@ export async function instantiate(wasm: Wasm): Promise<Core> {
 export type Core = ReturnType<typeof core>;
 
 function core(wasm: Exports) {
-  /** Puts bytes into the buffer, one after the other. Gives their lengths. */
-  const put = (...parts: Uint8Array[]) => {
-    const lengths = parts.map((part) => part.length);
-    const length = lengths.reduce((sum, length) => sum + length, 0);
-    let address = wasm.buffer(length);
-    for (const part of parts) {
-      new Uint8Array(wasm.memory.buffer).set(part, address);
-      address += part.length;
-    }
-    return lengths;
-  };
-  const putTexts = (...texts: string[]) => put(...texts.map(encode));
-  const bytes = (length: number) => new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length);
-  const take = (length: number) => new TextDecoder().decode(bytes(length));
   const clocks = () => [Date.now(), performance.now()] as const;
   let wakeAt = 0;
 
@@ -104,12 +78,12 @@ function core(wasm: Exports) {
     ...wasm,
     /** SHA-256 in hexadecimal digits. */
     payloadHash(body: Uint8Array) {
-      put(body);
-      return take(wasm.payloadHash());
+      put(wasm, body);
+      return take(wasm, wasm.payloadHash());
     },
     signCanonical(canonical: string, date: string, scope: string, secret: string) {
-      const [ofCanonical, ofDate, ofScope] = putTexts(canonical, date, scope, secret);
-      return take(wasm.signCanonical(ofCanonical, ofDate, ofScope));
+      const [ofCanonical, ofDate, ofScope] = putTexts(wasm, canonical, date, scope, secret);
+      return take(wasm, wasm.signCanonical(ofCanonical, ofDate, ofScope));
     },
     record: (event: number, bytes: number, who: number, at: number, immediate: boolean) =>
       wasm.record(event, bytes, who, at, immediate, ...clocks()),
@@ -127,7 +101,7 @@ function core(wasm: Exports) {
       events: Iterable<number>,
     ) {
       for (const event of events) wasm.verdict(event);
-      putTexts(errorType);
+      putTexts(wasm, errorType);
       wasm.answered(request, status, retryAfter, date, ...clocks());
     },
     tick() {
@@ -137,32 +111,15 @@ function core(wasm: Exports) {
     /** How long to wait until the next tick; it may be for ever. */
     wait: () => Math.max(0, wakeAt - performance.now()),
     /** An event, what to add to its time, the next event, and so on. */
-    batch: (request: number) => new Float64Array(bytes(wasm.batch(request)).slice().buffer),
-    /** Gives whether the rules can be read. */
-    setRules(rules: string) {
-      putTexts(rules);
-      return !!wasm.setRules();
-    },
-    begin(eventType: string) {
-      putTexts(eventType);
-      wasm.begin();
-    },
-    /** Takes a field of the event that begins. Gives whether it is to be sent. */
-    field(isMetric: boolean, name: string, value: unknown) {
-      const kind = value === null ? "null" : typeof value;
-      const isOther = kind !== (isMetric ? "number" : "string");
-      const [ofName] = putTexts(name, isOther ? kind : String(value));
-      return !!wasm.field(+isMetric + 2 * +isOther, ofName) && value !== null;
-    },
-    /** The violations of the event; none for a valid one. */
-    violations() {
-      const parts = take(wasm.violations()).split("\x1f");
-      const violations: Violation[] = [];
-      for (let at = 0; at + 4 < parts.length; at += 4) {
-        const [path, rule, expected, actual] = parts.slice(at);
-        violations.push({ path: path.replace(LONG_NAME, "$1…"), rule, expected, actual });
-      }
-      return violations;
+    batch: (request: number) => new Float64Array(bytes(wasm, wasm.batch(request)).slice().buffer),
+    setRules: (rules: string) => setRules(wasm, rules),
+    /** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */
+    check(event: AnalyticsEvent): AnalyticsEvent | undefined {
+      let isPlaced = true;
+      const sent = hand(wasm, event, () => {
+        isPlaced = false;
+      });
+      return wasm.isValid() && isPlaced ? sent : undefined;
     },
   };
 }

@@ -3,19 +3,28 @@
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
+#[cfg(not(feature = "violations"))]
 use forebay_core::outbox::{Config, Outbox};
-use forebay_core::schema::{Checker, Rules, Violation};
+use forebay_core::schema::{Checker, Rules};
+
+/// What is asked of the validator.
+#[cfg(not(feature = "violations"))]
+type Report = bool;
+#[cfg(feature = "violations")]
+type Report = Vec<forebay_core::schema::Violation>;
 
 pub struct Page {
+    #[cfg(not(feature = "violations"))]
     pub outbox: Outbox,
     /// Texts on their way in or out.
     pub buffer: Vec<u8>,
     /// What the answer to come says about each event.
+    #[cfg(not(feature = "violations"))]
     pub verdicts: Vec<u16>,
     /// What events are validated against.
     pub rules: Rules<'static>,
     /// The event that is being validated.
-    pub checker: Option<Checker<'static, Vec<Violation>>>,
+    pub checker: Option<Checker<'static, Report>>,
 }
 
 impl Page {
@@ -33,6 +42,7 @@ struct OneThread(UnsafeCell<Page>);
 unsafe impl Sync for OneThread {}
 
 static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
+    #[cfg(not(feature = "violations"))]
     outbox: Outbox::new(
         Config {
             batch_events: 0,
@@ -47,6 +57,7 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
         0,
     ),
     buffer: Vec::new(),
+    #[cfg(not(feature = "violations"))]
     verdicts: Vec::new(),
     rules: Rules::ANY,
     checker: None,

@@ -1,9 +1,8 @@
 //! The validator, which is handed an event field by field.
 
-use alloc::string::String;
 use core::str::from_utf8_unchecked;
 
-use forebay_core::schema::{Checker, Given, Rules, Violation};
+use forebay_core::schema::{Checker, Given, Rules};
 
 use crate::page::page;
 
@@ -42,26 +41,30 @@ pub extern "C" fn field(given: u32, name: usize) -> bool {
     checker.is_some_and(|checker| checker.field(given, text(name), text(value)))
 }
 
-/// Ends the event. Puts its violations into the buffer, and gives their length. Each has four parts,
-/// each followed by U+001F: path, rule, what is expected and what came.
+/// Ends the event. Gives whether it is valid.
+#[cfg(not(feature = "violations"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn isValid() -> bool {
+    let checker = page().checker.as_mut();
+    checker.is_some_and(|checker| !checker.finish())
+}
+
+/// Ends the event. Puts its violations into the buffer, as a JSON array, and gives its length.
+#[cfg(feature = "violations")]
 #[unsafe(no_mangle)]
 pub extern "C" fn violations() -> usize {
     let page = page();
-    let mut text = String::new();
     let violations = page.checker.as_mut().map(Checker::finish);
+    let mut json = forebay_core::json::Writer::new();
+    json.begin_array();
     for violation in violations.unwrap_or_default() {
-        let Violation {
-            path,
-            rule,
-            expected,
-            actual,
-        } = &violation;
-        for part in [path, *rule, expected, actual] {
-            text.push_str(part);
-            text.push('\u{1f}');
-        }
+        json.begin_object().name("path").string(&violation.path);
+        json.name("rule").string(violation.rule);
+        json.name("expected").string(&violation.expected);
+        json.name("actual").string(&violation.actual).end_object();
     }
-    page.give(text.as_bytes())
+    json.end_array();
+    page.give(json.finish().as_bytes())
 }
 
 fn text(bytes: &[u8]) -> &str {

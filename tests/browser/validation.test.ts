@@ -66,6 +66,45 @@ test("an invalid event gets a receipt with every violation, and never leaves", a
   assert.deepEqual([stats.recorded, stats.invalid, stats.delivered], [1, 1, 1]);
 });
 
+test("an invalid event is in the books at once, whether or not it can be said what is wrong", async () => {
+  const page = await open();
+  const wrong = { name: "SignUpEvent", attributes: { email: "not an address" } };
+  const record = () => page.evaluate((event) => forebay.record(event).id, wrong);
+  let refuse = () => {};
+  const held = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  await page.route("**/violations.js", async (route) => {
+    await held;
+    await route.abort();
+  });
+
+  const first = await record();
+  await page.waitForFunction(() => forebay.stats().invalid === 1);
+  const { recorded, queued } = await page.evaluate(() => forebay.stats());
+  assert.deepEqual([recorded, queued], [0, 0]);
+  assert.deepEqual(await page.evaluate(() => deliveries), []);
+
+  refuse();
+  await delivered(page, 1, "invalid");
+  const [told] = await page.evaluate(() => deliveries);
+  assert.deepEqual([told.id, told.violations], [first, []]);
+  assert.match(told.reason ?? "", /^what is wrong could not be loaded: TypeError/);
+  await assert.rejects(violations(page, JSON.stringify(wrong)), /TypeError/);
+  const valid = `{ name: "SignUpEvent", attributes: { email: "ada@example.com" } }`;
+  assert.deepEqual(await violations(page, valid), [], "a valid event needs no explanation");
+
+  await page.unroute("**/violations.js");
+  const second = await record();
+  await delivered(page, 2, "invalid");
+  const explained = await page.evaluate(() => deliveries[1]);
+  assert.deepEqual([explained.id, explained.reason], [second, undefined]);
+  assert.deepEqual(
+    explained.violations?.map(({ path, rule }) => `${path} ${rule}`),
+    ["Attributes.email format"],
+  );
+});
+
 test("validate says what record would find", async () => {
   const page = await open();
   assert.deepEqual(

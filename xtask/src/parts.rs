@@ -14,6 +14,9 @@ use crate::size::sizes;
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The profile of what visitors download.
 const BROWSER_PROFILE: &str = "browser";
+/// The same for the browser's other module, and the feature that makes it: it says what is wrong with an
+/// event, and is loaded for that alone.
+const VIOLATIONS: &str = "violations";
 /// SHA-256 as a loop, and not unrolled: 1.4 KB less to download.
 const SMALL_SHA2: &str = r#"--cfg=sha2_backend_soft="compact""#;
 
@@ -81,9 +84,9 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
         let packages = scope.spawn(|| needs::packages(progress));
         let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
             true => {
-                let module = sdk_module(progress)?;
+                let modules = sdk_modules(progress)?;
                 tools_module(progress)?;
-                Ok(Some(module))
+                Ok(Some(modules))
             }
             false => Ok(None),
         });
@@ -101,9 +104,9 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
                 Ok(())
             }
         });
-        let browser = joined(packages).and(joined(sdk)).and_then(|module| {
-            if let Some(module) = module {
-                sdk_package(progress, &module)?;
+        let browser = joined(packages).and(joined(sdk)).and_then(|modules| {
+            if let Some(modules) = modules {
+                sdk_package(progress, &modules)?;
             }
             if wants(Part::Page) {
                 page(progress)
@@ -157,14 +160,14 @@ fn lake(progress: &Progress) -> Result<()> {
     })
 }
 
-/// The browser's module. It needs no bindings: nothing but numbers crosses its boundary.
-fn sdk_module(progress: &Progress) -> Result<PathBuf> {
-    cargo_wasm(
-        progress,
-        "sdk: compile",
-        "forebay-sdk-wasm",
-        BROWSER_PROFILE,
-    )
+/// The browser's modules, that of every page first. They need no bindings: nothing but numbers crosses
+/// their boundary.
+fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 2]> {
+    let module = |step, profile| cargo_wasm(progress, step, "forebay-sdk-wasm", profile);
+    Ok([
+        module("sdk: compile", BROWSER_PROFILE)?,
+        module("sdk: compile violations", VIOLATIONS)?,
+    ])
 }
 
 /// Where the module of `npx forebay` and its glue are made, before the package takes them.
@@ -194,11 +197,14 @@ fn tools_module(progress: &Progress) -> Result<()> {
     })
 }
 
-/// The npm package from both modules, that of the browser as it was compiled, with the TypeScript around them.
-fn sdk_package(progress: &Progress, module: &Path) -> Result<()> {
-    let small = sdk_small(progress, module)?;
+/// The npm package from the modules of browser and tools, the former as they were compiled, with the
+/// TypeScript around them.
+fn sdk_package(progress: &Progress, [module, violations]: &[PathBuf; 2]) -> Result<()> {
+    let small = sdk_small(progress, module, "forebay_wasm_bg")?;
+    let violations = sdk_small(progress, violations, "violations")?;
     let inputs = [
         small.clone(),
+        violations.clone(),
         tools_folder(),
         root().join("npm/src"),
         root().join("npm/build.mjs"),
@@ -208,18 +214,18 @@ fn sdk_package(progress: &Progress, module: &Path) -> Result<()> {
     }
     progress.step("sdk: package", |step| {
         let mut node = command("node", ["npm/build.mjs"]);
-        run(step, node.arg(small).arg(tools_folder())).map(drop)
+        run(step, node.args([small, violations, tools_folder()])).map(drop)
     })
 }
 
-/// The browser's module made small; gives its path.
-fn sdk_small(progress: &Progress, module: &Path) -> Result<PathBuf> {
-    let folder = target().join("sdk-wasm");
-    let made = folder.join("forebay_wasm_bg.wasm");
+/// A module of the browser's made small; gives its path.
+fn sdk_small(progress: &Progress, module: &Path, name: &str) -> Result<PathBuf> {
+    let folder = target().join("sdk-wasm").join(name);
+    let made = folder.join(format!("{name}.wasm"));
     if is_fresh(&made, &[module])? {
         return Ok(made);
     }
-    progress.step("sdk: wasm-opt", |_| {
+    progress.step(&format!("sdk: wasm-opt {name}"), |_| {
         empty(&folder)?;
         std::fs::write(&made, smallest(module, &made)?)?;
         Ok(made)
@@ -302,6 +308,8 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
     let mut cargo = cargo(arguments);
     if profile == BROWSER_PROFILE {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL_SHA2);
+    } else if profile == VIOLATIONS {
+        cargo.args(["--features", VIOLATIONS]);
     }
     progress.step(step, |step| run(step, &mut cargo))?;
     let name = format!("{}.wasm", package.replace('-', "_"));

@@ -92,10 +92,17 @@ impl Suite {
                 native.args(DENY_WARNINGS);
                 // One run each: together, the worker's crates would give the SDK's a std it does
                 // without.
-                let wasm = ["forebay-sdk-wasm", "forebay-edge-worker"].map(|package| {
+                let wasm = [
+                    ("forebay-sdk-wasm", ""),
+                    ("forebay-sdk-wasm", "violations"),
+                    ("forebay-edge-worker", ""),
+                ]
+                .map(|(package, features)| {
                     let mut clippy = cargo(["clippy", "--target=wasm32-unknown-unknown"]);
-                    clippy.args(["--package", package]).args(DENY_WARNINGS);
-                    Task::check(&format!("clippy for {package}"), clippy)
+                    clippy.args(["--package", package, "--features", features]);
+                    clippy.args(DENY_WARNINGS);
+                    let name = format!("clippy for {package} {features}");
+                    Task::check(name.trim_end(), clippy)
                 });
                 [Task::check("clippy", native)]
                     .into_iter()

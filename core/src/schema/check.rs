@@ -1,6 +1,6 @@
 //! Events against rules: the one validator of browser, worker and lake. In the browser every byte of
-//! it is downloaded: hence byte loops and few helpers, and lengths that are compared as the texts of
-//! numbers, as metrics are.
+//! it is downloaded: hence byte loops and few helpers, and words that are put together for those alone who
+//! ask for them.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,0 +1,38 @@
+import deflated from "#violations";
+import { inflated } from "./inflate.js";
+import type { AnalyticsEvent, Violation } from "./types.js";
+import { hand, setRules, take, type Validator } from "./validator.js";
+
+/** What the module exports. */
+interface Exports extends WebAssembly.Exports, Validator {
+  violations(): number;
+}
+
+let loaded: Promise<Exports> | undefined;
+
+/** What is wrong with an event, by the page's schema. */
+export async function violationsOf(
+  event: AnalyticsEvent,
+  schema: string | undefined,
+): Promise<Violation[]> {
+  loaded ??= load(schema);
+  const wasm = await loaded;
+  const found: Violation[] = [];
+  hand(wasm, event, (path, actual) =>
+    found.push({ path, rule: "type", expected: "an object", actual }),
+  );
+  return found.concat(JSON.parse(take(wasm, wasm.violations())));
+}
+
+async function load(schema: string | undefined): Promise<Exports> {
+  try {
+    const { instance } = await WebAssembly.instantiate(await inflated(deflated));
+    const wasm = instance.exports as Exports;
+    if (schema) setRules(wasm, schema);
+    return wasm;
+  } catch (error) {
+    // The next event may have more luck.
+    loaded = undefined;
+    throw error;
+  }
+}
