@@ -1,5 +1,5 @@
 import type { AutoTrackInput } from "./auto-track.js";
-import type { AmplifyConfig, ForebayConfig } from "./config.js";
+import type { AmplifyConfig, ForebayConfig, Unread } from "./config.js";
 import type { Engine, Recorded, SignIn, WasmSource } from "./engine.js";
 import {
   type AnalyticsEvent,
@@ -348,8 +348,23 @@ function configured(): Promise<Engine> {
 }
 
 async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): Promise<Engine> {
+  const { endpoint, appId, Analytics, disabled, respectPrivacySignals }: Unread = config;
+  const early = `forebay.early.${endpoint}.${appId}.`;
+  const own = early + uuid();
+  // Of a browser that may not want to be kept in mind nothing is kept.
+  const isOpen = !disabled && !respectPrivacySignals && !Analytics?.disabled;
+  const leave = () => {
+    if (engine || !waiting.length || !isOpen) return;
+    try {
+      const said = Object.entries(localStorage).filter(([key]) => /^forebay.enabled/.test(key));
+      if (said.every(([, enabled]) => enabled === "true")) {
+        localStorage.setItem(own, JSON.stringify(waiting));
+      }
+    } catch {}
+  };
+  for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
   engine = await untilLoaded(async () =>
-    (await import("./engine.js")).start(source, { config, deliver, drop, uuid }),
+    (await import("./engine.js")).start(source, { config, early, own, deliver, drop, uuid }),
   );
   // What was recorded before disable() is not dropped by it.
   if (enabled) engine.setEnabled(true);

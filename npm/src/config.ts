@@ -80,7 +80,7 @@ export interface ForebayConfig extends Options {
 }
 
 /** What is Amplify's and not Forebay's to read, such as user pools. */
-interface Unread {
+export interface Unread {
   // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse values whose type is an interface.
   [member: string]: any;
 }

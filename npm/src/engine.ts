@@ -8,8 +8,8 @@ import { Ids } from "./ids.js";
 import { Intake, type Taken } from "./intake.js";
 import { isForebays } from "./requests.js";
 import type { SignIn } from "./sign-in.js";
-import { keep, kept } from "./storage.js";
-import { isRow, openStore, type Row } from "./store.js";
+import { keep, kept, keysOf, listIn } from "./storage.js";
+import { isRow, isTime, openStore, type Row } from "./store.js";
 import { joinTabs, type Message } from "./tabs.js";
 import type {
   AnalyticsEvent,
@@ -35,6 +35,12 @@ export interface Recorded {
 /** What the engine needs of the page it runs in. */
 export interface Page {
   config: ForebayConfig | AmplifyConfig;
+  /**
+   * Under keys of localStorage that begin like this pages leave what they recorded before they had an
+   * engine, this one under `own`.
+   */
+  early: string;
+  own: string;
   deliver(delivery: Delivery): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
@@ -547,10 +553,19 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     follow();
   }
 
+  // What another page recorded before it had an engine; what this one did comes by itself.
+  for (const key of keysOf(page.early)) {
+    const left = key === page.own ? [] : listIn(kept(key));
+    keep(key, null);
+    left.filter(isRecorded).forEach(record);
+  }
+
+  function record(recorded: Recorded): void {
+    take(intake.take(recorded));
+  }
+
   return {
-    record(recorded) {
-      take(intake.take(recorded));
-    },
+    record,
     async validate(event) {
       return (await ready).check(event) ? [] : explained(event);
     },
@@ -611,6 +626,12 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       anew();
     },
   };
+}
+
+/** Whether it is an event as pages leave it, whoever wrote it. */
+function isRecorded(left: unknown): left is Recorded {
+  const { id, at, event } = (left ?? {}) as Partial<Recorded>;
+  return !!id && typeof id === "string" && !!event?.name && isTime(at);
 }
 
 /** What not every page asks for. */

@@ -23,3 +23,12 @@ export function keysOf(start: string): string[] {
     return [];
   }
 }
+
+/** A list that was kept as JSON, which anyone may have changed. */
+export function listIn(text: string | null): unknown[] {
+  try {
+    return [].concat(JSON.parse(text ?? "[]"));
+  } catch {
+    return [];
+  }
+}

@@ -1,5 +1,5 @@
 import type { SessionStamp } from "./session.js";
-import { keep, kept, keysOf } from "./storage.js";
+import { keep, kept, keysOf, listIn } from "./storage.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
 export interface Row {
@@ -181,16 +181,11 @@ export function openStore(name: string): Store {
   };
 }
 
-/** What `leave` kept, which anyone may have changed. */
+/** What `leave` kept. */
 function leftIn(text: string | null): (Row | string)[] {
-  try {
-    const found: unknown[] = [].concat(JSON.parse(text ?? ""));
-    return found.filter(
-      (left): left is Row | string => typeof left === "string" || !!(left as Row | null)?.id,
-    );
-  } catch {
-    return [];
-  }
+  return listIn(text).filter(
+    (left): left is Row | string => typeof left === "string" || !!(left as Row | null)?.id,
+  );
 }
 
 /** Whether it is a row that this version can read, whoever wrote it. */
@@ -199,14 +194,18 @@ export function isRow(row: Row): boolean {
   const texts = [id, name, body, who, session?.id ?? ""];
   const times = [at, session?.start ?? 0, session?.stop ?? 0];
   if (v !== 1 || !id || texts.some((text) => typeof text !== "string")) return false;
-  // Beyond that there are no dates.
-  if (!times.every((time) => Math.abs(time) < 8e15)) return false;
+  if (!times.every(isTime)) return false;
   try {
     JSON.parse(body);
     return body.startsWith('{"');
   } catch {
     return false;
   }
+}
+
+/** Whether it is milliseconds since the epoch, as far as there are dates. */
+export function isTime(at: unknown): boolean {
+  return typeof at === "number" && Math.abs(at) < 8e15;
 }
 
 /** A later version of this package may have opened it as a later version: its rows tell. */

@@ -104,6 +104,21 @@ export function leaving(): void {
     await crash(page);
   });
 
+  scenario("a page that ends before it has its engine", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    // Says nothing, now or later.
+    await page.route("**/engine.js", () => {});
+    await configure(page, endpoint);
+    const ids = await record(page);
+    await page.goto("about:blank");
+    await page.close();
+    const next = await revisit(site, context, endpoint);
+    await arrived(endpoint, ids, test);
+    await assertBalanced(next);
+    const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
+    assert.deepEqual(await next.evaluate(left), []);
+  });
+
   test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
 
   for (const reachable of [true, false]) {
