@@ -107,7 +107,12 @@ async function forBrowsers(name, options, source = name) {
     ...options,
     write: false,
   });
-  const { code } = await minify(outputFiles[0].text, { ecma: 2022, module: !options.format });
+  const { code } = await minify(outputFiles[0].text, {
+    ecma: 2022,
+    module: !options.format,
+    // Terser takes "use client" for one that means nothing.
+    compress: { directives: false },
+  });
   writeFileSync(outfile, code);
 }
 

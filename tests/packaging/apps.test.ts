@@ -47,9 +47,29 @@ async function use(url: string): Promise<string[]> {
   }
 }
 
-/** The same with what is served, and then no longer. */
+/** Records on the page what is not valid, and waits for the console to say what is wrong with it. */
+async function misuse(url: string): Promise<void> {
+  const endpoint = await Endpoint.start();
+  const page = await browser.newPage();
+  const config = { ...endpoint.config, debug: true, globalProperties: { attributes: { a: 1 } } };
+  try {
+    await page.goto(`${url}?config=${encodeURIComponent(JSON.stringify(config))}`);
+    const said = page.waitForEvent("console", {
+      predicate: (message) => message.text().startsWith("Forebay: Attributes.a has to be a string"),
+      timeout: 20_000,
+    });
+    await page.getByRole("button", { name: "Record" }).click();
+    await said;
+  } finally {
+    await page.close();
+    endpoint.close();
+  }
+}
+
+/** Both with what is served, and then no longer. */
 async function useAndStop(served: Served, path = ""): Promise<string[]> {
   try {
+    await misuse(served.url + path);
     return await use(served.url + path);
   } finally {
     served.stop();
