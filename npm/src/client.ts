@@ -264,7 +264,8 @@ export function configureAutoTrack(input: AutoTrackInput): void {
 /**
  * Gives what `record(event)` would find wrong with an event, without recording it.
  *
- * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `WasmBlocked`.
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `WasmBlocked`; and what says that
+ * the script with the words for what is wrong could not be loaded, where the event is not valid.
  */
 export async function validate(event: AnalyticsEvent): Promise<Violation[]> {
   return (await configured()).validate(event);
