@@ -49,6 +49,7 @@ test("an invalid event gets a receipt with every violation, and never leaves", a
     return id;
   });
   await delivered(page, 1);
+  await delivered(page, 1, "invalid");
 
   const delivery = await page.evaluate(
     (id) => deliveries.find((delivery) => delivery.id === id),
