@@ -10,7 +10,7 @@ export type Wasm = Response | BufferSource | WebAssembly.Module;
 /** What the module exports. */
 interface Exports extends WebAssembly.Exports, Validator {
   payloadHash(): number;
-  signCanonical(canonical: number, date: number, scope: number): number;
+  signCanonical(): number;
   start(
     entropy: number,
     batchEvents: number,
@@ -82,8 +82,8 @@ function core(wasm: Exports) {
       return take(wasm, wasm.payloadHash());
     },
     signCanonical(canonical: string, date: string, scope: string, secret: string) {
-      const [ofCanonical, ofDate, ofScope] = putTexts(wasm, canonical, date, scope, secret);
-      return take(wasm, wasm.signCanonical(ofCanonical, ofDate, ofScope));
+      putTexts(wasm, [canonical, date, scope, secret].join("\0"));
+      return take(wasm, wasm.signCanonical());
     },
     record: (event: number, bytes: number, who: number, at: number, immediate: boolean) =>
       wasm.record(event, bytes, who, at, immediate, ...clocks()),

@@ -12,16 +12,12 @@ pub extern "C" fn payloadHash() -> usize {
 }
 
 /// Replaces the texts in the buffer, which are a canonical request, a date, a scope and the secret
-/// access key, by [`sigv4::sign_canonical`]. Gives its length.
+/// access key, with U+0000 between them, by [`sigv4::sign_canonical`]. Gives its length.
 #[unsafe(no_mangle)]
-pub extern "C" fn signCanonical(canonical: usize, date: usize, scope: usize) -> usize {
+pub extern "C" fn signCanonical() -> usize {
     let page = page();
-    let (canonical, rest) = split(&page.buffer, canonical);
-    let (date, rest) = split(rest, date);
-    let (scope, secret) = split(rest, scope);
-    page.give(&sigv4::sign_canonical(canonical, date, scope, secret))
-}
-
-fn split(bytes: &[u8], length: usize) -> (&[u8], &[u8]) {
-    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
+    let mut texts = page.buffer.split(|byte| *byte == 0);
+    let mut next = || texts.next().unwrap_or_default();
+    let signature = sigv4::sign_canonical(next(), next(), next(), next());
+    page.give(&signature)
 }
