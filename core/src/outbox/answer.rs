@@ -29,16 +29,16 @@ pub(super) enum Fault {
     Failed,
 }
 
-/// Codes of errors about credentials and clocks. Pinpoint answers them with 403, which says enough;
-/// AWS's JSON services with 400, which needs the code.
-const NOT_AUTHORIZED: [&str; 7] = [
-    "ExpiredToken",
-    "InvalidSignature",
-    "UnrecognizedClient",
-    "InvalidClientTokenId",
-    "MissingAuthenticationToken",
-    "IncompleteSignature",
-    "RequestExpired",
+/// What the codes of errors about credentials and clocks begin with, and no others. Pinpoint answers
+/// them with 403, which says enough; AWS's JSON services with 400, which needs the code.
+const NOT_AUTHORIZED: [[u8; 10]; 7] = [
+    *b"ExpiredTok",
+    *b"InvalidSig",
+    *b"Unrecogniz",
+    *b"InvalidCli",
+    *b"MissingAut",
+    *b"Incomplete",
+    *b"RequestExp",
 ];
 
 impl Answer<'_> {
@@ -55,9 +55,10 @@ impl Answer<'_> {
         match self.status {
             200..=299 => Fault::None,
             401 | 403 => Fault::NotAuthorized,
-            400 if NOT_AUTHORIZED
-                .iter()
-                .any(|code| self.error_type.starts_with(code.as_bytes())) =>
+            400 if self
+                .error_type
+                .first_chunk()
+                .is_some_and(|code| NOT_AUTHORIZED.contains(code)) =>
             {
                 Fault::NotAuthorized
             }

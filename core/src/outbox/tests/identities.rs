@@ -97,8 +97,8 @@ fn refused_credentials_are_replaced_once_for_all_requests_under_way() {
     assert_eq!(page.actions, [], "one renewal is enough, without delay");
 }
 
-#[test]
-fn aws_json_services_say_it_with_400() {
+/// A page whose only request was answered so.
+fn answered_400(error_type: &str) -> Page {
     let mut page = Page::ready(CONFIG);
     page.record(1);
     let (request, _) = page.batch();
@@ -106,12 +106,40 @@ fn aws_json_services_say_it_with_400() {
         request,
         Answer {
             status: 400,
-            error_type: b"ExpiredTokenException:http://internal",
+            error_type: error_type.as_bytes(),
             ..Answer::NONE
         },
     );
-    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
-    assert_eq!(page.queued(), 1);
+    page
+}
+
+#[test]
+fn aws_json_services_say_it_with_400() {
+    for error_type in [
+        "ExpiredTokenException:http://internal",
+        "ExpiredToken",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+        "RequestExpired",
+    ] {
+        let page = answered_400(error_type);
+        assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
+        assert_eq!(page.queued(), 1, "{error_type}");
+    }
+    for error_type in [
+        "",
+        "BadRequestException",
+        "ValidationException",
+        "InvalidParameterValueException",
+        "MissingParameter",
+        "RequestEntityTooLargeException",
+    ] {
+        let mut page = answered_400(error_type);
+        assert_eq!(page.take(Action::Rejected), [0], "{error_type}");
+    }
 }
 
 /// Answers for a pool that gives credentials at once, and an endpoint that `answer`s, for ten minutes.
