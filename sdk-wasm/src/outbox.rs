@@ -1,7 +1,7 @@
-//! The outbox, by numbers. Times are milliseconds; NaN stands for what is not there. `wall` is
+//! The core's `outbox::Outbox`, by numbers. Times are milliseconds; NaN stands for what is not there. `wall` is
 //! `Date.now()`, `monotonic` is `performance.now()`.
 
-use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now, Outbox};
+use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
 use crate::page::page;
 
@@ -33,10 +33,10 @@ pub extern "C" fn start(
         drop_newest,
         clock_offset,
     };
-    page().outbox = Outbox::new(config, entropy.to_bits() as u32);
+    page().outbox.start(config, entropy.to_bits() as u32);
 }
 
-/// [`Outbox::record`]
+/// `Outbox::record`
 #[unsafe(no_mangle)]
 pub extern "C" fn record(
     event: u32,
@@ -54,58 +54,58 @@ pub extern "C" fn record(
     );
 }
 
-/// [`Outbox::load`]
+/// `Outbox::load`
 #[unsafe(no_mangle)]
 pub extern "C" fn load(event: u32, bytes: usize, who: u32, at: f64, offset: f64) {
     page().outbox.load(new_event(event, bytes, who, at, offset));
 }
 
-/// [`Outbox::loaded`]
+/// `Outbox::loaded`
 #[unsafe(no_mangle)]
 pub extern "C" fn loaded() {
     page().outbox.loaded();
 }
 
-/// [`Outbox::ended_elsewhere`]; `end` is the number of an [`Action`].
+/// `Outbox::ended_elsewhere`; `end` is the number of an [`Action`].
 #[unsafe(no_mangle)]
-pub extern "C" fn endedElsewhere(event: u32, end: u32) {
-    let end = Action::ENDS.iter().find(|action| **action as u32 == end);
-    if let Some(end) = end {
+pub extern "C" fn endedElsewhere(event: u32, end: usize) {
+    let at = end.wrapping_sub(Action::Delivered as usize);
+    if let Some(end) = Action::ENDS.get(at) {
         page().outbox.ended_elsewhere(event, *end);
     }
 }
 
-/// [`Outbox::flush`]
+/// `Outbox::flush`
 #[unsafe(no_mangle)]
 pub extern "C" fn flush() {
     page().outbox.flush();
 }
 
-/// [`Outbox::update_endpoint`]
+/// `Outbox::update_endpoint`
 #[unsafe(no_mangle)]
 pub extern "C" fn updateEndpoint() {
     page().outbox.update_endpoint();
 }
 
-/// [`Outbox::set_current`]
+/// `Outbox::set_current`
 #[unsafe(no_mangle)]
 pub extern "C" fn setCurrent(who: u32) {
     page().outbox.set_current(who);
 }
 
-/// [`Outbox::set_leader`]
+/// `Outbox::set_leader`
 #[unsafe(no_mangle)]
 pub extern "C" fn setLeader(leader: bool) {
     page().outbox.set_leader(leader);
 }
 
-/// [`Outbox::set_online`]
+/// `Outbox::set_online`
 #[unsafe(no_mangle)]
 pub extern "C" fn setOnline(online: bool) {
     page().outbox.set_online(online);
 }
 
-/// [`Outbox::got_credentials`]
+/// `Outbox::got_credentials`
 #[unsafe(no_mangle)]
 pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
     page()
@@ -113,7 +113,7 @@ pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: 
         .got_credentials(who, lifetime, now(wall, monotonic));
 }
 
-/// [`Outbox::no_credentials`]
+/// `Outbox::no_credentials`
 #[unsafe(no_mangle)]
 pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
     page()
@@ -127,7 +127,7 @@ pub extern "C" fn verdict(status: u16) {
     page().verdicts.push(status);
 }
 
-/// [`Outbox::answered`], with the members of the core's `outbox::Answer`: `error_type` is in the
+/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `error_type` is in the
 /// buffer, and each [`verdict`] was given.
 #[unsafe(no_mangle)]
 pub extern "C" fn answered(
@@ -150,19 +150,19 @@ pub extern "C" fn answered(
     page.verdicts.clear();
 }
 
-/// [`Outbox::tick`]
+/// `Outbox::tick`
 #[unsafe(no_mangle)]
 pub extern "C" fn tick(wall: f64, monotonic: f64) -> f64 {
     page().outbox.tick(now(wall, monotonic))
 }
 
-/// [`Outbox::hidden`]
+/// `Outbox::hidden`
 #[unsafe(no_mangle)]
 pub extern "C" fn hidden(envelope: usize, wall: f64, monotonic: f64) {
     page().outbox.hidden(envelope, now(wall, monotonic));
 }
 
-/// [`Outbox::poll`]: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
+/// `Outbox::poll`: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
 /// nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn poll() -> f64 {
@@ -171,7 +171,7 @@ pub extern "C" fn poll() -> f64 {
     })
 }
 
-/// Puts [`Outbox::batch`] into the buffer, as pairs of 64-bit floating-point numbers. Gives their
+/// Puts `Outbox::batch` into the buffer, as pairs of 64-bit floating-point numbers. Gives their
 /// length.
 #[unsafe(no_mangle)]
 pub extern "C" fn batch(request: u32) -> usize {
@@ -185,19 +185,19 @@ pub extern "C" fn batch(request: u32) -> usize {
     page.buffer.len()
 }
 
-/// [`Outbox::who`]
+/// `Outbox::who`
 #[unsafe(no_mangle)]
 pub extern "C" fn who(request: u32) -> u32 {
     page().outbox.who(request)
 }
 
-/// [`Outbox::clock_offset`]
+/// `Outbox::clock_offset`
 #[unsafe(no_mangle)]
 pub extern "C" fn clockOffset() -> f64 {
     page().outbox.clock_offset()
 }
 
-/// One number of [`Outbox::books`]: 0 recorded, 1 queued, and from 2 on those that ended, in the order
+/// One number of `Outbox::books`: 0 recorded, 1 queued, and from 2 on those that ended, in the order
 /// of [`Action::ENDS`].
 #[unsafe(no_mangle)]
 pub extern "C" fn books(at: usize) -> u32 {

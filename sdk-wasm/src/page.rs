@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
 #[cfg(not(feature = "violations"))]
-use forebay_core::outbox::{Config, Outbox};
+use forebay_core::outbox::Outbox;
 use forebay_core::schema::{Checker, Rules};
 
 /// What is asked of the validator.
@@ -43,19 +43,7 @@ unsafe impl Sync for OneThread {}
 
 static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     #[cfg(not(feature = "violations"))]
-    outbox: Outbox::new(
-        Config {
-            batch_events: 0,
-            batch_bytes: 0,
-            queue_events: 0,
-            queue_bytes: 0,
-            max_age_ms: 0.0,
-            interval_ms: 0.0,
-            drop_newest: false,
-            clock_offset: 0.0,
-        },
-        0,
-    ),
+    outbox: Outbox::EMPTY,
     buffer: Vec::new(),
     #[cfg(not(feature = "violations"))]
     verdicts: Vec::new(),

@@ -26,12 +26,13 @@ impl Random {
 
 /// Exponential back-off with full jitter: the n-th failure in a row is followed by a delay anywhere
 /// between nothing and `min(30 s, 1 s * 2^(n-1))`.
+#[derive(Clone, Copy)]
 pub(super) struct Backoff {
     /// Upper bound of the delay after the last failure; 0 where the last try did not fail.
     bound: f64,
-    /// End of our own delay.
-    until: f64,
-    /// End of the silence the server asked for.
+    /// The time before which nothing is to be tried; may be in the past.
+    pub until: f64,
+    /// End of the silence the server asked for; not after `until`.
     stated_until: f64,
 }
 
@@ -41,11 +42,6 @@ impl Backoff {
         until: 0.0,
         stated_until: 0.0,
     };
-
-    /// The time before which nothing is to be tried; may be in the past.
-    pub(super) fn until(&self) -> f64 {
-        later(self.until, self.stated_until)
-    }
 
     /// Whether the last try failed.
     pub(super) fn is_failing(&self) -> bool {
@@ -58,12 +54,13 @@ impl Backoff {
     /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
     /// not lengthen it.
     pub(super) fn failed(&mut self, now: f64, retry_after: f64, random: &mut Random) {
-        if !self.is_failing() || now >= self.until() {
+        if !self.is_failing() || now >= self.until {
             self.bound = (self.bound * 2.0).clamp(BASE_MS, CAP_MS);
             self.delay(now, self.bound, random);
         }
         let stated = retry_after.clamp(0.0, LONGEST_STATED_MS);
         self.stated_until = later(now + stated, self.stated_until);
+        self.until = later(self.until, self.stated_until);
     }
 
     /// A try succeeded. A delay that is under way still runs: the success may be older.
@@ -83,6 +80,6 @@ impl Backoff {
     /// The cause is likely gone: ends the delay, but not the silence the server asked for.
     pub(super) fn forgive(&mut self) {
         self.bound = 0.0;
-        self.until = 0.0;
+        self.until = self.stated_until;
     }
 }

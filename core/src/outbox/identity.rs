@@ -3,6 +3,8 @@
 
 use super::backoff::{Backoff, Random, later};
 
+/// Most identities: a guest, and some who sign in one after the other. Later numbers start over.
+pub(super) const MAX_IDENTITIES: usize = 64;
 /// A time that does not come.
 pub(super) const NEVER: f64 = f64::INFINITY;
 /// How long before they expire credentials are renewed.
@@ -12,11 +14,11 @@ const REFRESH_MARGIN_MS: f64 = 5.0 * 60.0 * 1_000.0;
 const SHORTEST_LIFETIME_MS: f64 = 30_000.0;
 
 /// One identity: a guest, or someone signed in. Times are monotonic milliseconds.
+#[derive(Clone, Copy)]
 pub(super) struct Identity {
+    /// When to ask the shell for credentials; [`NEVER`] while it is asked.
     refresh_at: f64,
     expires_at: f64,
-    /// Whether the shell was asked for credentials and has not answered.
-    pub asked: bool,
     /// Failures to get credentials, and to get requests accepted as authorised.
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
@@ -30,16 +32,17 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub const NEW: Identity = Identity {
+    const NEW: Identity = Identity {
         refresh_at: 0.0,
         expires_at: 0.0,
-        asked: false,
         backoff: Backoff::NONE,
         refusals: 0,
         waiting: 0,
         bytes: 0,
         urgent: false,
     };
+
+    pub const ALL_NEW: [Identity; MAX_IDENTITIES] = [Identity::NEW; MAX_IDENTITIES];
 
     /// Whether requests can be signed.
     pub fn has_credentials(&self, now: f64) -> bool {
@@ -48,16 +51,16 @@ impl Identity {
 
     /// When the shell is to be asked for credentials; [`NEVER`] while it is.
     pub fn ask_at(&self) -> f64 {
-        if self.asked {
-            NEVER
-        } else {
-            later(self.refresh_at, self.backoff.until())
-        }
+        later(self.refresh_at, self.backoff.until)
+    }
+
+    /// The shell is asked for credentials.
+    pub fn asked(&mut self) {
+        self.refresh_at = NEVER;
     }
 
     /// The shell has credentials, good for so many milliseconds.
     pub fn renewed(&mut self, lifetime: f64, now: f64) {
-        self.asked = false;
         let lifetime = later(lifetime, SHORTEST_LIFETIME_MS);
         self.expires_at = now + lifetime;
         self.refresh_at = later(self.expires_at - REFRESH_MARGIN_MS, now + lifetime * 0.75);
@@ -71,14 +74,16 @@ impl Identity {
 
     /// The shell could not get credentials.
     pub fn failed(&mut self, retry_after: f64, now: f64, random: &mut Random) {
-        self.asked = false;
+        self.refresh_at = 0.0;
         self.backoff.failed(now, retry_after, random);
     }
 
     /// The endpoint does not take the credentials.
     pub fn discard(&mut self) {
-        self.refresh_at = 0.0;
         self.expires_at = 0.0;
+        if self.refresh_at < NEVER {
+            self.refresh_at = 0.0;
+        }
     }
 
     /// So many events with so many bytes wait, too. `urgent`: none of those that wait now waits for

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::answer::Fault;
 use super::backoff::{Backoff, Random, later};
 use super::clock::Clock;
-use super::identity::{Identity, NEVER};
+use super::identity::{Identity, MAX_IDENTITIES, NEVER};
 use super::queue::{Entry, NONE, Queue};
 use super::{Action, Answer, Books, Config, NewEvent, Now};
 
@@ -20,8 +20,6 @@ const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
 /// How many answers in a row that call requests of an identity unauthorised are followed by another
 /// try without delay: enough to correct the clock and renew the credentials for all under way.
 const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
-/// Most identities: a guest, and some who sign in one after the other. Later ones share the last.
-const MAX_IDENTITIES: usize = 64;
 
 /// A request that waits for its answer.
 struct Request {
@@ -40,8 +38,6 @@ struct Request {
 pub struct Outbox {
     config: Config,
     queue: Queue,
-    /// Events from storage that [`Outbox::loaded`] has not put into the queue yet.
-    loading: Vec<Entry>,
     /// Whether events from an earlier visit wait for their age to be looked at.
     ages_unchecked: bool,
     identities: [Identity; MAX_IDENTITIES],
@@ -58,6 +54,8 @@ pub struct Outbox {
     endpoint_backoff: Backoff,
     /// Whether a description of the endpoint waits to be sent.
     endpoint_waits: bool,
+    /// Whether one is under way.
+    endpoint_sent: bool,
     random: Random,
     clock: Clock,
     /// Goes up when the clock is corrected or credentials are replaced.
@@ -73,36 +71,63 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty outbox: online, and not the one that sends. `entropy` seeds the jitter of retries.
-    pub const fn new(config: Config, entropy: u32) -> Outbox {
-        Outbox {
-            config,
-            queue: Queue::EMPTY,
-            loading: Vec::new(),
-            ages_unchecked: false,
-            identities: [const { Identity::NEW }; MAX_IDENTITIES],
-            current: 0,
-            requests: Vec::new(),
-            last_request: 0,
-            paced_until: 0.0,
-            batch_events: config.batch_events,
-            backoff: Backoff::NONE,
-            endpoint_backoff: Backoff::NONE,
-            endpoint_waits: false,
-            random: Random(entropy),
-            clock: Clock::new(config.clock_offset),
-            signing_era: 0,
-            online: true,
-            leader: false,
-            books: Books {
-                recorded: 0,
-                ended: [0; 5],
-                queued: 0,
-            },
-            actions: Vec::new(),
-            polled: 0,
-            wake_at: NEVER,
-        }
+    /// An outbox that takes nothing until it is started.
+    pub const EMPTY: Outbox = Outbox {
+        config: Config {
+            batch_events: 0,
+            batch_bytes: 0,
+            queue_events: 0,
+            queue_bytes: 0,
+            max_age_ms: 0.0,
+            interval_ms: 0.0,
+            drop_newest: false,
+            clock_offset: 0.0,
+        },
+        queue: Queue::EMPTY,
+        ages_unchecked: false,
+        identities: Identity::ALL_NEW,
+        current: 0,
+        requests: Vec::new(),
+        last_request: 0,
+        paced_until: 0.0,
+        batch_events: 0,
+        backoff: Backoff::NONE,
+        endpoint_backoff: Backoff::NONE,
+        endpoint_waits: false,
+        endpoint_sent: false,
+        random: Random(0),
+        clock: Clock::new(0.0),
+        signing_era: 0,
+        online: false,
+        leader: false,
+        books: Books::NEW,
+        actions: Vec::new(),
+        polled: 0,
+        wake_at: NEVER,
+    };
+
+    /// Begins anew, with nothing in it: online, and not the one that sends. `entropy` seeds the jitter
+    /// of retries.
+    pub fn start(&mut self, config: Config, entropy: u32) {
+        self.config = config;
+        self.queue.clear();
+        self.ages_unchecked = false;
+        self.identities = Identity::ALL_NEW;
+        self.current = 0;
+        self.requests.clear();
+        self.paced_until = 0.0;
+        self.batch_events = config.batch_events;
+        self.backoff = Backoff::NONE;
+        self.endpoint_backoff = Backoff::NONE;
+        self.endpoint_waits = false;
+        self.endpoint_sent = false;
+        self.random = Random(entropy);
+        self.clock = Clock::new(config.clock_offset);
+        self.online = true;
+        self.leader = false;
+        self.books = Books::NEW;
+        self.actions.clear();
+        self.polled = 0;
     }
 
     // What comes in.
@@ -111,27 +136,29 @@ impl Outbox {
     pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
         self.look(now);
         self.queue.compact();
-        if let Some(reason) = self.make_room(1, new.bytes) {
-            self.books.recorded += 1;
-            self.ended(new.event, reason);
-            return;
-        }
+        // One that can never fit must not drive out the others.
+        let drops_itself = self.config.drop_newest || new.bytes > self.config.queue_bytes;
         let entry = self.enter(new, immediate);
         self.queue.entries.push(entry);
+        self.make_room(if drops_itself {
+            self.queue.entries.len() - 1
+        } else {
+            self.queue.head
+        });
     }
 
     /// Takes an event from storage or from another tab. [`Outbox::loaded`] puts those that came, the
     /// oldest first, before all others.
     pub fn load(&mut self, new: NewEvent) {
         let entry = self.enter(new, true);
-        self.loading.push(entry);
+        self.queue.earlier.push(entry);
+        self.ages_unchecked = true;
     }
 
     /// All of what was to be loaded has come.
     pub fn loaded(&mut self) {
-        self.ages_unchecked |= !self.loading.is_empty();
-        self.queue.prepend(core::mem::take(&mut self.loading));
-        self.make_room(0, 0);
+        self.queue.merge();
+        self.make_room(0);
     }
 
     fn enter(&mut self, new: NewEvent, urgent: bool) -> Entry {
@@ -345,9 +372,8 @@ impl Outbox {
         if !endpoint_is_due && !batch_is_due {
             return;
         }
-        let identity = self.identity(who);
         if may_ask {
-            identity.asked = true;
+            self.identity(who).asked();
             self.actions.push((Action::GetCredentials, who));
         }
         if !self.identity(who).has_credentials(now) {
@@ -358,8 +384,7 @@ impl Outbox {
         }
         // What is recorded after identifyUser belongs to that user, so an update goes ahead of the
         // events, unless it is in trouble.
-        if who == self.current && self.is_updating_endpoint() && !self.endpoint_backoff.is_failing()
-        {
+        if who == self.current && self.endpoint_sent && !self.endpoint_backoff.is_failing() {
             return;
         }
         while self.is_due(self.batch_due_at(who), now)
@@ -373,29 +398,25 @@ impl Outbox {
         let identity = &self.identities[known(who) as usize];
         let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
         let most = if trouble { 1 } else { MAX_IN_FLIGHT };
-        let batches = self.requests.iter().filter(|request| request.events > 0);
-        if !self.leader || identity.waiting == 0 || batches.count() >= most {
+        let in_flight = self.requests.len() - usize::from(self.endpoint_sent);
+        if !self.leader || identity.waiting == 0 || in_flight >= most {
             return NEVER;
         }
         let is_paced = !identity.urgent
             && identity.waiting < self.batch_events
             && identity.bytes < self.config.batch_bytes;
         let paced_until = if is_paced { self.paced_until } else { 0.0 };
-        later(paced_until, self.backoff.until())
+        later(paced_until, self.backoff.until)
     }
 
     /// When a description of the endpoint may leave. One at a time, so that a later one does not
     /// arrive before an earlier one.
     fn endpoint_due_at(&self, who: u32) -> f64 {
-        if self.endpoint_waits && who == self.current && !self.is_updating_endpoint() {
-            self.endpoint_backoff.until()
+        if self.endpoint_waits && who == self.current && !self.endpoint_sent {
+            self.endpoint_backoff.until
         } else {
             NEVER
         }
-    }
-
-    fn is_updating_endpoint(&self) -> bool {
-        self.requests.iter().any(|request| request.events == 0)
     }
 
     fn send_batch(&mut self, who: u32, max_bytes: usize, last: bool, now: f64) -> bool {
@@ -418,10 +439,11 @@ impl Outbox {
     }
 
     fn send_endpoint(&mut self, now: f64) -> bool {
-        if !self.endpoint_waits || self.is_updating_endpoint() {
+        if !self.endpoint_waits || self.endpoint_sent {
             return false;
         }
         self.endpoint_waits = false;
+        self.endpoint_sent = true;
         self.sent(Action::SendEndpoint, self.current, 0, 0, now);
         true
     }
@@ -454,7 +476,7 @@ impl Outbox {
     // Answers.
 
     fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
-        let (mut any, mut again) = (false, false);
+        let mut ended = 0;
         let mut left = request.events;
         let mut verdicts = answer.events.iter();
         for at in self.queue.head..self.queue.entries.len() {
@@ -478,8 +500,7 @@ impl Outbox {
                 Fault::Refused if request.events == 1 => Some(Action::Rejected),
                 _ => None,
             };
-            any |= end.is_some();
-            again |= end.is_none();
+            ended += usize::from(end.is_some());
             // Another tab may have told how it ended.
             if entry.is_over {
                 continue;
@@ -495,9 +516,9 @@ impl Outbox {
         }
         self.queue.compact();
         match fault {
-            Fault::None if any => {
+            Fault::None if ended > 0 => {
                 self.backoff.succeeded();
-                if again {
+                if ended < request.events {
                     self.backoff.pause(now.monotonic, &mut self.random);
                 }
                 self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
@@ -519,6 +540,7 @@ impl Outbox {
     }
 
     fn endpoint_answered(&mut self, fault: Fault, is_free: bool, retry_after: f64, now: f64) {
+        self.endpoint_sent = false;
         match fault {
             Fault::None => self.endpoint_backoff.succeeded(),
             // It would be refused again.
@@ -556,26 +578,19 @@ impl Outbox {
         &mut self.identities[known(who) as usize]
     }
 
-    /// Drops waiting events, the oldest first, until there is room for `count` more with `bytes`.
-    /// Gives why there is none.
-    fn make_room(&mut self, count: usize, bytes: usize) -> Option<Action> {
-        let keeps_old = count > 0 && self.config.drop_newest || bytes > self.config.queue_bytes;
-        let mut at = self.queue.head;
-        loop {
-            let reason = if self.queue.len + count > self.config.queue_events {
+    /// Drops waiting events, from a place on, until the others are within the caps.
+    fn make_room(&mut self, from: usize) {
+        for at in from..self.queue.entries.len() {
+            let reason = if self.queue.len > self.config.queue_events {
                 Action::DroppedTooMany
-            } else if self.queue.bytes + bytes > self.config.queue_bytes {
+            } else if self.queue.bytes > self.config.queue_bytes {
                 Action::DroppedTooLarge
             } else {
-                return None;
+                return;
             };
-            if keeps_old || at >= self.queue.entries.len() {
-                return Some(reason);
-            }
             if self.queue.entries[at].is_waiting() {
                 self.end(at, reason);
             }
-            at += 1;
         }
     }
 
@@ -635,7 +650,7 @@ impl Outbox {
     }
 }
 
-/// The number of an identity, or of the last one that there is room for.
+/// The number of an identity that there is room for.
 fn known(who: u32) -> u32 {
-    who.min(MAX_IDENTITIES as u32 - 1)
+    who % MAX_IDENTITIES as u32
 }

@@ -126,3 +126,12 @@ pub struct Books {
     /// Events waiting or under way.
     pub queued: u32,
 }
+
+impl Books {
+    /// The books of an empty outbox.
+    pub const NEW: Books = Books {
+        recorded: 0,
+        ended: [0; 5],
+        queued: 0,
+    };
+}

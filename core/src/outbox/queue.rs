@@ -50,6 +50,8 @@ impl Entry {
 /// stood.
 pub(super) struct Queue {
     pub entries: Vec<Entry>,
+    /// Events that [`Queue::merge`] puts before them.
+    pub earlier: Vec<Entry>,
     /// Before it, all are settled.
     pub head: usize,
     /// How many there are, waiting or under way.
@@ -61,10 +63,20 @@ pub(super) struct Queue {
 impl Queue {
     pub const EMPTY: Queue = Queue {
         entries: Vec::new(),
+        earlier: Vec::new(),
         head: 0,
         len: 0,
         bytes: 0,
     };
+
+    /// Forgets all events.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.earlier.clear();
+        self.head = 0;
+        self.len = 0;
+        self.bytes = 0;
+    }
 
     /// The place of an event that is waiting or under way.
     pub fn find(&self, event: u32) -> Option<usize> {
@@ -126,18 +138,20 @@ impl Queue {
             self.head += 1;
         }
         if self.entries.len() > 2 * self.len + COMPACT_AT {
-            self.prepend(Vec::new());
+            self.merge();
         }
     }
 
-    /// Puts events before all others.
-    pub fn prepend(&mut self, mut entries: Vec<Entry>) {
+    /// Puts the earlier events before all others, and leaves the settled ones out. The two lists take
+    /// turns, and so keep their room.
+    pub fn merge(&mut self) {
         for entry in &self.entries {
             if !entry.is_settled() {
-                entries.push(*entry);
+                self.earlier.push(*entry);
             }
         }
-        self.entries = entries;
+        core::mem::swap(&mut self.entries, &mut self.earlier);
+        self.earlier.clear();
         self.head = 0;
     }
 }

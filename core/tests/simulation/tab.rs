@@ -57,7 +57,8 @@ pub(crate) struct Tab {
 
 impl Tab {
     pub(crate) fn new(config: Config, entropy: u32, now: u64, current: u32) -> Tab {
-        let mut outbox = Outbox::new(config, entropy);
+        let mut outbox = Outbox::EMPTY;
+        outbox.start(config, entropy);
         outbox.set_current(current);
         Tab {
             outbox,

@@ -61,7 +61,7 @@ impl Page {
 
     fn seeded(config: Config, seed: u32) -> Page {
         let mut page = Page {
-            outbox: Outbox::new(config, seed.wrapping_mul(0x9e37_79b9)),
+            outbox: Outbox::EMPTY,
             now: Now {
                 wall: WALL,
                 monotonic: 1_000.0,
@@ -70,6 +70,7 @@ impl Page {
             wake_at: f64::INFINITY,
             next: 0,
         };
+        page.outbox.start(config, seed.wrapping_mul(0x9e37_79b9));
         page.outbox.set_leader(true);
         page
     }
@@ -259,6 +260,29 @@ impl Page {
 
 fn numbers(range: core::ops::Range<u32>) -> Vec<u32> {
     range.collect()
+}
+
+#[test]
+fn what_starts_anew_has_nothing_of_before() {
+    let mut page = Page::ready(CONFIG);
+    page.record(30);
+    page.load([event(100)]);
+    page.outbox.update_endpoint();
+    let (request, _) = page.batches().remove(0);
+    page.answer_after(request, 503, 20_000.0);
+    page.outbox.load(event(101));
+    page.outbox.start(CONFIG, 1);
+    page.outbox.loaded();
+    page.outbox.set_leader(true);
+    page.actions.clear();
+    page.turn();
+    assert_eq!((page.actions.len(), page.wait()), (0, None));
+    assert_eq!(page.outbox.books(), Books::NEW);
+    page.record(1);
+    assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
+    page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+    page.turn();
+    assert_eq!(page.batch().1, [30]);
 }
 
 /// Work that grows with the square of the queue would take hours here.
