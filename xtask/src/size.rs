@@ -56,7 +56,10 @@ fn size(line: &str) -> Result<Size> {
 
 /// What the built package weighs.
 pub struct Report {
+    /// What every page loads.
     files: Vec<(String, Size)>,
+    /// What is loaded where it is used, and counts apart.
+    where_used: Vec<(String, Size)>,
     total: Size,
     before_first_record: Size,
     /// What generated code adds to an app's own download; see sizes.mjs.
@@ -71,24 +74,26 @@ pub fn measure() -> Result<Report> {
         serde_json::from_value(package["browserFiles"][time].clone())
             .with_context(|| format!("browserFiles.{time} of npm/package.json"))
     };
-    let first = named("beforeFirstRecord")?;
-    let names = [first.clone(), named("afterwards")?].concat();
-    let paths: Vec<PathBuf> = names
-        .iter()
-        .map(|name| root().join("npm").join(name))
-        .collect();
+    let measured = |names: Vec<String>| -> Result<Vec<(String, Size)>> {
+        let named: Vec<String> = names.iter().map(|name| format!("npm/{name}")).collect();
+        let paths: Vec<PathBuf> = named.iter().map(|name| root().join(name)).collect();
+        Ok(named.into_iter().zip(sizes(&paths)?).collect())
+    };
+    let before = measured(named("beforeFirstRecord")?)?;
+    let afterwards = measured(named("afterwards")?)?;
     let mut report = Report {
         files: Vec::new(),
+        where_used: measured(named("whereUsed")?)?,
         total: Size::default(),
         before_first_record: Size::default(),
         schema: schema_sizes()?,
     };
-    for (name, size) in names.into_iter().zip(sizes(&paths)?) {
-        report.total += size;
-        if first.contains(&name) {
-            report.before_first_record += size;
-        }
-        report.files.push((format!("npm/{name}"), size));
+    for (_, size) in &before {
+        report.before_first_record += *size;
+    }
+    report.files = [before, afterwards].concat();
+    for (_, size) in &report.files {
+        report.total += *size;
     }
     Ok(report)
 }
@@ -108,15 +113,19 @@ impl Report {
     pub fn json(&self) -> Value {
         let bytes =
             |size: &Size| json!({ "raw": size.raw, "gzip": size.gzip, "brotli": size.brotli });
-        let files = self.files.iter().map(|(path, size)| {
-            let mut file = bytes(size);
-            file["path"] = json!(path);
-            file
-        });
+        let all = |files: &[(String, Size)]| -> Value {
+            let file = |(path, size): &(String, Size)| {
+                let mut file = bytes(size);
+                file["path"] = json!(path);
+                file
+            };
+            files.iter().map(file).collect()
+        };
         json!({
             "total": bytes(&self.total),
             "before_first_record": bytes(&self.before_first_record),
-            "files": files.collect::<Vec<_>>(),
+            "files": all(&self.files),
+            "where_used": all(&self.where_used),
             "schema": self.schema,
         })
     }
@@ -148,6 +157,8 @@ impl Report {
                 standing(size.brotli, budget)
             ));
         }
+        lines.push(String::from("\nwhere it is used"));
+        lines.extend(self.where_used.iter().map(|(path, size)| row(path, size)));
         lines.push(String::from("\nwhat a schema adds to an app's own code"));
         for (name, size) in [
             ("of 1 event", &self.schema["by_events"]["1"]),
