@@ -351,7 +351,9 @@ impl Outbox {
 
     // Sending.
 
-    /// Whether a time has come. Where it has not, it is one to wake up at.
+    /// Whether a time has come. Where it has not, it is one to wake up at. Inlined, each of its calls
+    /// would be many times as long.
+    #[inline(never)]
     fn is_due(&mut self, at: f64, now: f64) -> bool {
         if at > now && at < self.wake_at {
             self.wake_at = at;
