@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::mem::take;
 
 use super::rules::{
-    self, EVENT, FIELD, FORMAT, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
+    self, EVENT, FIELD, FORMAT, Item, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
 };
 use super::validate::{decimal, shortened};
 use super::{Violation, format};
@@ -154,7 +154,7 @@ impl<'r, R: Report> Checker<'r, R> {
         !traits.is_dropped()
     }
 
-    /// The violations, once what is missing is among them.
+    /// Ends the event. Gives the violations, with what is missing among them.
     pub fn finish(&mut self) -> R {
         if self.count > MAX_KEYS {
             let amount = |count| [&decimal(count), " attributes and metrics"].concat();
@@ -208,19 +208,7 @@ impl<'r, R: Report> Checker<'r, R> {
         place: Place<'_>,
         text: &str,
     ) {
-        let of_type = traits.of_type();
-        let is_number = traits.is_number();
-        let fault = match given {
-            Given::Attribute if is_number => Some("a string in Attributes"),
-            Given::Metric if !is_number => Some("a number in Metrics"),
-            Given::OtherAttribute | Given::OtherMetric => Some(text),
-            _ if is_number => number_fault(of_type, text),
-            _ if of_type == Traits::BOOLEAN.0 && !matches!(text, "true" | "false") => {
-                Some("another string")
-            }
-            _ => None,
-        };
-        if let Some(fault) = fault {
+        if let Some(fault) = type_fault(traits, given, text) {
             return self.report.add(|| Violation {
                 path: place.path(),
                 rule: "type",
@@ -228,12 +216,7 @@ impl<'r, R: Report> Checker<'r, R> {
                 actual: fault.into(),
             });
         }
-        let another = if is_number {
-            "another number"
-        } else {
-            "another string"
-        };
-        let length = length(text);
+        let is_number = traits.is_number();
         // What of the text is left behind the part of a value that it begins with.
         let mut left = None::<&[u8]>;
         let mut items = constraints;
@@ -260,39 +243,7 @@ impl<'r, R: Report> Checker<'r, R> {
                         });
                     }
                 }
-                MAXIMUM | MINIMUM => {
-                    let is_maximum = item.sigil == MAXIMUM;
-                    let (is_exclusive, bound) = rules::bound(item.text);
-                    let order = if is_number {
-                        compare(text.as_bytes(), bound)
-                    } else {
-                        length.cmp(&integer(bound))
-                    };
-                    let order = if is_maximum { order.reverse() } else { order };
-                    if order.is_lt() || order.is_eq() && is_exclusive {
-                        self.report.add(|| {
-                            let (relation, rule) = match (is_maximum, is_exclusive) {
-                                (true, true) => ("less than ", "exclusiveMaximum"),
-                                (true, false) => ("at most ", "maximum"),
-                                (false, true) => ("more than ", "exclusiveMinimum"),
-                                (false, false) => ("at least ", "minimum"),
-                            };
-                            let (rule, bound, actual) = if is_number {
-                                (rule, String::from_utf8_lossy(bound), another.into())
-                            } else {
-                                let rule = if is_maximum { "maxLength" } else { "minLength" };
-                                let actual = ["a string of ", &characters(length)].concat();
-                                (rule, characters(integer(bound)).into(), actual)
-                            };
-                            Violation {
-                                path: place.path(),
-                                rule,
-                                expected: [relation, &bound].concat(),
-                                actual,
-                            }
-                        });
-                    }
-                }
+                MAXIMUM | MINIMUM => self.check_bound(&item, is_number, place, text),
                 _ => break,
             }
             is_listed |= matches!(left, Some([])) && items.0.first() != Some(&MORE);
@@ -304,10 +255,45 @@ impl<'r, R: Report> Checker<'r, R> {
                     path: place.path(),
                     rule: if count == 1 { "const" } else { "enum" },
                     expected,
-                    actual: another.into(),
+                    actual: another(is_number),
                 }
             });
         }
+    }
+
+    fn check_bound(&mut self, item: &Item<'_>, is_number: bool, place: Place<'_>, text: &str) {
+        let is_maximum = item.sigil == MAXIMUM;
+        let (is_exclusive, bound) = rules::bound(item.text);
+        let order = if is_number {
+            compare(text.as_bytes(), bound)
+        } else {
+            length(text).cmp(&integer(bound))
+        };
+        let order = if is_maximum { order.reverse() } else { order };
+        if order.is_gt() || order.is_eq() && !is_exclusive {
+            return;
+        }
+        self.report.add(|| {
+            let (relation, rule) = match (is_maximum, is_exclusive) {
+                (true, true) => ("less than ", "exclusiveMaximum"),
+                (true, false) => ("at most ", "maximum"),
+                (false, true) => ("more than ", "exclusiveMinimum"),
+                (false, false) => ("at least ", "minimum"),
+            };
+            let (rule, bound, actual) = if is_number {
+                (rule, String::from_utf8_lossy(bound), another(true))
+            } else {
+                let rule = if is_maximum { "maxLength" } else { "minLength" };
+                let actual = ["a string of ", &characters(length(text))].concat();
+                (rule, characters(integer(bound)).into(), actual)
+            };
+            Violation {
+                path: place.path(),
+                rule,
+                expected: [relation, &bound].concat(),
+                actual,
+            }
+        });
     }
 }
 
@@ -358,6 +344,22 @@ fn list(mut items: Items<'_>, sigil: u8) -> (usize, String) {
     (count, ["one of ", &list].concat())
 }
 
+/// What came where a value is not of a field's type.
+fn type_fault(traits: Traits, given: Given, text: &str) -> Option<&str> {
+    let of_type = traits.of_type();
+    let is_number = traits.is_number();
+    match given {
+        Given::Attribute if is_number => Some("a string in Attributes"),
+        Given::Metric if !is_number => Some("a number in Metrics"),
+        Given::OtherAttribute | Given::OtherMetric => Some(text),
+        _ if is_number => number_fault(of_type, text),
+        _ if of_type == Traits::BOOLEAN.0 && !matches!(text, "true" | "false") => {
+            Some("another string")
+        }
+        _ => None,
+    }
+}
+
 /// What a text is that cannot be the number of a metric.
 fn number_fault(of_type: u8, text: &str) -> Option<&str> {
     let (least, most) = if of_type == Traits::INTEGER.0 {
@@ -375,6 +377,12 @@ fn number_fault(of_type: u8, text: &str) -> Option<&str> {
     } else {
         None
     }
+}
+
+/// What came where a value is not one of those allowed, or a number out of bounds.
+fn another(is_number: bool) -> String {
+    let kind = if is_number { "number" } else { "string" };
+    ["another ", kind].concat()
 }
 
 /// What kind of value a field takes, and where on the wire.
