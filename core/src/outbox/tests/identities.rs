@@ -97,6 +97,28 @@ fn refused_credentials_are_replaced_once_for_all_requests_under_way() {
     assert_eq!(page.actions, [], "one renewal is enough, without delay");
 }
 
+#[test]
+fn credentials_are_asked_for_once_whatever_is_answered_meanwhile() {
+    let mut page = Page::ready(CONFIG);
+    page.record(40);
+    // So often that from then on there is a back-off.
+    for _ in 0..2 {
+        for (request, _) in page.batches() {
+            expired(&mut page, request);
+        }
+        page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+        page.turn();
+    }
+    let batches = page.batches();
+    page.actions.clear();
+    expired(&mut page, batches[0].0);
+    page.wait_for_action();
+    assert_eq!(page.take(Action::GetCredentials), [GUEST]);
+    expired(&mut page, batches[1].0);
+    page.pass(30_000);
+    assert_eq!(page.actions, [], "the first was not answered yet");
+}
+
 /// A page whose only request was answered so.
 fn answered_400(error_type: &str) -> Page {
     let mut page = Page::ready(CONFIG);

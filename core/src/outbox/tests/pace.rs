@@ -171,6 +171,25 @@ fn what_ended_in_another_tab_while_under_way_ends_once() {
 }
 
 #[test]
+fn answer_goes_by_the_order_of_its_batch_whatever_happened_meanwhile() {
+    let mut page = Page::ready(CONFIG);
+    page.record(3);
+    let (request, _) = page.batch();
+    page.outbox.ended_elsewhere(0, Action::Delivered);
+    page.load([event(100)]);
+    page.answer_with(
+        request,
+        Answer {
+            status: 202,
+            events: &[202, 400, 202],
+            ..Answer::NONE
+        },
+    );
+    assert_eq!(page.take(Action::Delivered), [0, 2]);
+    assert_eq!(page.take(Action::Rejected), [1]);
+}
+
+#[test]
 fn offline_holds_and_online_goes_at_once() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
