@@ -22,9 +22,10 @@ const SMALL_SHA2: &str = r#"--cfg=sha2_backend_soft="compact""#;
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
-const OPTIMISATIONS: [&[&str]; 3] = [
+const OPTIMISATIONS: [&[&str]; 4] = [
     &["-Oz", "-Oz"],
     &["-Oz", "--flatten", "--rereloop", "-Oz"],
+    &["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", "--dealign"],
     &["-O2"],
 ];
 
