@@ -330,13 +330,16 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
   }
 
   function toDisk(held: Held): void {
+    const row = held.row as Row;
+    // What is not validated there, and may hold what is not to leave the browser, is not sent from there.
+    const isToSend = row.checked;
     writing.add(held);
-    store.put(held.row as Row).then((isStored) => {
+    store.put(row).then((isStored) => {
       writing.delete(held);
       isDurable = isStored;
       if (byNumber.get(held.number) !== held) return;
       held.isStored = isStored;
-      if (isStored) {
+      if (isStored && isToSend) {
         texts.add(held);
         if (texts.size > MOST_TEXTS) forgetText(texts.values().next().value as Held);
       }
@@ -352,31 +355,36 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     held.row = undefined;
   }
 
-  /** Validates an event, and hands it to the core. */
-  function accept(held: Held): void {
-    const { event, row, number } = held;
-    if (!core || !row) return;
-    early.delete(held);
-    held.event = undefined;
-    if (!row.checked) {
-      const given = event ?? eventOf(row);
-      const valid = core.check(given);
-      if (!valid) {
-        invalid++;
-        remove(held);
-        explained(given).then(
-          (violations) => tell(held, "invalid", { violations }),
-          (error) =>
-            tell(held, "invalid", {
-              violations: [],
-              reason: `what is wrong could not be loaded: ${error}`,
-            }),
-        );
-        return;
-      }
+  /** Whether an event is valid. One that is not comes to its end here. */
+  function isValid(core: Core, held: Held, row: Row): boolean {
+    if (row.checked) return true;
+    const given = held.event ?? eventOf(row);
+    const valid = core.check(given);
+    if (valid) {
       row.body = bodyOf(valid);
       row.checked = true;
+      held.event = undefined;
+      return true;
     }
+    invalid++;
+    remove(held);
+    explained(given).then(
+      (violations) => tell(held, "invalid", { violations }),
+      (error) =>
+        tell(held, "invalid", {
+          violations: [],
+          reason: `what is wrong could not be loaded: ${error}`,
+        }),
+    );
+    return false;
+  }
+
+  /** Hands an event to the core. */
+  function accept(held: Held): void {
+    const { row, number } = held;
+    if (!core || !row) return;
+    early.delete(held);
+    if (!isValid(core, held, row)) return;
     const who = identities.numberOf(row.who);
     tell(held, "recorded");
     held.isAccepted = true;
@@ -456,7 +464,8 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
 
   /** This tab is the one that sends. */
   async function lead(): Promise<void> {
-    if (!core) return;
+    const machine = core;
+    if (!machine) return;
     isLeader = true;
     tabs.tell({ leads: true });
     // What an earlier visit left goes first, but a slow disk holds nothing up for long.
@@ -470,11 +479,12 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
       if (held || lately.has(row.id)) return;
       const loaded = hold(row, true, false);
       loaded.isStored = true;
-      if (row.checked) {
-        found.push([loaded, identities.numberOf(row.who), bytesOf(row)]);
-        if (texts.size < MOST_TEXTS) texts.add(loaded);
-        else loaded.row = undefined;
-      } else early.add(loaded);
+      const isToSend = row.checked;
+      if (!isValid(machine, loaded, row)) return;
+      found.push([loaded, identities.numberOf(row.who), bytesOf(row)]);
+      if (!isToSend) return;
+      if (texts.size < MOST_TEXTS) texts.add(loaded);
+      else loaded.row = undefined;
     };
     try {
       aside += await store.scan(read);
@@ -485,11 +495,10 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
       if (byNumber.get(held.number) !== held) continue;
       held.isAccepted = true;
-      core.load(held.number, bytes, who, held.at, Number.NaN);
+      machine.load(held.number, bytes, who, held.at, Number.NaN);
     }
-    core.loaded();
+    machine.loaded();
     for (const [held] of found) if (held.end) endedElsewhere(held, held.end);
-    early.forEach(accept);
     // What was on disk and is not is what another tab ended without this one hearing of it.
     for (const held of known) {
       if (!there.has(held) && byNumber.get(held.number) === held) endedElsewhere(held, [DELIVERED]);

@@ -286,3 +286,61 @@ test("mistakes of the program are thrown", async () => {
     "ForebayError InvalidEvent",
   ]);
 });
+
+test("what is recorded before the module has loaded keeps to itself what is to be dropped", async () => {
+  const noted = compile(
+    JSON.stringify({
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      $defs: {
+        Noted: {
+          type: "object",
+          properties: { number: { type: "integer" }, email: { type: "string", "x-pii": "drop" } },
+          required: ["number"],
+        },
+      },
+    }),
+  );
+  const page = await site.open();
+  let load = () => {};
+  const loading = new Promise<void>((resolve) => {
+    load = resolve;
+  });
+  await page.route("**/forebay_wasm_bg.wasm", async (route) => {
+    await loading;
+    await route.continue();
+  });
+  const from = endpoint.batches.length;
+  // More than have their texts in memory once they are on disk.
+  const count = 2_500;
+  await page.evaluate(
+    ({ config, count }) => {
+      forebay.configure(config);
+      for (let number = 0; number < count; number++) {
+        const attributes = { email: "ada@example.com" };
+        forebay.record({ name: "Noted", attributes, metrics: { number } });
+      }
+    },
+    { config: { ...endpoint.config, schema: noted }, count },
+  );
+  await page.waitForFunction(
+    async ({ name, count }) => {
+      const [opened] = (await indexedDB.databases()).filter((found) => found.name === name);
+      if (!opened) return false;
+      return new Promise((resolve) => {
+        const opening = indexedDB.open(name);
+        opening.onsuccess = () => {
+          const { result } = opening;
+          const counted = result.transaction("outbox").objectStore("outbox").count();
+          counted.onsuccess = () => resolve(counted.result === count);
+          result.close();
+        };
+      });
+    },
+    { name: `forebay.${endpoint.config.appId}`, count },
+  );
+  load();
+  await delivered(page, count);
+  const events = endpoint.batches.slice(from).flatMap((batch) => [...batch.events.values()]);
+  assert.equal(events.filter(({ EventType }) => EventType === "Noted").length, count);
+  assert.ok(!JSON.stringify(events).includes("ada@example.com"));
+});
