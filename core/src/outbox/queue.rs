@@ -138,20 +138,17 @@ impl Queue {
             self.head += 1;
         }
         if self.entries.len() > 2 * self.len + COMPACT_AT {
-            self.merge();
+            self.entries.retain(|entry| !entry.is_settled());
+            self.head = 0;
         }
     }
 
-    /// Puts the earlier events before all others, and leaves the settled ones out. The two lists take
-    /// turns, and so keep their room.
+    /// Puts the earlier events before all others.
     pub fn merge(&mut self) {
         for entry in &self.entries {
-            if !entry.is_settled() {
-                self.earlier.push(*entry);
-            }
+            self.earlier.push(*entry);
         }
-        core::mem::swap(&mut self.entries, &mut self.earlier);
-        self.earlier.clear();
+        self.entries = core::mem::take(&mut self.earlier);
         self.head = 0;
     }
 }
