@@ -176,7 +176,15 @@ fn answer_goes_by_the_order_of_its_batch_whatever_happened_meanwhile() {
     page.record(3);
     let (request, _) = page.batch();
     page.outbox.ended_elsewhere(0, Action::Delivered);
-    page.load([event(100)]);
+    page.leader(false);
+    page.load([event(1_000)]);
+    // So many that those which are left move up.
+    page.record(600);
+    for event in 3..603 {
+        page.outbox.ended_elsewhere(event, Action::Delivered);
+    }
+    page.turn();
+    page.actions.clear();
     page.answer_with(
         request,
         Answer {
@@ -185,7 +193,7 @@ fn answer_goes_by_the_order_of_its_batch_whatever_happened_meanwhile() {
             ..Answer::NONE
         },
     );
-    assert_eq!(page.take(Action::Delivered), [0, 2]);
+    assert_eq!(page.take(Action::Delivered), [2]);
     assert_eq!(page.take(Action::Rejected), [1]);
 }
 
