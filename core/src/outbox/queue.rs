@@ -132,12 +132,15 @@ impl Queue {
     }
 
     /// Passes over the settled events at the front. Seldom enough to cost nothing by the event, the
-    /// others between the rest move up.
+    /// others between the rest move up; at the latest where there is no room, so that the list does not
+    /// grow for them.
     pub fn compact(&mut self) {
         while self.entries.get(self.head).is_some_and(Entry::is_settled) {
             self.head += 1;
         }
-        if self.entries.len() > 2 * self.len + COMPACT_AT {
+        let places = self.entries.len();
+        let is_full = places == self.entries.capacity();
+        if places > 2 * self.len + COMPACT_AT || is_full && places > self.len + self.len / 4 {
             self.entries.retain(|entry| !entry.is_settled());
             self.head = 0;
         }
