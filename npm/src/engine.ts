@@ -232,8 +232,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     core.tick();
     drain(core);
     clearTimeout(timer);
-    const wait = core.wait();
-    if (wait >= 0) timer = setTimeout(turn, Math.min(wait, LONGEST_TIMEOUT));
+    timer = setTimeout(turn, Math.min(core.wait(), LONGEST_TIMEOUT));
   }
 
   /** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
@@ -495,7 +494,7 @@ export async function start(source: WasmSource, page: Page): Promise<Engine> {
     for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
       if (byNumber.get(held.number) !== held) continue;
       held.isAccepted = true;
-      machine.load(held.number, bytes, who, held.at, Number.NaN);
+      machine.load(held.number, bytes, who, held.at);
     }
     machine.loaded();
     for (const [held] of found) if (held.end) endedElsewhere(held, held.end);

@@ -31,7 +31,7 @@ interface Exports extends WebAssembly.Exports, Validator {
     wall: number,
     monotonic: number,
   ): void;
-  load(event: number, bytes: number, who: number, at: number, offset: number): void;
+  load(event: number, bytes: number, who: number, at: number): void;
   loaded(): void;
   endedElsewhere(event: number, end: number): void;
   flush(): void;

@@ -48,7 +48,7 @@ pub extern "C" fn record(
     monotonic: f64,
 ) {
     page().outbox.record(
-        new_event(event, bytes, who, at, f64::NAN),
+        new_event(event, bytes, who, at),
         immediate,
         now(wall, monotonic),
     );
@@ -56,8 +56,8 @@ pub extern "C" fn record(
 
 /// `Outbox::load`
 #[unsafe(no_mangle)]
-pub extern "C" fn load(event: u32, bytes: usize, who: u32, at: f64, offset: f64) {
-    page().outbox.load(new_event(event, bytes, who, at, offset));
+pub extern "C" fn load(event: u32, bytes: usize, who: u32, at: f64) {
+    page().outbox.load(new_event(event, bytes, who, at));
 }
 
 /// `Outbox::loaded`
@@ -213,12 +213,11 @@ fn now(wall: f64, monotonic: f64) -> Now {
     Now { wall, monotonic }
 }
 
-fn new_event(event: u32, bytes: usize, who: u32, at: f64, offset: f64) -> NewEvent {
+fn new_event(event: u32, bytes: usize, who: u32, at: f64) -> NewEvent {
     NewEvent {
         event,
         bytes,
         who,
         at,
-        offset,
     }
 }

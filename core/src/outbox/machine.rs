@@ -173,7 +173,7 @@ impl Outbox {
             request: NONE,
             is_over: false,
             at: new.at,
-            offset: new.offset,
+            offset: f64::NAN,
         }
     }
 

@@ -73,8 +73,6 @@ pub struct NewEvent {
     pub who: u32,
     /// When it was recorded, by the browser's clock, uncorrected: milliseconds since the epoch.
     pub at: f64,
-    /// What the endpoint's clock was ahead by then, where an earlier visit knew it; else NaN.
-    pub offset: f64,
 }
 
 /// What the outbox asks of its shell, or tells it.

@@ -490,7 +490,6 @@ impl World {
             bytes: self.random.pick(sizes),
             who: self.tabs[&id].current,
             at: (self.server_time() + self.skew) as f64,
-            offset: f64::NAN,
         };
         let immediate = self.random.percent(20);
         self.events.push(Known {

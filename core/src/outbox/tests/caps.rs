@@ -128,29 +128,3 @@ fn old_events_are_dropped_once_the_clock_is_known_to_be_right() {
     );
     assert_eq!(page.take(Action::DroppedTooOld), [103]);
 }
-
-#[test]
-fn age_goes_by_the_clock_that_held_when_the_event_was_recorded() {
-    let mut page = Page::ready(Config {
-        batch_events: 1,
-        ..CONFIG
-    });
-    page.record(4);
-    let busy = page.batches();
-    let corrected = NewEvent {
-        offset: 365.0 * DAY_MS,
-        ..old(100, 365)
-    };
-    let date = WALL;
-    page.load([corrected, old(101, 365)]);
-    page.answer_with(
-        busy[0].0,
-        Answer {
-            status: 202,
-            date,
-            events: &[202],
-            ..Answer::NONE
-        },
-    );
-    assert_eq!(page.take(Action::DroppedTooOld), [101]);
-}

@@ -60,18 +60,6 @@ fn offset_of_an_earlier_visit_holds_until_an_answer_says_otherwise() {
     assert_eq!(offsets(&page, request), [500.0]);
 }
 
-#[test]
-fn event_from_an_earlier_visit_keeps_the_offset_that_was_known_then() {
-    let mut page = Page::ready(CONFIG);
-    let loaded = NewEvent {
-        offset: 7.0,
-        ..event(100)
-    };
-    page.load([loaded, event(101)]);
-    let (request, _) = page.batch();
-    assert_eq!(offsets(&page, request), [7.0, 0.0]);
-}
-
 /// The clock is put right by an hour while two events wait: one recorded before, one after.
 fn jump(page: &mut Page) {
     page.leader(false);

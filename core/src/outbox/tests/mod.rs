@@ -49,7 +49,6 @@ fn event(number: u32) -> NewEvent {
         bytes: EVENT_BYTES,
         who: GUEST,
         at: WALL,
-        offset: f64::NAN,
     }
 }
 
