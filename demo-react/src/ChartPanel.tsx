@@ -7,11 +7,14 @@ import { usePoll } from "./usePoll";
 
 const REFRESH_MS = 3000;
 
-/** Ranges by their name: seconds back from now, and seconds that are counted together. */
+/**
+ * Ranges by their name: seconds back from now, seconds that are counted together, and seconds from one
+ * time on the axis to the next.
+ */
 const RANGES = {
-  "5 min": { range: 300, bucket: 10 },
-  "1 h": { range: 3600, bucket: 120 },
-  "24 h": { range: 86_400, bucket: 3600 },
+  "5 min": { range: 300, bucket: 10, tick: 60 },
+  "1 h": { range: 3600, bucket: 120, tick: 600 },
+  "24 h": { range: 86_400, bucket: 3600, tick: 21_600 },
 } as const;
 const RANGE_NAMES = Object.keys(RANGES) as (keyof typeof RANGES)[];
 
@@ -24,7 +27,7 @@ interface Bucket {
 /** Events over time by type, counted in the lake. */
 export function ChartPanel({ eventTypes }: { eventTypes: readonly string[] }) {
   const [name, setName] = useState<keyof typeof RANGES>("5 min");
-  const { range, bucket } = RANGES[name];
+  const { range, bucket, tick } = RANGES[name];
   const ask = useCallback(async () => {
     const { rows } = await runQuery(chartQuery(bucket, range));
     return toBuckets(rows, bucket, range);
@@ -53,21 +56,22 @@ export function ChartPanel({ eventTypes }: { eventTypes: readonly string[] }) {
             <ResponsiveContainer width="100%" height="100%">
               <BarChart
                 data={buckets}
-                margin={{ top: 8, right: 0, bottom: 0, left: 0 }}
+                margin={{ top: 8, right: 16, bottom: 0, left: 0 }}
                 barCategoryGap="18%"
               >
                 <CartesianGrid vertical={false} stroke="var(--line)" />
                 <XAxis
                   dataKey="start"
+                  ticks={buckets.map(({ start }) => start).filter((start) => start % tick === 0)}
+                  interval={0}
                   tickFormatter={formatTime}
                   tickLine={false}
                   axisLine={{ stroke: "var(--line-strong)" }}
-                  minTickGap={32}
                   tick={{ fill: "var(--text-3)", fontSize: 12 }}
                 />
                 <YAxis
                   allowDecimals={false}
-                  width={34}
+                  width={42}
                   tickLine={false}
                   axisLine={false}
                   tick={{ fill: "var(--text-3)", fontSize: 12 }}
