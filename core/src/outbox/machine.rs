@@ -1,9 +1,11 @@
-//! The machine of the outbox.
+//! The machine of the outbox: what it holds, what comes in and what it asks for.
+
+mod answers;
+mod sending;
 
 use alloc::vec::Vec;
 
-use super::answer::Fault;
-use super::backoff::{Backoff, Random, later};
+use super::backoff::{Backoff, Random};
 use super::clock::Clock;
 use super::identity::{Identity, MAX_IDENTITIES, NEVER};
 use super::queue::{Entry, NONE, Queue};
@@ -11,15 +13,6 @@ use super::{Action, Answer, Books, Config, NewEvent, Now};
 
 /// Most batches under way at a time.
 pub const MAX_IN_FLIGHT: usize = 4;
-/// Most bytes that requests that outlive the page may have together, by the Fetch standard.
-const KEEPALIVE_BYTES: usize = 64 * 1024;
-/// Ordinary requests outlive the page as long as they leave half of it to the last ones.
-const ORDINARY_KEEPALIVE_BYTES: usize = KEEPALIVE_BYTES / 2;
-/// A request that has no answer by then is taken for failed.
-const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
-/// How many answers in a row that call requests of an identity unauthorised are followed by another
-/// try without delay: enough to correct the clock and renew the credentials for all under way.
-const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
 
 /// A request that waits for its answer.
 struct Request {
@@ -233,33 +226,6 @@ impl Outbox {
         identity.failed(retry_after, now.monotonic, &mut self.random);
     }
 
-    /// Takes the answer to a request. An answer to one that is not waited for is passed over: it was
-    /// sent again, under the same event ids.
-    pub fn answered(&mut self, request: u32, answer: Answer<'_>, now: Now) {
-        self.look(now);
-        let at = self.requests.iter().position(|sent| sent.id == request);
-        let Some(at) = at else {
-            return;
-        };
-        let request = self.requests.remove(at);
-        if self.clock.learn(answer.date, now) {
-            self.signing_era += 1;
-        }
-        let now_ms = now.monotonic;
-        let fault = answer.fault();
-        let mut is_free = false;
-        if fault == Fault::None {
-            self.identity(request.who).accepted();
-        } else if fault == Fault::NotAuthorized {
-            is_free = self.renew(&request, answer.retry_after, now_ms);
-        }
-        if request.events == 0 {
-            self.endpoint_answered(fault, is_free, answer.retry_after, now_ms);
-        } else {
-            self.batch_answered(&request, fault, answer, now);
-        }
-    }
-
     /// Time has passed, or something has come in: gives up on late requests, and sends what is due.
     /// Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
     /// brings nothing about.
@@ -280,31 +246,6 @@ impl Outbox {
             self.is_due(next.deadline, now.monotonic);
         }
         self.wake_at
-    }
-
-    /// The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
-    /// a batch without events.
-    pub fn hidden(&mut self, envelope: usize, now: Now) {
-        self.look(now);
-        if !self.online {
-            return;
-        }
-        // Who signed in last recorded last.
-        for who in (0..MAX_IDENTITIES as u32).rev() {
-            if !self.identity(who).has_credentials(now.monotonic) {
-                continue;
-            }
-            loop {
-                let room = self.keepalive_left(KEEPALIVE_BYTES, envelope);
-                let room = room.saturating_sub(envelope);
-                let sent = room > 0
-                    && (who == self.current && self.send_endpoint(now.monotonic)
-                        || self.leader && self.send_batch(who, room, true, now.monotonic));
-                if !sent {
-                    break;
-                }
-            }
-        }
     }
 
     // What goes out.
@@ -347,231 +288,6 @@ impl Outbox {
             queued: self.queue.len as u32,
             ..self.books
         }
-    }
-
-    // Sending.
-
-    /// Whether a time has come. Where it has not, it is one to wake up at. Inlined, each of its calls
-    /// would be many times as long.
-    #[inline(never)]
-    fn is_due(&mut self, at: f64, now: f64) -> bool {
-        if at > now && at < self.wake_at {
-            self.wake_at = at;
-        }
-        at <= now
-    }
-
-    fn send_due(&mut self, who: u32, now: f64) {
-        let endpoint_at = self.endpoint_due_at(who);
-        let batch_at = self.batch_due_at(who);
-        if endpoint_at == NEVER && batch_at == NEVER {
-            return;
-        }
-        let endpoint_is_due = self.is_due(endpoint_at, now);
-        let batch_is_due = self.is_due(batch_at, now);
-        let ask_at = self.identity(who).ask_at();
-        let may_ask = self.is_due(ask_at, now);
-        if !endpoint_is_due && !batch_is_due {
-            return;
-        }
-        if may_ask {
-            self.identity(who).asked();
-            self.actions.push((Action::GetCredentials, who));
-        }
-        if !self.identity(who).has_credentials(now) {
-            return;
-        }
-        if endpoint_is_due {
-            self.send_endpoint(now);
-        }
-        // What is recorded after identifyUser belongs to that user, so an update goes ahead of the
-        // events, unless it is in trouble.
-        if who == self.current && self.endpoint_sent && !self.endpoint_backoff.is_failing() {
-            return;
-        }
-        while self.is_due(self.batch_due_at(who), now)
-            && self.send_batch(who, self.config.batch_bytes, false, now)
-        {}
-    }
-
-    /// When the next batch of an identity may leave, which may be in the past; [`NEVER`] where time
-    /// alone does not bring it about.
-    fn batch_due_at(&self, who: u32) -> f64 {
-        let identity = &self.identities[known(who) as usize];
-        let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
-        let most = if trouble { 1 } else { MAX_IN_FLIGHT };
-        let in_flight = self.requests.len() - usize::from(self.endpoint_sent);
-        if !self.leader || identity.waiting == 0 || in_flight >= most {
-            return NEVER;
-        }
-        let is_paced = !identity.urgent
-            && identity.waiting < self.batch_events
-            && identity.bytes < self.config.batch_bytes;
-        let paced_until = if is_paced { self.paced_until } else { 0.0 };
-        later(paced_until, self.backoff.until)
-    }
-
-    /// When a description of the endpoint may leave. One at a time, so that a later one does not
-    /// arrive before an earlier one.
-    fn endpoint_due_at(&self, who: u32) -> f64 {
-        if self.endpoint_waits && who == self.current && !self.endpoint_sent {
-            self.endpoint_backoff.until
-        } else {
-            NEVER
-        }
-    }
-
-    fn send_batch(&mut self, who: u32, max_bytes: usize, last: bool, now: f64) -> bool {
-        let id = self.last_request + 1;
-        let (events, bytes) = self.queue.take(who, id, self.batch_events, max_bytes, last);
-        if events == 0 {
-            return false;
-        }
-        self.identity(who).waits_less(events, bytes);
-        let fits = bytes <= self.keepalive_left(ORDINARY_KEEPALIVE_BYTES, 0);
-        let keepalive = last || fits && !self.backoff.is_failing();
-        self.paced_until = now + self.config.interval_ms;
-        let (action, keepalive_bytes) = if keepalive {
-            (Action::SendLastBatch, bytes)
-        } else {
-            (Action::SendBatch, 0)
-        };
-        self.sent(action, who, events, keepalive_bytes, now);
-        true
-    }
-
-    fn send_endpoint(&mut self, now: f64) -> bool {
-        if !self.endpoint_waits || self.endpoint_sent {
-            return false;
-        }
-        self.endpoint_waits = false;
-        self.endpoint_sent = true;
-        self.sent(Action::SendEndpoint, self.current, 0, 0, now);
-        true
-    }
-
-    fn sent(&mut self, action: Action, who: u32, events: usize, keepalive_bytes: usize, now: f64) {
-        self.last_request += 1;
-        self.requests.push(Request {
-            id: self.last_request,
-            who,
-            events,
-            deadline: now + REQUEST_TIMEOUT_MS,
-            keepalive_bytes,
-            signing_era: self.signing_era,
-        });
-        self.actions.push((action, self.last_request));
-    }
-
-    /// How many of so many bytes requests that outlive the page may still have, where each has
-    /// `envelope` besides its events.
-    fn keepalive_left(&self, of: usize, envelope: usize) -> usize {
-        let mut left = of;
-        for request in &self.requests {
-            if request.keepalive_bytes > 0 || request.events == 0 {
-                left = left.saturating_sub(request.keepalive_bytes + envelope);
-            }
-        }
-        left
-    }
-
-    // Answers.
-
-    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
-        let mut ended = 0;
-        let mut left = request.events;
-        let mut verdicts = answer.events.iter();
-        for at in self.queue.head..self.queue.entries.len() {
-            let Some(entry) = self.queue.entries.get_mut(at) else {
-                break;
-            };
-            if left == 0 {
-                break;
-            }
-            if entry.request != request.id {
-                continue;
-            }
-            entry.request = NONE;
-            left -= 1;
-            let end = match fault {
-                Fault::None => match verdicts.next() {
-                    Some(202) => Some(Action::Delivered),
-                    Some(400) => Some(Action::Rejected),
-                    _ => None,
-                },
-                Fault::Refused if request.events == 1 => Some(Action::Rejected),
-                _ => None,
-            };
-            ended += usize::from(end.is_some());
-            // Another tab may have told how it ended.
-            if entry.is_over {
-                continue;
-            }
-            let entry = *entry;
-            // The pace let it go once, and does not hold it again.
-            self.identity(entry.who).waits(entry.bytes, end.is_none());
-            if let Some(end) = end {
-                self.end(at, end);
-            } else if fault == Fault::None {
-                self.move_back(at);
-            }
-        }
-        self.queue.compact();
-        match fault {
-            Fault::None if ended > 0 => {
-                self.backoff.succeeded();
-                if ended < request.events {
-                    self.backoff.pause(now.monotonic, &mut self.random);
-                }
-                self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
-                if self.clock.is_known {
-                    self.drop_too_old(now);
-                }
-            }
-            Fault::Refused if request.events > 1 => self.batch_events = request.events / 2,
-            // Whether a request is authorised is between the endpoint and one identity, and holds
-            // up no others.
-            Fault::NotAuthorized => {}
-            _ => {
-                let Outbox {
-                    backoff, random, ..
-                } = self;
-                backoff.failed(now.monotonic, answer.retry_after, random);
-            }
-        }
-    }
-
-    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, retry_after: f64, now: f64) {
-        self.endpoint_sent = false;
-        match fault {
-            Fault::None => self.endpoint_backoff.succeeded(),
-            // It would be refused again.
-            Fault::Refused => {}
-            _ => {
-                self.endpoint_waits = true;
-                if !is_free || self.endpoint_backoff.is_failing() {
-                    self.endpoint_backoff
-                        .failed(now, retry_after, &mut self.random);
-                }
-            }
-        }
-    }
-
-    /// An answer called a request unauthorised. Where the clock was corrected or credentials were
-    /// replaced since it was signed, that was why; else its credentials are, as they are when this
-    /// happens again and again. Gives whether to try again without delay.
-    fn renew(&mut self, request: &Request, retry_after: f64, now: f64) -> bool {
-        let identity = &mut self.identities[known(request.who) as usize];
-        identity.refusals += 1;
-        let is_free = identity.refusals <= FREE_RENEWALS;
-        if !is_free {
-            identity.backoff.failed(now, retry_after, &mut self.random);
-        }
-        if !is_free || request.signing_era == self.signing_era {
-            identity.discard();
-            self.signing_era += 1;
-        }
-        is_free
     }
 
     // The queue.

@@ -1,0 +1,136 @@
+//! What becomes of requests once they are answered, or are not.
+
+use super::{MAX_IN_FLIGHT, Outbox, Request, known};
+use crate::outbox::answer::Fault;
+use crate::outbox::queue::NONE;
+use crate::outbox::{Action, Answer, Now};
+
+/// How many answers in a row that call requests of an identity unauthorised are followed by another
+/// try without delay: enough to correct the clock and renew the credentials for all under way.
+const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
+
+impl Outbox {
+    /// Takes the answer to a request. An answer to one that is not waited for is passed over: it was
+    /// sent again, under the same event ids.
+    pub fn answered(&mut self, request: u32, answer: Answer<'_>, now: Now) {
+        self.look(now);
+        let at = self.requests.iter().position(|sent| sent.id == request);
+        let Some(at) = at else {
+            return;
+        };
+        let request = self.requests.remove(at);
+        if self.clock.learn(answer.date, now) {
+            self.signing_era += 1;
+        }
+        let now_ms = now.monotonic;
+        let fault = answer.fault();
+        let mut is_free = false;
+        if fault == Fault::None {
+            self.identity(request.who).accepted();
+        } else if fault == Fault::NotAuthorized {
+            is_free = self.renew(&request, answer.retry_after, now_ms);
+        }
+        if request.events == 0 {
+            self.endpoint_answered(fault, is_free, answer.retry_after, now_ms);
+        } else {
+            self.batch_answered(&request, fault, answer, now);
+        }
+    }
+
+    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
+        let mut ended = 0;
+        let mut left = request.events;
+        let mut verdicts = answer.events.iter();
+        for at in self.queue.head..self.queue.entries.len() {
+            let Some(entry) = self.queue.entries.get_mut(at) else {
+                break;
+            };
+            if left == 0 {
+                break;
+            }
+            if entry.request != request.id {
+                continue;
+            }
+            entry.request = NONE;
+            left -= 1;
+            let end = match fault {
+                Fault::None => match verdicts.next() {
+                    Some(202) => Some(Action::Delivered),
+                    Some(400) => Some(Action::Rejected),
+                    _ => None,
+                },
+                Fault::Refused if request.events == 1 => Some(Action::Rejected),
+                _ => None,
+            };
+            ended += usize::from(end.is_some());
+            // Another tab may have told how it ended.
+            if entry.is_over {
+                continue;
+            }
+            let entry = *entry;
+            // The pace let it go once, and does not hold it again.
+            self.identity(entry.who).waits(entry.bytes, end.is_none());
+            if let Some(end) = end {
+                self.end(at, end);
+            } else if fault == Fault::None {
+                self.move_back(at);
+            }
+        }
+        self.queue.compact();
+        match fault {
+            Fault::None if ended > 0 => {
+                self.backoff.succeeded();
+                if ended < request.events {
+                    self.backoff.pause(now.monotonic, &mut self.random);
+                }
+                self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
+                if self.clock.is_known {
+                    self.drop_too_old(now);
+                }
+            }
+            Fault::Refused if request.events > 1 => self.batch_events = request.events / 2,
+            // Whether a request is authorised is between the endpoint and one identity, and holds
+            // up no others.
+            Fault::NotAuthorized => {}
+            _ => {
+                let Outbox {
+                    backoff, random, ..
+                } = self;
+                backoff.failed(now.monotonic, answer.retry_after, random);
+            }
+        }
+    }
+
+    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, retry_after: f64, now: f64) {
+        self.endpoint_sent = false;
+        match fault {
+            Fault::None => self.endpoint_backoff.succeeded(),
+            // It would be refused again.
+            Fault::Refused => {}
+            _ => {
+                self.endpoint_waits = true;
+                if !is_free || self.endpoint_backoff.is_failing() {
+                    self.endpoint_backoff
+                        .failed(now, retry_after, &mut self.random);
+                }
+            }
+        }
+    }
+
+    /// An answer called a request unauthorised. Where the clock was corrected or credentials were
+    /// replaced since it was signed, that was why; else its credentials are, as they are when this
+    /// happens again and again. Gives whether to try again without delay.
+    fn renew(&mut self, request: &Request, retry_after: f64, now: f64) -> bool {
+        let identity = &mut self.identities[known(request.who) as usize];
+        identity.refusals += 1;
+        let is_free = identity.refusals <= FREE_RENEWALS;
+        if !is_free {
+            identity.backoff.failed(now, retry_after, &mut self.random);
+        }
+        if !is_free || request.signing_era == self.signing_era {
+            identity.discard();
+            self.signing_era += 1;
+        }
+        is_free
+    }
+}
