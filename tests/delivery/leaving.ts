@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
-import { launchProfile } from "../support/chromium.ts";
+import { launchProfile, type ProfileBrowser } from "../support/chromium.ts";
 import { Endpoint, type Fault } from "../support/endpoint.ts";
 import { PageServer } from "../support/page.ts";
 import {
@@ -131,15 +131,39 @@ export function leaving(): void {
   }
 }
 
-/** As users have browsers: with a back/forward cache, which Playwright's own have not. */
-async function backAndForth(test: TestContext): Promise<void> {
+interface Visitor {
+  pages: PageServer;
+  endpoint: Endpoint;
+  /** Starts the visitor's browser. */
+  launch(): Promise<ProfileBrowser>;
+}
+
+/** A visitor with a browser to themself, whose profile outlives it. */
+async function inProfile(run: (visitor: Visitor) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "forebay-profile-"));
   const pages = await PageServer.start();
   const endpoint = await Endpoint.start();
-  endpoint.fault = unavailable;
-  const { context, kill } = await launchProfile(folder);
+  const browsers: ProfileBrowser[] = [];
+  const launch = async () => {
+    const browser = await launchProfile(folder);
+    browsers.push(browser);
+    return browser;
+  };
   try {
-    const page = await pages.open(context);
+    await run({ pages, endpoint, launch });
+  } finally {
+    for (const { kill } of browsers) await kill();
+    endpoint.close();
+    pages.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** In a browser as users have it: with a back/forward cache, which Playwright's own have not. */
+async function backAndForth(test: TestContext): Promise<void> {
+  await inProfile(async ({ pages, endpoint, launch }) => {
+    endpoint.fault = unavailable;
+    const page = await pages.open((await launch()).context);
     await configure(page, endpoint);
     const first = await record(page, { count: COUNT / 2, every: EVERY_MS });
     // Another site, as far as the browser can tell.
@@ -153,21 +177,13 @@ async function backAndForth(test: TestContext): Promise<void> {
     const rest = await record(page, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS });
     await arrived(endpoint, [...first, ...rest], test);
     await assertBalanced(page);
-  } finally {
-    await kill();
-    endpoint.close();
-    pages.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function killedBrowser(test: TestContext, fault: Fault | undefined): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "forebay-profile-"));
-  const pages = await PageServer.start();
-  const endpoint = await Endpoint.start();
-  endpoint.fault = fault;
-  try {
-    const first = await launchProfile(folder);
+  await inProfile(async ({ pages, endpoint, launch }) => {
+    endpoint.fault = fault;
+    const first = await launch();
     const page = await pages.open(first.context);
     await configure(page, endpoint);
     const ids = await record(page, { every: EVERY_MS });
@@ -175,18 +191,10 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
     await first.kill();
     const unavoidable = unheard(endpoint, Date.now());
     endpoint.fault = undefined;
-    const second = await launchProfile(folder);
-    try {
-      await configure(await pages.open(second.context), endpoint);
-      await arrived(endpoint, ids, test, fault ? undefined : unavoidable);
-    } finally {
-      await second.kill();
-    }
-  } finally {
-    endpoint.close();
-    pages.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+    const second = await launch();
+    await configure(await pages.open(second.context), endpoint);
+    await arrived(endpoint, ids, test, fault ? undefined : unavoidable);
+  });
 }
 
 /** Two tabs of one visitor, of which the first sends for both. */

@@ -14,7 +14,7 @@ const OUTAGE_MS = 15_000;
 /** From one event to the next, so that they are recorded before, in and after an outage. */
 const EVERY_MS = 85;
 /** How long a busy browser may take to notice that an outage begins, or that it is over. */
-const UNDER_WAY_MS = 2_000;
+const UNDER_WAY_MS = 5_000;
 /** Page clocks and endpoint clocks are this far apart. */
 const CLOCK_MS = 10 * 60_000;
 /** How far an event's time may be from when it was recorded: `Date` has whole seconds. */

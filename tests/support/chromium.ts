@@ -33,6 +33,9 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumProgram(), args: ARGS });
 }
 
+/** How long a browser may take until it can be told what to do, where many start at once. */
+const CONNECTING_MS = 90_000;
+
 /** A browser with a profile that outlives it. */
 export interface ProfileBrowser {
   context: BrowserContext;
@@ -49,16 +52,20 @@ export async function launchProfile(folder: string): Promise<ProfileBrowser> {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = once(child, "exit");
-  const browser = await chromium.connectOverCDP(await debuggerUrl(child.stderr));
-  return {
-    context: browser.contexts()[0],
-    async kill() {
-      if (child.exitCode === null && child.signalCode === null) process.kill(-Number(child.pid), 9);
-      await exited;
-      // What a helper of its leaves open would keep this process waiting.
-      child.stderr.destroy();
-    },
+  const kill = async () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-Number(child.pid), 9);
+    await exited;
+    // What a helper of its leaves open would keep this process waiting.
+    child.stderr.destroy();
   };
+  try {
+    const url = await debuggerUrl(child.stderr);
+    const browser = await chromium.connectOverCDP(url, { timeout: CONNECTING_MS });
+    return { context: browser.contexts()[0], kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
 }
 
 async function debuggerUrl(output: Readable): Promise<string> {
