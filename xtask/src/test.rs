@@ -104,9 +104,15 @@ impl Suite {
                     let name = format!("clippy for {package} {features}");
                     Task::check(name.trim_end(), clippy)
                 });
+                // A workspace of its own, which would otherwise fall behind unnoticed.
+                let mut fuzz = cargo(["clippy", "--bins", "--no-default-features"]);
+                fuzz.args(["--manifest-path", "core/fuzz/Cargo.toml"]);
+                fuzz.arg("--target-dir").arg(target().join("fuzz"));
+                fuzz.args(DENY_WARNINGS);
                 [Task::check("clippy", native)]
                     .into_iter()
                     .chain(wasm)
+                    .chain([Task::check("clippy for the fuzz targets", fuzz)])
                     .collect()
             }
             Suite::Types => {
