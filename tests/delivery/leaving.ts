@@ -46,8 +46,9 @@ function visit(
       await configure(page, endpoint);
       await page.waitForFunction(() => forebay.stats().durable);
       const ids = await record(page, recording);
-      await end(page);
+      // Before, since a busy browser may take its time to say that it has done it.
       const unavoidable = unheard(endpoint, Date.now());
+      await end(page);
       endpoint.fault = undefined;
       const next = await revisit(site, context, endpoint);
       await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
@@ -188,8 +189,8 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
     await configure(page, endpoint);
     const ids = await record(page, { every: EVERY_MS });
     await sleep(KILLED_AFTER_MS);
-    await first.kill();
     const unavoidable = unheard(endpoint, Date.now());
+    await first.kill();
     endpoint.fault = undefined;
     const second = await launch();
     await configure(await pages.open(second.context), endpoint);
