@@ -1,7 +1,8 @@
 // node npm/build.mjs <wasm> <violations> <tools>
 //
 // Builds npm/dist from npm/src, from the browser's WebAssembly modules, that of every page and the one that
-// says what is wrong with an event, and from what wasm-bindgen wrote into a folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// says what is wrong with an event, and from what wasm-bindgen wrote into a folder for its web target:
+// <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all

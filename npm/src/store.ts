@@ -101,11 +101,12 @@ export function openStore(name: string): Store {
     pending.set(id, left);
     const isDone = await inTask(ask);
     if (pending.get(id) === left) pending.delete(id);
-    if (hasLeft && !pending.size) leave();
+    if (!pending.size) leave();
     return isDone;
   }
 
   function leave(): void {
+    if (!pending.size && !hasLeft) return;
     hasLeft = pending.size > 0;
     keep(own, hasLeft ? JSON.stringify([...pending.values()]) : null);
   }

@@ -4,7 +4,8 @@ import { after, before, test } from "node:test";
 import { type CompiledSchema, compile } from "forebay/tools";
 import type { Page } from "playwright-core";
 import { Endpoint } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
+import { countRows, delivered, Site } from "../support/page.ts";
+import { until } from "../support/until.ts";
 
 const schema = compile(
   readFileSync(new URL("../../demo-react/forebay.schema.json", import.meta.url), "utf8"),
@@ -322,22 +323,8 @@ test("what is recorded before the module has loaded keeps to itself what is to b
     },
     { config: { ...endpoint.config, schema: noted }, count },
   );
-  await page.waitForFunction(
-    async ({ name, count }) => {
-      const [opened] = (await indexedDB.databases()).filter((found) => found.name === name);
-      if (!opened) return false;
-      return new Promise((resolve) => {
-        const opening = indexedDB.open(name);
-        opening.onsuccess = () => {
-          const { result } = opening;
-          const counted = result.transaction("outbox").objectStore("outbox").count();
-          counted.onsuccess = () => resolve(counted.result === count);
-          result.close();
-        };
-      });
-    },
-    { name: `forebay.${endpoint.config.appId}`, count },
-  );
+  await page.waitForFunction(() => forebay.stats().durable);
+  await until("all are on disk", async () => (await countRows(page, "outbox")) === count);
   load();
   await delivered(page, count);
   const events = endpoint.batches.slice(from).flatMap((batch) => [...batch.events.values()]);

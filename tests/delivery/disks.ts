@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { APP_ID } from "../support/endpoint.ts";
+import { APP_ID, type Endpoint } from "../support/endpoint.ts";
+import { countRows } from "../support/page.ts";
 import {
   arrived,
   assertBalanced,
@@ -78,22 +79,16 @@ async function leftKeys(page: Page): Promise<string[]> {
   return page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("leaving")));
 }
 
-/** How many rows a store holds. */
-async function countRows(page: Page, store: string): Promise<number> {
-  return page.evaluate(
-    ({ name, store }) =>
-      new Promise<number>((resolve, reject) => {
-        const opened = indexedDB.open(name);
-        opened.onerror = () => reject(opened.error);
-        opened.onsuccess = () => {
-          const count = opened.result.transaction(store).objectStore(store).count();
-          count.onerror = () => reject(count.error);
-          count.onsuccess = () => resolve(count.result);
-          opened.result.close();
-        };
-      }),
-    { name: DATABASE, store },
+/** Records while there is no endpoint, until all of it is on disk. Gives the ids. */
+async function recordToDisk(page: Page, endpoint: Endpoint): Promise<string[]> {
+  await endpoint.connections("refused");
+  await configure(page, endpoint);
+  const ids = await record(page);
+  await page.waitForFunction(
+    (count) => deliveries.filter(({ state }) => state === "stored").length === count,
+    COUNT,
   );
+  return ids;
 }
 
 /** Registers these tests. */
@@ -101,13 +96,7 @@ export function disks(): void {
   scenario(
     "a disk that holds what waits, and nothing once it has arrived",
     async ({ endpoint, page }, test) => {
-      await endpoint.connections("refused");
-      await configure(page, endpoint);
-      const ids = await record(page);
-      await page.waitForFunction(
-        (count) => deliveries.filter(({ state }) => state === "stored").length === count,
-        COUNT,
-      );
+      const ids = await recordToDisk(page, endpoint);
       assert.equal(await countRows(page, "outbox"), COUNT);
       await endpoint.connections("served");
       await arrived(endpoint, ids, test);
@@ -178,13 +167,7 @@ export function disks(): void {
   scenario(
     "a disk that a later version upgrades while events wait",
     async ({ site, endpoint, context, page }, test) => {
-      await endpoint.connections("refused");
-      await configure(page, endpoint);
-      const ids = await record(page);
-      await page.waitForFunction(
-        (count) => deliveries.filter(({ state }) => state === "stored").length === count,
-        COUNT,
-      );
+      const ids = await recordToDisk(page, endpoint);
       const other = await site.open({ context });
       await upgrade(other);
       assert.equal(await countRows(other, "outbox"), COUNT);
@@ -280,13 +263,7 @@ export function disks(): void {
 
   scenario("a page that ends while its disk forgets what has arrived", async (all) => {
     const { site, endpoint, context, page } = all;
-    await endpoint.connections("refused");
-    await configure(page, endpoint);
-    await record(page);
-    await page.waitForFunction(
-      (count) => deliveries.filter(({ state }) => state === "stored").length === count,
-      COUNT,
-    );
+    await recordToDisk(page, endpoint);
     await page.evaluate(() => {
       const { delete: remove } = IDBObjectStore.prototype;
       IDBTransaction.prototype.commit = () => {};

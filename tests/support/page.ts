@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
+import { APP_ID } from "./endpoint.ts";
 
 declare global {
   /** What the page's module script leaves for `page.evaluate`. */
@@ -152,4 +153,22 @@ async function reactModule(): Promise<string> {
     write: false,
   });
   return outputFiles[0].text;
+}
+
+/** How many rows a store of the outbox's database holds, once the page has opened that. */
+export async function countRows(page: Page, store: string): Promise<number> {
+  return page.evaluate(
+    ({ name, store }) =>
+      new Promise<number>((resolve, reject) => {
+        const opened = indexedDB.open(name);
+        opened.onerror = () => reject(opened.error);
+        opened.onsuccess = () => {
+          const count = opened.result.transaction(store).objectStore(store).count();
+          count.onerror = () => reject(count.error);
+          count.onsuccess = () => resolve(count.result);
+          opened.result.close();
+        };
+      }),
+    { name: `forebay.${APP_ID}`, store },
+  );
 }
