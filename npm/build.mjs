@@ -32,12 +32,12 @@ const CHUNKS = [
   "amplify",
   "auto-track",
   "debug",
+  "mistakes",
   "pinpoint",
   "prepare",
   "profile",
   "sign-in",
   "violations",
-  "wasm-blocked",
 ];
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,7 +100,8 @@ async function forBrowsers(name, options, source = name) {
   const { outfile, ...rest } = common(name, source);
   const { outputFiles } = await build({
     ...rest,
-    minify: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
     target: "es2022",
     alias: deflated,
     define: { VERSION: JSON.stringify(version) },
@@ -112,7 +113,7 @@ async function forBrowsers(name, options, source = name) {
     ecma: 2022,
     module: !options.format,
     // Terser takes "use client" for one that means nothing.
-    compress: { directives: false },
+    compress: { directives: false, hoist_funs: true, passes: 2 },
   });
   writeFileSync(outfile, code);
 }

@@ -1,4 +1,3 @@
-import { ForebayError } from "./client.js";
 import type { AnalyticsEvent, CompiledSchema } from "./types.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
@@ -147,11 +146,25 @@ export interface Settings extends Options {
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 export type Anything = any;
 
-/** Where Forebay's own configuration has its members; see `places`. */
-export const PLACES = ["", "appId", "region", "identityPoolId"];
-
 /** The longest wait that a browser's timer takes. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST = 2 ** 31 - 1;
+
+/** Whole numbers from 1: what each is unless given, and the most that it may be. */
+export const COUNTS: Record<string, [fallback: number, most?: number]> = {
+  flushInterval: [5000],
+  flushSize: [100, 100],
+  bufferSize: [10_000],
+  bufferBytes: [32 * 1024 * 1024],
+  maxAge: [30 * 86_400_000, Number.MAX_SAFE_INTEGER],
+  sessionTimeout: [1_800_000],
+};
+
+/** Words, the first unless given. */
+export const CHOICES: Record<string, (string | undefined)[]> = {
+  sessions: ["shared", "perTab"],
+  dropPolicy: ["oldest", "newest"],
+  wire: [undefined, "forebay", "pinpoint"],
+};
 
 /**
  * Reads any of the forms of configuration.
@@ -160,87 +173,41 @@ const LONGEST = 2 ** 31 - 1;
  */
 export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
   const given: Anything = config ?? {};
-  const [where, appId, region, identityPoolId] = given.appId
-    ? PLACES
-    : (await import("./amplify.js")).places(given);
-  const pinpoint = at(given, where) ?? {};
-  const { Analytics, schema, before, sampleRate = 1 } = given;
-  const endpoint = origin("endpoint", given.endpoint);
-  const text = (path: string) => {
-    const value = at(given, path);
-    return valid(path, value, !!value && is("string", value), "must be a string that is not empty");
+  const read = { ...(given.appId ? given : (await import("./amplify.js")).flat(given)) };
+  const { schema, before } = read;
+  const wrong: string[] = [];
+  const check = (name: string, holds: boolean) => {
+    if (!holds) wrong.push(name);
   };
-  const count = (name: string, fallback: number, most: number, from = given) => {
-    const value = from[name] ?? fallback;
-    const holds = Number.isInteger(value) && value > 0 && value <= most;
-    const path = from === given ? name : where + name;
-    return valid(path, value, holds, `must be a whole number from 1 to ${most}`);
-  };
-  const choice = (name: string, choices: string[], fallback?: string) => {
-    const value = given[name] ?? fallback;
-    const holds = value === fallback || choices.includes(value);
-    return valid(name, value, holds, `must be "${choices.join('" or "')}"`);
-  };
-  return {
-    // What is not checked, among others.
-    ...given,
-    endpoint,
-    identityEndpoint: given.identityEndpoint
-      ? origin("identityEndpoint", given.identityEndpoint)
-      : endpoint,
-    appId: text(where + appId),
-    region: text(where + region),
-    identityPoolId: text(identityPoolId),
-    endpointId: pinpoint.endpointId,
-    schema: valid(
-      "schema",
-      schema,
-      !schema || is("string", schema),
-      "must be the `schema` that `npx forebay codegen` generates, not the schema file itself",
-    ),
-    before: valid("before", before, !before || is("function", before), "must be a function"),
-    sampleRate: valid(
-      "sampleRate",
-      sampleRate,
-      sampleRate >= 0 && sampleRate <= 1,
-      "must be a number from 0 to 1",
-    ),
-    disabled: given.disabled ?? Analytics?.disabled,
-    flushInterval: count("flushInterval", 5000, LONGEST, pinpoint),
-    flushSize: count("flushSize", 100, 100, pinpoint),
-    bufferSize: count("bufferSize", 10_000, LONGEST, pinpoint),
-    bufferBytes: count("bufferBytes", 32 * 1024 * 1024, LONGEST),
-    maxAge: count("maxAge", 30 * 86_400_000, Number.MAX_SAFE_INTEGER),
-    sessionTimeout: count("sessionTimeout", 1_800_000, LONGEST),
-    sessions: choice("sessions", ["shared", "perTab"], "shared"),
-    dropPolicy: choice("dropPolicy", ["oldest", "newest"], "oldest"),
-    wire: choice("wire", ["forebay", "pinpoint"]),
-  };
+
+  read.sampleRate ??= 1;
+  read.endpoint = origin(read.endpoint);
+  read.identityEndpoint = read.identityEndpoint ? origin(read.identityEndpoint) : read.endpoint;
+  for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
+    check(name, !!read[name] && is("string", read[name]));
+  }
+  check("schema", !schema || is("string", schema));
+  check("before", !before || is("function", before));
+  check("sampleRate", read.sampleRate >= 0 && read.sampleRate <= 1);
+  for (const [name, [fallback, most = LONGEST]] of Object.entries(COUNTS)) {
+    read[name] ??= fallback;
+    check(name, Number.isInteger(read[name]) && read[name] > 0 && read[name] <= most);
+  }
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    read[name] ??= choices[0];
+    check(name, choices.includes(read[name]));
+  }
+  if (wrong[0]) throw (await import("./mistakes.js")).invalidConfig(wrong[0], given);
+  return read;
 }
 
 const is = (type: string, value: Anything) => typeof value === type;
 
-/** What stands at a path such as `Auth.Cognito.identityPoolId`. */
-function at(given: Anything, path: string): Anything {
-  return path.split(".").reduce((value, name) => (name ? value?.[name] : value), given);
-}
-
-function origin(name: string, value: Anything): string {
+/** Scheme, host and port of an address that is nothing else; empty for any other. */
+function origin(address: Anything): string {
   try {
-    const url = new URL(value);
-    if (/^https?:$/.test(url.protocol) && url.pathname + url.search + url.hash === "/") {
-      return url.origin;
-    }
+    const { href, origin } = new URL(address);
+    if (href === `${origin}/` && href.startsWith("http")) return origin;
   } catch {}
-  return valid(
-    name,
-    "",
-    false,
-    "must be an http(s) address without a path, such as https://events.example.com",
-  );
-}
-
-function valid<T>(name: string, value: T, holds: boolean, rule: string): T {
-  if (holds) return value;
-  throw new ForebayError("InvalidConfig", `Forebay configuration: ${name} ${rule}.`);
+  return "";
 }

@@ -1,40 +1,31 @@
-import type { Settings } from "./config.js";
+// Whether this browser's events may leave: what was said last, by whichever tab or visit.
+
+import { nameOf, settings } from "./setup.js";
 import { keep, kept } from "./storage.js";
 
-/** Whether this browser's events may leave: what was said last, by whichever tab or visit. */
-export class Consent {
-  readonly #key: string;
-  readonly #settings: Settings;
-  /** What was said in this page, for where nothing can be kept. */
-  #said: boolean | undefined;
+/** What was said in this page, for where nothing can be kept. */
+let said: boolean | undefined;
 
-  /** @param onChange Called when another tab has changed it. */
-  constructor(settings: Settings, onChange: () => void) {
-    this.#settings = settings;
-    this.#key = `forebay.enabled.${settings.appId}`;
-    addEventListener("storage", ({ key }) => {
-      if (key !== this.#key) return;
-      this.#said = undefined;
-      onChange();
-    });
-  }
+const consentKey = () => nameOf("enabled.");
 
-  /** Why nothing may leave; `undefined` where it may. */
-  get refusal(): string | undefined {
-    if (this.#settings.respectPrivacySignals && asksForPrivacy()) return "privacy signal";
-    const kept = this.#kept() ?? this.#said ?? !this.#settings.disabled;
-    return kept ? undefined : "disabled";
-  }
+/** Why nothing may leave; `undefined` where it may. */
+export function refusal(): string | undefined {
+  if (settings.respectPrivacySignals && asksForPrivacy()) return "privacy signal";
+  const enabled = kept(consentKey());
+  const mayLeave = enabled ? enabled === "true" : (said ?? !settings.disabled);
+  return mayLeave ? undefined : "disabled";
+}
 
-  set(enabled: boolean): void {
-    this.#said = enabled;
-    keep(this.#key, String(enabled));
-  }
+export function consent(enabled: boolean): void {
+  said = enabled;
+  keep(consentKey(), String(enabled));
+}
 
-  #kept(): boolean | undefined {
-    const text = kept(this.#key);
-    return text ? text === "true" : undefined;
-  }
+/** Another tab has changed what is kept under this key. Gives whether it was this. */
+export function isConsent(key: string | null): boolean {
+  const isIt = key === consentKey();
+  if (isIt) said = undefined;
+  return isIt;
 }
 
 /** Whether the browser says that its user wants no tracking: by Global Privacy Control, or Do Not Track. */

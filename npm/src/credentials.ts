@@ -1,155 +1,152 @@
-import type { Settings } from "./config.js";
-import type { Ids } from "./ids.js";
+// Whose events this tab has, and what their requests are signed with.
+
+import { identityId, keepIdentityId } from "./ids.js";
 import { type Answer, ask, type Credentials, isForebays } from "./requests.js";
+import { round, settings } from "./setup.js";
 import type { Login, SignIn } from "./sign-in.js";
 import { keep, kept } from "./storage.js";
+import { soon } from "./turns.js";
+import { link } from "./user.js";
+import { type Core, clocks } from "./wasm.js";
 
 /** Tokens of whoever is signed in, by the names of their issuers. */
 export type Logins = Record<string, string>;
 
-/** The identity pool. */
-export interface Pool {
-  id: string;
-  ask(operation: string, body: object): Promise<Answer>;
-  /**
-   * Credentials of this identity, or of another where there is none, or it is none any more: in the
-   * answer's body are `IdentityId` and `Credentials`.
-   */
-  issue(identityId?: string): Promise<Answer>;
-}
+/** Asks the identity pool. */
+export type Pool = (operation: string, body: object) => Promise<Answer>;
 
 const TARGET = "AWSCognitoIdentityService.";
 export const GET_CREDENTIALS = "GetCredentialsForIdentity";
 /** Kept credentials that end sooner are not worth a try. */
 const SHORTEST = 60_000;
 
-function openPool({ identityEndpoint, identityPoolId, wire }: Settings): Pool {
-  const isPlain = isForebays(identityEndpoint, wire);
-  const pool: Pool = {
-    id: identityPoolId,
-    ask: (operation, body) =>
-      ask(
-        "POST",
-        isPlain
-          ? `${identityEndpoint}/?X-Amz-Target=${TARGET}${operation}`
-          : `${identityEndpoint}/`,
-        isPlain
-          ? { "content-type": "text/plain" }
-          : { "content-type": "application/x-amz-json-1.1", "x-amz-target": TARGET + operation },
-        JSON.stringify(body),
-      ),
-    async issue(identityId) {
-      const credentials = (IdentityId: string) => pool.ask(GET_CREDENTIALS, { IdentityId });
-      if (identityId) {
-        const answer = await credentials(identityId);
-        if (!/^(ResourceNotFound|NotAuthorized|InvalidParameter)/.test(answer.type)) return answer;
-      }
-      const answer = await pool.ask("GetId", { IdentityPoolId: identityPoolId });
-      const { IdentityId, Credentials } = answer.body;
-      // Forebay's pool gives both at once.
-      return !IdentityId || Credentials ? answer : credentials(IdentityId);
-    },
-  };
-  return pool;
+/** Identities by the core's numbers: the guest's is empty, others are identity ids. */
+export const identities = [""];
+/** By the same numbers. */
+export const credentials: (Credentials | undefined)[] = [];
+const logins = new Map<string, Login>();
+
+export function numberOf(identity: string): number {
+  const at = identities.indexOf(identity);
+  return at < 0 ? identities.push(identity) - 1 : at;
 }
 
-/** Those whose events this tab has, by the core's numbers; the first is the guest. */
-export class Identities {
-  /** The guest's is empty, others are identity ids. */
-  readonly names = [""];
-  readonly credentials: (Credentials | undefined)[] = [];
-  readonly #settings: Settings;
-  readonly #ids: Ids;
-  readonly #pool: Pool;
-  readonly #logins = new Map<string, Login>();
-
-  constructor(settings: Settings, ids: Ids) {
-    this.#settings = settings;
-    this.#ids = ids;
-    this.#pool = openPool(settings);
-  }
-
-  numberOf(name: string): number {
-    const at = this.names.indexOf(name);
-    return at < 0 ? this.names.push(name) - 1 : at;
-  }
-
-  /**
-   * Gets credentials: those that are kept for their hour, or else new ones. Gives the milliseconds that
-   * they are good for, or to wait where there are none. `offset` is what the endpoint's clock is ahead.
-   */
-  async renew(
-    number: number,
-    offset: number,
-  ): Promise<{ lifetime: number } | { retryAfter: number }> {
-    const now = Date.now() + offset;
-    const key = this.#key(this.names[number]);
-    const found = this.#kept(key);
-    // The core asks though there are some: those are refused, or about to end.
-    const isNews = found?.SessionToken !== this.credentials[number]?.SessionToken;
-    if (found && isNews && found.Expiration * 1000 > now + SHORTEST) {
-      return this.#got(number, found, now);
-    }
-    const answer = await this.#ask(this.names[number]);
+/** Gets the credentials that the core asks for: those that are kept for their hour, or else new ones. */
+export async function renew(core: Core, number: number): Promise<void> {
+  const begun = round;
+  const now = Date.now() + core.clockOffset();
+  const identity = identities[number];
+  const key = keyOf(identity);
+  const found = credentialsIn(kept(key));
+  // The core asks though there are some: those are refused, or about to end.
+  const isNews = found?.SessionToken !== credentials[number]?.SessionToken;
+  if (found && isNews && found.Expiration * 1000 > now + SHORTEST) {
+    got(core, number, found, now);
+  } else {
+    const answer = await issued(identity, (id) => {
+      if (begun === round) keepIdentityId(id);
+    });
+    if (begun !== round) return;
     const given = answer?.body.Credentials;
-    if (!isCredentials(given)) return { retryAfter: answer?.retryAfter ?? Number.NaN };
-    if (this.#keeps()) keep(key, JSON.stringify(given));
-    return this.#got(number, given, answer?.date || now);
-  }
-
-  /** Gives the identity id of whoever signs in. */
-  async signIn(input: SignIn): Promise<string> {
-    const { logIn } = await import("./sign-in.js");
-    const login = await logIn(this.#pool, this.#settings, input);
-    this.#logins.set(login.identityId, login);
-    return login.identityId;
-  }
-
-  /** Of what is kept here nothing is left. */
-  forget(): void {
-    for (const name of this.names) keep(this.#key(name), null);
-    this.names.length = 1;
-    this.credentials.length = 0;
-    this.#logins.clear();
-  }
-
-  #got(number: number, credentials: Credentials, now: number): { lifetime: number } {
-    this.credentials[number] = credentials;
-    return { lifetime: Math.max(0, credentials.Expiration * 1000 - now) };
-  }
-
-  async #ask(name: string): Promise<Answer | undefined> {
-    // Whoever signed in on an earlier visit, and has not yet on this one, may do so later. The function
-    // that gives the tokens is the page's, and may fail.
-    if (name)
-      return this.#logins
-        .get(name)
-        ?.renew()
-        .catch(() => undefined);
-    const { guestRoleArn } = this.#settings;
-    if (guestRoleArn) {
-      const { guestRole } = await import("./sign-in.js");
-      return guestRole(this.#pool, this.#ids, this.#settings, guestRoleArn);
+    if (isCredentials(given)) {
+      if (areKept()) keep(key, JSON.stringify(given));
+      got(core, number, given, answer?.date || now);
+    } else {
+      core.noCredentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
     }
-    const answer = await this.#pool.issue(this.#ids.identityId());
-    if (answer.body.IdentityId) this.#ids.keepIdentityId(answer.body.IdentityId);
-    return answer;
   }
+  link();
+  soon();
+}
 
-  #key(name: string): string {
-    return `forebay.credentials.${this.#settings.identityPoolId}${name && `.${name}`}`;
-  }
+/** Gives the identity id of whoever signs in. */
+export async function loggedIn(input: SignIn): Promise<string> {
+  const { logIn } = await import("./sign-in.js");
+  const login = await logIn(pool, settings, input);
+  logins.set(login.identityId, login);
+  return login.identityId;
+}
 
-  #keeps(): boolean {
-    return this.#settings.keepCredentials !== false;
-  }
+/** Of what is kept here nothing is left. */
+export function forgetCredentials(): void {
+  for (const identity of identities) keep(keyOf(identity), null);
+  identities.length = 1;
+  credentials.length = 0;
+  logins.clear();
+}
 
-  #kept(key: string): Credentials | undefined {
-    try {
-      const found = JSON.parse(kept(key) ?? "");
-      if (this.#keeps() && isCredentials(found)) return found;
-    } catch {}
+function got(core: Core, number: number, given: Credentials, now: number): void {
+  credentials[number] = given;
+  core.gotCredentials(number, Math.max(0, given.Expiration * 1000 - now), ...clocks());
+}
+
+/** Credentials, in the answer's body. */
+async function issued(
+  identity: string,
+  keepIdentityId: (id: string) => void,
+): Promise<Answer | undefined> {
+  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later. The function
+  // that gives the tokens is the page's, and may fail.
+  if (identity) {
+    return logins
+      .get(identity)
+      ?.renew()
+      .catch(() => undefined);
   }
+  if (settings.guestRoleArn) {
+    const { guestRole } = await import("./sign-in.js");
+    return guestRole(pool, settings, identityId(), keepIdentityId);
+  }
+  const answer = await issuedToGuest();
+  if (answer.body.IdentityId) keepIdentityId(answer.body.IdentityId);
+  return answer;
+}
+
+/** Those of the guest's identity, or of another where there is none, or it is none any more. */
+async function issuedToGuest(): Promise<Answer> {
+  const of = (IdentityId: string) => pool(GET_CREDENTIALS, { IdentityId });
+  const known = identityId();
+  if (known) {
+    const answer = await of(known);
+    if (!/^(ResourceNotFound|NotAuthorized|InvalidParameter)/.test(answer.type)) return answer;
+  }
+  const answer = await pool("GetId", { IdentityPoolId: settings.identityPoolId });
+  const { IdentityId, Credentials } = answer.body;
+  // Forebay's pool gives both at once.
+  return !IdentityId || Credentials ? answer : of(IdentityId);
+}
+
+function pool(operation: string, body: object): Promise<Answer> {
+  const { identityEndpoint, wire } = settings;
+  const target = TARGET + operation;
+  return isForebays(identityEndpoint, wire)
+    ? ask(
+        "POST",
+        `${identityEndpoint}/?X-Amz-Target=${target}`,
+        { "content-type": "text/plain" },
+        JSON.stringify(body),
+      )
+    : ask(
+        "POST",
+        `${identityEndpoint}/`,
+        { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
+        JSON.stringify(body),
+      );
+}
+
+function keyOf(identity: string): string {
+  return `forebay.credentials.${settings.identityPoolId}${identity && `.${identity}`}`;
+}
+
+function areKept(): boolean {
+  return settings.keepCredentials !== false;
+}
+
+function credentialsIn(text: string | null): Credentials | undefined {
+  try {
+    const found = JSON.parse(text ?? "");
+    if (areKept() && isCredentials(found)) return found;
+  } catch {}
 }
 
 function isCredentials(found: Credentials | undefined): found is Credentials {

@@ -1,181 +1,164 @@
 // Requests to the endpoint: composed, sent, and their answers told to the core.
 
-import type { Settings } from "./config.js";
-import type { Identities } from "./credentials.js";
+import { credentials } from "./credentials.js";
 import { wired } from "./events.js";
+import { endpointId } from "./ids.js";
+import { byNumber, DROPPED_TOO_MANY, type Held, tell } from "./ledger.js";
+import { endedElsewhere } from "./outbox.js";
 import {
   type Answer,
   compressed,
   escaped,
-  type Form,
-  sender,
+  NO_ANSWER,
+  send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import type { Row, Store } from "./store.js";
-import type { AnalyticsEvent } from "./types.js";
-import { encode } from "./validator.js";
-import type { Core } from "./wasm.js";
+import { form, nameOf, round, settings } from "./setup.js";
+import { keep, kept } from "./storage.js";
+import { get } from "./store.js";
+import { isLeaving, soon } from "./turns.js";
+import { bytes, encode, putTexts } from "./validator.js";
+import { type Core, clocks, core } from "./wasm.js";
 
-/** An event on its way. */
-export interface Held {
-  /** The core's number of it. */
-  number: number;
-  id: string;
-  name: string;
-  at: number;
-  /** Its text; not where that is on disk, and not needed soon. */
-  row?: Row;
-  /** As it was recorded, until it is validated. */
-  event?: AnalyticsEvent;
-  isStored?: boolean;
-  /** Whether this tab's books alone hold it, so that this tab tells of it. */
-  isOurs: boolean;
-  /** Whether the core has it. */
-  isAccepted?: boolean;
-  immediate: boolean;
-  /** What was said about it last. */
-  reason?: string;
-  /** How it ended in another tab. */
-  end?: [end: number, reason?: string];
+/** The last description of the endpoint, for where nothing can be kept. */
+let profile = "{}";
+/** Whether it was described before there was a core to tell. */
+export let isDescribed = false;
+
+const offsetKey = () => nameOf("clock.");
+const profileKey = () => nameOf("endpoint.");
+
+/** What the endpoint's clock was ahead by at the end of an earlier visit. */
+export function keptOffset(): number {
+  return Number(kept(offsetKey())) || 0;
 }
 
-/** What deliveries are made from, and whom they tell. */
-export interface Stock {
-  find(number: number): Held | undefined;
-  /** The page goes away: nothing can be waited for. */
-  isLeaving(): boolean;
-  sent(held: Held): void;
-  /** It is not on disk any more: someone deleted it. */
-  gone(held: Held): void;
-  /** The endpoint as it was described last, as JSON. */
-  profile(): string;
-  /** The core was told. */
-  answered(): void;
+/** Describes the endpoint from now on, as JSON. */
+export function describe(endpoint: string): void {
+  profile = endpoint;
+  keep(profileKey(), profile);
+  isDescribed = !core;
+  core?.updateEndpoint();
+  soon();
 }
 
-export type Deliveries = ReturnType<typeof deliveries>;
+/** The endpoint is not described any more. */
+export function forgetProfile(): void {
+  profile = "{}";
+  isDescribed = false;
+}
 
-/** Sends what the core says, as this endpoint; by the form of requests that another than Forebay's takes. */
-export function deliveries(
-  core: Core,
-  settings: Settings,
-  endpointId: string,
-  identities: Identities,
-  store: Store,
-  form: Form | undefined,
-  stock: Stock,
-) {
-  const { appId } = settings;
-  const send = sender(core, settings, form);
-  let isOver = false;
+/** Deletes what is kept here. */
+export function forgetDeliveries(): void {
+  for (const key of [offsetKey(), profileKey()]) keep(key, null);
+}
 
-  /** Sends a request in this task, and tells the core what came of it. */
-  function signed(
-    request: number,
-    method: string,
-    path: string,
-    body: Uint8Array<ArrayBuffer>,
-    keepalive: boolean,
-    offset: number,
-    verdicts: (answer: Answer) => number[],
-  ): void {
-    if (isOver) return;
-    const found = identities.credentials[core.who(request)];
-    if (!found) {
-      unanswered(request);
+/** Bytes of a batch without events. */
+export function overhead(): number {
+  return envelope("").length;
+}
+
+/** Sends a batch that the core has made. */
+export function sendBatch(core: Core, request: number, keepalive: boolean): void {
+  const numbers = new Float64Array(bytes(core, core.batch(request)).slice().buffer);
+  // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
+  // refused, and sent again with others.
+  const offset = core.clockOffset();
+  const begun = round;
+  const helds: (Held | undefined)[] = [];
+  const offsets: number[] = [];
+  for (let at = 0; at < numbers.length; at += 2) {
+    helds.push(byNumber.get(numbers[at]));
+    offsets.push(numbers[at + 1]);
+  }
+  const rows = helds.map((held) => held?.row);
+  const absent = helds.filter((held): held is Held => !!held && !held.row);
+
+  const compose = () => {
+    const events = rows.flatMap((row, at) => (row ? [wired(row, offsets[at])] : []));
+    if (!events.length) {
+      answered(core, request, NO_ANSWER);
       return;
     }
-    const whole = `/v1/apps/${escaped(appId)}/${path}`;
-    send(method, whole, body, found, keepalive, offset).then((answer) => {
-      if (isOver) return;
-      const { status, type, retryAfter, date } = answer;
-      core.answered(request, status, type, retryAfter, date, verdicts(answer));
-      stock.answered();
-    });
-  }
-
-  /** Nothing was sent. */
-  function unanswered(request: number): void {
-    core.answered(request, 0, "", Number.NaN, Number.NaN, []);
-    stock.answered();
-  }
-
-  /** What an answer says about each of these events, as HTTP statuses. */
-  function verdicts(helds: (Held | undefined)[], { body }: Answer): number[] {
-    const items = body.Results?.[endpointId]?.EventsItemResponse;
-    return helds.map((held) => {
-      const { StatusCode, Message } = items?.[held?.id ?? ""] ?? {};
-      if (held) held.reason = Message ?? body.Message ?? body.message;
-      return StatusCode | 0;
-    });
-  }
-
-  function envelope(events: string): Uint8Array<ArrayBuffer> {
-    const id = JSON.stringify(endpointId);
-    return encode(`{"BatchItem":{${id}:{"Endpoint":${stock.profile()},"Events":{${events}}}}}`);
-  }
-
-  return {
-    /** Bytes of a batch without events. */
-    overhead: () => envelope("").length,
-
-    batch(request: number, keepalive: boolean): void {
-      const numbers = core.batch(request);
-      // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock,
-      // it is refused, and sent again with others.
-      const offset = core.clockOffset();
-      const helds: (Held | undefined)[] = [];
-      const offsets: number[] = [];
-      for (let at = 0; at < numbers.length; at += 2) {
-        helds.push(stock.find(numbers[at]));
-        offsets.push(numbers[at + 1]);
-      }
-      const rows = helds.map((held) => held?.row);
-      const absent = helds.filter((held): held is Held => !!held && !held.row);
-
-      const compose = () => {
-        const events = rows.flatMap((row, at) => (row ? [wired(row, offsets[at])] : []));
-        if (!events.length) {
-          unanswered(request);
-          return;
-        }
-        for (const [at, held] of helds.entries()) if (held && rows[at]) stock.sent(held);
-        const body = envelope(events.join());
-        const post = (body: Uint8Array<ArrayBuffer>) =>
-          signed(request, "POST", "events", body, keepalive, offset, (answer) =>
-            verdicts(helds, answer),
-          );
-        if (stock.isLeaving() || form || body.length < WORTH_COMPRESSING) post(body);
-        else compressed(body).then(post, () => post(body));
-      };
-
-      if (stock.isLeaving() || !absent.length) {
-        compose();
-        return;
-      }
-      store
-        .get(absent.map(({ id }) => id))
-        .then((found) => {
-          for (const [at, held] of absent.entries()) {
-            rows[helds.indexOf(held)] = found[at];
-            if (!found[at]) stock.gone(held);
-          }
-        })
-        // Without a disk they are tried again later.
-        .catch(() => {})
-        .then(() => isOver || compose());
-    },
-
-    /** Sends the description of the endpoint. */
-    endpoint(request: number): void {
-      const path = `endpoints/${escaped(endpointId)}`;
-      const body = encode(stock.profile());
-      signed(request, "PUT", path, body, stock.isLeaving(), core.clockOffset(), () => []);
-    },
-
-    /** What was asked is not waited for any more. */
-    stop(): void {
-      isOver = true;
-    },
+    for (const [at, held] of helds.entries()) if (held && rows[at]) tell(held, "sent");
+    const body = envelope(events.join());
+    const post = (body: Uint8Array<ArrayBuffer>) =>
+      signed(core, request, "POST", "events", body, keepalive, offset, begun, helds);
+    if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
+    else compressed(body).then(post, () => post(body));
   };
+
+  if (isLeaving || !absent.length) {
+    compose();
+    return;
+  }
+  get(absent.map(({ id }) => id))
+    .then((found) => {
+      for (const [at, held] of absent.entries()) {
+        rows[helds.indexOf(held)] = found[at];
+        if (!found[at]) endedElsewhere(held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
+      }
+    })
+    // Without a disk they are tried again later.
+    .catch(() => {})
+    .then(() => begun !== round || compose());
+}
+
+/** Sends the description of the endpoint. */
+export function sendEndpoint(core: Core, request: number): void {
+  const path = `endpoints/${escaped(endpointId)}`;
+  signed(core, request, "PUT", path, encode(described()), isLeaving, core.clockOffset(), round, []);
+}
+
+/** Sends a request in this task, and tells the core what came of it. */
+function signed(
+  core: Core,
+  request: number,
+  method: string,
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  keepalive: boolean,
+  offset: number,
+  begun: number,
+  helds: (Held | undefined)[],
+): void {
+  if (begun !== round) return;
+  const found = credentials[core.who(request)];
+  if (!found) {
+    answered(core, request, NO_ANSWER);
+    return;
+  }
+  const whole = `/v1/apps/${escaped(settings.appId)}/${path}`;
+  send(core, method, whole, body, found, keepalive, offset).then((answer) => {
+    if (begun !== round) return;
+    for (const verdict of verdicts(helds, answer)) core.verdict(verdict);
+    answered(core, request, answer);
+  });
+}
+
+function answered(core: Core, request: number, { type, status, retryAfter, date }: Answer): void {
+  putTexts(core, type);
+  core.answered(request, status, retryAfter, date, ...clocks());
+  const offset = String(core.clockOffset());
+  if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
+  soon();
+}
+
+/** What an answer says about each of these events, as HTTP statuses. */
+function verdicts(helds: (Held | undefined)[], { body }: Answer): number[] {
+  const items = body.Results?.[endpointId]?.EventsItemResponse;
+  return helds.map((held) => {
+    const { StatusCode, Message } = items?.[held?.id ?? ""] ?? {};
+    if (held) held.reason = Message ?? body.Message ?? body.message;
+    return StatusCode | 0;
+  });
+}
+
+function envelope(events: string): Uint8Array<ArrayBuffer> {
+  const id = JSON.stringify(endpointId);
+  return encode(`{"BatchItem":{${id}:{"Endpoint":${described()},"Events":{${events}}}}}`);
+}
+
+function described(): string {
+  return kept(profileKey()) ?? profile;
 }

@@ -1,60 +1,51 @@
-import type { Settings } from "./config.js";
+// This browser's ids: where they are kept, and where Amplify left those it had before.
+
+import { nameOf, page, settings } from "./setup.js";
 import { keep, kept } from "./storage.js";
 
-/** Where this browser's ids are kept, and where Amplify left those it had before. */
-export class Ids {
-  readonly #endpoint: string;
-  readonly #identity: string;
-  /** Amplify v6 and v5: items of their caches, with the endpoint id in `data`. */
-  readonly #amplifyEndpoints: string[];
-  /** Amplify v6 and v5. */
-  readonly #amplifyIdentities: string[];
-  /** The endpoint id of a browser that has none, until it is kept. */
-  #newcomer: string | undefined;
-  /** Where the session is kept. */
-  readonly session: string;
+/** Whom events are recorded of; kept once that may be. */
+export let endpointId: string;
 
-  constructor({ appId, identityPoolId }: Pick<Settings, "appId" | "identityPoolId">) {
-    this.session = `forebay.session.${appId}`;
-    this.#endpoint = `forebay.endpointId.${appId}`;
-    this.#identity = `forebay.identityId.${identityPoolId}`;
-    this.#amplifyEndpoints = [
-      `aws-amplify-cacheAnalytics:pinpoint:${appId}`,
-      `aws-amplify-cacheAWSPinpoint_${appId}`,
-    ];
-    this.#amplifyIdentities = [
-      `com.amplify.Cognito.${identityPoolId}.identityId`,
-      `CognitoIdentityId-${identityPoolId}`,
-    ];
-  }
+const sessionKey = () => nameOf("session.");
+const endpointKey = () => nameOf("endpointId.");
+const identityKey = () => `forebay.identityId.${settings.identityPoolId}`;
 
-  /** This browser's endpoint id: as kept, or as Amplify left it, or a new one. */
-  endpointId(newId: () => string): string {
-    this.#newcomer ??= newId();
-    return kept(this.#endpoint) || first(this.#amplifyEndpoints, dataOf) || this.#newcomer;
-  }
+/** Where Amplify v6 and v5 keep the endpoint id: items of their caches, with it in `data`. */
+const amplifyEndpoints = () => [
+  `aws-amplify-cacheAnalytics:pinpoint:${settings.appId}`,
+  `aws-amplify-cacheAWSPinpoint_${settings.appId}`,
+];
 
-  keepEndpointId(id: string): void {
-    keep(this.#endpoint, id);
-  }
+/** Where Amplify v6 and v5 keep the identity id. */
+const amplifyIdentities = () => [
+  `com.amplify.Cognito.${settings.identityPoolId}.identityId`,
+  `CognitoIdentityId-${settings.identityPoolId}`,
+];
 
-  /** The guest's identity id, if there is one: as kept, or as Amplify left it. */
-  identityId(): string | undefined {
-    return kept(this.#identity) || first(this.#amplifyIdentities, (id) => id);
-  }
+/** Sets the endpoint id: as configured, as kept, as Amplify left it, or a new one. */
+export function nameEndpoint(): void {
+  endpointId =
+    settings.endpointId ??
+    (kept(endpointKey()) || first(amplifyEndpoints(), dataOf) || page.uuid());
+}
 
-  keepIdentityId(id: string): void {
-    keep(this.#identity, id);
-  }
+export function keepEndpointId(): void {
+  keep(endpointKey(), endpointId);
+}
 
-  /** Deletes them all, and Amplify's too: they would come back at the next visit. */
-  forget(): void {
-    this.#newcomer = undefined;
-    const keys = [this.session, this.#endpoint, this.#identity];
-    for (const key of [...keys, ...this.#amplifyEndpoints, ...this.#amplifyIdentities]) {
-      keep(key, null);
-    }
-  }
+/** The guest's identity id, if there is one: as kept, or as Amplify left it. */
+export function identityId(): string | undefined {
+  return kept(identityKey()) || first(amplifyIdentities(), (id) => id);
+}
+
+export function keepIdentityId(id: string): void {
+  keep(identityKey(), id);
+}
+
+/** Deletes them all, the session's too, and Amplify's: they would come back at the next visit. */
+export function forgetIds(): void {
+  const keys = [sessionKey(), endpointKey(), identityKey()];
+  for (const key of [...keys, ...amplifyEndpoints(), ...amplifyIdentities()]) keep(key, null);
 }
 
 /** The first of these keys under which there is something to be read. */

@@ -1,9 +1,20 @@
-import type { Settings } from "./config.js";
-import type { Consent } from "./consent.js";
-import type { Page, Recorded } from "./engine.js";
-import type { Ids } from "./ids.js";
+// What an event goes through before it is validated: consent, what the page has asked for besides, and then
+// the session that it belongs to.
+
+import { refusal } from "./consent.js";
+import type { Recorded } from "./engine.js";
+import { endpointId, keepEndpointId, nameEndpoint } from "./ids.js";
 import type { Prepared } from "./prepare.js";
-import { type SessionEvent, type SessionStamp, Sessions } from "./session.js";
+import {
+  announce,
+  openSessions,
+  renewSession,
+  type SessionEvent,
+  type SessionStamp,
+  sessionOf,
+  touch,
+} from "./session.js";
+import { page } from "./setup.js";
 import type { AnalyticsEvent } from "./types.js";
 
 /** An event that is to be validated, kept and sent. */
@@ -14,99 +25,77 @@ export interface Taken extends Recorded {
 /** An event that is taken, or why it is not. */
 export type Judged = { event: AnalyticsEvent } | { reason: string };
 
+let prepared: Prepared | undefined;
+/** What the start and the end of sessions say besides. */
+let sessionAttributes: AnalyticsEvent["attributes"];
+/** Whether the endpoint id is. */
+let isKept: boolean;
+
+export function openIntake(preparation: Prepared | undefined): void {
+  prepared = preparation;
+  openSessions();
+  nameBrowser();
+}
+
+/** Begins as an endpoint of this browser's, or as a newcomer after it forgot everything. */
+function nameBrowser(): void {
+  nameEndpoint();
+  isKept = false;
+  refused();
+}
+
+/** Goes on as a newcomer. */
+export function forgetBrowser(): void {
+  renewSession();
+  nameBrowser();
+}
+
+/** The events to be sent for this one, in their order: none where it is dropped. */
+export function taken(recorded: Recorded): Taken[] {
+  const { id, at, event } = recorded;
+  const one = judged(event);
+  if ("reason" in one) {
+    page.drop(recorded, one.reason);
+    return [];
+  }
+  const [session, events] = sessionOf(one.event.name, at);
+  return [...announced(events), { id, at, event: one.event, session }];
+}
+
 /**
- * What an event goes through before it is validated: consent, what the page has asked for besides, and
- * then the session it belongs to.
+ * Whether the start and the end of sessions are recorded by themselves from now on, with these attributes.
+ * Gives what is to be sent about the present one.
  */
-export class Intake {
-  readonly #ids: Ids;
-  readonly #consent: Consent;
-  readonly #page: Pick<Page, "drop" | "uuid">;
-  readonly #prepared: Prepared | undefined;
-  readonly #sessions: Sessions;
-  #endpointId = "";
-  #isKept = false;
-  /** What the start and the end of sessions say besides. */
-  #sessionAttributes: AnalyticsEvent["attributes"];
+export function trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): Taken[] {
+  sessionAttributes = attributes;
+  announce(!!attributes);
+  return !attributes || refused() ? [] : announced(touch(Date.now()));
+}
 
-  constructor(
-    settings: Settings,
-    ids: Ids,
-    endpointId: string,
-    consent: Consent,
-    page: Pick<Page, "drop" | "uuid">,
-    prepared: Prepared | undefined,
-  ) {
-    this.#ids = ids;
-    this.#consent = consent;
-    this.#page = page;
-    this.#prepared = prepared;
-    const { sessions, sessionTimeout } = settings;
-    const key = sessions === "shared" ? ids.session : undefined;
-    this.#sessions = new Sessions(key, sessionTimeout, page.uuid);
-    this.#isNow(endpointId);
-  }
+/** The next event begins a session, since another user goes on. Gives what is to be sent about it. */
+export function takeOver(): Taken[] {
+  return announced(renewSession());
+}
 
-  /** The events to be sent for this one, in their order: none where it is dropped. */
-  take(recorded: Recorded): Taken[] {
-    const { id, at, event } = recorded;
-    const taken = this.#judged(event);
-    if ("reason" in taken) {
-      this.#page.drop(recorded, taken.reason);
-      return [];
-    }
-    const { stamp, events } = this.#sessions.of(taken.event.name, at);
-    return [...this.#announced(events), { id, at, event: taken.event, session: stamp }];
+/** Why no event is taken at present. Nothing is kept of a browser before it may be. */
+function refused(): string | undefined {
+  const reason = refusal();
+  if (!reason && !isKept) {
+    keepEndpointId();
+    isKept = true;
   }
+  return reason;
+}
 
-  /**
-   * Whether the start and the end of sessions are recorded by themselves from now on, with these
-   * attributes. Gives what is to be sent about the present one.
-   */
-  trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): Taken[] {
-    this.#sessionAttributes = attributes;
-    this.#sessions.announce(!!attributes);
-    if (!attributes || this.#refusal()) return [];
-    return this.#announced(this.#sessions.touch(Date.now()));
-  }
+function judged(event: AnalyticsEvent): Judged {
+  const reason = refused();
+  return reason ? { reason } : (prepared?.(event, endpointId) ?? { event });
+}
 
-  /** The next event begins a session, since another user goes on. Gives what is to be sent about it. */
-  renewSession(): Taken[] {
-    return this.#announced(this.#sessions.renew());
-  }
-
-  /** Goes on as a newcomer, with another endpoint id. */
-  forget(endpointId: string): void {
-    this.#sessions.renew();
-    this.#isNow(endpointId);
-  }
-
-  #isNow(endpointId: string): void {
-    this.#endpointId = endpointId;
-    this.#isKept = false;
-    this.#refusal();
-  }
-
-  /** Why no event is taken at present. Nothing is kept of a browser before it may be. */
-  #refusal(): string | undefined {
-    const { refusal } = this.#consent;
-    if (!refusal && !this.#isKept) {
-      this.#ids.keepEndpointId(this.#endpointId);
-      this.#isKept = true;
-    }
-    return refusal;
-  }
-
-  #judged(event: AnalyticsEvent): Judged {
-    const reason = this.#refusal();
-    return reason ? { reason } : (this.#prepared?.(event, this.#endpointId) ?? { event });
-  }
-
-  /** They go through the same; what of them is not taken was never recorded. */
-  #announced(events: SessionEvent[]): Taken[] {
-    return events.flatMap(({ id, name, at, session }) => {
-      const taken = this.#judged({ name, attributes: this.#sessionAttributes });
-      return "event" in taken ? [{ id, at, event: taken.event, session }] : [];
-    });
-  }
+/** They go through the same; what of them is not taken was never recorded. */
+function announced(events: SessionEvent[]): Taken[] {
+  return events.flatMap(({ id, name, at, session }) => {
+    const one = judged({ name, attributes: sessionAttributes });
+    return "event" in one ? [{ id, at, event: one.event, session }] : [];
+  });
 }

@@ -1,5 +1,6 @@
 import type { Settings } from "./config.js";
-import type { Core } from "./wasm.js";
+import { form, settings } from "./setup.js";
+import { type Core, payloadHash, signature } from "./wasm.js";
 
 /** What requests are signed with, as Cognito Identity gives it. */
 export interface Credentials {
@@ -26,6 +27,15 @@ export interface Answer {
   /** What came, as it is. */
   text: string;
 }
+
+export const NO_ANSWER: Answer = {
+  status: 0,
+  type: "",
+  retryAfter: Number.NaN,
+  date: Number.NaN,
+  body: {},
+  text: "",
+};
 
 /** Milliseconds after which a request counts as unanswered. */
 const TIMEOUT = 60_000;
@@ -68,7 +78,7 @@ export async function ask(
       text,
     };
   } catch {
-    return { status: 0, type: "", retryAfter: Number.NaN, date: Number.NaN, body: {}, text: "" };
+    return NO_ANSWER;
   }
 }
 
@@ -111,44 +121,43 @@ const presigned: Form = ({ url, host, date, credential, token, sign }) => {
   return [`${url}?${query}&X-Amz-Signature=${signature}`, { "content-type": "text/plain" }];
 };
 
-/** Sends signed requests to the endpoint. */
-export function sender(core: Core, { endpoint, region }: Settings, form: Form = presigned) {
-  /**
-   * `path` is percent-encoded. It is sent in this task, and signed by a clock that is `offset`
-   * milliseconds ahead of the browser's.
-   */
-  return (
-    method: string,
-    path: string,
-    body: Uint8Array<ArrayBuffer>,
-    { AccessKeyId, SecretKey, SessionToken }: Credentials,
-    keepalive: boolean,
-    offset: number,
-  ): Promise<Answer> => {
-    const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
-    const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
-    const [url, headers] = form({
-      url: endpoint + path,
-      host: new URL(endpoint).host,
-      date,
-      credential: `${AccessKeyId}/${scope}`,
-      token: SessionToken,
-      sign(query, headers) {
-        const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
-        const request = [
-          method,
-          // What is encoded in the path is encoded once more, as all services but S3 have it.
-          path.replaceAll("%", "%25"),
-          query,
-          lines.join(""),
-          Object.keys(headers).join(";"),
-          core.payloadHash(body),
-        ];
-        return core.signCanonical(request.join("\n"), date, scope, SecretKey);
-      },
-    });
-    return ask(method, url, headers, body, keepalive);
-  };
+/**
+ * Sends a signed request to the endpoint. `path` is percent-encoded. It is sent in this task, and signed by a
+ * clock that is `offset` milliseconds ahead of the browser's.
+ */
+export function send(
+  core: Core,
+  method: string,
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  { AccessKeyId, SecretKey, SessionToken }: Credentials,
+  keepalive: boolean,
+  offset: number,
+): Promise<Answer> {
+  const { endpoint, region } = settings;
+  const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
+  const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
+  const [url, headers] = (form ?? presigned)({
+    url: endpoint + path,
+    host: new URL(endpoint).host,
+    date,
+    credential: `${AccessKeyId}/${scope}`,
+    token: SessionToken,
+    sign(query, headers) {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
+      const request = [
+        method,
+        // What is encoded in the path is encoded once more, as all services but S3 have it.
+        path.replaceAll("%", "%25"),
+        query,
+        lines.join(""),
+        Object.keys(headers).join(";"),
+        payloadHash(core, body),
+      ];
+      return signature(core, request.join("\n"), date, scope, SecretKey);
+    },
+  });
+  return ask(method, url, headers, body, keepalive);
 }
 
 /** Percent-encoded as signatures have it (RFC 3986). */

@@ -1,7 +1,6 @@
 import { ForebayError } from "./client.js";
 import type { Settings } from "./config.js";
 import { GET_CREDENTIALS, type Logins, type Pool } from "./credentials.js";
-import type { Ids } from "./ids.js";
 import { type Answer, ask } from "./requests.js";
 
 /** The argument of `signIn`. */
@@ -15,7 +14,7 @@ export interface SignIn {
   roleArn?: string;
 }
 
-type Place = Pick<Settings, "region" | "stsEndpoint">;
+type Place = Pick<Settings, "identityPoolId" | "region" | "stsEndpoint" | "guestRoleArn">;
 
 /** Someone who is signed in. */
 export interface Login {
@@ -36,8 +35,8 @@ export async function logIn(
 ): Promise<Login> {
   const tokens = async () => (typeof logins === "function" ? logins() : logins);
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-    const { status, type, body } = await pool.ask("GetId", {
-      IdentityPoolId: pool.id,
+    const { status, type, body } = await pool("GetId", {
+      IdentityPoolId: settings.identityPoolId,
       Logins: await tokens(),
     });
     const { IdentityId } = body;
@@ -45,7 +44,7 @@ export async function logIn(
       const renew = async () =>
         roleArn
           ? assumeRole(pool, settings, roleArn, IdentityId, await tokens())
-          : pool.ask(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
+          : pool(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
       return { identityId: IdentityId, renew };
     }
     if (status >= 400 && status < 500 && status !== 429) {
@@ -58,21 +57,20 @@ export async function logIn(
   }
 }
 
-/** The classic flow for a guest. */
+/** The classic flow for a guest, by the identity that is known, or by a new one. */
 export async function guestRole(
   pool: Pool,
-  ids: Ids,
   place: Place,
-  roleArn: string,
+  known: string | undefined,
+  keepIdentityId: (id: string) => void,
 ): Promise<Answer> {
-  let id = ids.identityId();
-  if (!id) {
-    const answer = await pool.ask("GetId", { IdentityPoolId: pool.id });
-    id = answer.body.IdentityId;
-    if (!id) return answer;
-    ids.keepIdentityId(id);
-  }
-  return assumeRole(pool, place, roleArn, id);
+  const { identityPoolId, guestRoleArn = "" } = place;
+  if (known) return assumeRole(pool, place, guestRoleArn, known);
+  const answer = await pool("GetId", { IdentityPoolId: identityPoolId });
+  const id = answer.body.IdentityId;
+  if (!id) return answer;
+  keepIdentityId(id);
+  return assumeRole(pool, place, guestRoleArn, id);
 }
 
 /** The classic flow: a token of the pool's, and the role that it is good for. */
@@ -83,7 +81,7 @@ async function assumeRole(
   IdentityId: string,
   Logins?: Logins,
 ): Promise<Answer> {
-  const answer = await pool.ask("GetOpenIdToken", { IdentityId, Logins });
+  const answer = await pool("GetOpenIdToken", { IdentityId, Logins });
   const { Token } = answer.body;
   if (!Token) return answer;
   const query = new URLSearchParams({

@@ -1,4 +1,7 @@
+// The disk. Without one everything fails, and nothing throws.
+
 import type { SessionStamp } from "./session.js";
+import { nameOf, say } from "./setup.js";
 import { keep, kept, keysOf, listIn } from "./storage.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
@@ -19,30 +22,6 @@ export interface Row {
   v: 1;
 }
 
-/** The disk. Without one everything fails, and nothing throws. */
-export interface Store {
-  /** Whether there is one. */
-  isOpen(): boolean;
-  /** Puts a row on its way to disk in this task. Gives whether it is there. */
-  put(row: Row): Promise<boolean>;
-  remove(id: string): void;
-  /**
-   * The page may end before the disk has done what it was asked for: that is kept where writing does
-   * not take long, and the next scan makes up for it.
-   */
-  leave(): void;
-  /**
-   * What another page left under this key of localStorage, if it is one for that; only once: rows, and
-   * the ids of those that ended.
-   */
-  left(key: string | null): (Row | string)[];
-  /** The rows with these ids; `undefined` for one that is gone. */
-  get(ids: string[]): Promise<(Row | undefined)[]>;
-  /** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
-  scan(take: (row: Row) => void): Promise<number>;
-  clear(): void;
-}
-
 const OUTBOX = "outbox";
 const ASIDE = "aside";
 /** Rows that are read at once. */
@@ -50,136 +29,160 @@ const CHUNK = 1000;
 /** Milliseconds after which a disk that says nothing counts as none. */
 const PATIENCE = 10_000;
 
-/** Opens the database with this name, or creates it. */
-export function openStore(name: string): Store {
-  let database: IDBDatabase | undefined;
-  let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
-  let isSettled = false;
-  const leaving = `${name}.leaving.`;
-  const own = leaving + Math.random();
-  let hasLeft = false;
-  /** What is asked of the disk and not done yet, by id: a row, or its removal. */
-  const pending = new Map<string, Row | string>();
+let database: IDBDatabase | undefined;
+/** What opens it first: without an end, where it says nothing; and no later than patience lasts. */
+let opening: Promise<void>;
+let opened: Promise<unknown>;
+let isSettled = false;
+/** What is asked for in one task is one transaction. */
+let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
+/** What is asked of the disk and not done yet, by id: a row, or its removal. */
+const pending = new Map<string, Row | string>();
 
-  const use = (opened: IDBDatabase) => {
-    // Another program may have one of that name.
-    if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
-    database = opened;
-    // Another version of this package, or someone who deletes it, is not to wait for this page.
-    opened.onversionchange = opened.onclose = () => {
-      opened.close();
-      database = undefined;
-      open(name).then(use, () => {});
-    };
-  };
-  const opening = open(name, 1).then(use);
+/** What the keys of localStorage begin with under which pages leave what is pending. */
+const leaving = () => `${nameOf("")}.leaving.`;
+const own = Math.random();
+let hasLeft = false;
+
+/** Opens the database of this application, or creates it. */
+export function openStore(): void {
+  opening = open(1).then(use);
   const late = new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer"));
-  const opened = Promise.race([opening, late])
-    .catch((reason) => {
-      console.warn("Forebay: no disk here, so what waits when the page closes is lost.", reason);
-    })
+  opened = Promise.race([opening, late])
+    .catch((reason) => say("noDisk", reason))
     .finally(() => {
       isSettled = true;
     });
-  const transact = (names: string[], mode: IDBTransactionMode) =>
-    (database as IDBDatabase).transaction(names, mode);
+}
 
-  /** What is asked for in one task is one transaction. Gives whether it was done. */
-  async function inTask(ask: (outbox: IDBObjectStore) => unknown): Promise<boolean> {
-    if (!isSettled) await opened;
-    try {
-      task ??= begin();
-      ask(task.transaction.objectStore(OUTBOX));
-      return task.done;
-    } catch {
-      return false;
+/** Whether there is a disk. */
+export function isOpen(): boolean {
+  return !!database;
+}
+
+/** Puts a row on its way to disk in this task. Gives whether it is there. */
+export const put = (row: Row) => about(row.id, row, (outbox) => outbox.put(row));
+
+export const remove = (id: string) => about(id, id, (outbox) => outbox.delete(id));
+
+/**
+ * The page may end before the disk has done what it was asked for: that is kept where writing does not
+ * take long, and the next scan makes up for it.
+ */
+export function leave(): void {
+  if (!pending.size && !hasLeft) return;
+  hasLeft = pending.size > 0;
+  keep(leaving() + own, hasLeft ? JSON.stringify([...pending.values()]) : null);
+}
+
+/**
+ * What another page left under this key of localStorage, if it is one for that; only once: rows, and the
+ * ids of those that ended.
+ */
+export function left(key: string | null): (Row | string)[] {
+  if (!key?.startsWith(leaving())) return [];
+  const found = leftIn(kept(key));
+  keep(key, null);
+  return found;
+}
+
+export function clear(): void {
+  pending.clear();
+  for (const key of keysOf(leaving())) keep(key, null);
+  inTask((outbox) => outbox.clear());
+}
+
+/** The rows with these ids; `undefined` for one that is gone. */
+export async function get(ids: string[]): Promise<(Row | undefined)[]> {
+  const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
+  return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
+}
+
+/** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
+export async function scan(take: (row: Row) => void): Promise<number> {
+  // However late: what an earlier visit left is there.
+  await opening;
+  for (const key of keysOf(leaving())) {
+    await Promise.all(
+      leftIn(kept(key)).map((left) => (typeof left === "string" ? remove(left) : put(left))),
+    );
+    keep(key, null);
+  }
+  let aside = 0;
+  for (let range: IDBKeyRange | undefined; ; ) {
+    const transaction = transact([OUTBOX, ASIDE], "readwrite");
+    const outbox = transaction.objectStore(OUTBOX);
+    const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
+    for (const row of rows) {
+      if (isRow(row)) {
+        take(row);
+      } else {
+        aside++;
+        transaction.objectStore(ASIDE).add(row);
+        outbox.delete((row as Row).id);
+      }
     }
+    if (rows.length < CHUNK) return aside;
+    range = IDBKeyRange.lowerBound(rows[CHUNK - 1].id, true);
   }
+}
 
-  /** Keeps in mind what is asked for about a row until it is done. */
-  async function about(id: string, left: Row | string, ask: (outbox: IDBObjectStore) => unknown) {
-    pending.set(id, left);
-    const isDone = await inTask(ask);
-    if (pending.get(id) === left) pending.delete(id);
-    if (!pending.size) leave();
-    return isDone;
-  }
-
-  function leave(): void {
-    if (!pending.size && !hasLeft) return;
-    hasLeft = pending.size > 0;
-    keep(own, hasLeft ? JSON.stringify([...pending.values()]) : null);
-  }
-
-  const put = (row: Row) => about(row.id, row, (outbox) => outbox.put(row));
-  const remove = (id: string) => about(id, id, (outbox) => outbox.delete(id));
-
-  function begin() {
-    const transaction = transact([OUTBOX], "readwrite");
-    queueMicrotask(() => {
-      task = undefined;
-      try {
-        transaction.commit();
-      } catch {
-        // It failed, and says so by itself.
-      }
-    });
-    const done = new Promise<boolean>((resolve) => {
-      transaction.oncomplete = () => resolve(true);
-      transaction.onabort = () => resolve(false);
-    });
-    return { transaction, done };
-  }
-
-  return {
-    isOpen: () => !!database,
-    put,
-    remove,
-    leave,
-    clear() {
-      pending.clear();
-      for (const key of keysOf(leaving)) keep(key, null);
-      inTask((outbox) => outbox.clear());
-    },
-    left(key) {
-      if (!key?.startsWith(leaving)) return [];
-      const found = leftIn(kept(key));
-      keep(key, null);
-      return found;
-    },
-    async get(ids) {
-      const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
-      return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
-    },
-    async scan(take) {
-      // However late: what an earlier visit left is there.
-      await opening;
-      for (const key of keysOf(leaving)) {
-        await Promise.all(
-          leftIn(kept(key)).map((left) => (typeof left === "string" ? remove(left) : put(left))),
-        );
-        keep(key, null);
-      }
-      let aside = 0;
-      for (let range: IDBKeyRange | undefined; ; ) {
-        const transaction = transact([OUTBOX, ASIDE], "readwrite");
-        const outbox = transaction.objectStore(OUTBOX);
-        const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
-        for (const row of rows) {
-          if (isRow(row)) {
-            take(row);
-          } else {
-            aside++;
-            transaction.objectStore(ASIDE).add(row);
-            outbox.delete((row as Row).id);
-          }
-        }
-        if (rows.length < CHUNK) break;
-        range = IDBKeyRange.lowerBound(rows[CHUNK - 1].id, true);
-      }
-      return aside;
-    },
+function use(opened: IDBDatabase): void {
+  // Another program may have one of that name.
+  if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
+  database = opened;
+  // Another version of this package, or someone who deletes it, is not to wait for this page.
+  opened.onversionchange = opened.onclose = () => {
+    opened.close();
+    database = undefined;
+    open().then(use, () => {});
   };
+}
+
+function transact(names: string[], mode: IDBTransactionMode): IDBTransaction {
+  return (database as IDBDatabase).transaction(names, mode);
+}
+
+/** Keeps in mind what is asked for about a row until it is done. */
+async function about(
+  id: string,
+  asked: Row | string,
+  ask: (outbox: IDBObjectStore) => unknown,
+): Promise<boolean> {
+  pending.set(id, asked);
+  const isDone = await inTask(ask);
+  if (pending.get(id) === asked) pending.delete(id);
+  if (!pending.size) leave();
+  return isDone;
+}
+
+/** Gives whether it was done. */
+async function inTask(ask: (outbox: IDBObjectStore) => unknown): Promise<boolean> {
+  if (!isSettled) await opened;
+  try {
+    task ??= begin();
+    ask(task.transaction.objectStore(OUTBOX));
+    return task.done;
+  } catch {
+    return false;
+  }
+}
+
+function begin() {
+  const transaction = transact([OUTBOX], "readwrite");
+  queueMicrotask(() => {
+    task = undefined;
+    try {
+      transaction.commit();
+    } catch {
+      // It failed, and says so by itself.
+    }
+  });
+  const done = new Promise<boolean>((resolve) => {
+    transaction.oncomplete = () => resolve(true);
+    transaction.onabort = () => resolve(false);
+  });
+  return { transaction, done };
 }
 
 /** What `leave` kept. */
@@ -210,8 +213,8 @@ export function isTime(at: unknown): boolean {
 }
 
 /** A later version of this package may have opened it as a later version: its rows tell. */
-async function open(name: string, version?: number): Promise<IDBDatabase> {
-  const opening = indexedDB.open(name, version);
+async function open(version?: number): Promise<IDBDatabase> {
+  const opening = indexedDB.open(nameOf(""), version);
   opening.onupgradeneeded = () => {
     const { result } = opening;
     // What is there already stays.
@@ -221,7 +224,7 @@ async function open(name: string, version?: number): Promise<IDBDatabase> {
     }
   };
   return answer(opening).catch((error) =>
-    version && error.name === "VersionError" ? open(name) : Promise.reject(error),
+    version && error.name === "VersionError" ? open() : Promise.reject(error),
   );
 }
 

@@ -1,3 +1,6 @@
+// The tabs of this browser that have the same application open.
+
+import { nameOf } from "./setup.js";
 import type { Row } from "./store.js";
 
 /** What tabs tell each other. */
@@ -14,34 +17,32 @@ export interface Message {
   forget?: boolean;
 }
 
-/** The tabs of this browser that have the same application open. */
-export interface Tabs {
-  tell(message: Message): void;
-  /** Calls `won` once this tab is the one that sends; at once where tabs cannot agree. */
-  campaign(won: () => void): void;
-  /** Lets another tab send. */
-  resign(): void;
+let channel: BroadcastChannel | undefined;
+
+/** Lets another tab send. */
+export let resign = () => {};
+
+export function joinTabs(hear: (message: Message) => void): void {
+  if (!navigator.locks || !globalThis.BroadcastChannel) return;
+  channel = new BroadcastChannel(nameOf(""));
+  channel.onmessage = ({ data }) => hear(data);
 }
 
-export function joinTabs(name: string, hear: (message: Message) => void): Tabs {
-  const { locks } = navigator;
-  const channel = locks && globalThis.BroadcastChannel && new BroadcastChannel(name);
-  if (channel) channel.onmessage = ({ data }) => hear(data);
-  let resign = () => {};
-  return {
-    tell(message) {
-      channel?.postMessage(message);
-    },
-    campaign(won) {
-      if (!channel) return won();
-      // Held as long as the page lives: the promise is open until then.
-      const lead = () =>
-        new Promise<void>((resolve) => {
-          resign = resolve;
-          won();
-        });
-      locks.request(name, lead).catch(won);
-    },
-    resign: () => resign(),
-  };
+export function tellTabs(message: Message): void {
+  channel?.postMessage(message);
+}
+
+/** Calls `won` once this tab is the one that sends; at once where tabs cannot agree. */
+export function campaign(won: () => void): void {
+  if (!channel) {
+    won();
+    return;
+  }
+  // Held as long as the page lives: the promise is open until then.
+  const lead = () =>
+    new Promise<void>((resolve) => {
+      resign = resolve;
+      won();
+    });
+  navigator.locks.request(nameOf(""), lead).catch(won);
 }

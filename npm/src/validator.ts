@@ -11,7 +11,8 @@ export interface Buffered {
 
 /** What a module with a validator exports. */
 export interface Validator extends Buffered {
-  setRules(): number;
+  /** Not that of pages without a schema. */
+  setRules?(): number;
   begin(): void;
   field(given: number, name: number): number;
 }
@@ -47,7 +48,7 @@ export const take = (wasm: Buffered, length: number) =>
 /** Gives whether the rules can be read. */
 export function setRules(wasm: Validator, rules: string): boolean {
   putTexts(wasm, rules);
-  return !!wasm.setRules();
+  return !!wasm.setRules?.();
 }
 
 /**

@@ -4,7 +4,7 @@ import type { AnalyticsEvent, Violation } from "./types.js";
 import { hand, setRules, take, type Validator } from "./validator.js";
 
 /** What the module exports. */
-interface Exports extends WebAssembly.Exports, Validator {
+interface Exports extends Validator {
   violations(): number;
 }
 
@@ -27,7 +27,7 @@ export async function violationsOf(
 async function load(schema: string | undefined): Promise<Exports> {
   try {
     const { instance } = await WebAssembly.instantiate(await inflated(deflated));
-    const wasm = instance.exports as Exports;
+    const wasm = instance.exports as object as Exports;
     if (schema) setRules(wasm, schema);
     return wasm;
   } catch (error) {

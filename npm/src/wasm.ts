@@ -2,13 +2,13 @@
 // buffer; what each function does is said where it is written, in sdk-wasm/src.
 
 import type { AnalyticsEvent } from "./types.js";
-import { bytes, hand, put, putTexts, setRules, take, type Validator } from "./validator.js";
+import { hand, put, putTexts, take, type Validator } from "./validator.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** What the module exports. */
-interface Exports extends WebAssembly.Exports, Validator {
+export interface Core extends Validator {
   payloadHash(): number;
   signCanonical(): number;
   start(
@@ -60,66 +60,47 @@ interface Exports extends WebAssembly.Exports, Validator {
   isValid(): number;
 }
 
-/** Makes the module ready. There is one of it. */
+/** The module, once it runs. There is one of it. */
+export let core: Core | undefined;
+
+export function run(instance: Core): void {
+  core = instance;
+}
+
+/** Makes the module ready. */
 export async function instantiate(wasm: Wasm): Promise<Core> {
   const source = wasm instanceof Response ? await wasm.arrayBuffer() : wasm;
   const made: object = await WebAssembly.instantiate(source as BufferSource);
   const instance = "instance" in made ? made.instance : made;
-  return core((instance as WebAssembly.Instance).exports as Exports);
+  return (instance as WebAssembly.Instance).exports as object as Core;
 }
 
-export type Core = ReturnType<typeof core>;
+/** The arguments `wall` and `monotonic`. */
+export const clocks = () => [Date.now(), performance.now()] as const;
 
-function core(wasm: Exports) {
-  const clocks = () => [Date.now(), performance.now()] as const;
-  let wakeAt = 0;
+/** SHA-256 in hexadecimal digits. */
+export function payloadHash(core: Core, body: Uint8Array): string {
+  put(core, body);
+  return take(core, core.payloadHash());
+}
 
-  return {
-    ...wasm,
-    /** SHA-256 in hexadecimal digits. */
-    payloadHash(body: Uint8Array) {
-      put(wasm, body);
-      return take(wasm, wasm.payloadHash());
-    },
-    signCanonical(canonical: string, date: string, scope: string, secret: string) {
-      putTexts(wasm, [canonical, date, scope, secret].join("\0"));
-      return take(wasm, wasm.signCanonical());
-    },
-    record: (event: number, bytes: number, who: number, at: number, immediate: boolean) =>
-      wasm.record(event, bytes, who, at, immediate, ...clocks()),
-    gotCredentials: (who: number, lifetime: number) =>
-      wasm.gotCredentials(who, lifetime, ...clocks()),
-    noCredentials: (who: number, retryAfter: number) =>
-      wasm.noCredentials(who, retryAfter, ...clocks()),
-    /** `events` is what the answer says about each, as HTTP statuses in the order of the batch. */
-    answered(
-      request: number,
-      status: number,
-      errorType: string,
-      retryAfter: number,
-      date: number,
-      events: Iterable<number>,
-    ) {
-      for (const event of events) wasm.verdict(event);
-      putTexts(wasm, errorType);
-      wasm.answered(request, status, retryAfter, date, ...clocks());
-    },
-    tick() {
-      wakeAt = wasm.tick(...clocks());
-    },
-    hidden: (envelope: number) => wasm.hidden(envelope, ...clocks()),
-    /** How long to wait until the next tick; it may be for ever. */
-    wait: () => Math.max(0, wakeAt - performance.now()),
-    /** An event, what to add to its time, the next event, and so on. */
-    batch: (request: number) => new Float64Array(bytes(wasm, wasm.batch(request)).slice().buffer),
-    setRules: (rules: string) => setRules(wasm, rules),
-    /** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */
-    check(event: AnalyticsEvent): AnalyticsEvent | undefined {
-      let isPlaced = true;
-      const sent = hand(wasm, event, () => {
-        isPlaced = false;
-      });
-      return wasm.isValid() && isPlaced ? sent : undefined;
-    },
-  };
+/** The signature of a canonical request. */
+export function signature(
+  core: Core,
+  canonical: string,
+  date: string,
+  scope: string,
+  secret: string,
+): string {
+  putTexts(core, [canonical, date, scope, secret].join("\0"));
+  return take(core, core.signCanonical());
+}
+
+/** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */
+export function checked(core: Core, event: AnalyticsEvent): AnalyticsEvent | undefined {
+  let isPlaced = true;
+  const sent = hand(core, event, () => {
+    isPlaced = false;
+  });
+  return core.isValid() && isPlaced ? sent : undefined;
 }

@@ -177,6 +177,47 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
   assert.ok(asked().includes("GetId"), "the newcomer is another guest");
 });
 
+test("an identity that comes after forget() was asked for before it, and is not kept", async () => {
+  const page = await site.open();
+  let isAsked = false;
+  let letGo = () => {};
+  const late = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let tell = () => {};
+  const told = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  await page.route("**/?X-Amz-Target=*", async (route) => {
+    const response = await route.fetch();
+    const isFirst = !isAsked;
+    isAsked = true;
+    if (isFirst) await late;
+    await route.fulfill({ response });
+    if (isFirst) tell();
+  });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Forgotten" });
+  }, endpoint.config);
+  await endpoint.until(() => endpoint.identityCalls.length === 1);
+  await page.evaluate(async () => {
+    await forebay.forget();
+    forebay.record({ name: "Newcomer" });
+  });
+  await delivered(page, 1);
+  const before = await page.evaluate(() => ({ ...localStorage }));
+  letGo();
+  await told;
+  // What the page asks for by itself comes after what it was told before.
+  await page.evaluate((url) => fetch(url, { method: "OPTIONS" }), endpoint.url);
+  const identities = (kept: Record<string, string>) =>
+    Object.entries(kept).filter(([key]) => /identityId|credentials/.test(key));
+  const kept = await page.evaluate(() => ({ ...localStorage }));
+  assert.equal(identities(kept).length, 2);
+  assert.deepEqual(identities(kept), identities(before));
+});
+
 test("forget() does not undo disable()", async () => {
   const context = await site.browser.newContext();
   const page = await site.open({ context });

@@ -1,22 +1,29 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Sessions } from "../../npm/src/session.ts";
+import type * as Copy from "../../npm/src/session.ts";
+import { setUp } from "../../npm/src/setup.ts";
 
 const MINUTE = 60_000;
 const KEY = "forebay.session.app";
 
 let stored: Map<string, string>;
 let ids: number;
-const newId = () => `00000000-0000-4000-8000-000000000${(ids++).toString(16)}0`;
+let tabs = 0;
 
-/** A tab of this browser: all have one storage. */
-function tab(): Sessions {
-  return new Sessions(KEY, 30 * MINUTE, newId);
-}
-
-/** A tab that keeps its session to itself. */
-function lonely(): Sessions {
-  return new Sessions(undefined, 30 * MINUTE, newId);
+/** A tab of this browser, which has a copy of the module as any page has: all have one storage. */
+async function tab(sessions = "shared") {
+  const copy: typeof Copy = await import(`../../npm/src/session.ts?tab=${tabs++}`);
+  const settings = { appId: "app", sessions, sessionTimeout: 30 * MINUTE };
+  const uuid = () => `00000000-0000-4000-8000-000000000${(ids++).toString(16)}0`;
+  setUp(settings as never, { uuid } as never, undefined);
+  copy.openSessions();
+  return {
+    announce: copy.announce,
+    of(name: string, at: number) {
+      const [stamp, events] = copy.sessionOf(name, at);
+      return { stamp, events };
+    },
+  };
 }
 
 beforeEach(() => {
@@ -31,17 +38,17 @@ beforeEach(() => {
   });
 });
 
-test("tabs share a session, and it outlives a reload", () => {
-  const first = tab();
+test("tabs share a session, and it outlives a reload", async () => {
+  const first = await tab();
   const { stamp, events } = first.of("A", 0);
   assert.deepEqual(events, []);
   assert.deepEqual(first.of("B", MINUTE).stamp, stamp);
-  assert.deepEqual(tab().of("C", 2 * MINUTE).stamp, stamp);
-  assert.notEqual(lonely().of("D", 2 * MINUTE).stamp.id, stamp.id);
+  assert.deepEqual((await tab()).of("C", 2 * MINUTE).stamp, stamp);
+  assert.notEqual((await tab("perTab")).of("D", 2 * MINUTE).stamp.id, stamp.id);
 });
 
-test("a session ends after its time without an event, whichever tab had the last", () => {
-  const [first, second] = [tab(), tab()];
+test("a session ends after its time without an event, whichever tab had the last", async () => {
+  const [first, second] = [await tab(), await tab()];
   const { id } = first.of("A", 0).stamp;
   second.of("B", 25 * MINUTE);
   assert.equal(first.of("C", 50 * MINUTE).stamp.id, id);
@@ -51,15 +58,15 @@ test("a session ends after its time without an event, whichever tab had the last
   assert.equal(first.of("E", 81 * MINUTE).stamp.id, next.id);
 });
 
-test("a clock that was put back far begins a session, and one that was put back little does not", () => {
-  const sessions = tab();
+test("a clock that was put back far begins a session, and one that was put back little does not", async () => {
+  const sessions = await tab();
   const { id } = sessions.of("A", 100 * MINUTE).stamp;
   assert.equal(sessions.of("B", 90 * MINUTE).stamp.id, id);
   assert.notEqual(sessions.of("C", 10 * MINUTE).stamp.id, id);
 });
 
-test("announced sessions are announced once, and their end is that of their last event", () => {
-  const [first, second] = [tab(), tab()];
+test("announced sessions are announced once, and their end is that of their last event", async () => {
+  const [first, second] = [await tab(), await tab()];
   first.announce(true);
   second.announce(true);
   const { stamp, events } = first.of("A", 5 * MINUTE);
@@ -78,8 +85,8 @@ test("announced sessions are announced once, and their end is that of their last
   );
 });
 
-test("two tabs that notice the end at once say so under the same id", () => {
-  const [first, second] = [tab(), tab()];
+test("two tabs that notice the end at once say so under the same id", async () => {
+  const [first, second] = [await tab(), await tab()];
   for (const sessions of [first, second]) sessions.announce(true);
   first.of("A", 0);
   second.of("B", 0);
@@ -89,15 +96,15 @@ test("two tabs that notice the end at once say so under the same id", () => {
   assert.equal(second.of("D", 60 * MINUTE).events[0].id, stop.id);
 });
 
-test("recorded starts and stops are obeyed, as with Amplify", () => {
-  const sessions = lonely();
+test("recorded starts and stops are obeyed, as with Amplify", async () => {
+  const sessions = await tab("perTab");
   const started = sessions.of("_session.start", 1000).stamp;
   assert.deepEqual(sessions.of("A", 2000).stamp, started);
   assert.deepEqual(sessions.of("_session.stop", 3000).stamp, { ...started, stop: 3000 });
   assert.notEqual(sessions.of("B", 4000).stamp.id, started.id);
 });
 
-test("what someone else left in storage is no session", () => {
+test("what someone else left in storage is no session", async () => {
   for (const text of [
     "",
     "null",
@@ -106,13 +113,13 @@ test("what someone else left in storage is no session", () => {
     '{"id":7,"start":0,"last":0}',
   ]) {
     stored.set(KEY, text);
-    assert.match(tab().of("A", 0).stamp.id, /^[0-9a-f-]{36}$/);
+    assert.match((await tab()).of("A", 0).stamp.id, /^[0-9a-f-]{36}$/);
   }
 });
 
-test("without storage a session is the page's, and time ends it all the same", () => {
+test("without storage a session is the page's, and time ends it all the same", async () => {
   Object.assign(globalThis, { localStorage: undefined });
-  const sessions = tab();
+  const sessions = await tab();
   const { id } = sessions.of("A", 0).stamp;
   assert.equal(sessions.of("B", 10 * MINUTE).stamp.id, id);
   assert.notEqual(sessions.of("C", 50 * MINUTE).stamp.id, id);

@@ -245,6 +245,7 @@ test("rules that cannot be read are named on the console, and events go on", asy
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
+  const said = page.waitForEvent("console", (message) => message.type() === "error");
   await page.evaluate(
     (config) => {
       forebay.configure(config);
@@ -252,7 +253,7 @@ test("rules that cannot be read are named on the console, and events go on", asy
     },
     { ...endpoint.config, schema: "[0]" as CompiledSchema },
   );
-  await delivered(page, 1);
+  await Promise.all([said, delivered(page, 1)]);
   assert.equal(errors.length, 1);
   assert.match(errors[0], /schema cannot be read/);
   assert.match(errors[0], /npx forebay codegen/);

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
 import { wired } from "../../npm/src/events.ts";
 import { inHeaders } from "../../npm/src/pinpoint.ts";
-import { sender } from "../../npm/src/requests.ts";
+import { send } from "../../npm/src/requests.ts";
+import { setUp } from "../../npm/src/setup.ts";
 import { instantiate } from "../../npm/src/wasm.ts";
 
 const core = await instantiate(
@@ -28,7 +29,9 @@ for (const given of cases("sigv4_browser.json")) {
     try {
       const settings = { endpoint: `https://${given.host}`, region: given.region };
       const form = given.form === "presigned" ? undefined : inHeaders;
-      await sender(core, settings as never, form)(
+      setUp(settings as never, undefined as never, form);
+      await send(
+        core,
         given.method,
         given.path,
         new TextEncoder().encode(given.body),

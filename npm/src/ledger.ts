@@ -1,0 +1,120 @@
+// The events that this tab knows of, and how they end.
+
+import { page } from "./setup.js";
+import { type Row, remove as removeRow } from "./store.js";
+import type { AnalyticsEvent, DeliveryState } from "./types.js";
+
+/** An event on its way. */
+export interface Held {
+  /** The core's number of it. */
+  number: number;
+  id: string;
+  name: string;
+  at: number;
+  /** Its text; not where that is on disk, and not needed soon. */
+  row?: Row;
+  /** As it was recorded, until it is validated. */
+  event?: AnalyticsEvent;
+  isStored?: boolean;
+  /** Whether this tab's books alone hold it, so that this tab tells of it. */
+  isOurs: boolean;
+  /** Whether the core has it. */
+  isAccepted?: boolean;
+  immediate: boolean;
+  /** What was said about it last. */
+  reason?: string;
+  /** How it ended in another tab. */
+  end?: Ending;
+}
+
+/** How an event ended, by the number of the core's `Action`, and why. */
+export type Ending = [end: number, reason?: string];
+
+// The numbers of the core's `Action`.
+export const DELIVERED = 5;
+const REJECTED = 6;
+export const DROPPED_TOO_MANY = 7;
+/** What the core's reasons to drop an event are called. */
+export const REASONS = ["too many events are waiting", "too many bytes are waiting", "too old"];
+
+/** Most events that have ended and are remembered. */
+const MOST_ENDED = 10_000;
+/** Most events on disk whose texts are in memory, too. */
+const MOST_TEXTS = 2000;
+
+export const byNumber = new Map<number, Held>();
+export const byId = new Map<string, Held>();
+/** Those that the core does not have yet. */
+export const early = new Set<Held>();
+/** Those on their way to disk. */
+export const writing = new Set<Held>();
+/** Those on disk whose texts are in memory. */
+const texts = new Set<Held>();
+/** Ids of those that ended last: the disk or another tab may speak of them once more. */
+const lately = new Set<string>();
+
+let nextNumber = 0;
+
+export function hold(row: Row, isOurs: boolean, immediate: boolean): Held {
+  const { id, name, at } = row;
+  const held = { number: nextNumber++, id, name, at, row, isOurs, immediate };
+  byNumber.set(held.number, held);
+  byId.set(id, held);
+  return held;
+}
+
+/** Whether it has not ended. */
+export function isHeld(held: Held): boolean {
+  return byNumber.get(held.number) === held;
+}
+
+/** Whether there is such an event, or was until lately. */
+export function isKnown(id: string): boolean {
+  return byId.has(id) || lately.has(id);
+}
+
+/** An event's text is on disk: in memory are those of the last ones alone. */
+export function keepText(held: Held): void {
+  texts.add(held);
+  if (texts.size > MOST_TEXTS) forgetText(texts.values().next().value as Held);
+}
+
+/** The same for one that is sent after all others. */
+export function keepTextAtMost(held: Held): void {
+  if (texts.size < MOST_TEXTS) texts.add(held);
+  else held.row = undefined;
+}
+
+function forgetText(held: Held): void {
+  texts.delete(held);
+  held.row = undefined;
+}
+
+/** An event's way is at its end. Gives why. */
+export function end(held: Held, how: number): string | undefined {
+  const reason = how > DELIVERED ? (held.reason ?? REASONS[how - DROPPED_TOO_MANY]) : undefined;
+  remove(held);
+  tell(held, how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : "dropped", {
+    reason,
+  });
+  return reason;
+}
+
+export function remove(held: Held): void {
+  byNumber.delete(held.number);
+  byId.delete(held.id);
+  early.delete(held);
+  writing.delete(held);
+  texts.delete(held);
+  remember(held.id);
+  removeRow(held.id);
+}
+
+export function remember(id: string): void {
+  lately.add(id);
+  if (lately.size > MOST_ENDED) lately.delete(lately.values().next().value as string);
+}
+
+export function tell({ id, name, isOurs }: Held, state: DeliveryState, more?: object): void {
+  if (isOurs) page.deliver({ id, name, at: Date.now(), state, ...more });
+}

@@ -1,0 +1,60 @@
+// What to say where something is to be put right: no page that is as it should be loads these words.
+
+import { paths } from "./amplify.js";
+import { ForebayError } from "./client.js";
+import { type Anything, CHOICES, COUNTS, LONGEST } from "./config.js";
+
+const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
+const TEXT = "a string that is not empty";
+
+const RULES: Record<string, string> = {
+  endpoint: ORIGIN,
+  identityEndpoint: ORIGIN,
+  appId: TEXT,
+  region: TEXT,
+  identityPoolId: TEXT,
+  schema: "the `schema` that `npx forebay codegen` generates, not the schema file itself",
+  before: "a function",
+  sampleRate: "a number from 0 to 1",
+};
+
+/** What says that this member of Forebay's own form has to be put right, by its path in the form that is given. */
+export function invalidConfig(name: string, given: Anything): ForebayError {
+  return new ForebayError(
+    "InvalidConfig",
+    `Forebay configuration: ${paths(given)[name] ?? name} must be ${rule(name)}.`,
+  );
+}
+
+function rule(name: string): string {
+  const [count, choices] = [COUNTS[name], CHOICES[name]];
+  if (count) return `a whole number from 1 to ${count[1] ?? LONGEST}`;
+  if (choices) return `"${choices.filter(Boolean).join('" or "')}"`;
+  return RULES[name];
+}
+
+/** Why no WebAssembly at all runs here; `undefined` where it does. */
+export function refusal(): ForebayError | undefined {
+  try {
+    // The smallest module there is: magic number and version.
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  } catch (error) {
+    return new ForebayError(
+      "WasmBlocked",
+      `Forebay cannot send, and events wait: ${error} ` +
+        `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
+    );
+  }
+}
+
+export function noDisk(reason: unknown): void {
+  console.warn("Forebay: no disk here, so what waits when the page closes is lost.", reason);
+}
+
+export function unreadableSchema(): void {
+  console.error(
+    "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
+      "Run `npx forebay codegen` of the version that the page loads, and give `forebay/slim` " +
+      "forebay_wasm_bg.wasm of that version.",
+  );
+}

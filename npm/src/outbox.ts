@@ -1,0 +1,202 @@
+// Events on their way from the intake to the disk and, once they are valid, to the core.
+
+import { numberOf } from "./credentials.js";
+import { bodyOf, bytesOf, eventOf } from "./events.js";
+import type { Taken } from "./intake.js";
+import { isLeader, share } from "./leader.js";
+import {
+  byId,
+  byNumber,
+  DELIVERED,
+  DROPPED_TOO_MANY,
+  type Ending,
+  early,
+  end,
+  type Held,
+  hold,
+  isHeld,
+  isKnown,
+  keepText,
+  keepTextAtMost,
+  REASONS,
+  remove,
+  tell,
+  writing,
+} from "./ledger.js";
+import { settings } from "./setup.js";
+import { isOpen, put, type Row, scan } from "./store.js";
+import { drain, soon } from "./turns.js";
+import type { AnalyticsEvent, Stats, Violation } from "./types.js";
+import { type Core, checked, clocks, core } from "./wasm.js";
+
+let isDurable = true;
+let invalid = 0;
+let aside = 0;
+/** Events that were dropped before the core had them, by reason. */
+let dropped: Record<string, number> = {};
+
+/** Takes events of an identity. */
+export function add(all: Taken[], who: string): void {
+  for (const { id, at, event, session } of all) {
+    const row: Row = { id, at, name: event.name, body: "", session, who, checked: false, v: 1 };
+    const held = hold(row, true, !!event.immediate);
+    held.event = event;
+    early.add(held);
+    if (core) accept(core, held);
+    else addEarly(held, row, event);
+  }
+}
+
+/** Without a core they are put on disk as they are. */
+function addEarly(held: Held, row: Row, event: AnalyticsEvent): void {
+  try {
+    row.body = bodyOf(event);
+    toDisk(held, row);
+  } catch {
+    // The validator says what is wrong with it.
+  }
+  if (early.size > settings.bufferSize) {
+    const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
+    dropped[REASONS[0]] = (dropped[REASONS[0]] ?? 0) + 1;
+    end(oldest, DROPPED_TOO_MANY);
+  }
+}
+
+/** Hands an event to the core. */
+export function accept(core: Core, held: Held): void {
+  const { row, number } = held;
+  if (!row) return;
+  early.delete(held);
+  if (!isValid(core, held, row)) return;
+  const who = numberOf(row.who);
+  tell(held, "recorded");
+  held.isAccepted = true;
+  core.record(number, bytesOf(row), who, row.at, held.immediate, ...clocks());
+  if (held.end) endedElsewhere(held, held.end);
+  if (held.isStored !== undefined) {
+    if (held.isStored) tell(held, "stored");
+    share(held);
+  } else if (!writing.has(held)) toDisk(held, row);
+  soon();
+}
+
+function toDisk(held: Held, row: Row): void {
+  // What is not validated there, and may hold what is not to leave the browser, is not sent from there.
+  const isToSend = row.checked;
+  writing.add(held);
+  put(row).then((isStored) => {
+    writing.delete(held);
+    isDurable = isStored;
+    if (!isHeld(held)) return;
+    held.isStored = isStored;
+    if (isStored && isToSend) keepText(held);
+    if (held.isAccepted) {
+      if (isStored) tell(held, "stored");
+      share(held);
+    }
+  });
+}
+
+/** Whether an event is valid. One that is not comes to its end here. */
+function isValid(core: Core, held: Held, row: Row): boolean {
+  if (row.checked) return true;
+  const given = held.event ?? eventOf(row);
+  const valid = checked(core, given);
+  if (valid) {
+    row.body = bodyOf(valid);
+    row.checked = true;
+    held.event = undefined;
+    return true;
+  }
+  invalid++;
+  remove(held);
+  explained(given).then(
+    (violations) => tell(held, "invalid", { violations }),
+    (error) =>
+      tell(held, "invalid", {
+        violations: [],
+        reason: `what is wrong could not be loaded: ${error}`,
+      }),
+  );
+  return false;
+}
+
+/** What is wrong with an event that is not valid. Loaded again where it did not come. */
+export async function explained(event: AnalyticsEvent): Promise<Violation[]> {
+  return (await import("./violations.js")).violationsOf(event, settings.schema);
+}
+
+/** The core hears how an event ended: it was not this tab that sent it. */
+export function endedElsewhere(held: Held, [how, reason]: Ending): void {
+  held.reason = reason;
+  if (!core) return;
+  core.endedElsewhere(held.number, how);
+  drain(core, true);
+}
+
+/** Hands what is on disk to the core. */
+export async function load(core: Core): Promise<void> {
+  let known = [...byNumber.values()].filter((held) => held.isStored);
+  const there = new Set<Held>();
+  const found: [Held, number, number][] = [];
+  const read = (row: Row) => {
+    const held = byId.get(row.id);
+    if (held) there.add(held);
+    if (isKnown(row.id)) return;
+    const loaded = hold(row, true, false);
+    loaded.isStored = true;
+    const isToSend = row.checked;
+    if (!isValid(core, loaded, row)) return;
+    found.push([loaded, numberOf(row.who), bytesOf(row)]);
+    if (isToSend) keepTextAtMost(loaded);
+  };
+  try {
+    aside += await scan(read);
+  } catch {
+    known = [];
+  }
+  for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
+    if (!isHeld(held)) continue;
+    held.isAccepted = true;
+    core.load(held.number, bytes, who, held.at);
+  }
+  core.loaded();
+  for (const [held] of found) if (held.end) endedElsewhere(held, held.end);
+  // What was on disk and is not is what another tab ended without this one hearing of it.
+  for (const held of known) {
+    if (!there.has(held) && isHeld(held)) endedElsewhere(held, [DELIVERED]);
+  }
+}
+
+/** Ends all there is. */
+export function forgetEvents(): void {
+  for (const held of [...byNumber.values()]) {
+    held.reason = "forgotten";
+    end(held, DROPPED_TOO_MANY);
+  }
+  invalid = aside = 0;
+  dropped = {};
+}
+
+export function stats(): Stats {
+  const book = (at: number) => core?.books(at) ?? 0;
+  const droppedBy = { ...dropped };
+  for (const [at, reason] of REASONS.entries()) {
+    const count = book(at + 4);
+    if (count) droppedBy[reason] = (droppedBy[reason] ?? 0) + count;
+  }
+  const sum = (counts: Record<string, number>) =>
+    Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return {
+    recorded: book(0) + early.size + sum(dropped),
+    invalid,
+    delivered: book(2),
+    rejected: book(3),
+    dropped: sum(droppedBy),
+    droppedBy,
+    queued: book(1) + early.size,
+    aside,
+    durable: isDurable && isOpen(),
+    leader: isLeader,
+  };
+}

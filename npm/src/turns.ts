@@ -1,0 +1,76 @@
+// Turns of the core: what came in during a task is told to it together, and what it asks for is done.
+
+import { refusal } from "./consent.js";
+import { renew } from "./credentials.js";
+import { overhead, sendBatch, sendEndpoint } from "./deliveries.js";
+import { byNumber, DELIVERED, end } from "./ledger.js";
+import { type Message, tellTabs } from "./tabs.js";
+import { type Core, clocks, core } from "./wasm.js";
+
+// The numbers of the core's `Action`.
+const SEND_LAST_BATCH = 2;
+const SEND_ENDPOINT = 3;
+const GET_CREDENTIALS = 4;
+
+/** What `setTimeout` can hold. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+/** Whether the page goes away: nothing can be waited for. */
+export let isLeaving = false;
+
+let isDue = false;
+let timer: ReturnType<typeof setTimeout>;
+
+/** Lets the core act on what came in during this task. */
+export function soon(): void {
+  if (isDue) return;
+  isDue = true;
+  queueMicrotask(turn);
+}
+
+/** The page goes away at the end of this task. */
+export function lastTurn(): void {
+  isLeaving = true;
+  setTimeout(() => {
+    isLeaving = false;
+  });
+  turn();
+}
+
+function turn(): void {
+  isDue = false;
+  if (!core) return;
+  // First, since what is due by itself may be too large to outlive the page.
+  if (isLeaving) core.hidden(overhead(), ...clocks());
+  const wakeAt = core.tick(...clocks());
+  drain(core);
+  clearTimeout(timer);
+  const wait = Math.max(0, wakeAt - performance.now());
+  timer = setTimeout(turn, Math.min(wait, LONGEST_TIMEOUT));
+}
+
+/** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
+export function drain(core: Core, isHeard = false): void {
+  const ended: Message["ended"] = [];
+  for (let next = core.poll(); next; next = core.poll()) {
+    const action = Math.floor(next / 2 ** 32);
+    const number = next % 2 ** 32;
+    if (action >= DELIVERED) {
+      const held = byNumber.get(number);
+      if (held) ended.push([held.id, action, end(held, action)]);
+    } else if (action === GET_CREDENTIALS) {
+      renew(core, number);
+    } else if (action === SEND_ENDPOINT) {
+      sendEndpoint(core, number);
+    } else {
+      sendBatch(core, number, action === SEND_LAST_BATCH);
+    }
+  }
+  if (ended.length && !isHeard) tellTabs({ ended });
+}
+
+/** Whether anything can be sent may have changed. */
+export function network(): void {
+  core?.setOnline(navigator.onLine && !refusal());
+  soon();
+}

@@ -1,0 +1,53 @@
+// Whose events are recorded at present: the guest's of this browser, or a user's who is signed in.
+
+import { identities, loggedIn, numberOf } from "./credentials.js";
+import { identityId } from "./ids.js";
+import { type Taken, taken, takeOver } from "./intake.js";
+import { add } from "./outbox.js";
+import { page } from "./setup.js";
+import type { SignIn } from "./sign-in.js";
+import { network } from "./turns.js";
+import { core } from "./wasm.js";
+
+/** The core's number of the identity. */
+export let current = 0;
+/** Who signed in, as long as it is not known which guest that was. */
+let newUser = "";
+
+/** Takes events that are theirs. */
+export function addOwn(all: Taken[]): void {
+  add(all, identities[current]);
+}
+
+export async function signIn(input: SignIn): Promise<void> {
+  const user = await loggedIn(input);
+  become(user);
+  newUser = user;
+  link();
+}
+
+export function signOut(): void {
+  become("");
+}
+
+function become(identity: string): void {
+  addOwn(takeOver());
+  current = numberOf(identity);
+  core?.setCurrent(current);
+  network();
+}
+
+/** Says which guest a new user was, as soon as the guest is known. */
+export function link(): void {
+  const guest = identityId();
+  if (!guest || !newUser) return;
+  const user = newUser;
+  newUser = "";
+  const event = { name: "_identity.link", attributes: { guest, user } };
+  add(taken({ id: page.uuid(), at: Date.now(), event }), user);
+}
+
+/** Goes on as the guest. */
+export function forgetUser(): void {
+  current = 0;
+}
