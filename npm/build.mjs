@@ -1,8 +1,8 @@
-// node npm/build.mjs <wasm> <violations> <tools>
+// node npm/build.mjs <schemaless> <wasm> <violations> <tools>
 //
-// Builds npm/dist from npm/src, from the browser's WebAssembly modules, that of every page and the one that
-// says what is wrong with an event, and from what wasm-bindgen wrote into a folder for its web target:
-// <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, from the browser's WebAssembly modules, for pages without a schema, for those
+// with one, and the one that says what is wrong with an event, and from what wasm-bindgen wrote into a
+// folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
@@ -42,10 +42,10 @@ const CHUNKS = [
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const [wasm, violations, toolsFolder] = process.argv.slice(2);
+const [schemaless, wasm, violations, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
   console.error(
-    "usage: node npm/build.mjs <wasm> <violations> <tools>, two modules and a folder of wasm-bindgen's",
+    "usage: node npm/build.mjs <schemaless> <wasm> <violations> <tools>, three modules and a folder of wasm-bindgen's",
   );
   process.exit(2);
 }
@@ -68,6 +68,7 @@ for (const name of [...ENTRIES, ...CHUNKS]) {
   await forBrowsers(name, { external: ["react", ...[...ENTRIES, ...CHUNKS].map(local)] });
 }
 await forBrowsers("forebay.script", { format: "iife", globalName: "forebay" }, "inline");
+copyFileSync(schemaless, join(dist, "forebay_wasm_schemaless_bg.wasm"));
 copyFileSync(wasm, join(dist, "forebay_wasm_bg.wasm"));
 for (const entry of ["tools", "cli"]) {
   await build({

@@ -5,13 +5,16 @@ use core::cell::UnsafeCell;
 
 #[cfg(not(feature = "violations"))]
 use forebay_core::outbox::Outbox;
-use forebay_core::schema::{Checker, Rules};
+#[cfg(feature = "schema")]
+use forebay_core::schema::Rules;
 
-/// What is asked of the validator.
-#[cfg(not(feature = "violations"))]
-type Report = bool;
+/// Validates an event, and says what it is asked for.
+#[cfg(not(feature = "schema"))]
+pub type Checker = forebay_core::schema::Limits;
+#[cfg(all(feature = "schema", not(feature = "violations")))]
+pub type Checker = forebay_core::schema::Checker<'static, bool>;
 #[cfg(feature = "violations")]
-type Report = Vec<forebay_core::schema::Violation>;
+pub type Checker = forebay_core::schema::Checker<'static, Vec<forebay_core::schema::Violation>>;
 
 pub struct Page {
     #[cfg(not(feature = "violations"))]
@@ -22,9 +25,10 @@ pub struct Page {
     #[cfg(not(feature = "violations"))]
     pub verdicts: Vec<u16>,
     /// What events are validated against.
+    #[cfg(feature = "schema")]
     pub rules: Rules<'static>,
     /// The event that is being validated.
-    pub checker: Option<Checker<'static, Report>>,
+    pub checker: Option<Checker>,
 }
 
 impl Page {
@@ -47,6 +51,7 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     buffer: Vec::new(),
     #[cfg(not(feature = "violations"))]
     verdicts: Vec::new(),
+    #[cfg(feature = "schema")]
     rules: Rules::ANY,
     checker: None,
 }));

@@ -2,12 +2,15 @@
 
 use core::str::from_utf8_unchecked;
 
-use forebay_core::schema::{Checker, Given, Rules};
+use forebay_core::schema::Given;
+#[cfg(feature = "schema")]
+use forebay_core::schema::Rules;
 
-use crate::page::page;
+use crate::page::{Checker, page};
 
 /// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
 /// where they are not, events are held against the limits of the wire alone, as before.
+#[cfg(feature = "schema")]
 #[unsafe(no_mangle)]
 pub extern "C" fn setRules() -> bool {
     let page = page();
@@ -21,7 +24,11 @@ pub extern "C" fn setRules() -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn begin() {
     let page = page();
-    page.checker = Some(Checker::new(page.rules, text(&page.buffer)));
+    page.checker = Some(Checker::new(
+        #[cfg(feature = "schema")]
+        page.rules,
+        text(&page.buffer),
+    ));
 }
 
 /// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the

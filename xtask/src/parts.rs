@@ -12,10 +12,12 @@ use crate::progress::Progress;
 use crate::size::sizes;
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
-/// The profile of what visitors download.
+/// The profile of the browser's module that knows schemas.
 const BROWSER_PROFILE: &str = "browser";
-/// The same for the browser's other module, and the feature that makes it: it says what is wrong with an
-/// event, and is loaded for that alone.
+/// That of the one without, which a page loads that has no schema.
+const SCHEMALESS: &str = "schemaless";
+/// That of the one that says what is wrong with an event, and is loaded for that alone; and the feature that
+/// makes it.
 const VIOLATIONS: &str = "violations";
 /// SHA-256 as a loop, and not unrolled: 1.4 KB less to download.
 const SMALL_SHA2: &str = r#"--cfg=sha2_backend_soft="compact""#;
@@ -161,11 +163,12 @@ fn lake(progress: &Progress) -> Result<()> {
     })
 }
 
-/// The browser's modules, that of every page first. They need no bindings: nothing but numbers crosses
-/// their boundary.
-fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 2]> {
+/// The browser's modules: for pages without a schema, for those with one, and the one that says what is
+/// wrong with an event. They need no bindings: nothing but numbers crosses their boundary.
+fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 3]> {
     let module = |step, profile| cargo_wasm(progress, step, "forebay-sdk-wasm", profile);
     Ok([
+        module("sdk: compile schemaless", SCHEMALESS)?,
         module("sdk: compile", BROWSER_PROFILE)?,
         module("sdk: compile violations", VIOLATIONS)?,
     ])
@@ -200,12 +203,17 @@ fn tools_module(progress: &Progress) -> Result<()> {
 
 /// The npm package from the modules of browser and tools, the former as they were compiled, with the
 /// TypeScript around them.
-fn sdk_package(progress: &Progress, [module, violations]: &[PathBuf; 2]) -> Result<()> {
-    let small = sdk_small(progress, module, "forebay_wasm_bg")?;
-    let violations = sdk_small(progress, violations, "violations")?;
+fn sdk_package(progress: &Progress, [schemaless, module, violations]: &[PathBuf; 3]) -> Result<()> {
+    let small = [
+        sdk_small(progress, schemaless, "forebay_wasm_schemaless_bg")?,
+        sdk_small(progress, module, "forebay_wasm_bg")?,
+        sdk_small(progress, violations, "violations")?,
+    ];
+    let [schemaless, module, violations] = small.clone();
     let inputs = [
-        small.clone(),
-        violations.clone(),
+        schemaless,
+        module,
+        violations,
         tools_folder(),
         root().join("npm/src"),
         root().join("npm/build.mjs"),
@@ -215,7 +223,7 @@ fn sdk_package(progress: &Progress, [module, violations]: &[PathBuf; 2]) -> Resu
     }
     progress.step("sdk: package", |step| {
         let mut node = command("node", ["npm/build.mjs"]);
-        run(step, node.args([small, violations, tools_folder()])).map(drop)
+        run(step, node.args(small).arg(tools_folder())).map(drop)
     })
 }
 
@@ -307,10 +315,13 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
         profile,
     ];
     let mut cargo = cargo(arguments);
-    if profile == BROWSER_PROFILE {
+    match profile {
+        SCHEMALESS => _ = cargo.arg("--no-default-features"),
+        VIOLATIONS => _ = cargo.args(["--features", VIOLATIONS]),
+        _ => {}
+    }
+    if matches!(profile, BROWSER_PROFILE | SCHEMALESS) {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL_SHA2);
-    } else if profile == VIOLATIONS {
-        cargo.args(["--features", VIOLATIONS]);
     }
     progress.step(step, |step| run(step, &mut cargo))?;
     let name = format!("{}.wasm", package.replace('-', "_"));

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::take;
 
+use super::limits::{is_finite, length};
 use super::rules::{
     self, EVENT, FIELD, FORMAT, Item, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
 };
@@ -367,8 +368,7 @@ fn number_fault(of_type: u8, text: &str) -> Option<&str> {
     } else {
         (LEAST_DOUBLE.as_bytes(), LARGEST_DOUBLE.as_bytes())
     };
-    if !text.as_bytes().last().is_some_and(u8::is_ascii_digit) {
-        // `NaN` or `Infinity`
+    if !is_finite(text) {
         Some(text)
     } else if of_type == Traits::INTEGER.0 && !is_whole(text.as_bytes()) {
         Some("a number with a fraction")
@@ -393,15 +393,6 @@ fn wanted(traits: Traits) -> &'static str {
         2 => "a whole number in Metrics",
         _ => "a number in Metrics",
     }
-}
-
-/// How many Unicode code points there are: all bytes but those that go on with one.
-fn length(text: &str) -> usize {
-    let mut count = 0;
-    for byte in text.as_bytes() {
-        count += usize::from(byte & 0xc0 != 0x80);
-    }
-    count
 }
 
 /// A length in words.

@@ -8,6 +8,7 @@
 mod check;
 mod columns;
 mod format;
+mod limits;
 mod names;
 mod parse;
 mod parse_field;
@@ -22,6 +23,7 @@ use crate::json::Number;
 
 pub use check::{Checker, Given, Report};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
+pub use limits::Limits;
 pub use names::snake_case;
 pub use rules::{Rules, RulesError};
 pub use validate::{Stage, shortened};

@@ -5,6 +5,7 @@
 mod event;
 mod fields;
 mod file;
+mod limits;
 mod oracle;
 mod rules;
 mod suite;
