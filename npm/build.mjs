@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
+import binaryen from "binaryen";
 import { build } from "esbuild";
 import { minify } from "terser";
 
@@ -51,11 +52,21 @@ if (!toolsFolder) {
 }
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
+// What modules export is named twice in what travels, there and where it is called. Both sides get letters.
+const modules = [schemaless, wasm, violations].map((path) =>
+  binaryen.readBinary(readFileSync(path)),
+);
+const names = new Set(modules.flatMap((module) => functionsOf(module).map(({ name }) => name)));
+const letters = Object.fromEntries(
+  [...names].sort().map((name, at) => [name, String.fromCharCode((at < 26 ? 97 : 39) + at)]),
+);
+const [small, whole, explaining] = modules.map(withLetters);
+
 // As text they would travel a quarter larger than they are: servers' compression finds little in base64.
 const deflated = Object.fromEntries(
-  Object.entries({ "#deflated": wasm, "#violations": violations }).map(([name, module]) => {
-    const path = resolve(`${module}.deflated`);
-    writeFileSync(path, deflateRawSync(readFileSync(module), { level: 9 }));
+  Object.entries({ "#deflated": whole, "#violations": explaining }).map(([name, bytes]) => {
+    const path = resolve(toolsFolder, `${name.slice(1)}.deflated`);
+    writeFileSync(path, deflateRawSync(bytes, { level: 9 }));
     return [name, path];
   }),
 );
@@ -68,8 +79,8 @@ for (const name of [...ENTRIES, ...CHUNKS]) {
   await forBrowsers(name, { external: ["react", ...[...ENTRIES, ...CHUNKS].map(local)] });
 }
 await forBrowsers("forebay.script", { format: "iife", globalName: "forebay" }, "inline");
-copyFileSync(schemaless, join(dist, "forebay_wasm_schemaless_bg.wasm"));
-copyFileSync(wasm, join(dist, "forebay_wasm_bg.wasm"));
+writeFileSync(join(dist, "forebay_wasm_schemaless_bg.wasm"), small);
+writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
     ...common(entry, entry === "cli" ? "cli/main" : entry),
@@ -96,6 +107,24 @@ function local(name) {
   return `./${name}.js`;
 }
 
+/** The functions that a module exports. */
+function functionsOf(module) {
+  return Array.from({ length: module.getNumExports() }, (_, at) =>
+    binaryen.getExportInfo(module.getExportByIndex(at)),
+  ).filter(({ kind }) => kind === binaryen.ExternalFunction);
+}
+
+/** A module that exports its memory, and its functions by their letters. */
+function withLetters(module) {
+  const functions = functionsOf(module);
+  for (const name of [...functions.map(({ name }) => name), "__data_end", "__heap_base"]) {
+    module.removeExport(name);
+  }
+  for (const { name, value } of functions) module.addFunctionExport(value, letters[name]);
+  module.setFeatures(binaryen.Features.All);
+  return module.emitBinary();
+}
+
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
 async function forBrowsers(name, options, source = name) {
   const { outfile, ...rest } = common(name, source);
@@ -106,6 +135,8 @@ async function forBrowsers(name, options, source = name) {
     target: "es2022",
     alias: deflated,
     define: { VERSION: JSON.stringify(version) },
+    mangleProps: new RegExp(`^(${[...names].join("|")})$`),
+    mangleCache: letters,
     loader: { ".deflated": "binary" },
     ...options,
     write: false,

@@ -34,7 +34,7 @@ export function numberOf(identity: string): number {
 /** Gets the credentials that the core asks for: those that are kept for their hour, or else new ones. */
 export async function renew(core: Core, number: number): Promise<void> {
   const begun = round;
-  const now = Date.now() + core.clockOffset();
+  const now = Date.now() + core.outbox_clock_offset();
   const identity = identities[number];
   const key = keyOf(identity);
   const found = credentialsIn(kept(key));
@@ -52,7 +52,7 @@ export async function renew(core: Core, number: number): Promise<void> {
       if (areKept()) keep(key, JSON.stringify(given));
       got(core, number, given, answer?.date || now);
     } else {
-      core.noCredentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
+      core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
     }
   }
   link();
@@ -77,7 +77,7 @@ export function forgetCredentials(): void {
 
 function got(core: Core, number: number, given: Credentials, now: number): void {
   credentials[number] = given;
-  core.gotCredentials(number, Math.max(0, given.Expiration * 1000 - now), ...clocks());
+  core.outbox_got_credentials(number, Math.max(0, given.Expiration * 1000 - now), ...clocks());
 }
 
 /** Credentials, in the answer's body. */

@@ -38,7 +38,7 @@ export function describe(endpoint: string): void {
   profile = endpoint;
   keep(profileKey(), profile);
   isDescribed = !core;
-  core?.updateEndpoint();
+  core?.outbox_update_endpoint();
   soon();
 }
 
@@ -60,10 +60,10 @@ export function overhead(): number {
 
 /** Sends a batch that the core has made. */
 export function sendBatch(core: Core, request: number, keepalive: boolean): void {
-  const numbers = new Float64Array(bytes(core, core.batch(request)).slice().buffer);
+  const numbers = new Float64Array(bytes(core, core.outbox_batch(request)).slice().buffer);
   // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
   // refused, and sent again with others.
-  const offset = core.clockOffset();
+  const offset = core.outbox_clock_offset();
   const begun = round;
   const helds: (Held | undefined)[] = [];
   const offsets: number[] = [];
@@ -107,7 +107,17 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
 /** Sends the description of the endpoint. */
 export function sendEndpoint(core: Core, request: number): void {
   const path = `endpoints/${escaped(endpointId)}`;
-  signed(core, request, "PUT", path, encode(described()), isLeaving, core.clockOffset(), round, []);
+  signed(
+    core,
+    request,
+    "PUT",
+    path,
+    encode(described()),
+    isLeaving,
+    core.outbox_clock_offset(),
+    round,
+    [],
+  );
 }
 
 /** Sends a request in this task, and tells the core what came of it. */
@@ -123,7 +133,7 @@ function signed(
   helds: (Held | undefined)[],
 ): void {
   if (begun !== round) return;
-  const found = credentials[core.who(request)];
+  const found = credentials[core.outbox_who(request)];
   if (!found) {
     answered(core, request, NO_ANSWER);
     return;
@@ -131,15 +141,15 @@ function signed(
   const whole = `/v1/apps/${escaped(settings.appId)}/${path}`;
   send(core, method, whole, body, found, keepalive, offset).then((answer) => {
     if (begun !== round) return;
-    for (const verdict of verdicts(helds, answer)) core.verdict(verdict);
+    for (const verdict of verdicts(helds, answer)) core.outbox_verdict(verdict);
     answered(core, request, answer);
   });
 }
 
 function answered(core: Core, request: number, { type, status, retryAfter, date }: Answer): void {
   putTexts(core, type);
-  core.answered(request, status, retryAfter, date, ...clocks());
-  const offset = String(core.clockOffset());
+  core.outbox_answered(request, status, retryAfter, date, ...clocks());
+  const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
   soon();
 }

@@ -108,7 +108,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       describe(JSON.stringify(endpointOf(input, page.uuid())));
     },
     flush() {
-      core?.flush();
+      core?.outbox_flush();
       soon();
     },
     stats,

@@ -40,7 +40,7 @@ export function stepDown(): void {
 
 /** The core sends where this tab is the one that does. */
 export function follow(): void {
-  core?.setLeader(isLeader);
+  core?.outbox_set_leader(isLeader);
   soon();
 }
 

@@ -71,7 +71,7 @@ export function accept(core: Core, held: Held): void {
   const who = numberOf(row.who);
   tell(held, "recorded");
   held.isAccepted = true;
-  core.record(number, bytesOf(row), who, row.at, held.immediate, ...clocks());
+  core.outbox_record(number, bytesOf(row), who, row.at, held.immediate, ...clocks());
   if (held.end) endedElsewhere(held, held.end);
   if (held.isStored !== undefined) {
     if (held.isStored) tell(held, "stored");
@@ -130,7 +130,7 @@ export async function explained(event: AnalyticsEvent): Promise<Violation[]> {
 export function endedElsewhere(held: Held, [how, reason]: Ending): void {
   held.reason = reason;
   if (!core) return;
-  core.endedElsewhere(held.number, how);
+  core.outbox_ended_elsewhere(held.number, how);
   drain(core, true);
 }
 
@@ -158,9 +158,9 @@ export async function load(core: Core): Promise<void> {
   for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
     if (!isHeld(held)) continue;
     held.isAccepted = true;
-    core.load(held.number, bytes, who, held.at);
+    core.outbox_load(held.number, bytes, who, held.at);
   }
-  core.loaded();
+  core.outbox_loaded();
   for (const [held] of found) if (held.end) endedElsewhere(held, held.end);
   // What was on disk and is not is what another tab ended without this one hearing of it.
   for (const held of known) {
@@ -179,7 +179,7 @@ export function forgetEvents(): void {
 }
 
 export function stats(): Stats {
-  const book = (at: number) => core?.books(at) ?? 0;
+  const book = (at: number) => core?.outbox_books(at) ?? 0;
   const droppedBy = { ...dropped };
   for (const [at, reason] of REASONS.entries()) {
     const count = book(at + 4);

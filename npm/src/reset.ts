@@ -17,7 +17,7 @@ const BATCH_BYTES = 4_000_000 - 16_000;
 /** Begins with an empty core. */
 export function reset(): void {
   if (!core) return;
-  core.start(
+  core.outbox_start(
     Math.random(),
     settings.flushSize,
     BATCH_BYTES,
@@ -28,8 +28,8 @@ export function reset(): void {
     settings.dropPolicy === "newest",
     keptOffset(),
   );
-  core.setCurrent(current);
-  if (isDescribed) core.updateEndpoint();
+  core.outbox_set_current(current);
+  if (isDescribed) core.outbox_update_endpoint();
   network();
 }
 

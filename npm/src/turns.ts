@@ -41,8 +41,8 @@ function turn(): void {
   isDue = false;
   if (!core) return;
   // First, since what is due by itself may be too large to outlive the page.
-  if (isLeaving) core.hidden(overhead(), ...clocks());
-  const wakeAt = core.tick(...clocks());
+  if (isLeaving) core.outbox_hidden(overhead(), ...clocks());
+  const wakeAt = core.outbox_tick(...clocks());
   drain(core);
   clearTimeout(timer);
   const wait = Math.max(0, wakeAt - performance.now());
@@ -52,7 +52,7 @@ function turn(): void {
 /** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
 export function drain(core: Core, isHeard = false): void {
   const ended: Message["ended"] = [];
-  for (let next = core.poll(); next; next = core.poll()) {
+  for (let next = core.outbox_poll(); next; next = core.outbox_poll()) {
     const action = Math.floor(next / 2 ** 32);
     const number = next % 2 ** 32;
     if (action >= DELIVERED) {
@@ -71,6 +71,6 @@ export function drain(core: Core, isHeard = false): void {
 
 /** Whether anything can be sent may have changed. */
 export function network(): void {
-  core?.setOnline(navigator.onLine && !refusal());
+  core?.outbox_set_online(navigator.onLine && !refusal());
   soon();
 }

@@ -33,7 +33,7 @@ export function signOut(): void {
 function become(identity: string): void {
   addOwn(takeOver());
   current = numberOf(identity);
-  core?.setCurrent(current);
+  core?.outbox_set_current(current);
   network();
 }
 

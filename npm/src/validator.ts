@@ -6,15 +6,15 @@ import type { AnalyticsEvent } from "./types.js";
 /** What every module exports. */
 export interface Buffered {
   memory: WebAssembly.Memory;
-  buffer(length: number): number;
+  page_buffer(length: number): number;
 }
 
 /** What a module with a validator exports. */
 export interface Validator extends Buffered {
   /** Not that of pages without a schema. */
-  setRules?(): number;
-  begin(): void;
-  field(given: number, name: number): number;
+  validator_set_rules?(): number;
+  validator_begin(): void;
+  validator_field(given: number, name: number): number;
 }
 
 const encoder = new TextEncoder();
@@ -26,7 +26,7 @@ export const encode = (text: string) => encoder.encode(text);
 export function put(wasm: Buffered, ...parts: Uint8Array[]): number[] {
   const lengths = parts.map((part) => part.length);
   const length = lengths.reduce((sum, length) => sum + length, 0);
-  let address = wasm.buffer(length);
+  let address = wasm.page_buffer(length);
   for (const part of parts) {
     new Uint8Array(wasm.memory.buffer).set(part, address);
     address += part.length;
@@ -39,7 +39,7 @@ export const putTexts = (wasm: Buffered, ...texts: string[]) => put(wasm, ...tex
 
 /** The bytes in the buffer, until the next call into the module. */
 export const bytes = (wasm: Buffered, length: number) =>
-  new Uint8Array(wasm.memory.buffer, wasm.buffer(length), length);
+  new Uint8Array(wasm.memory.buffer, wasm.page_buffer(length), length);
 
 /** The text in the buffer. */
 export const take = (wasm: Buffered, length: number) =>
@@ -48,7 +48,7 @@ export const take = (wasm: Buffered, length: number) =>
 /** Gives whether the rules can be read. */
 export function setRules(wasm: Validator, rules: string): boolean {
   putTexts(wasm, rules);
-  return !!wasm.setRules?.();
+  return !!wasm.validator_set_rules?.();
 }
 
 /**
@@ -72,7 +72,7 @@ export function hand(
     return entries.length ? Object.fromEntries(entries) : undefined;
   };
   putTexts(wasm, name);
-  wasm.begin();
+  wasm.validator_begin();
   return {
     name,
     attributes: fields(false, "Attributes", attributes),
@@ -85,5 +85,5 @@ function field(wasm: Validator, isMetric: boolean, name: string, value: unknown)
   const kind = value === null ? "null" : typeof value;
   const isOther = kind !== (isMetric ? "number" : "string");
   const [ofName] = putTexts(wasm, name, isOther ? kind : String(value));
-  return !!wasm.field(+isMetric + 2 * +isOther, ofName) && value !== null;
+  return !!wasm.validator_field(+isMetric + 2 * +isOther, ofName) && value !== null;
 }

@@ -5,7 +5,7 @@ import { hand, setRules, take, type Validator } from "./validator.js";
 
 /** What the module exports. */
 interface Exports extends Validator {
-  violations(): number;
+  validator_violations(): number;
 }
 
 let loaded: Promise<Exports> | undefined;
@@ -21,7 +21,7 @@ export async function violationsOf(
   hand(wasm, event, (path, actual) =>
     found.push({ path, rule: "type", expected: "an object", actual }),
   );
-  return found.concat(JSON.parse(take(wasm, wasm.violations())));
+  return found.concat(JSON.parse(take(wasm, wasm.validator_violations())));
 }
 
 async function load(schema: string | undefined): Promise<Exports> {

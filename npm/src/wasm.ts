@@ -9,9 +9,9 @@ export type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** What the module exports. */
 export interface Core extends Validator {
-  payloadHash(): number;
-  signCanonical(): number;
-  start(
+  signer_payload_hash(): number;
+  signer_sign_canonical(): number;
+  outbox_start(
     entropy: number,
     batchEvents: number,
     batchBytes: number,
@@ -22,7 +22,7 @@ export interface Core extends Validator {
     dropNewest: boolean,
     clockOffset: number,
   ): void;
-  record(
+  outbox_record(
     event: number,
     bytes: number,
     who: number,
@@ -31,18 +31,18 @@ export interface Core extends Validator {
     wall: number,
     monotonic: number,
   ): void;
-  load(event: number, bytes: number, who: number, at: number): void;
-  loaded(): void;
-  endedElsewhere(event: number, end: number): void;
-  flush(): void;
-  updateEndpoint(): void;
-  setCurrent(who: number): void;
-  setLeader(leader: boolean): void;
-  setOnline(online: boolean): void;
-  gotCredentials(who: number, lifetime: number, wall: number, monotonic: number): void;
-  noCredentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
-  verdict(status: number): void;
-  answered(
+  outbox_load(event: number, bytes: number, who: number, at: number): void;
+  outbox_loaded(): void;
+  outbox_ended_elsewhere(event: number, end: number): void;
+  outbox_flush(): void;
+  outbox_update_endpoint(): void;
+  outbox_set_current(who: number): void;
+  outbox_set_leader(leader: boolean): void;
+  outbox_set_online(online: boolean): void;
+  outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
+  outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
+  outbox_verdict(status: number): void;
+  outbox_answered(
     request: number,
     status: number,
     retryAfter: number,
@@ -50,14 +50,14 @@ export interface Core extends Validator {
     wall: number,
     monotonic: number,
   ): void;
-  tick(wall: number, monotonic: number): number;
-  hidden(envelope: number, wall: number, monotonic: number): void;
-  poll(): number;
-  batch(request: number): number;
-  who(request: number): number;
-  clockOffset(): number;
-  books(at: number): number;
-  isValid(): number;
+  outbox_tick(wall: number, monotonic: number): number;
+  outbox_hidden(envelope: number, wall: number, monotonic: number): void;
+  outbox_poll(): number;
+  outbox_batch(request: number): number;
+  outbox_who(request: number): number;
+  outbox_clock_offset(): number;
+  outbox_books(at: number): number;
+  validator_is_valid(): number;
 }
 
 /** The module, once it runs. There is one of it. */
@@ -81,7 +81,7 @@ export const clocks = () => [Date.now(), performance.now()] as const;
 /** SHA-256 in hexadecimal digits. */
 export function payloadHash(core: Core, body: Uint8Array): string {
   put(core, body);
-  return take(core, core.payloadHash());
+  return take(core, core.signer_payload_hash());
 }
 
 /** The signature of a canonical request. */
@@ -93,7 +93,7 @@ export function signature(
   secret: string,
 ): string {
   putTexts(core, [canonical, date, scope, secret].join("\0"));
-  return take(core, core.signCanonical());
+  return take(core, core.signer_sign_canonical());
 }
 
 /** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */
@@ -102,5 +102,5 @@ export function checked(core: Core, event: AnalyticsEvent): AnalyticsEvent | und
   const sent = hand(core, event, () => {
     isPlaced = false;
   });
-  return core.isValid() && isPlaced ? sent : undefined;
+  return core.validator_is_valid() && isPlaced ? sent : undefined;
 }

@@ -1,5 +1,5 @@
 //! Forebay's outbox, validator and signer as a WebAssembly module: one of each, those of the page that
-//! loads it. Numbers cross the boundary, and texts through one [`buffer`]; what becomes of them is
+//! loads it. Numbers cross the boundary, and texts through one [`page_buffer`]; what becomes of them is
 //! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
 //! `npm/src/wasm.ts` is the other side of this.
 //!
@@ -8,7 +8,6 @@
 //! limits of the wire alone. With the feature `violations` the module is the validator alone, and says what
 //! is wrong; it is loaded once an event is not valid.
 #![cfg_attr(target_arch = "wasm32", no_std)]
-#![allow(non_snake_case, reason = "exports have JavaScript's names")]
 
 extern crate alloc;
 
@@ -25,7 +24,7 @@ use page::page;
 
 /// Makes the buffer this long. Gives its address, which holds until the next call into the module.
 #[unsafe(no_mangle)]
-pub extern "C" fn buffer(length: usize) -> usize {
+pub extern "C" fn page_buffer(length: usize) -> usize {
     let buffer = &mut page().buffer;
     buffer.resize(length, 0);
     buffer.as_ptr() as usize

@@ -12,7 +12,7 @@ use crate::page::page;
     clippy::too_many_arguments,
     reason = "numbers cross the boundary cheapest"
 )]
-pub extern "C" fn start(
+pub extern "C" fn outbox_start(
     entropy: f64,
     batch_events: usize,
     batch_bytes: usize,
@@ -38,7 +38,7 @@ pub extern "C" fn start(
 
 /// `Outbox::record`
 #[unsafe(no_mangle)]
-pub extern "C" fn record(
+pub extern "C" fn outbox_record(
     event: u32,
     bytes: usize,
     who: u32,
@@ -56,19 +56,19 @@ pub extern "C" fn record(
 
 /// `Outbox::load`
 #[unsafe(no_mangle)]
-pub extern "C" fn load(event: u32, bytes: usize, who: u32, at: f64) {
+pub extern "C" fn outbox_load(event: u32, bytes: usize, who: u32, at: f64) {
     page().outbox.load(new_event(event, bytes, who, at));
 }
 
 /// `Outbox::loaded`
 #[unsafe(no_mangle)]
-pub extern "C" fn loaded() {
+pub extern "C" fn outbox_loaded() {
     page().outbox.loaded();
 }
 
 /// `Outbox::ended_elsewhere`; `end` is the number of an [`Action`].
 #[unsafe(no_mangle)]
-pub extern "C" fn endedElsewhere(event: u32, end: usize) {
+pub extern "C" fn outbox_ended_elsewhere(event: u32, end: usize) {
     let at = end.wrapping_sub(Action::Delivered as usize);
     if let Some(end) = Action::ENDS.get(at) {
         page().outbox.ended_elsewhere(event, *end);
@@ -77,37 +77,37 @@ pub extern "C" fn endedElsewhere(event: u32, end: usize) {
 
 /// `Outbox::flush`
 #[unsafe(no_mangle)]
-pub extern "C" fn flush() {
+pub extern "C" fn outbox_flush() {
     page().outbox.flush();
 }
 
 /// `Outbox::update_endpoint`
 #[unsafe(no_mangle)]
-pub extern "C" fn updateEndpoint() {
+pub extern "C" fn outbox_update_endpoint() {
     page().outbox.update_endpoint();
 }
 
 /// `Outbox::set_current`
 #[unsafe(no_mangle)]
-pub extern "C" fn setCurrent(who: u32) {
+pub extern "C" fn outbox_set_current(who: u32) {
     page().outbox.set_current(who);
 }
 
 /// `Outbox::set_leader`
 #[unsafe(no_mangle)]
-pub extern "C" fn setLeader(leader: bool) {
+pub extern "C" fn outbox_set_leader(leader: bool) {
     page().outbox.set_leader(leader);
 }
 
 /// `Outbox::set_online`
 #[unsafe(no_mangle)]
-pub extern "C" fn setOnline(online: bool) {
+pub extern "C" fn outbox_set_online(online: bool) {
     page().outbox.set_online(online);
 }
 
 /// `Outbox::got_credentials`
 #[unsafe(no_mangle)]
-pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
+pub extern "C" fn outbox_got_credentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
     page()
         .outbox
         .got_credentials(who, lifetime, now(wall, monotonic));
@@ -115,7 +115,7 @@ pub extern "C" fn gotCredentials(who: u32, lifetime: f64, wall: f64, monotonic: 
 
 /// `Outbox::no_credentials`
 #[unsafe(no_mangle)]
-pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
+pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
     page()
         .outbox
         .no_credentials(who, retry_after, now(wall, monotonic));
@@ -123,14 +123,14 @@ pub extern "C" fn noCredentials(who: u32, retry_after: f64, wall: f64, monotonic
 
 /// What an answer says about the next event of its batch, as an HTTP status.
 #[unsafe(no_mangle)]
-pub extern "C" fn verdict(status: u16) {
+pub extern "C" fn outbox_verdict(status: u16) {
     page().verdicts.push(status);
 }
 
 /// `Outbox::answered`, with the members of the core's `outbox::Answer`: `error_type` is in the
-/// buffer, and each [`verdict`] was given.
+/// buffer, and each [`outbox_verdict`] was given.
 #[unsafe(no_mangle)]
-pub extern "C" fn answered(
+pub extern "C" fn outbox_answered(
     request: u32,
     status: u16,
     retry_after: f64,
@@ -152,20 +152,20 @@ pub extern "C" fn answered(
 
 /// `Outbox::tick`
 #[unsafe(no_mangle)]
-pub extern "C" fn tick(wall: f64, monotonic: f64) -> f64 {
+pub extern "C" fn outbox_tick(wall: f64, monotonic: f64) -> f64 {
     page().outbox.tick(now(wall, monotonic))
 }
 
 /// `Outbox::hidden`
 #[unsafe(no_mangle)]
-pub extern "C" fn hidden(envelope: usize, wall: f64, monotonic: f64) {
+pub extern "C" fn outbox_hidden(envelope: usize, wall: f64, monotonic: f64) {
     page().outbox.hidden(envelope, now(wall, monotonic));
 }
 
 /// `Outbox::poll`: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
 /// nothing.
 #[unsafe(no_mangle)]
-pub extern "C" fn poll() -> f64 {
+pub extern "C" fn outbox_poll() -> f64 {
     page().outbox.poll().map_or(0.0, |(action, number)| {
         f64::from(action as u8) * 4_294_967_296.0 + f64::from(number)
     })
@@ -174,7 +174,7 @@ pub extern "C" fn poll() -> f64 {
 /// Puts `Outbox::batch` into the buffer, as pairs of 64-bit floating-point numbers. Gives their
 /// length.
 #[unsafe(no_mangle)]
-pub extern "C" fn batch(request: u32) -> usize {
+pub extern "C" fn outbox_batch(request: u32) -> usize {
     let page = page();
     page.buffer.clear();
     for (event, offset) in page.outbox.batch(request) {
@@ -187,20 +187,20 @@ pub extern "C" fn batch(request: u32) -> usize {
 
 /// `Outbox::who`
 #[unsafe(no_mangle)]
-pub extern "C" fn who(request: u32) -> u32 {
+pub extern "C" fn outbox_who(request: u32) -> u32 {
     page().outbox.who(request)
 }
 
 /// `Outbox::clock_offset`
 #[unsafe(no_mangle)]
-pub extern "C" fn clockOffset() -> f64 {
+pub extern "C" fn outbox_clock_offset() -> f64 {
     page().outbox.clock_offset()
 }
 
 /// One number of `Outbox::books`: 0 recorded, 1 queued, and from 2 on those that ended, in the order
 /// of [`Action::ENDS`].
 #[unsafe(no_mangle)]
-pub extern "C" fn books(at: usize) -> u32 {
+pub extern "C" fn outbox_books(at: usize) -> u32 {
     let books = page().outbox.books();
     match at {
         0 => books.recorded,

@@ -12,7 +12,7 @@ use crate::page::{Checker, page};
 /// where they are not, events are held against the limits of the wire alone, as before.
 #[cfg(feature = "schema")]
 #[unsafe(no_mangle)]
-pub extern "C" fn setRules() -> bool {
+pub extern "C" fn validator_set_rules() -> bool {
     let page = page();
     let text: &'static [u8] = core::mem::take(&mut page.buffer).leak();
     let rules = Rules::read(self::text(text));
@@ -22,7 +22,7 @@ pub extern "C" fn setRules() -> bool {
 
 /// Begins to validate an event, whose type is in the buffer.
 #[unsafe(no_mangle)]
-pub extern "C" fn begin() {
+pub extern "C" fn validator_begin() {
     let page = page();
     page.checker = Some(Checker::new(
         #[cfg(feature = "schema")]
@@ -35,7 +35,7 @@ pub extern "C" fn begin() {
 /// buffer. `given` is 0 for an attribute, 1 for a metric, and more by 2 where the value is of another
 /// type, whose name is the text. Gives whether it may leave the browser.
 #[unsafe(no_mangle)]
-pub extern "C" fn field(given: u32, name: usize) -> bool {
+pub extern "C" fn validator_field(given: u32, name: usize) -> bool {
     let page = page();
     let given = match given {
         0 => Given::Attribute,
@@ -51,7 +51,7 @@ pub extern "C" fn field(given: u32, name: usize) -> bool {
 /// Ends the event. Gives whether it is valid.
 #[cfg(not(feature = "violations"))]
 #[unsafe(no_mangle)]
-pub extern "C" fn isValid() -> bool {
+pub extern "C" fn validator_is_valid() -> bool {
     let checker = page().checker.as_mut();
     checker.is_some_and(|checker| !checker.finish())
 }
@@ -59,7 +59,7 @@ pub extern "C" fn isValid() -> bool {
 /// Ends the event. Puts its violations into the buffer, as a JSON array, and gives its length.
 #[cfg(feature = "violations")]
 #[unsafe(no_mangle)]
-pub extern "C" fn violations() -> usize {
+pub extern "C" fn validator_violations() -> usize {
     let page = page();
     let violations = page.checker.as_mut().map(Checker::finish);
     let mut json = forebay_core::json::Writer::new();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { APP_ID, Endpoint, IDENTITY_POOL_ID } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
+import { delivered, hold, Site } from "../support/page.ts";
 
 let site: Site;
 let endpoint: Endpoint;
@@ -179,43 +179,30 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
 
 test("an identity that comes after forget() was asked for before it, and is not kept", async () => {
   const page = await site.open();
-  let isAsked = false;
-  let letGo = () => {};
-  const late = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  let tell = () => {};
-  const told = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  await page.route("**/?X-Amz-Target=*", async (route) => {
-    const response = await route.fetch();
-    const isFirst = !isAsked;
-    isAsked = true;
-    if (isFirst) await late;
-    await route.fulfill({ response });
-    if (isFirst) tell();
-  });
+  const identities = "**/?X-Amz-Target=*";
+  const answer = await hold(page, identities, { times: 1 });
+  const asking = page.waitForRequest(identities);
   await page.evaluate((config) => {
     forebay.configure(config);
     forebay.record({ name: "Forgotten" });
   }, endpoint.config);
-  await endpoint.until(() => endpoint.identityCalls.length === 1);
+  const first = await asking;
   await page.evaluate(async () => {
     await forebay.forget();
     forebay.record({ name: "Newcomer" });
   });
   await delivered(page, 1);
-  const before = await page.evaluate(() => ({ ...localStorage }));
-  letGo();
-  await told;
-  // What the page asks for by itself comes after what it was told before.
-  await page.evaluate((url) => fetch(url, { method: "OPTIONS" }), endpoint.url);
-  const identities = (kept: Record<string, string>) =>
-    Object.entries(kept).filter(([key]) => /identityId|credentials/.test(key));
-  const kept = await page.evaluate(() => ({ ...localStorage }));
-  assert.equal(identities(kept).length, 2);
-  assert.deepEqual(identities(kept), identities(before));
+  const kept = () =>
+    page.evaluate(() =>
+      Object.entries(localStorage).filter(([key]) => /identityId|credentials/.test(key)),
+    );
+  const newcomers = await kept();
+  assert.equal(newcomers.length, 2);
+  answer();
+  await (await first.response())?.finished();
+  // What is asked for after that is answered after that.
+  await page.evaluate(() => fetch("/"));
+  assert.deepEqual(await kept(), newcomers);
 });
 
 test("forget() does not undo disable()", async () => {

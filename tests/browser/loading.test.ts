@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
 import { Endpoint } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
+import { delivered, hold, Site } from "../support/page.ts";
+
+/** As `npx forebay codegen` writes it. */
+const schema = compile(
+  JSON.stringify({
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    $defs: { Opened: { type: "object", properties: {} } },
+  }),
+);
 
 let site: Site;
 let endpoint: Endpoint;
@@ -16,7 +25,15 @@ beforeEach(async () => {
 });
 afterEach(() => endpoint.close());
 
-test("nothing is loaded before configure, and the module by it alone", async () => {
+for (const { what, given, module } of [
+  { what: "without a schema", given: {}, module: "forebay_wasm_schemaless_bg.wasm" },
+  { what: "with a schema", given: { schema }, module: "forebay_wasm_bg.wasm" },
+]) {
+  test(`nothing is loaded before configure, and one module by it, ${what}`, () =>
+    loads(given, module));
+}
+
+async function loads(given: object, module: string): Promise<void> {
   const page = await site.open();
   const first = ["client.js", "index.js"];
   const loaded = () =>
@@ -24,25 +41,15 @@ test("nothing is loaded before configure, and the module by it alone", async () 
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
     );
   assert.deepEqual((await loaded()).toSorted(), first);
-  await page.evaluate((config) => forebay.configure(config), endpoint.config);
-  await page.evaluate(() => forebay.validate({ name: "Anything" }));
-  assert.deepEqual(
-    (await loaded()).toSorted(),
-    [...first, "engine.js", "forebay_wasm_bg.wasm"].toSorted(),
-  );
+  await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, ...given });
+  await page.evaluate(() => forebay.validate({ name: "Opened" }));
+  assert.deepEqual((await loaded()).toSorted(), [...first, "engine.js", module].toSorted());
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
-});
+}
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {
   const page = await site.open();
-  let letThrough = () => {};
-  const held = new Promise<void>((resolve) => {
-    letThrough = resolve;
-  });
-  await page.route("**/*.wasm", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const letThrough = await hold(page, "**/*.wasm");
   const early = await page.evaluate((config) => {
     forebay.configure(config);
     const { id } = forebay.record({ name: "Early", attributes: { a: "b" } });
@@ -196,6 +203,21 @@ for (const [what, code] of Object.entries(GIVEN)) {
     });
   }
 }
+
+test("slim says so where it has a schema, and a module for pages without one", async () => {
+  const page = await site.open();
+  const said = page.waitForEvent("console", (message) => message.type() === "error");
+  await page.evaluate(
+    async ({ config, entry }) => {
+      const { configure, record } = await import(entry);
+      configure(config, fetch("/forebay/forebay_wasm_schemaless_bg.wasm"));
+      record({ name: "Slim" });
+    },
+    { config: { ...endpoint.config, schema }, entry: "/forebay/slim.js" },
+  );
+  await delivered(page, 1);
+  assert.match((await said).text(), /forebay_wasm_bg\.wasm/);
+});
 
 test("what slim is told to get is got again where it failed", async () => {
   const page = await site.open();

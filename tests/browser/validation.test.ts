@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { type CompiledSchema, compile } from "forebay/tools";
 import type { Page } from "playwright-core";
 import { Endpoint } from "../support/endpoint.ts";
-import { countRows, delivered, Site } from "../support/page.ts";
+import { countRows, delivered, hold, Site } from "../support/page.ts";
 import { until } from "../support/until.ts";
 
 const schema = compile(
@@ -72,14 +72,7 @@ test("an invalid event is in the books at once, whether or not it can be said wh
   const page = await open();
   const wrong = { name: "SignUpEvent", attributes: { email: "not an address" } };
   const record = () => page.evaluate((event) => forebay.record(event).id, wrong);
-  let refuse = () => {};
-  const held = new Promise<void>((resolve) => {
-    refuse = resolve;
-  });
-  await page.route("**/violations.js", async (route) => {
-    await held;
-    await route.abort();
-  });
+  const refuse = await hold(page, "**/violations.js", { go: (route) => route.abort() });
 
   const first = await record();
   await page.waitForFunction(() => forebay.stats().invalid === 1);
@@ -303,14 +296,7 @@ test("what is recorded before the module has loaded keeps to itself what is to b
     }),
   );
   const page = await site.open();
-  let load = () => {};
-  const loading = new Promise<void>((resolve) => {
-    load = resolve;
-  });
-  await page.route("**/forebay_wasm_bg.wasm", async (route) => {
-    await loading;
-    await route.continue();
-  });
+  const load = await hold(page, "**/forebay_wasm_bg.wasm");
   const from = endpoint.batches.length;
   // More than have their texts in memory once they are on disk.
   const count = 2_500;

@@ -34,7 +34,9 @@ export function launchChromium(): Promise<Browser> {
 }
 
 /** How long a browser may take until it can be told what to do, where many start at once. */
-const CONNECTING_MS = 90_000;
+const CONNECTING_MS = 30_000;
+/** How often one is started that cannot: that says nothing about what is tested. */
+const TRIES = 3;
 
 /** A browser with a profile that outlives it. */
 export interface ProfileBrowser {
@@ -44,7 +46,7 @@ export interface ProfileBrowser {
 }
 
 /** Starts Chromium without a window, with a profile in `folder`. */
-export async function launchProfile(folder: string): Promise<ProfileBrowser> {
+export async function launchProfile(folder: string, tries = TRIES): Promise<ProfileBrowser> {
   const own = ["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${folder}`];
   // A group of processes by itself, to be killed as one.
   const child = spawn(chromiumProgram(), [...ARGS, ...own], {
@@ -60,20 +62,21 @@ export async function launchProfile(folder: string): Promise<ProfileBrowser> {
   };
   try {
     const url = await debuggerUrl(child.stderr);
+    // What it goes on to say is not read, and must not fill the pipe.
+    child.stderr.resume();
     const browser = await chromium.connectOverCDP(url, { timeout: CONNECTING_MS });
     return { context: browser.contexts()[0], kill };
   } catch (error) {
     await kill();
-    throw error;
+    if (tries === 1) throw error;
+    return launchProfile(folder, tries - 1);
   }
 }
 
 async function debuggerUrl(output: Readable): Promise<string> {
   for await (const line of createInterface(output)) {
     const url = /DevTools listening on (ws:\S+)/.exec(line)?.[1];
-    if (!url) continue;
-    output.resume();
-    return url;
+    if (url) return url;
   }
   throw new Error("Chromium ended before it said where its debugger listens");
 }

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page, Route } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
 import { APP_ID } from "./endpoint.ts";
 
@@ -171,4 +171,25 @@ export async function countRows(page: Page, store: string): Promise<number> {
       }),
     { name: `forebay.${APP_ID}`, store },
   );
+}
+
+/** Holds back requests of a page, all or so many, until what it gives is called. Then they `go`. */
+export async function hold(
+  page: Page,
+  url: string,
+  {
+    go = (route) => route.continue(),
+    times,
+  }: { go?: (route: Route) => Promise<void>; times?: number } = {},
+): Promise<() => void> {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const wait = async (route: Route) => {
+    await held;
+    await go(route);
+  };
+  await page.route(url, wait, { times });
+  return release;
 }

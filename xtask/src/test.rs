@@ -94,12 +94,14 @@ impl Suite {
                 // without.
                 let wasm = [
                     ("forebay-sdk-wasm", ""),
-                    ("forebay-sdk-wasm", "violations"),
+                    ("forebay-sdk-wasm", "--no-default-features"),
+                    ("forebay-sdk-wasm", "--features=violations"),
                     ("forebay-edge-worker", ""),
                 ]
                 .map(|(package, features)| {
                     let mut clippy = cargo(["clippy", "--target=wasm32-unknown-unknown"]);
-                    clippy.args(["--package", package, "--features", features]);
+                    clippy.args(["--package", package]);
+                    clippy.args(Some(features).filter(|features| !features.is_empty()));
                     clippy.args(DENY_WARNINGS);
                     let name = format!("clippy for {package} {features}");
                     Task::check(name.trim_end(), clippy)
