@@ -35,8 +35,15 @@ impl Page {
     /// Puts a text into the buffer for JavaScript. Gives its length.
     pub fn give(&mut self, text: &[u8]) -> usize {
         self.buffer.clear();
-        self.buffer.extend_from_slice(text);
+        self.put(text);
         text.len()
+    }
+
+    /// Adds a text to the buffer.
+    pub fn put(&mut self, text: &[u8]) {
+        let at = self.buffer.len();
+        self.buffer.resize(at + text.len(), 0);
+        self.buffer[at..].copy_from_slice(text);
     }
 }
 
