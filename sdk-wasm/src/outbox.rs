@@ -3,7 +3,7 @@
 
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
-use crate::page::page;
+use crate::page::{page, put};
 
 /// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
 /// `outbox::Config`.
@@ -178,9 +178,9 @@ pub extern "C" fn outbox_batch(request: u32) -> usize {
     let page = page();
     page.buffer.clear();
     for (event, offset) in page.outbox.batch(request) {
-        page.buffer
-            .extend_from_slice(&f64::from(event).to_le_bytes());
-        page.buffer.extend_from_slice(&offset.to_le_bytes());
+        for number in [f64::from(event), offset] {
+            put(&mut page.buffer, &number.to_le_bytes());
+        }
     }
     page.buffer.len()
 }

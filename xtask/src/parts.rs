@@ -19,8 +19,9 @@ const SCHEMALESS: &str = "schemaless";
 /// That of the one that says what is wrong with an event, and is loaded for that alone; and the feature that
 /// makes it.
 const VIOLATIONS: &str = "violations";
-/// SHA-256 as a loop, and not unrolled: 1.4 KB less to download.
-const SMALL_SHA2: &str = r#"--cfg=sha2_backend_soft="compact""#;
+/// Loops are left as they are: what makes their addresses cheaper elsewhere makes them longer in
+/// WebAssembly.
+const SMALL_LOOPS: &str = "-Cllvm-args=-disable-lsr";
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
@@ -320,8 +321,8 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
         VIOLATIONS => _ = cargo.args(["--features", VIOLATIONS]),
         _ => {}
     }
-    if matches!(profile, BROWSER_PROFILE | SCHEMALESS) {
-        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL_SHA2);
+    if matches!(profile, BROWSER_PROFILE | SCHEMALESS | VIOLATIONS) {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL_LOOPS);
     }
     progress.step(step, |step| run(step, &mut cargo))?;
     let name = format!("{}.wasm", package.replace('-', "_"));

@@ -151,7 +151,8 @@ impl Queue {
         for entry in &self.entries {
             self.earlier.push(*entry);
         }
-        self.entries = core::mem::take(&mut self.earlier);
+        core::mem::swap(&mut self.entries, &mut self.earlier);
+        self.earlier.clear();
         self.head = 0;
     }
 }
