@@ -166,6 +166,18 @@ export const CHOICES: Record<string, (string | undefined)[]> = {
   wire: [undefined, "forebay", "pinpoint"],
 };
 
+/** The types of what may be left out. */
+export const TYPES: Record<string, string> = {
+  schema: "string",
+  before: "function",
+  globalProperties: "object",
+  guestRoleArn: "string",
+  disabled: "boolean",
+  respectPrivacySignals: "boolean",
+  keepCredentials: "boolean",
+  debug: "boolean",
+};
+
 /**
  * Reads any of the forms of configuration.
  *
@@ -174,21 +186,25 @@ export const CHOICES: Record<string, (string | undefined)[]> = {
 export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
   const given: Anything = config ?? {};
   const read = { ...(given.appId ? given : (await import("./amplify.js")).flat(given)) };
-  const { schema, before } = read;
   const wrong: string[] = [];
   const check = (name: string, holds: boolean) => {
     if (!holds) wrong.push(name);
   };
 
   read.sampleRate ??= 1;
-  read.endpoint = origin(read.endpoint);
-  read.identityEndpoint = read.identityEndpoint ? origin(read.identityEndpoint) : read.endpoint;
-  for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
-    check(name, !!read[name] && is("string", read[name]));
+  read.identityEndpoint ||= read.endpoint;
+  for (const name of ["endpoint", "identityEndpoint", "stsEndpoint"]) {
+    read[name] &&= origin(read[name]);
   }
-  check("schema", !schema || is("string", schema));
-  check("before", !before || is("function", before));
+  for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
+    check(name, !!read[name] && typeof read[name] === "string");
+  }
+  check("stsEndpoint", read.stsEndpoint !== "");
   check("sampleRate", read.sampleRate >= 0 && read.sampleRate <= 1);
+  for (const [name, type] of Object.entries(TYPES)) {
+    // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
+    check(name, read[name] == undefined || typeof read[name] === type);
+  }
   for (const [name, [fallback, most = LONGEST]] of Object.entries(COUNTS)) {
     read[name] ??= fallback;
     check(name, Number.isInteger(read[name]) && read[name] > 0 && read[name] <= most);
@@ -200,8 +216,6 @@ export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise
   if (wrong[0]) throw (await import("./mistakes.js")).invalidConfig(wrong[0], given);
   return read;
 }
-
-const is = (type: string, value: Anything) => typeof value === type;
 
 /** Scheme, host and port of an address that is nothing else; empty for any other. */
 function origin(address: Anything): string {

@@ -2,7 +2,7 @@
 
 import { paths } from "./amplify.js";
 import { ForebayError } from "./client.js";
-import { type Anything, CHOICES, COUNTS, LONGEST } from "./config.js";
+import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
 
 const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
 const TEXT = "a string that is not empty";
@@ -10,11 +10,12 @@ const TEXT = "a string that is not empty";
 const RULES: Record<string, string> = {
   endpoint: ORIGIN,
   identityEndpoint: ORIGIN,
+  stsEndpoint: ORIGIN,
   appId: TEXT,
   region: TEXT,
   identityPoolId: TEXT,
   schema: "the `schema` that `npx forebay codegen` generates, not the schema file itself",
-  before: "a function",
+  globalProperties: "an object with `attributes` and `metrics`",
   sampleRate: "a number from 0 to 1",
 };
 
@@ -30,7 +31,7 @@ function rule(name: string): string {
   const [count, choices] = [COUNTS[name], CHOICES[name]];
   if (count) return `a whole number from 1 to ${count[1] ?? LONGEST}`;
   if (choices) return `"${choices.filter(Boolean).join('" or "')}"`;
-  return RULES[name];
+  return RULES[name] ?? (TYPES[name] === "boolean" ? "true or false" : `a ${TYPES[name]}`);
 }
 
 /** Why no WebAssembly at all runs here; `undefined` where it does. */
