@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { APP_ID, Endpoint, IDENTITY_POOL_ID, type SentEvent } from "../support/endpoint.ts";
-import { Site } from "../support/page.ts";
+import { APP_ID, IDENTITY_POOL_ID, type SentEvent } from "../support/endpoint.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 const ENDPOINT_ID = "2b7f0f1c-6a51-4c8e-9d52-0c7a6f3f9e10";
 const IDENTITY_ID = "us-east-1:5d1f6f0e-1d3a-4a59-8d0c-2c1f1f0b7c11";
@@ -36,18 +36,6 @@ const BUTTONS = ["visit", "profile", "quiet", "open", "flush", "session"];
 const PAGE = `${BUTTONS.map((id) => `<button id="${id}">${id}</button>`).join("\n")}
 <button id="like" data-amplify-analytics-on="click" data-amplify-analytics-name="like"
   data-amplify-analytics-attrs="album:7,genre:baroque">like</button>`;
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
 
 test("an app for Amplify v6 goes on with its imports changed and the endpoint added", async () => {
   const page = await open("v6");

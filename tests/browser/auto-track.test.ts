@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
-import { Endpoint, type SentEvent } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
+import type { SentEvent } from "../support/endpoint.ts";
+import { delivered } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 type Input = Parameters<typeof forebay.configureAutoTrack>[0];
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
 
 /** Opens a page that records this by itself. */
 async function tracking(

@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { APP_ID, Endpoint, IDENTITY_POOL_ID } from "../support/endpoint.ts";
-import { delivered, hold, Site } from "../support/page.ts";
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
+import { test } from "node:test";
+import { APP_ID, IDENTITY_POOL_ID } from "../support/endpoint.ts";
+import { delivered, hold } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 test("after disable() events are dropped, on later visits too, until enable()", async () => {
   const context = await site.browser.newContext();

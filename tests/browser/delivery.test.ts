@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { Endpoint, results } from "../support/endpoint.ts";
-import { delivered, Site, states } from "../support/page.ts";
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
+import { type Endpoint, results } from "../support/endpoint.ts";
+import { delivered, states } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 test("an event arrives as it was recorded, signed", async () => {
   const page = await site.open();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
-import { Endpoint } from "../support/endpoint.ts";
-import { delivered, hold, Site } from "../support/page.ts";
+import { delivered, hold } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 /** As `npx forebay codegen` writes it. */
 const schema = compile(
@@ -12,18 +12,6 @@ const schema = compile(
     $defs: { Opened: { type: "object", properties: {} } },
   }),
 );
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
 
 for (const { what, given, module } of [
   { what: "without a schema", given: {}, module: "forebay_wasm_schemaless_bg.wasm" },

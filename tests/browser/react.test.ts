@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Endpoint } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-  endpoint = await Endpoint.start();
-});
-after(async () => {
-  await site.close();
-  endpoint.close();
-});
+import { test } from "node:test";
+import { delivered } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 test("under StrictMode the provider configures once, before its children record", async () => {
   const page = await site.open();

@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Endpoint, results } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
+import { test } from "node:test";
+import { results } from "../support/endpoint.ts";
+import { delivered } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 test("a receipt tells how far its event has come, and what became of it", async () => {
   endpoint.next((batch) =>

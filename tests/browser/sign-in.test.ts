@@ -3,21 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Endpoint, type SentEvent } from "../support/endpoint.ts";
-import { delivered, Site } from "../support/page.ts";
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-});
-after(() => site.close());
-beforeEach(async () => {
-  endpoint = await Endpoint.start();
-});
-afterEach(() => endpoint.close());
+import { test } from "node:test";
+import type { SentEvent } from "../support/endpoint.ts";
+import { delivered } from "../support/page.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 /** Types of the events that arrived, by the identity they did under. */
 function byIdentity(): string[][] {

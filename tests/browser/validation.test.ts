@@ -1,27 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { type CompiledSchema, compile } from "forebay/tools";
 import type { Page } from "playwright-core";
-import { Endpoint } from "../support/endpoint.ts";
-import { countRows, delivered, hold, Site } from "../support/page.ts";
+import { countRows, delivered, hold } from "../support/page.ts";
 import { until } from "../support/until.ts";
+import { endpoint, site } from "../support/visits.ts";
 
 const schema = compile(
   readFileSync(new URL("../../demo-react/forebay.schema.json", import.meta.url), "utf8"),
 );
-
-let site: Site;
-let endpoint: Endpoint;
-
-before(async () => {
-  site = await Site.start();
-  endpoint = await Endpoint.start();
-});
-after(async () => {
-  await site.close();
-  endpoint.close();
-});
 
 /** A page that has the schema, or none. */
 async function open(withSchema = true): Promise<Page> {
