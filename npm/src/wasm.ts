@@ -10,7 +10,7 @@ export type Wasm = Response | BufferSource | WebAssembly.Module;
 /** What the module exports. */
 export interface Core extends Validator {
   signer_payload_hash(): number;
-  signer_sign_canonical(): number;
+  signer_sign_canonical(request: number, date: number, scope: number): number;
   outbox_start(
     entropy: number,
     batchEvents: number,
@@ -92,8 +92,8 @@ export function signature(
   scope: string,
   secret: string,
 ): string {
-  putTexts(core, [canonical, date, scope, secret].join("\0"));
-  return take(core, core.signer_sign_canonical());
+  const [request, ofDate, ofScope] = putTexts(core, canonical, date, scope, secret);
+  return take(core, core.signer_sign_canonical(request, ofDate, ofScope));
 }
 
 /** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */

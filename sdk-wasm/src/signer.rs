@@ -11,13 +11,18 @@ pub extern "C" fn signer_payload_hash() -> usize {
     page.give(&sigv4::payload_hash(&page.buffer))
 }
 
-/// Replaces the texts in the buffer, which are a canonical request, a date, a scope and the secret
-/// access key, with U+0000 between them, by [`sigv4::sign_canonical`]. Gives its length.
+/// Replaces the texts in the buffer, which are a canonical request, a date and a scope, of so many bytes, and
+/// the secret access key, by [`sigv4::sign_canonical`]. Gives its length.
 #[unsafe(no_mangle)]
-pub extern "C" fn signer_sign_canonical() -> usize {
+pub extern "C" fn signer_sign_canonical(request: usize, date: usize, scope: usize) -> usize {
     let page = page();
-    let mut texts = page.buffer.split(|byte| *byte == 0);
-    let mut next = || texts.next().unwrap_or_default();
-    let signature = sigv4::sign_canonical(next(), next(), next(), next());
+    let mut rest = &page.buffer[..];
+    let mut next = |length: usize| {
+        let (text, others) = rest.split_at(length.min(rest.len()));
+        rest = others;
+        text
+    };
+    let (request, date, scope) = (next(request), next(date), next(scope));
+    let signature = sigv4::sign_canonical(request, date, scope, rest);
     page.give(&signature)
 }

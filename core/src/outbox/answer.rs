@@ -29,16 +29,17 @@ pub(super) enum Fault {
     Failed,
 }
 
-/// What the codes of errors about credentials and clocks begin with, and no others. Pinpoint answers
-/// them with 403, which says enough; AWS's JSON services with 400, which needs the code.
-const NOT_AUTHORIZED: [[u8; 10]; 7] = [
-    *b"ExpiredTok",
-    *b"InvalidSig",
-    *b"Unrecogniz",
-    *b"InvalidCli",
-    *b"MissingAut",
-    *b"Incomplete",
-    *b"RequestExp",
+/// What the codes of errors about credentials and clocks go on with behind their second letter, and no
+/// others: each is one number to compare. Pinpoint answers them with 403, which says enough; AWS's JSON
+/// services with 400, which needs the code.
+const NOT_AUTHORIZED: [u64; 7] = [
+    u64::from_le_bytes(*b"piredTok"),
+    u64::from_le_bytes(*b"validSig"),
+    u64::from_le_bytes(*b"recogniz"),
+    u64::from_le_bytes(*b"validCli"),
+    u64::from_le_bytes(*b"ssingAut"),
+    u64::from_le_bytes(*b"complete"),
+    u64::from_le_bytes(*b"questExp"),
 ];
 
 impl Answer<'_> {
@@ -55,15 +56,13 @@ impl Answer<'_> {
         match self.status {
             200..=299 => Fault::None,
             401 | 403 => Fault::NotAuthorized,
-            400 if self
-                .error_type
-                .first_chunk()
-                .is_some_and(|code| NOT_AUTHORIZED.contains(code)) =>
-            {
-                Fault::NotAuthorized
-            }
+            400 if self.is_not_authorized() => Fault::NotAuthorized,
             400 | 413 => Fault::Refused,
             _ => Fault::Failed,
         }
+    }
+    fn is_not_authorized(&self) -> bool {
+        let code = self.error_type.get(2..).and_then(<[u8]>::first_chunk);
+        code.is_some_and(|code| NOT_AUTHORIZED.contains(&u64::from_le_bytes(*code)))
     }
 }

@@ -128,7 +128,7 @@ impl Outbox {
     /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace.
     pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
         self.look(now);
-        self.queue.compact();
+        self.queue.compact(self.books.queued as usize);
         // One that can never fit must not drive out the others.
         let drops_itself = self.config.drop_newest || new.bytes > self.config.queue_bytes;
         let entry = self.enter(new, immediate);
@@ -156,7 +156,7 @@ impl Outbox {
 
     fn enter(&mut self, new: NewEvent, urgent: bool) -> Entry {
         self.books.recorded += 1;
-        self.queue.len += 1;
+        self.books.queued += 1;
         self.queue.bytes += new.bytes;
         self.identity(new.who).waits(new.bytes, urgent);
         Entry {
@@ -175,7 +175,7 @@ impl Outbox {
         if let Some(at) = self.queue.find(event) {
             self.end(at, end);
         }
-        self.queue.compact();
+        self.queue.compact(self.books.queued as usize);
     }
 
     /// Everything that waits leaves without waiting for the pace; a back-off still holds.
@@ -283,11 +283,8 @@ impl Outbox {
     }
 
     /// The books.
-    pub fn books(&self) -> Books {
-        Books {
-            queued: self.queue.len as u32,
-            ..self.books
-        }
+    pub fn books(&self) -> &Books {
+        &self.books
     }
 
     // The queue.
@@ -299,7 +296,7 @@ impl Outbox {
     /// Drops waiting events, from a place on, until the others are within the caps.
     fn make_room(&mut self, from: usize) {
         for at in from..self.queue.entries.len() {
-            let reason = if self.queue.len > self.config.queue_events {
+            let reason = if self.books.queued as usize > self.config.queue_events {
                 Action::DroppedTooMany
             } else if self.queue.bytes > self.config.queue_bytes {
                 Action::DroppedTooLarge
@@ -332,7 +329,7 @@ impl Outbox {
         };
         let was = *entry;
         entry.is_over = true;
-        self.queue.len -= 1;
+        self.books.queued -= 1;
         self.queue.bytes -= was.bytes;
         if was.is_waiting() {
             self.identity(was.who).waits_less(1, was.bytes);

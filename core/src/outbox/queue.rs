@@ -54,9 +54,7 @@ pub(super) struct Queue {
     pub earlier: Vec<Entry>,
     /// Before it, all are settled.
     pub head: usize,
-    /// How many there are, waiting or under way.
-    pub len: usize,
-    /// Their bytes.
+    /// The bytes of those that wait or are under way.
     pub bytes: usize,
 }
 
@@ -65,7 +63,6 @@ impl Queue {
         entries: Vec::new(),
         earlier: Vec::new(),
         head: 0,
-        len: 0,
         bytes: 0,
     };
 
@@ -74,7 +71,6 @@ impl Queue {
         self.entries.clear();
         self.earlier.clear();
         self.head = 0;
-        self.len = 0;
         self.bytes = 0;
     }
 
@@ -133,14 +129,14 @@ impl Queue {
 
     /// Passes over the settled events at the front. Seldom enough to cost nothing by the event, the
     /// others between the rest move up; at the latest where there is no room, so that the list does not
-    /// grow for them.
-    pub fn compact(&mut self) {
+    /// grow for them. `queued` is how many events there are, waiting or under way.
+    pub fn compact(&mut self, queued: usize) {
         while self.entries.get(self.head).is_some_and(Entry::is_settled) {
             self.head += 1;
         }
         let places = self.entries.len();
         let is_full = places == self.entries.capacity();
-        if places > 2 * self.len + COMPACT_AT || is_full && places > self.len + self.len / 4 {
+        if places > 2 * queued + COMPACT_AT || is_full && places > queued + queued / 4 {
             self.entries.retain(|entry| !entry.is_settled());
             self.head = 0;
         }

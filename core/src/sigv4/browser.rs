@@ -35,16 +35,12 @@ pub fn sign_canonical(
     }
     hash.derive();
     hash.update(ALGORITHM.as_bytes());
-    for part in [amz_date, scope, &request] {
-        hash.push(b'\n');
-        hash.update(part);
-    }
+    hash.line(amz_date);
+    hash.line(scope);
+    hash.line(&request);
     hash.derive();
     hex(&hash.key)
 }
-
-/// What a key for signatures begins with.
-const AWS4: &[u8; 4] = b"AWS4";
 
 /// A key for HMAC, or a hash: its words, then zeros.
 type Block = [u32; 16];
@@ -56,10 +52,10 @@ struct Sha256 {
     initial: Block,
     state: Block,
     key: Block,
-    /// What is not hashed yet, as far as there are bytes.
-    block: Block,
+    /// A block, which begins with what is not hashed yet; and what it is expanded to.
+    words: [u32; 64],
     /// How many bytes there were.
-    length: u32,
+    length: usize,
 }
 
 impl Sha256 {
@@ -69,16 +65,17 @@ impl Sha256 {
             initial: [0; 16],
             state: [0; 16],
             key: [0; 16],
-            block: [0; 16],
+            words: [0; 64],
             length: 0,
         };
         let mut prime = 1;
         for at in 0..64 {
-            let mut divisor = prime;
+            // Of the 64 first primes, none is above 311, whose root is less.
+            let mut divisor = prime.min(18);
             prime += 1;
             while divisor > 1 {
                 if prime % divisor == 0 {
-                    divisor = prime;
+                    divisor = prime.min(18);
                     prime += 1;
                 } else {
                     divisor -= 1;
@@ -99,30 +96,36 @@ impl Sha256 {
         }
     }
 
+    fn line(&mut self, text: &[u8]) {
+        self.push(b'\n');
+        self.update(text);
+    }
+
     fn push(&mut self, byte: u8) {
-        let word = &mut self.block[self.length as usize / 4 % 16];
+        let word = &mut self.words[self.length / 4 % 16];
         *word = *word << 8 | u32::from(byte);
         self.length += 1;
-        if self.length % 64 == 0 {
+        if self.length.is_multiple_of(64) {
             self.compress();
         }
     }
 
     fn compress(&mut self) {
+        let words = &mut self.words;
+        for at in 16..64 {
+            words[at] = words[at - 16]
+                .wrapping_add(small(words[at - 15], 7, 18, 3))
+                .wrapping_add(words[at - 7])
+                .wrapping_add(small(words[at - 2], 17, 19, 10));
+        }
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, ..] = self.state;
-        for at in 0..64 {
-            let word = &self.block;
-            let next = word[at % 16]
-                .wrapping_add(small(word[(at + 1) % 16], 7, 18, 3))
-                .wrapping_add(word[(at + 9) % 16])
-                .wrapping_add(small(word[(at + 14) % 16], 17, 19, 10));
+        for (word, constant) in words.iter().zip(&self.constants) {
             let of_e = large(e, 6, 11, 25).wrapping_add(g ^ e & (f ^ g));
             let of_a = large(a, 2, 13, 22).wrapping_add(a & b | c & (a | b));
             let added = h
                 .wrapping_add(of_e)
-                .wrapping_add(self.constants[at])
-                .wrapping_add(word[at % 16]);
-            self.block[at % 16] = next;
+                .wrapping_add(*constant)
+                .wrapping_add(*word);
             (h, g, f, e) = (g, f, e, d.wrapping_add(added));
             (d, c, b, a) = (c, b, a, added.wrapping_add(of_a));
         }
@@ -138,8 +141,8 @@ impl Sha256 {
         while self.length % 64 != 56 {
             self.push(0);
         }
-        self.block[14] = length >> 29;
-        self.block[15] = length << 3;
+        self.words[14] = (length >> 29) as u32;
+        self.words[15] = (length << 3) as u32;
         self.compress();
         let hash = self.state;
         self.state = self.initial;
@@ -149,17 +152,16 @@ impl Sha256 {
 
     /// Begins an HMAC whose key is `AWS4` and a secret.
     fn begin(&mut self, secret: &[u8]) {
-        self.key = [0; 16];
-        let [first, rest @ ..] = &mut self.key;
-        *first = u32::from_be_bytes(*AWS4);
-        if secret.len() > 4 * rest.len() {
-            self.update(AWS4);
-            self.update(secret);
+        self.update(b"AWS4");
+        self.update(secret);
+        if self.length > 64 {
             self.key = self.finish();
         } else {
-            for (at, byte) in secret.iter().enumerate() {
-                rest[at / 4] |= u32::from(*byte) << (24 - at % 4 * 8);
+            while !self.length.is_multiple_of(64) {
+                self.push(0);
             }
+            self.key.copy_from_slice(&self.words[..16]);
+            self.state = self.initial;
         }
         self.mask(0x36363636);
     }
@@ -168,7 +170,7 @@ impl Sha256 {
     fn derive(&mut self) {
         let inner = self.finish();
         self.mask(0x5c5c5c5c);
-        self.block = inner;
+        self.words[..16].copy_from_slice(&inner);
         self.length += 32;
         self.key = self.finish();
         self.mask(0x36363636);
@@ -176,8 +178,8 @@ impl Sha256 {
 
     /// Begins a hash with the key.
     fn mask(&mut self, mask: u32) {
-        for (block, key) in self.block.iter_mut().zip(&self.key) {
-            *block = key ^ mask;
+        for (word, key) in self.words.iter_mut().zip(&self.key) {
+            *word = key ^ mask;
         }
         self.length = 64;
         self.compress();
@@ -185,11 +187,11 @@ impl Sha256 {
 }
 
 /// The first 32 bits behind the point of a number's square root, degree 2, or cube root, degree 3: by
-/// Newton's method, which is exact to more than 40 bits long before it is over.
+/// Newton's method, from above. The first primes' have all bits right after eleven steps.
 fn fraction_of_root(number: u32, degree: f64) -> u32 {
     let number = f64::from(number);
-    let mut root = number;
-    for _ in 0..32 {
+    let mut root = 18.0;
+    for _ in 0..16 {
         let others = if degree > 2.0 { root * root } else { root };
         root += (number / others - root) / degree;
     }

@@ -182,6 +182,6 @@ impl Tab {
         let books = self.outbox.books();
         let ended: u32 = books.ended.iter().sum();
         assert_eq!(books.recorded, ended + books.queued, "out of balance");
-        assert_eq!(books, self.counts, "the books are not what was told");
+        assert_eq!(*books, self.counts, "the books are not what was told");
     }
 }

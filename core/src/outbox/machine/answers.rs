@@ -76,7 +76,7 @@ impl Outbox {
                 self.move_back(at);
             }
         }
-        self.queue.compact();
+        self.queue.compact(self.books.queued as usize);
         match fault {
             Fault::None if ended > 0 => {
                 self.backoff.succeeded();

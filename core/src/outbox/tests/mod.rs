@@ -276,7 +276,7 @@ fn what_starts_anew_has_nothing_of_before() {
     page.actions.clear();
     page.turn();
     assert_eq!((page.actions.len(), page.wait()), (0, None));
-    assert_eq!(page.outbox.books(), Books::NEW);
+    assert_eq!(*page.outbox.books(), Books::NEW);
     page.record(1);
     assert_eq!(page.actions, [(Action::GetCredentials, GUEST)]);
     page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
