@@ -7,18 +7,28 @@ import { byNumber, DROPPED_TOO_MANY, type Held, tell } from "./ledger.js";
 import { endedElsewhere } from "./outbox.js";
 import {
   type Answer,
+  type Call,
   compressed,
   escaped,
   NO_ANSWER,
   send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import { form, nameOf, round, settings } from "./setup.js";
+import { form, nameOf, round } from "./setup.js";
 import { keep, kept } from "./storage.js";
-import { get } from "./store.js";
+import { get, type Row } from "./store.js";
 import { isLeaving, soon } from "./turns.js";
 import { bytes, encode, putTexts } from "./validator.js";
 import { type Core, clocks, core } from "./wasm.js";
+
+/** An event of a batch. */
+interface Item {
+  held?: Held;
+  /** Its text; not where that is on disk. */
+  row?: Row;
+  /** What to add to its times. */
+  offset: number;
+}
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";
@@ -61,29 +71,29 @@ export function overhead(): number {
 /** Sends a batch that the core has made. */
 export function sendBatch(core: Core, request: number, keepalive: boolean): void {
   const numbers = new Float64Array(bytes(core, core.outbox_batch(request)).slice().buffer);
+  const items: Item[] = [];
+  for (let at = 0; at < numbers.length; at += 2) {
+    const held = byNumber.get(numbers[at]);
+    items.push({ held, row: held?.row, offset: numbers[at + 1] });
+  }
+  const absent = items.filter(({ held, row }) => held && !row);
   // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
   // refused, and sent again with others.
   const offset = core.outbox_clock_offset();
   const begun = round;
-  const helds: (Held | undefined)[] = [];
-  const offsets: number[] = [];
-  for (let at = 0; at < numbers.length; at += 2) {
-    helds.push(byNumber.get(numbers[at]));
-    offsets.push(numbers[at + 1]);
-  }
-  const rows = helds.map((held) => held?.row);
-  const absent = helds.filter((held): held is Held => !!held && !held.row);
 
   const compose = () => {
-    const events = rows.flatMap((row, at) => (row ? [wired(row, offsets[at])] : []));
+    const events = items.flatMap(({ row, offset }) => (row ? [wired(row, offset)] : []));
     if (!events.length) {
       answered(core, request, NO_ANSWER);
       return;
     }
-    for (const [at, held] of helds.entries()) if (held && rows[at]) tell(held, "sent");
+    for (const { held, row } of items) if (held && row) tell(held, "sent");
     const body = envelope(events.join());
-    const post = (body: Uint8Array<ArrayBuffer>) =>
-      signed(core, request, "POST", "events", body, keepalive, offset, begun, helds);
+    const post = (body: Uint8Array<ArrayBuffer>) => {
+      const call = { method: "POST", path: "events", body, keepalive, offset };
+      sendSigned(core, request, call, begun, items);
+    };
     if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
     else compressed(body).then(post, () => post(body));
   };
@@ -92,11 +102,13 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
     compose();
     return;
   }
-  get(absent.map(({ id }) => id))
+  get(absent.map(({ held }) => held?.id as string))
     .then((found) => {
-      for (const [at, held] of absent.entries()) {
-        rows[helds.indexOf(held)] = found[at];
-        if (!found[at]) endedElsewhere(held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
+      for (const [at, item] of absent.entries()) {
+        item.row = found[at];
+        if (item.held && !item.row) {
+          endedElsewhere(item.held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
+        }
       }
     })
     // Without a disk they are tried again later.
@@ -106,42 +118,27 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
 
 /** Sends the description of the endpoint. */
 export function sendEndpoint(core: Core, request: number): void {
-  const path = `endpoints/${escaped(endpointId)}`;
-  signed(
-    core,
-    request,
-    "PUT",
-    path,
-    encode(described()),
-    isLeaving,
-    core.outbox_clock_offset(),
-    round,
-    [],
-  );
+  const call = {
+    method: "PUT",
+    path: `endpoints/${escaped(endpointId)}`,
+    body: encode(described()),
+    keepalive: isLeaving,
+    offset: core.outbox_clock_offset(),
+  };
+  sendSigned(core, request, call, round, []);
 }
 
-/** Sends a request in this task, and tells the core what came of it. */
-function signed(
-  core: Core,
-  request: number,
-  method: string,
-  path: string,
-  body: Uint8Array<ArrayBuffer>,
-  keepalive: boolean,
-  offset: number,
-  begun: number,
-  helds: (Held | undefined)[],
-): void {
+/** Sends a request in this task, and tells the core what came of it, and of each of these events. */
+function sendSigned(core: Core, request: number, call: Call, begun: number, items: Item[]): void {
   if (begun !== round) return;
   const found = credentials[core.outbox_who(request)];
   if (!found) {
     answered(core, request, NO_ANSWER);
     return;
   }
-  const whole = `/v1/apps/${escaped(settings.appId)}/${path}`;
-  send(core, method, whole, body, found, keepalive, offset).then((answer) => {
+  send(core, call, found).then((answer) => {
     if (begun !== round) return;
-    for (const verdict of verdicts(helds, answer)) core.outbox_verdict(verdict);
+    for (const verdict of verdicts(items, answer)) core.outbox_verdict(verdict);
     answered(core, request, answer);
   });
 }
@@ -155,10 +152,10 @@ function answered(core: Core, request: number, { type, status, retryAfter, date 
 }
 
 /** What an answer says about each of these events, as HTTP statuses. */
-function verdicts(helds: (Held | undefined)[], { body }: Answer): number[] {
-  const items = body.Results?.[endpointId]?.EventsItemResponse;
-  return helds.map((held) => {
-    const { StatusCode, Message } = items?.[held?.id ?? ""] ?? {};
+function verdicts(items: Item[], { body }: Answer): number[] {
+  const said = body.Results?.[endpointId]?.EventsItemResponse;
+  return items.map(({ held }) => {
+    const { StatusCode, Message } = said?.[held?.id ?? ""] ?? {};
     if (held) held.reason = Message ?? body.Message ?? body.message;
     return StatusCode | 0;
   });

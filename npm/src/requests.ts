@@ -121,24 +121,29 @@ const presigned: Form = ({ url, host, date, credential, token, sign }) => {
   return [`${url}?${query}&X-Amz-Signature=${signature}`, { "content-type": "text/plain" }];
 };
 
-/**
- * Sends a signed request to the endpoint. `path` is percent-encoded. It is sent in this task, and signed by a
- * clock that is `offset` milliseconds ahead of the browser's.
- */
+/** A request to the endpoint about the application. */
+export interface Call {
+  method: string;
+  /** Percent-encoded, from the application's on. */
+  path: string;
+  body: Uint8Array<ArrayBuffer>;
+  keepalive: boolean;
+  /** Milliseconds that the clock it is signed by is ahead of the browser's. */
+  offset: number;
+}
+
+/** Sends a signed request in this task. */
 export function send(
   core: Core,
-  method: string,
-  path: string,
-  body: Uint8Array<ArrayBuffer>,
+  { method, path, body, keepalive, offset }: Call,
   { AccessKeyId, SecretKey, SessionToken }: Credentials,
-  keepalive: boolean,
-  offset: number,
 ): Promise<Answer> {
-  const { endpoint, region } = settings;
+  const { appId, endpoint, region } = settings;
+  const whole = `/v1/apps/${escaped(appId)}/${path}`;
   const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
   const [url, headers] = (form ?? presigned)({
-    url: endpoint + path,
+    url: endpoint + whole,
     host: new URL(endpoint).host,
     date,
     credential: `${AccessKeyId}/${scope}`,
@@ -148,7 +153,7 @@ export function send(
       const request = [
         method,
         // What is encoded in the path is encoded once more, as all services but S3 have it.
-        path.replaceAll("%", "%25"),
+        whole.replaceAll("%", "%25"),
         query,
         lines.join(""),
         Object.keys(headers).join(";"),

@@ -33,22 +33,20 @@ for (const given of cases("sigv4_browser.json")) {
     const fetch = mock.method(globalThis, "fetch", async () => new Response("{}"));
     mock.timers.enable({ apis: ["Date"], now: time(given.amz_date) - 7_000 });
     try {
-      const settings = { endpoint: `https://${given.host}`, region: given.region };
+      const [, appId, path] = /^\/v1\/apps\/([^/]+)\/(.+)$/.exec(given.path) ?? [];
+      const settings = { appId, endpoint: `https://${given.host}`, region: given.region };
       const form = given.form === "presigned" ? undefined : inHeaders;
       setUp(settings as never, undefined as never, form);
+      const body = new TextEncoder().encode(given.body);
       await send(
         core,
-        given.method,
-        given.path,
-        new TextEncoder().encode(given.body),
+        { method: given.method, path, body, keepalive: false, offset: 7_000 },
         {
           AccessKeyId: given.access_key_id,
           SecretKey: given.secret_access_key,
           SessionToken: given.session_token,
           Expiration: 0,
         },
-        false,
-        7_000,
       );
     } finally {
       mock.timers.reset();
