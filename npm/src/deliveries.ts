@@ -3,7 +3,7 @@
 import { credentials } from "./credentials.js";
 import { wired } from "./events.js";
 import { endpointId } from "./ids.js";
-import { byNumber, DROPPED_TOO_MANY, type Held, tell } from "./ledger.js";
+import { byNumber, DROPPED_LOST, type Held, tell } from "./ledger.js";
 import { endedElsewhere } from "./outbox.js";
 import {
   type Answer,
@@ -106,9 +106,7 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
     .then((found) => {
       for (const [at, item] of absent.entries()) {
         item.row = found[at];
-        if (item.held && !item.row) {
-          endedElsewhere(item.held, [DROPPED_TOO_MANY, "it is not on disk any more"]);
-        }
+        if (item.held && !item.row) endedElsewhere(item.held, [DROPPED_LOST]);
       }
     })
     // Without a disk they are tried again later.

@@ -34,8 +34,14 @@ export type Ending = [end: number, reason?: string];
 export const DELIVERED = 5;
 const REJECTED = 6;
 export const DROPPED_TOO_MANY = 7;
-/** What the core's reasons to drop an event are called. */
-export const REASONS = ["too many events are waiting", "too many bytes are waiting", "too old"];
+export const DROPPED_LOST = 10;
+/** What the core's reasons to drop an event are called, the first that of `DROPPED_TOO_MANY`. */
+export const REASONS = [
+  "too many events are waiting",
+  "too many bytes are waiting",
+  "too old",
+  "not on disk any more",
+];
 
 /** Most events that have ended and are remembered. */
 const MOST_ENDED = 10_000;

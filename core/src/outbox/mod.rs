@@ -101,16 +101,20 @@ pub enum Action {
     DroppedTooLarge = 8,
     /// The event was dropped, because it was older than events may get.
     DroppedTooOld = 9,
+    /// The event was dropped, because the shell does not have it any more; never by the outbox itself, but
+    /// by [`Outbox::ended_elsewhere`].
+    DroppedLost = 10,
 }
 
 impl Action {
     /// How events end, the first at [`Action::Delivered`].
-    pub const ENDS: [Action; 5] = [
+    pub const ENDS: [Action; 6] = [
         Action::Delivered,
         Action::Rejected,
         Action::DroppedTooMany,
         Action::DroppedTooLarge,
         Action::DroppedTooOld,
+        Action::DroppedLost,
     ];
 }
 
@@ -120,7 +124,7 @@ pub struct Books {
     /// Events recorded, loaded or handed over.
     pub recorded: u32,
     /// Events that ended, in the order of [`Action::ENDS`].
-    pub ended: [u32; 5],
+    pub ended: [u32; 6],
     /// Events waiting or under way.
     pub queued: u32,
 }
@@ -129,7 +133,7 @@ impl Books {
     /// The books of an empty outbox.
     pub const NEW: Books = Books {
         recorded: 0,
-        ended: [0; 5],
+        ended: [0; 6],
         queued: 0,
     };
 }

@@ -79,7 +79,7 @@ impl Tab {
             channel_busy_until: now,
             counts: Books {
                 recorded: 0,
-                ended: [0; 5],
+                ended: [0; 6],
                 queued: 0,
             },
             open: BTreeMap::new(),
