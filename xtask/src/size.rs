@@ -12,7 +12,7 @@ use crate::command::{command, output, root};
 const TOTAL_BUDGET: u64 = 16_000;
 /// The same with a schema. The design allows for no more than the above; this is there so that it does not
 /// grow.
-const SCHEMA_BUDGET: u64 = 18_500;
+const SCHEMA_BUDGET: u64 = 18_000;
 /// The same for what has to be there before the first `record()`.
 const FIRST_BUDGET: u64 = 2_500;
 /// The schema whose generated code is measured.
