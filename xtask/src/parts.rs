@@ -19,10 +19,11 @@ const SCHEMALESS: &str = "schemaless";
 /// That of the one that says what is wrong with an event, and is loaded for that alone; and the feature that
 /// makes it.
 const VIOLATIONS: &str = "violations";
-/// What makes the browser's modules small. Loops are left as they are: what makes their addresses cheaper
-/// elsewhere makes them longer in WebAssembly. And a little more is inlined than `opt-level = "z"` has it:
-/// less would be smaller before brotli, and is larger after it.
-const SMALL: &str = "-Cllvm-args=-disable-lsr -Cllvm-args=-inline-threshold=25";
+/// What makes the browser's modules small. Loops and the ends of branches are left as they are: what makes
+/// them cheaper elsewhere takes more locals, and is longer in WebAssembly. And a little more is inlined than
+/// `opt-level = "z"` has it: less would be smaller before brotli, and is larger after it.
+const SMALL: &str = "-Cllvm-args=-disable-lsr -Cllvm-args=-sink-common-insts=0 \
+    -Cllvm-args=-inline-threshold=25";
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
