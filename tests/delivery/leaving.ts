@@ -19,6 +19,7 @@ import {
   type Recording,
   record,
   revisit,
+  safe,
   settled,
   unheard,
 } from "./support/numbered.ts";
@@ -102,6 +103,7 @@ export function leaving(): void {
 
   visit(`a renderer killed ${KILLED_AFTER_MS} ms after the last event`, async (page) => {
     await sleep(KILLED_AFTER_MS);
+    await safe(page);
     await crash(page);
   });
 
@@ -189,6 +191,7 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
     await configure(page, endpoint);
     const ids = await record(page, { every: EVERY_MS });
     await sleep(KILLED_AFTER_MS);
+    await safe(page);
     const unavoidable = unheard(endpoint, Date.now());
     await first.kill();
     endpoint.fault = undefined;
@@ -230,18 +233,27 @@ export function twoTabs(): void {
     assert.equal(await heard(), COUNT / 2, "each hears of its own");
   });
 
-  for (const [how, end] of [
-    ["closed", close],
-    ["killed", crash],
-  ] as const) {
+  // Both give the time.
+  const killed = async (page: Page) => {
+    await sleep(KILLED_AFTER_MS);
+    await safe(page);
+    const at = Date.now();
+    await crash(page);
+    return at;
+  };
+  const closed = async (page: Page) => {
+    await sleep(CLOSED_AFTER_MS);
+    const at = Date.now();
+    await close(page);
+    return at;
+  };
+  for (const [how, end] of Object.entries({ closed, killed })) {
     tabs(
       `two tabs, and the one that sends is ${how}`,
       async ({ endpoint, leader, follower }, test) => {
         const rest = record(follower, { from: COUNT / 2, count: COUNT / 2, every: 20 });
         const first = await record(leader, { count: COUNT / 2, every: EVERY_MS });
-        await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
-        const closing = Date.now();
-        await end(leader);
+        const closing = await end(leader);
         await follower.waitForFunction(() => forebay.stats().leader);
         await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
         await settled(follower);
@@ -256,7 +268,6 @@ export function twoTabs(): void {
           record(leader, { count: COUNT / 2, every: EVERY_MS }),
           record(follower, { from: COUNT / 2, count: COUNT / 2, every: EVERY_MS }),
         ]);
-        await sleep(how === "killed" ? KILLED_AFTER_MS : CLOSED_AFTER_MS);
         await end(leader);
         endpoint.fault = undefined;
         await arrived(endpoint, halves.flat(), test);
