@@ -17,8 +17,11 @@ const EVERY_MS = 85;
 const UNDER_WAY_MS = 5_000;
 /** Page clocks and endpoint clocks are this far apart. */
 const CLOCK_MS = 10 * 60_000;
-/** How far an event's time may be from when it was recorded: `Date` has whole seconds. */
-const TIME_TOLERANCE_MS = 2_000;
+/**
+ * How far an event's time may be from when it was recorded, where clocks are ten minutes apart: `Date` has
+ * whole seconds, and a busy browser takes some more to hear of it.
+ */
+const TIME_TOLERANCE_MS = 10_000;
 /** How long a busy page may take from the end of an answer until it has read it. */
 const HEARING_MS = 250;
 
