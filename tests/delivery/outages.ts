@@ -23,7 +23,7 @@ const CLOCK_MS = 10 * 60_000;
  */
 const TIME_TOLERANCE_MS = 10_000;
 /** How long a busy page may take from the end of an answer until it has read it. */
-const HEARING_MS = 250;
+const HEARING_MS = 600;
 
 type Strike = (scenario: Scenario) => Promise<void>;
 

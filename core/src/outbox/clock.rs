@@ -23,6 +23,8 @@ pub(super) struct Clock {
     pub offset: f64,
     /// Whether an answer said so since the clock jumped last.
     pub is_known: bool,
+    /// Whether one ever did: what it said is the best guess between two jumps without an answer, too.
+    was_known: bool,
     /// Wall clock without monotonic clock, as of the last look.
     drift: f64,
 }
@@ -32,15 +34,16 @@ impl Clock {
         Clock {
             offset,
             is_known: false,
+            was_known: false,
             drift: 0.0,
         }
     }
 
-    /// Looks at the clocks. Gives whether the wall clock jumped since what is known was known.
+    /// Looks at the clocks. Gives whether the wall clock jumped since an answer first told of it.
     pub fn look(&mut self, now: Now) -> bool {
         let before = self.drift;
         self.drift = now.wall - now.monotonic;
-        let jumped = self.is_known && (self.drift - before).abs() > JUMP_MS;
+        let jumped = self.was_known && (self.drift - before).abs() > JUMP_MS;
         self.is_known &= !jumped;
         jumped
     }
@@ -49,6 +52,7 @@ impl Clock {
     /// Gives whether that corrects what was known.
     pub fn learn(&mut self, date: f64, now: Now) -> bool {
         self.is_known |= !date.is_nan();
+        self.was_known |= self.is_known;
         // `Date` has whole seconds: on average it is half a second behind.
         let offset = date + 500.0 - now.wall;
         let corrects = (offset - self.offset).abs() > TOLERANCE_MS;

@@ -97,6 +97,28 @@ fn jump_of_the_clock_leaves_the_times_of_earlier_events_as_they_were() {
 }
 
 #[test]
+fn events_between_two_jumps_without_an_answer_keep_what_was_known_last() {
+    let mut page = Page::ready(CONFIG);
+    page.record(1);
+    let (request, _) = page.batch();
+    page.answer_with(request, dated(202, WALL));
+    page.leader(false);
+    // As where a machine sleeps, twice.
+    page.now.wall += 5_000.0;
+    page.record(1);
+    page.now.wall += 3_600_000.0;
+    page.record(1);
+    page.leader(true);
+    let (request, _) = page.wait_for_batch();
+    page.answer_with(request, dated(503, WALL));
+    let (request, events) = page.wait_for_batch();
+    assert_eq!(events, [1, 2]);
+    let offsets = offsets(&page, request);
+    assert_eq!(offsets[0], 0.0);
+    assert!(offsets[1] < -3_600_000.0);
+}
+
+#[test]
 fn jumps_of_the_wall_clock_do_not_move_waits() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
