@@ -8,7 +8,7 @@ import { leaving, twoTabs } from "./leaving.ts";
 import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
 
-describe("delivery", { concurrency: 24 }, () => {
+describe("delivery", { concurrency: 12 }, () => {
   outages();
   leaving();
   twoTabs();
