@@ -1,10 +1,11 @@
 // Whose events this tab has, and what their requests are signed with.
 
 import { identityId, keepIdentityId } from "./ids.js";
+import { parsed } from "./json.js";
 import { type Answer, ask, type Credentials, isForebays } from "./requests.js";
 import { round, settings } from "./setup.js";
 import type { Login, SignIn } from "./sign-in.js";
-import { keep, kept } from "./storage.js";
+import { keep, kept, remove } from "./storage.js";
 import { soon } from "./turns.js";
 import { link } from "./user.js";
 import { type Core, clocks } from "./wasm.js";
@@ -69,7 +70,7 @@ export async function loggedIn(input: SignIn): Promise<string> {
 
 /** Of what is kept here nothing is left. */
 export function forgetCredentials(): void {
-  for (const identity of identities) keep(keyOf(identity), null);
+  remove(identities.map(keyOf));
   identities.length = 1;
   credentials.length = 0;
   logins.clear();
@@ -119,19 +120,10 @@ async function issuedToGuest(): Promise<Answer> {
 function pool(operation: string, body: object): Promise<Answer> {
   const { identityEndpoint, wire } = settings;
   const target = TARGET + operation;
-  return isForebays(identityEndpoint, wire)
-    ? ask(
-        "POST",
-        `${identityEndpoint}/?X-Amz-Target=${target}`,
-        { "content-type": "text/plain" },
-        JSON.stringify(body),
-      )
-    : ask(
-        "POST",
-        `${identityEndpoint}/`,
-        { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
-        JSON.stringify(body),
-      );
+  const [query, headers]: [string, Record<string, string>] = isForebays(identityEndpoint, wire)
+    ? [`?X-Amz-Target=${target}`, { "content-type": "text/plain" }]
+    : ["", { "content-type": "application/x-amz-json-1.1", "x-amz-target": target }];
+  return ask("POST", `${identityEndpoint}/${query}`, headers, JSON.stringify(body));
 }
 
 function keyOf(identity: string): string {
@@ -143,10 +135,8 @@ function areKept(): boolean {
 }
 
 function credentialsIn(text: string | null): Credentials | undefined {
-  try {
-    const found = JSON.parse(text ?? "");
-    if (areKept() && isCredentials(found)) return found;
-  } catch {}
+  const found = parsed(text);
+  return areKept() && isCredentials(found) ? found : undefined;
 }
 
 function isCredentials(found: Credentials | undefined): found is Credentials {

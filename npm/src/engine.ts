@@ -3,6 +3,7 @@ import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } fro
 import { consent, isConsent } from "./consent.js";
 import { describe } from "./deliveries.js";
 import { openIntake, taken, trackSessions } from "./intake.js";
+import { parsed } from "./json.js";
 import { follow, hear, hearOfLeft, share, stand, stepDown } from "./leader.js";
 import { early, writing } from "./ledger.js";
 import { accept, explained, stats } from "./outbox.js";
@@ -10,7 +11,7 @@ import { isForebays } from "./requests.js";
 import { forgetAll, reset } from "./reset.js";
 import { page, say, settings, setUp } from "./setup.js";
 import type { SignIn } from "./sign-in.js";
-import { keep, kept, keysOf, listIn } from "./storage.js";
+import { keep, kept, keysOf } from "./storage.js";
 import { clear, isTime, leave, openStore } from "./store.js";
 import { joinTabs, tellTabs } from "./tabs.js";
 import { lastTurn, network, soon } from "./turns.js";
@@ -93,7 +94,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
 
   // What another page recorded before it had an engine; what this one did comes by itself.
   for (const key of keysOf(page.early)) {
-    const left = key === page.own ? [] : listIn(kept(key));
+    const left = key === page.own ? [] : [parsed(kept(key))].flat();
     keep(key, null);
     left.filter(isRecorded).forEach(record);
   }

@@ -1,12 +1,13 @@
 // This browser's ids: where they are kept, and where Amplify left those it had before.
 
+import { parsed } from "./json.js";
+import { keyOfSession } from "./session.js";
 import { nameOf, page, settings } from "./setup.js";
-import { keep, kept } from "./storage.js";
+import { keep, kept, remove } from "./storage.js";
 
 /** Whom events are recorded of; kept once that may be. */
 export let endpointId: string;
 
-const sessionKey = () => nameOf("session.");
 const endpointKey = () => nameOf("endpointId.");
 const identityKey = () => `forebay.identityId.${settings.identityPoolId}`;
 
@@ -44,8 +45,13 @@ export function keepIdentityId(id: string): void {
 
 /** Deletes them all, the session's too, and Amplify's: they would come back at the next visit. */
 export function forgetIds(): void {
-  const keys = [sessionKey(), endpointKey(), identityKey()];
-  for (const key of [...keys, ...amplifyEndpoints(), ...amplifyIdentities()]) keep(key, null);
+  remove([
+    keyOfSession(),
+    endpointKey(),
+    identityKey(),
+    ...amplifyEndpoints(),
+    ...amplifyIdentities(),
+  ]);
 }
 
 /** The first of these keys under which there is something to be read. */
@@ -58,8 +64,6 @@ function first(keys: string[], read: (text: string) => string | undefined): stri
 
 /** The value in an item of Amplify's cache. */
 function dataOf(item: string): string | undefined {
-  try {
-    const { data } = JSON.parse(item);
-    if (typeof data === "string") return data;
-  } catch {}
+  const { data } = parsed(item);
+  return typeof data === "string" ? data : undefined;
 }

@@ -48,14 +48,18 @@ export function refusal(): ForebayError | undefined {
   }
 }
 
-export function noDisk(reason: unknown): void {
-  console.warn("Forebay: no disk here, so what waits when the page closes is lost.", reason);
+/** `reason`: what the disk says; nothing where it says nothing. */
+export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
+  const { name } = reason as Partial<DOMException>;
+  console.warn(
+    "Forebay: no disk here, so what waits when the page closes is lost.",
+    name === "NotFoundError" ? "The database of that name is another program's." : reason,
+  );
 }
 
 export function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
-      "Run `npx forebay codegen` of the version that the page loads, and give `forebay/slim` " +
-      "forebay_wasm_bg.wasm of that version.",
+      "Run `npx forebay codegen` of the version that the page loads.",
   );
 }

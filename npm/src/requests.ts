@@ -1,4 +1,5 @@
 import type { Settings } from "./config.js";
+import { parsed } from "./json.js";
 import { form, settings } from "./setup.js";
 import { type Core, payloadHash, signature } from "./wasm.js";
 
@@ -171,12 +172,4 @@ export function escaped(text: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-function parsed(text: string) {
-  try {
-    return JSON.parse(text) ?? {};
-  } catch {
-    return {};
-  }
 }

@@ -1,5 +1,6 @@
 // The session of this browser, or of this tab alone.
 
+import { parsed } from "./json.js";
 import { nameOf, page, settings } from "./setup.js";
 import { keep, kept } from "./storage.js";
 
@@ -47,9 +48,11 @@ let session: Session | undefined;
 let text: string | null | undefined;
 let written = 0;
 
+export const keyOfSession = () => nameOf("session.");
+
 export function openSessions(): void {
   if (settings.sessions !== "shared") return;
-  sessionKey = nameOf("session.");
+  sessionKey = keyOfSession();
   timeout = settings.sessionTimeout;
 }
 
@@ -123,7 +126,7 @@ function read(): Session | undefined {
   if (found !== text) {
     // Another tab wrote it, or an earlier visit.
     text = found;
-    session = parse(found ?? "");
+    session = sessionIn(found ?? "");
     written = session?.last ?? 0;
   }
   return session;
@@ -143,12 +146,9 @@ function write(next: Session | undefined): void {
   text = kept(sessionKey);
 }
 
-/** Reads what is kept, which anyone may have changed. */
-function parse(text: string): Session | undefined {
-  try {
-    const { id, start, last, announced } = JSON.parse(text);
-    if (typeof id === "string" && id && Number.isFinite(start) && Number.isFinite(last)) {
-      return { id, start, last, announced: announced === true };
-    }
-  } catch {}
+function sessionIn(text: string): Session | undefined {
+  const { id, start, last, announced } = parsed(text);
+  if (id && typeof id === "string" && Number.isFinite(start) && Number.isFinite(last)) {
+    return { id, start, last, announced: announced === true };
+  }
 }

@@ -15,19 +15,15 @@ export function keep(key: string, value: string | null): void {
   } catch {}
 }
 
+/** Deletes what is kept under these keys. */
+export function remove(keys: string[]): void {
+  for (const key of keys) keep(key, null);
+}
+
 /** The keys that begin like this. */
 export function keysOf(start: string): string[] {
   try {
     return Object.keys(localStorage).filter((key) => key.startsWith(start));
-  } catch {
-    return [];
-  }
-}
-
-/** A list that was kept as JSON, which anyone may have changed. */
-export function listIn(text: string | null): unknown[] {
-  try {
-    return [].concat(JSON.parse(text ?? "[]"));
   } catch {
     return [];
   }

@@ -1,8 +1,9 @@
 // The disk. Without one everything fails, and nothing throws.
 
+import { parsed } from "./json.js";
 import type { SessionStamp } from "./session.js";
 import { nameOf, say } from "./setup.js";
-import { keep, kept, keysOf, listIn } from "./storage.js";
+import { keep, kept, keysOf, remove as removeKept } from "./storage.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
 export interface Row {
@@ -47,7 +48,7 @@ let hasLeft = false;
 /** Opens the database of this application, or creates it. */
 export function openStore(): void {
   opening = open(1).then(use);
-  const late = new Promise((_, late) => setTimeout(late, PATIENCE, "IndexedDB does not answer"));
+  const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
     .catch((reason) => say("noDisk", reason))
     .finally(() => {
@@ -88,7 +89,7 @@ export function left(key: string | null): (Row | string)[] {
 
 export function clear(): void {
   pending.clear();
-  for (const key of keysOf(leaving())) keep(key, null);
+  removeKept(keysOf(leaving()));
   inTask((outbox) => outbox.clear());
 }
 
@@ -128,8 +129,8 @@ export async function scan(take: (row: Row) => void): Promise<number> {
 }
 
 function use(opened: IDBDatabase): void {
-  // Another program may have one of that name.
-  if (!opened.objectStoreNames.contains(OUTBOX)) throw "it is another program's";
+  // Throws where another program has one of that name.
+  opened.transaction([OUTBOX, ASIDE]);
   database = opened;
   // Another version of this package, or someone who deletes it, is not to wait for this page.
   opened.onversionchange = opened.onclose = () => {
@@ -187,9 +188,7 @@ function begin() {
 
 /** What `leave` kept. */
 function leftIn(text: string | null): (Row | string)[] {
-  return listIn(text).filter(
-    (left): left is Row | string => typeof left === "string" || !!(left as Row | null)?.id,
-  );
+  return [parsed(text)].flat().filter((left) => typeof left === "string" || left?.id);
 }
 
 /** Whether it is a row that this version can read, whoever wrote it. */
