@@ -15,10 +15,10 @@ import {
   WORTH_COMPRESSING,
 } from "./requests.js";
 import { form, nameOf, round } from "./setup.js";
-import { keep, kept } from "./storage.js";
+import { keep, kept, remove } from "./storage.js";
 import { get, type Row } from "./store.js";
 import { isLeaving, soon } from "./turns.js";
-import { bytes, encode, putTexts } from "./validator.js";
+import { bytes, encode, put } from "./validator.js";
 import { type Core, clocks, core } from "./wasm.js";
 
 /** An event of a batch. */
@@ -60,7 +60,7 @@ export function forgetProfile(): void {
 
 /** Deletes what is kept here. */
 export function forgetDeliveries(): void {
-  for (const key of [offsetKey(), profileKey()]) keep(key, null);
+  remove([offsetKey(), profileKey()]);
 }
 
 /** Bytes of a batch without events. */
@@ -136,14 +136,14 @@ function sendSigned(core: Core, request: number, call: Call, begun: number, item
   }
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
-    for (const verdict of verdicts(items, answer)) core.outbox_verdict(verdict);
-    answered(core, request, answer);
+    answered(core, request, answer, verdicts(items, answer));
   });
 }
 
-function answered(core: Core, request: number, { type, status, retryAfter, date }: Answer): void {
-  putTexts(core, type);
-  core.outbox_answered(request, status, retryAfter, date, ...clocks());
+function answered(core: Core, request: number, answer: Answer, verdicts: number[] = []): void {
+  const { type, status, retryAfter, date } = answer;
+  put(core, new Uint8Array(Uint16Array.from(verdicts).buffer), encode(type));
+  core.outbox_answered(request, status, verdicts.length, retryAfter, date, ...clocks());
   const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
   soon();
@@ -155,7 +155,7 @@ function verdicts(items: Item[], { body }: Answer): number[] {
   return items.map(({ held }) => {
     const { StatusCode, Message } = said?.[held?.id ?? ""] ?? {};
     if (held) held.reason = Message ?? body.Message ?? body.message;
-    return StatusCode | 0;
+    return StatusCode;
   });
 }
 

@@ -41,10 +41,10 @@ export interface Core extends Validator {
   outbox_set_online(online: boolean): void;
   outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
   outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
-  outbox_verdict(status: number): void;
   outbox_answered(
     request: number,
     status: number,
+    events: number,
     retryAfter: number,
     date: number,
     wall: number,

@@ -121,33 +121,29 @@ pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64, wall: f64, m
         .no_credentials(who, retry_after, now(wall, monotonic));
 }
 
-/// What an answer says about the next event of its batch, as an HTTP status.
-#[unsafe(no_mangle)]
-pub extern "C" fn outbox_verdict(status: u16) {
-    page().verdicts.push(status);
-}
-
-/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `error_type` is in the
-/// buffer, and each [`outbox_verdict`] was given.
+/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `events`, so many, and `error_type` are
+/// in the buffer.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_answered(
     request: u32,
     status: u16,
+    events: usize,
     retry_after: f64,
     date: f64,
     wall: f64,
     monotonic: f64,
 ) {
     let page = page();
+    let bytes = &page.buffer[..];
+    let (statuses, error_type) = bytes.split_at((2 * events).min(bytes.len()));
     let answer = Answer {
         status,
-        error_type: &page.buffer,
+        error_type,
         retry_after,
         date,
-        events: &page.verdicts,
+        events: statuses.as_chunks().0,
     };
     page.outbox.answered(request, answer, now(wall, monotonic));
-    page.verdicts.clear();
 }
 
 /// `Outbox::tick`

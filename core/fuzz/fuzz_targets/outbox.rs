@@ -89,6 +89,7 @@ fuzz_target!(|input: Calls| {
                 outbox.no_credentials(who.into(), retry_after, now);
             }
             Call::Answered(at, status, error_type, retry_after, date, events) => {
+                let events: Vec<_> = events.into_iter().map(u16::to_le_bytes).collect();
                 let answer = Answer {
                     status,
                     error_type: error_type.as_bytes(),

@@ -11,9 +11,9 @@ pub struct Answer<'a> {
     pub retry_after: f64,
     /// `Date`, in milliseconds since the epoch; NaN where it is not there.
     pub date: f64,
-    /// What the answer says about each event, as HTTP statuses in the order of the batch; 0 for one
-    /// that it says nothing about.
-    pub events: &'a [u16],
+    /// What the answer says about each event, as HTTP statuses of two bytes, the lower one first, in the order
+    /// of the batch; 0 for one that it says nothing about.
+    pub events: &'a [[u8; 2]],
 }
 
 /// What to do about a request.
@@ -61,6 +61,8 @@ impl Answer<'_> {
             _ => Fault::Failed,
         }
     }
+
+    /// Whether it names an error about credentials or clocks.
     fn is_not_authorized(&self) -> bool {
         let code = self.error_type.get(2..).and_then(<[u8]>::first_chunk);
         code.is_some_and(|code| NOT_AUTHORIZED.contains(&u64::from_le_bytes(*code)))

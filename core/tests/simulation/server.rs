@@ -72,7 +72,7 @@ pub(crate) struct Reply {
     pub error_type: &'static str,
     pub retry_after: Option<u64>,
     pub date: Option<i64>,
-    pub events: Vec<u16>,
+    pub events: Vec<[u8; 2]>,
     /// For the world to know: the events that were accepted.
     pub accepted: Vec<u64>,
 }
@@ -192,7 +192,7 @@ impl Server {
         }
         let mut reply = status_only(202);
         for (event, time) in events {
-            let status = match fate(*event) {
+            let status: u16 = match fate(*event) {
                 Fate::Refused => 400,
                 Fate::Stubborn if self.turn_away(*event) => 503,
                 _ if random.percent(self.faults.item) => {
@@ -210,7 +210,7 @@ impl Server {
                     202
                 }
             };
-            reply.events.push(status);
+            reply.events.push(status.to_le_bytes());
         }
         if random.percent(self.faults.garbled) {
             reply

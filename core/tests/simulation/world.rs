@@ -788,12 +788,12 @@ impl World {
     }
 
     /// Events that the tab is not told the acceptance of may be sent again.
-    fn excuse(&mut self, request: &Request, told: &[u16]) {
+    fn excuse(&mut self, request: &Request, told: &[[u8; 2]]) {
         let Content::Events(events) = &request.content else {
             return;
         };
         for (at, (event, _)) in events.iter().enumerate() {
-            if told.get(at).is_none_or(|status| *status == 0) {
+            if told.get(at).is_none_or(|status| *status == [0, 0]) {
                 self.events[*event as usize].may_repeat = true;
             }
         }

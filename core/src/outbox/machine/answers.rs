@@ -54,7 +54,7 @@ impl Outbox {
             entry.request = NONE;
             left -= 1;
             let end = match fault {
-                Fault::None => match verdicts.next() {
+                Fault::None => match verdicts.next().map(|status| u16::from_le_bytes(*status)) {
                     Some(202) => Some(Action::Delivered),
                     Some(400) => Some(Action::Rejected),
                     _ => None,

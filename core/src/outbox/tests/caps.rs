@@ -122,7 +122,7 @@ fn old_events_are_dropped_once_the_clock_is_known_to_be_right() {
         Answer {
             status: 202,
             date: WALL,
-            events: &[202],
+            events: &statuses([202]),
             ..Answer::NONE
         },
     );

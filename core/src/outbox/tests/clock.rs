@@ -14,7 +14,7 @@ fn dated(status: u16, date: f64) -> Answer<'static> {
     Answer {
         status,
         date,
-        events: &[202; 10],
+        events: &[[202, 0]; 10],
         ..Answer::NONE
     }
 }

@@ -183,7 +183,7 @@ fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
                         number,
                         Answer {
                             status,
-                            events: &[202; 10],
+                            events: &statuses([202; 10]),
                             ..Answer::NONE
                         },
                     );

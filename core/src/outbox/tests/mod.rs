@@ -32,6 +32,11 @@ const CONFIG: Config = Config {
 /// A batch that left: the number of its request, and its events.
 type Sent = (u32, Vec<u32>);
 
+/// What an answer says about each event.
+fn statuses<const COUNT: usize>(of: [u16; COUNT]) -> [[u8; 2]; COUNT] {
+    of.map(u16::to_le_bytes)
+}
+
 /// A page with an outbox in it, whose network is the test.
 struct Page {
     outbox: Outbox,
@@ -196,7 +201,9 @@ impl Page {
 
     fn answer_each(&mut self, request: u32, status: impl Fn(u32) -> u16) {
         let batch = self.outbox.batch(request);
-        let events: Vec<u16> = batch.map(|(event, _)| status(event)).collect();
+        let events: Vec<_> = batch
+            .map(|(event, _)| status(event).to_le_bytes())
+            .collect();
         self.answer_with(
             request,
             Answer {
@@ -368,7 +375,7 @@ fn nonsense_from_outside_is_survived() {
                     error_type: b"?",
                     retry_after: f64::INFINITY,
                     date,
-                    events: &[202, 1],
+                    events: &statuses([202, 1]),
                 },
             );
         }

@@ -189,7 +189,7 @@ fn answer_goes_by_the_order_of_its_batch_whatever_happened_meanwhile() {
         request,
         Answer {
             status: 202,
-            events: &[202, 400, 202],
+            events: &statuses([202, 400, 202]),
             ..Answer::NONE
         },
     );

@@ -23,7 +23,7 @@ fn events_that_an_answer_says_nothing_about_are_sent_again() {
         request,
         Answer {
             status: 202,
-            events: &[202, 0],
+            events: &statuses([202, 0]),
             ..Answer::NONE
         },
     );
