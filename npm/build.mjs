@@ -1,8 +1,8 @@
-// node npm/build.mjs <schemaless> <wasm> <violations> <tools>
+// node npm/build.mjs <wasm> <violations> <tools>
 //
-// Builds npm/dist from npm/src, from the browser's WebAssembly modules, for pages without a schema, for those
-// with one, and the one that says what is wrong with an event, and from what wasm-bindgen wrote into a
-// folder for its web target: <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
+// Builds npm/dist from npm/src, from the browser's WebAssembly modules, the one that every page loads and the
+// one that says what is wrong with an event, and from what wasm-bindgen wrote into a folder for its web target:
+// <tools>/forebay_schema_tools{.js,.d.ts,_bg.wasm}.
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
@@ -41,26 +41,29 @@ const CHUNKS = [
   "violations",
 ];
 
+/** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
+const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
+  binaryen.Features;
+const FEATURES = MutableGlobals | NontrappingFPToInt | BulkMemory | BulkMemoryOpt | SignExt;
+
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
-const [schemaless, wasm, violations, toolsFolder] = process.argv.slice(2);
+const [wasm, violations, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
   console.error(
-    "usage: node npm/build.mjs <schemaless> <wasm> <violations> <tools>, three modules and a folder of wasm-bindgen's",
+    "usage: node npm/build.mjs <wasm> <violations> <tools>, two modules and a folder of wasm-bindgen's",
   );
   process.exit(2);
 }
 const tools = resolve(toolsFolder, "forebay_schema_tools");
 
 // What modules export is named twice in what travels, there and where it is called. Both sides get letters.
-const modules = [schemaless, wasm, violations].map((path) =>
-  binaryen.readBinary(readFileSync(path)),
-);
+const modules = [wasm, violations].map((path) => binaryen.readBinary(readFileSync(path)));
 const names = new Set(modules.flatMap((module) => functionsOf(module).map(({ name }) => name)));
 const letters = Object.fromEntries(
   [...names].sort().map((name, at) => [name, String.fromCharCode((at < 26 ? 97 : 39) + at)]),
 );
-const [small, whole, explaining] = modules.map(withLetters);
+const [whole, explaining] = modules.map(withLetters);
 
 // As text they would travel a quarter larger than they are: servers' compression finds little in base64.
 const deflated = Object.fromEntries(
@@ -79,7 +82,6 @@ for (const name of [...ENTRIES, ...CHUNKS]) {
   await forBrowsers(name, { external: ["react", ...[...ENTRIES, ...CHUNKS].map(local)] });
 }
 await forBrowsers("forebay.script", { format: "iife", globalName: "forebay" }, "inline");
-writeFileSync(join(dist, "forebay_wasm_schemaless_bg.wasm"), small);
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
@@ -121,8 +123,11 @@ function withLetters(module) {
     module.removeExport(name);
   }
   for (const { name, value } of functions) module.addFunctionExport(value, letters[name]);
-  module.setFeatures(binaryen.Features.All);
-  return module.emitBinary();
+  module.setFeatures(FEATURES);
+  const bytes = module.emitBinary();
+  // Throws where an engine does not take it: better here than in a page.
+  new WebAssembly.Module(bytes);
+  return bytes;
 }
 
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */

@@ -14,9 +14,7 @@ export * from "./client.js";
 export function configure(config: ForebayConfig | AmplifyConfig): void {
   configureClient(config, async () => {
     // Bundlers look for addresses that are written out like this.
-    const url = config.schema
-      ? new URL("./forebay_wasm_bg.wasm", import.meta.url)
-      : new URL("./forebay_wasm_schemaless_bg.wasm", import.meta.url);
+    const url = new URL("./forebay_wasm_bg.wasm", import.meta.url);
     const response = await fetch(url).catch(() => undefined);
     // Not there, a page in its place, or forbidden: some development servers move modules away from
     // their files, and some policies let a page connect to its endpoint alone.

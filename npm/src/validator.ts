@@ -11,13 +11,14 @@ export interface Buffered {
 
 /** What a module with a validator exports. */
 export interface Validator extends Buffered {
-  /** Not that of pages without a schema. */
-  validator_set_rules?(): number;
+  validator_set_rules(): number;
   validator_begin(): void;
   validator_field(given: number, name: number): number;
 }
 
 const encoder = new TextEncoder();
+/** A byte order mark is a character like others. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A text as UTF-8. */
 export const encode = (text: string) => encoder.encode(text);
@@ -39,16 +40,23 @@ export const putTexts = (wasm: Buffered, ...texts: string[]) => put(wasm, ...tex
 
 /** The bytes in the buffer, until the next call into the module. */
 export const bytes = (wasm: Buffered, length: number) =>
-  new Uint8Array(wasm.memory.buffer, wasm.page_buffer(length), length);
+  bytesAt(wasm, wasm.page_buffer(length), length);
 
 /** The text in the buffer. */
 export const take = (wasm: Buffered, length: number) =>
-  new TextDecoder().decode(bytes(wasm, length));
+  textAt(wasm, wasm.page_buffer(length), length);
+
+/** A text that the module has somewhere. */
+export const textAt = (wasm: Buffered, address: number, length: number) =>
+  decoder.decode(bytesAt(wasm, address, length));
+
+const bytesAt = (wasm: Buffered, address: number, length: number) =>
+  new Uint8Array(wasm.memory.buffer, address, length);
 
 /** Gives whether the rules can be read. */
 export function setRules(wasm: Validator, rules: string): boolean {
   putTexts(wasm, rules);
-  return !!wasm.validator_set_rules?.();
+  return !!wasm.validator_set_rules();
 }
 
 /**

@@ -2,7 +2,7 @@
 // buffer; what each function does is said where it is written, in sdk-wasm/src.
 
 import type { AnalyticsEvent } from "./types.js";
-import { hand, put, putTexts, take, type Validator } from "./validator.js";
+import { hand, put, putTexts, take, textAt, type Validator } from "./validator.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
@@ -67,12 +67,19 @@ export function run(instance: Core): void {
   core = instance;
 }
 
-/** Makes the module ready. */
+/** Makes the module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
 export async function instantiate(wasm: Wasm): Promise<Core> {
   const source = wasm instanceof Response ? await wasm.arrayBuffer() : wasm;
-  const made: object = await WebAssembly.instantiate(source as BufferSource);
-  const instance = "instance" in made ? made.instance : made;
-  return (instance as WebAssembly.Instance).exports as object as Core;
+  const text = (address: number, length: number) => textAt(exports, address, length);
+  const js = {
+    number: (address: number, length: number) => +text(address, length),
+    matches: (pattern: number, ofPattern: number, address: number, length: number) =>
+      RegExp(text(pattern, ofPattern)).test(text(address, length)),
+  };
+  const made: object = await WebAssembly.instantiate(source as BufferSource, { js });
+  const instance = ("instance" in made ? made.instance : made) as WebAssembly.Instance;
+  const exports = instance.exports as object as Core;
+  return exports;
 }
 
 /** The arguments `wall` and `monotonic`. */

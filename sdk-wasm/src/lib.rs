@@ -3,14 +3,15 @@
 //! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
 //! `npm/src/wasm.ts` is the other side of this.
 //!
-//! There are three builds. What a page loads has no words for what is wrong with an event: it says whether it
-//! is valid. With the feature `schema` it is held against a schema, where there is one; without, against the
-//! limits of the wire alone. With the feature `violations` the module is the validator alone, and says what
-//! is wrong; it is loaded once an event is not valid.
+//! There are two builds. What every page loads has no words for what is wrong with an event: it says whether it
+//! is valid. With the feature `violations` the module is the validator alone, and says what is wrong; it is
+//! loaded once an event is not valid.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
+#[cfg(not(feature = "violations"))]
+mod engine;
 #[cfg(target_arch = "wasm32")]
 mod memory;
 #[cfg(not(feature = "violations"))]

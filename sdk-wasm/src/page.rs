@@ -5,27 +5,23 @@ use core::cell::UnsafeCell;
 
 #[cfg(not(feature = "violations"))]
 use forebay_core::outbox::Outbox;
-#[cfg(feature = "schema")]
 use forebay_core::schema::Rules;
 
-/// Validates an event, and says what it is asked for.
-#[cfg(not(feature = "schema"))]
-pub type Checker = forebay_core::schema::Limits;
-#[cfg(all(feature = "schema", not(feature = "violations")))]
-pub type Checker = forebay_core::schema::Checker<'static, bool>;
+/// What of an event the page is told.
+#[cfg(not(feature = "violations"))]
+type Judge = forebay_core::schema::Verdict<crate::engine::Engine>;
 #[cfg(feature = "violations")]
-pub type Checker = forebay_core::schema::Checker<'static, Vec<forebay_core::schema::Violation>>;
+type Judge = Vec<forebay_core::schema::Violation>;
+
+/// Validates an event.
+pub type Checker = forebay_core::schema::Checker<'static, Judge>;
 
 pub struct Page {
     #[cfg(not(feature = "violations"))]
     pub outbox: Outbox,
     /// Texts on their way in or out.
     pub buffer: Vec<u8>,
-    /// What the answer to come says about each event.
-    #[cfg(not(feature = "violations"))]
-    pub verdicts: Vec<u16>,
     /// What events are validated against.
-    #[cfg(feature = "schema")]
     pub rules: Rules<'static>,
     /// The event that is being validated.
     pub checker: Option<Checker>,
@@ -56,9 +52,6 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     #[cfg(not(feature = "violations"))]
     outbox: Outbox::EMPTY,
     buffer: Vec::new(),
-    #[cfg(not(feature = "violations"))]
-    verdicts: Vec::new(),
-    #[cfg(feature = "schema")]
     rules: Rules::ANY,
     checker: None,
 }));
@@ -66,6 +59,7 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
 /// What the module holds. Its outbox takes no events until `start`.
 #[allow(clippy::mut_from_ref, reason = "see SAFETY")]
 pub fn page() -> &'static mut Page {
-    // SAFETY: one thread, and no export calls another or lets JavaScript in while it holds this.
+    // SAFETY: one thread, and no export calls another while it holds this. Nor does JavaScript, where one asks
+    // it for what its engine does.
     unsafe { &mut *PAGE.0.get() }
 }

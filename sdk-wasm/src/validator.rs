@@ -2,15 +2,12 @@
 
 use core::str::from_utf8_unchecked;
 
-use forebay_core::schema::Given;
-#[cfg(feature = "schema")]
-use forebay_core::schema::Rules;
+use forebay_core::schema::{Given, Rules};
 
 use crate::page::{Checker, page};
 
 /// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
 /// where they are not, events are held against the limits of the wire alone, as before.
-#[cfg(feature = "schema")]
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_set_rules() -> bool {
     let page = page();
@@ -24,11 +21,7 @@ pub extern "C" fn validator_set_rules() -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_begin() {
     let page = page();
-    page.checker = Some(Checker::new(
-        #[cfg(feature = "schema")]
-        page.rules,
-        text(&page.buffer),
-    ));
+    page.checker = Some(Checker::new(page.rules, text(&page.buffer)));
 }
 
 /// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
@@ -53,7 +46,7 @@ pub extern "C" fn validator_field(given: u32, name: usize) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_is_valid() -> bool {
     let checker = page().checker.as_mut();
-    checker.is_some_and(|checker| !checker.finish())
+    checker.is_some_and(Checker::is_valid)
 }
 
 /// Ends the event. Puts its violations into the buffer, as a JSON array, and gives its length.

@@ -13,15 +13,7 @@ const schema = compile(
   }),
 );
 
-for (const { what, given, module } of [
-  { what: "without a schema", given: {}, module: "forebay_wasm_schemaless_bg.wasm" },
-  { what: "with a schema", given: { schema }, module: "forebay_wasm_bg.wasm" },
-]) {
-  test(`nothing is loaded before configure, and one module by it, ${what}`, () =>
-    loads(given, module));
-}
-
-async function loads(given: object, module: string): Promise<void> {
+test("nothing is loaded before configure, and nothing more than is used by it", async () => {
   const page = await site.open();
   const first = ["client.js", "index.js"];
   const loaded = () =>
@@ -29,11 +21,12 @@ async function loads(given: object, module: string): Promise<void> {
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
     );
   assert.deepEqual((await loaded()).toSorted(), first);
-  await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, ...given });
+  await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, schema });
   await page.evaluate(() => forebay.validate({ name: "Opened" }));
-  assert.deepEqual((await loaded()).toSorted(), [...first, "engine.js", module].toSorted());
+  const then = ["engine.js", "forebay_wasm_bg.wasm"];
+  assert.deepEqual((await loaded()).toSorted(), [...first, ...then].toSorted());
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
-}
+});
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {
   const page = await site.open();
@@ -191,21 +184,6 @@ for (const [what, code] of Object.entries(GIVEN)) {
     });
   }
 }
-
-test("slim says so where it has a schema, and a module for pages without one", async () => {
-  const page = await site.open();
-  const said = page.waitForEvent("console", (message) => message.type() === "error");
-  await page.evaluate(
-    async ({ config, entry }) => {
-      const { configure, record } = await import(entry);
-      configure(config, fetch("/forebay/forebay_wasm_schemaless_bg.wasm"));
-      record({ name: "Slim" });
-    },
-    { config: { ...endpoint.config, schema }, entry: "/forebay/slim.js" },
-  );
-  await delivered(page, 1);
-  assert.match((await said).text(), /forebay_wasm_bg\.wasm/);
-});
 
 test("what slim is told to get is got again where it failed", async () => {
   const page = await site.open();

@@ -129,7 +129,7 @@ export type ForebayEvent = SignUpEvent | SessionStart | PageViewEvent | ErrorEve
 
 /** The rules of the schema, for `configure({ schema })`. */
 export const schema =
-  "2:SignUpEvent;Iemail@A<A200;Iplan=free=pro=team<A200;Qreferrer<A100;Cseats>A1;Drating=1=2=3;Bterms=true;Bis_test_user;Aborn@C<A200;Aconfirmed_at@B<A200:_session.start:PageViewEvent;Apath<A200;Dload_time:ErrorEvent@;Imessage<A200:ScoreEvent;Tscore;Qlevel=low=high<A200" as CompiledSchema;
+  "3:SignUpEvent;Iemail@A^[!#-'*+/-9\\x3d\\x3fA-Z^-~-]+([.][!#-'*+/-9\\x3d\\x3fA-Z^-~-]+)*\\x40[0-9A-Za-z](|[0-9A-Za-z-]{0,61}[0-9A-Za-z])([.][0-9A-Za-z](|[0-9A-Za-z-]{0,61}[0-9A-Za-z]))*$@!^[^\\x40]{65}<A200;Iplan=free=pro=team<A200;Qreferrer<A100;Cseats>A1;Drating=1=2=3;Bterms=true;Bis_test_user;Aborn@C^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$@!^0000|-02-3|-(0[469]|11)-31|([02468][1-35-79]|[13579][013-57-9])(00|)-02-29<A200;Aconfirmed_at@B^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3])\\x3a[0-5][0-9]\\x3a[0-5][0-9]([.][0-9]+|)([Zz]|[+-]([01][0-9]|2[0-3])\\x3a[0-5][0-9])$@!^0000|-02-3|-(0[469]|11)-31|([02468][1-35-79]|[13579][013-57-9])(00|)-02-29|^0001-01-01.+[+].*[1-9]|^9999-12-31.+-.*[1-9]<A200:_session.start:PageViewEvent;Apath<A200;Dload_time:ErrorEvent@;Imessage<A200:ScoreEvent;Tscore;Qlevel=low=high<A200" as CompiledSchema;
 
 /** A `Date` as the day that it is in UTC, e.g. `2026-11-21`; anything else as it is. */
 function utcDay<Given>(date: Given): Given | string {

@@ -12,10 +12,8 @@ use crate::progress::Progress;
 use crate::size::sizes;
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
-/// The profile of the browser's module that knows schemas.
+/// The profile of the browser's module.
 const BROWSER_PROFILE: &str = "browser";
-/// That of the one without, which a page loads that has no schema.
-const SCHEMALESS: &str = "schemaless";
 /// That of the one that says what is wrong with an event, and is loaded for that alone; and the feature that
 /// makes it.
 const VIOLATIONS: &str = "violations";
@@ -23,14 +21,21 @@ const VIOLATIONS: &str = "violations";
 /// them cheaper elsewhere takes more locals, and is longer in WebAssembly. And a little more is inlined than
 /// `opt-level = "z"` has it: less would be smaller before brotli, and is larger after it.
 const SMALL: &str = "-Cllvm-args=-disable-lsr -Cllvm-args=-sink-common-insts=0 \
-    -Cllvm-args=-inline-threshold=25";
+    -Cllvm-args=-inline-threshold=20";
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
-const OPTIMISATIONS: [&[&str]; 4] = [
+const OPTIMISATIONS: [&[&str]; 3] = [
     &["-Oz", "-Oz"],
-    &["-Oz", "--flatten", "--rereloop", "-Oz"],
-    &["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", "--dealign"],
+    &[
+        "-Oz",
+        "--flatten",
+        "--rereloop",
+        "-Oz",
+        "-Oz",
+        "--dealign",
+        "--converge",
+    ],
     &["-O2"],
 ];
 
@@ -166,12 +171,11 @@ fn lake(progress: &Progress) -> Result<()> {
     })
 }
 
-/// The browser's modules: for pages without a schema, for those with one, and the one that says what is
-/// wrong with an event. They need no bindings: nothing but numbers crosses their boundary.
-fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 3]> {
+/// The browser's modules: the one that every page loads, and the one that says what is wrong with an event.
+/// They need no bindings: nothing but numbers crosses their boundary.
+fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 2]> {
     let module = |step, profile| cargo_wasm(progress, step, "forebay-sdk-wasm", profile);
     Ok([
-        module("sdk: compile schemaless", SCHEMALESS)?,
         module("sdk: compile", BROWSER_PROFILE)?,
         module("sdk: compile violations", VIOLATIONS)?,
     ])
@@ -206,15 +210,13 @@ fn tools_module(progress: &Progress) -> Result<()> {
 
 /// The npm package from the modules of browser and tools, the former as they were compiled, with the
 /// TypeScript around them.
-fn sdk_package(progress: &Progress, [schemaless, module, violations]: &[PathBuf; 3]) -> Result<()> {
+fn sdk_package(progress: &Progress, [module, violations]: &[PathBuf; 2]) -> Result<()> {
     let small = [
-        sdk_small(progress, schemaless, "forebay_wasm_schemaless_bg")?,
         sdk_small(progress, module, "forebay_wasm_bg")?,
         sdk_small(progress, violations, "violations")?,
     ];
-    let [schemaless, module, violations] = small.clone();
+    let [module, violations] = small.clone();
     let inputs = [
-        schemaless,
         module,
         violations,
         tools_folder(),
@@ -318,12 +320,10 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
         profile,
     ];
     let mut cargo = cargo(arguments);
-    match profile {
-        SCHEMALESS => _ = cargo.arg("--no-default-features"),
-        VIOLATIONS => _ = cargo.args(["--features", VIOLATIONS]),
-        _ => {}
+    if profile == VIOLATIONS {
+        cargo.args(["--features", VIOLATIONS]);
     }
-    if matches!(profile, BROWSER_PROFILE | SCHEMALESS | VIOLATIONS) {
+    if matches!(profile, BROWSER_PROFILE | VIOLATIONS) {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
     }
     progress.step(step, |step| run(step, &mut cargo))?;

@@ -10,9 +10,6 @@ use crate::command::{command, output, root};
 
 /// Bytes after brotli that the design allows for all that a browser loads.
 const TOTAL_BUDGET: u64 = 16_000;
-/// The same with a schema. The design allows for no more than the above; this is there so that it does not
-/// grow.
-const SCHEMA_BUDGET: u64 = 18_000;
 /// The same for what has to be there before the first `record()`.
 const FIRST_BUDGET: u64 = 2_500;
 /// The schema whose generated code is measured.
@@ -59,15 +56,12 @@ fn size(line: &str) -> Result<Size> {
 
 /// What the built package weighs.
 pub struct Report {
-    /// What a page loads that has no schema.
+    /// What every page loads.
     files: Vec<(String, Size)>,
-    /// The module that a page with a schema loads in place of that of `files`.
-    with_schema: Vec<(String, Size)>,
     /// What is loaded where it is used, and counts apart.
     where_used: Vec<(String, Size)>,
     before_first_record: Size,
     total: Size,
-    total_with_schema: Size,
     /// What generated code adds to an app's own download; see sizes.mjs.
     schema: Value,
 }
@@ -87,16 +81,12 @@ pub fn measure() -> Result<Report> {
     };
     let before = measured(named("beforeFirstRecord")?)?;
     let afterwards = measured(named("afterwards")?)?;
-    let with_schema = measured(named("withSchema")?)?;
-    let of_both = |(path, _): &&(String, Size)| !path.ends_with(".wasm");
     let before_first_record = sum(&before);
     let files = [before, afterwards].concat();
     Ok(Report {
         before_first_record,
         total: sum(&files),
-        total_with_schema: sum(files.iter().filter(of_both).chain(&with_schema)),
         files,
-        with_schema,
         where_used: measured(named("whereUsed")?)?,
         schema: schema_sizes()?,
     })
@@ -123,7 +113,7 @@ impl Report {
     }
 
     /// What has a budget, in words, with it.
-    fn totals(&self) -> [(&'static str, &Size, u64); 3] {
+    fn totals(&self) -> [(&'static str, &Size, u64); 2] {
         [
             (
                 "before the first record()",
@@ -131,11 +121,6 @@ impl Report {
                 FIRST_BUDGET,
             ),
             ("everything a browser loads", &self.total, TOTAL_BUDGET),
-            (
-                "the same with a schema",
-                &self.total_with_schema,
-                SCHEMA_BUDGET,
-            ),
         ]
     }
 
@@ -153,10 +138,8 @@ impl Report {
         };
         json!({
             "total": bytes(&self.total),
-            "total_with_schema": bytes(&self.total_with_schema),
             "before_first_record": bytes(&self.before_first_record),
             "files": all(&self.files),
-            "with_schema": all(&self.with_schema),
             "where_used": all(&self.where_used),
             "schema": self.schema,
         })
@@ -182,8 +165,6 @@ impl Report {
             let standing = standing(size.brotli, budget);
             lines.push(format!("{}  {standing}", row(name, size)));
         }
-        lines.push(String::from("\nwith a schema, in place of the module"));
-        lines.extend(rows(&self.with_schema));
         lines.push(String::from("\nwhere it is used"));
         lines.extend(rows(&self.where_used));
         lines.push(String::from("\nwhat a schema adds to an app's own code"));

@@ -94,7 +94,6 @@ impl Suite {
                 // without.
                 let wasm = [
                     ("forebay-sdk-wasm", ""),
-                    ("forebay-sdk-wasm", "--no-default-features"),
                     ("forebay-sdk-wasm", "--features=violations"),
                     ("forebay-edge-worker", ""),
                 ]

@@ -3,16 +3,14 @@
 //! ask for them.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::mem::take;
 
-use super::limits::{is_finite, length};
+use super::judge::{JavaScript, Judge, Verdict};
 use super::rules::{
-    self, EVENT, FIELD, FORMAT, Item, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
+    EVENT, EXCLUSIVE, FIELD, FORMAT, Items, MAXIMUM, MINIMUM, MORE, OPEN, Rules, Traits, VALUE,
 };
 use super::validate::{decimal, shortened};
 use super::{Violation, format};
-use crate::json::{LARGEST_DOUBLE, LEAST_DOUBLE, compare, is_whole};
 use crate::wire::put_events::{MAX_KEY_CHARS, MAX_KEYS};
 
 /// Most names or values that `expected` lists.
@@ -21,26 +19,6 @@ const MAX_LISTED: usize = 10;
 /// The most there may be of any string, as rules have it:
 /// [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS).
 const ANY_VALUE: Items<'_> = Items(b"<A200");
-
-/// What becomes of violations.
-pub trait Report: Default {
-    /// Takes a violation, which is put together where it is asked for.
-    fn add(&mut self, violation: impl FnOnce() -> Violation);
-}
-
-/// Whether there is any. It needs none of the words: those are the larger half of a validator.
-impl Report for bool {
-    fn add(&mut self, _: impl FnOnce() -> Violation) {
-        *self = true;
-    }
-}
-
-/// All of them.
-impl Report for Vec<Violation> {
-    fn add(&mut self, violation: impl FnOnce() -> Violation) {
-        self.push(violation());
-    }
-}
 
 /// What an event gives under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +39,8 @@ pub enum Given {
 /// [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS) (`maxLength`); among additional
 /// properties a name longer than [`MAX_KEY_CHARS`](crate::wire::put_events::MAX_KEY_CHARS)
 /// (`propertyNames`); more than [`MAX_KEYS`] fields (`maxProperties`), of which no more than so many are
-/// looked at. It is better known where it is recorded than where it is refused. Numbers are compared by
-/// their digits, exactly.
-pub struct Checker<'r, R> {
+/// looked at. It is better known where it is recorded than where it is refused.
+pub struct Checker<'r, J> {
     /// Those of the event type.
     fields: Items<'r>,
     /// Whether fields that are not among them are taken.
@@ -71,28 +48,28 @@ pub struct Checker<'r, R> {
     /// Bits of those that came, by their places. More than 64 do not fit an event.
     seen: u64,
     count: usize,
-    pub(super) report: R,
+    pub(super) judge: J,
 }
 
-impl<'r, R: Report> Checker<'r, R> {
+impl<'r, J: Judge> Checker<'r, J> {
     /// Begins with the event's type. One that is not in the schema is a violation.
-    pub fn new(Rules(items): Rules<'r>, event_type: &str) -> Checker<'r, R> {
+    pub fn new(Rules(items): Rules<'r>, event_type: &str) -> Checker<'r, J> {
         let mut fields = items;
         while let Some(item) = fields.next() {
             if item.sigil == EVENT && item.text == event_type.as_bytes() {
                 return Checker::of(fields, fields.0.first() == Some(&OPEN));
             }
         }
-        let mut checker = Checker::<R>::of(fields, true);
+        let mut checker = Checker::<J>::of(fields, true);
         if !items.0.is_empty() {
-            checker.report.add(|| Violation {
+            checker.judge.add(|| Violation {
                 path: "EventType".into(),
                 rule: "eventType",
                 expected: list(items, EVENT).1,
                 actual: "an event type that is not in the schema".into(),
             });
         } else if event_type.is_empty() {
-            checker.report.add(|| Violation {
+            checker.judge.add(|| Violation {
                 path: "EventType".into(),
                 rule: "required",
                 expected: "a name".into(),
@@ -103,13 +80,13 @@ impl<'r, R: Report> Checker<'r, R> {
     }
 
     /// Begins with the fields of an event type.
-    pub(super) fn of(fields: Items<'r>, is_open: bool) -> Checker<'r, R> {
+    pub(super) fn of(fields: Items<'r>, is_open: bool) -> Checker<'r, J> {
         Checker {
             fields,
             is_open,
             seen: 0,
             count: 0,
-            report: R::default(),
+            judge: J::default(),
         }
     }
 
@@ -124,7 +101,7 @@ impl<'r, R: Report> Checker<'r, R> {
         let (traits, constraints) = match known {
             Some(known) => known,
             None if !self.is_open => {
-                self.report.add(|| Violation {
+                self.judge.add(|| Violation {
                     path: place.path(),
                     rule: "additionalProperties",
                     expected: "a field of the event type".into(),
@@ -135,7 +112,7 @@ impl<'r, R: Report> Checker<'r, R> {
             None => {
                 let length = length(name);
                 if length > MAX_KEY_CHARS {
-                    self.report.add(|| Violation {
+                    self.judge.add(|| Violation {
                         path: place.path(),
                         rule: "propertyNames",
                         expected: ["at most ", &characters(MAX_KEY_CHARS)].concat(),
@@ -155,23 +132,23 @@ impl<'r, R: Report> Checker<'r, R> {
         !traits.is_dropped()
     }
 
-    /// Ends the event. Gives the violations, with what is missing among them.
-    pub fn finish(&mut self) -> R {
+    /// Ends the event. Gives the judge, who has heard of what is missing, too.
+    pub fn finish(&mut self) -> J {
         if self.count > MAX_KEYS {
             let amount = |count| [&decimal(count), " attributes and metrics"].concat();
-            self.report.add(|| Violation {
+            self.judge.add(|| Violation {
                 path: "Attributes".into(),
                 rule: "maxProperties",
                 expected: ["at most ", &amount(MAX_KEYS)].concat(),
                 actual: amount(self.count),
             });
-            return take(&mut self.report);
+            return take(&mut self.judge);
         }
         let (mut fields, mut bit) = (self.fields, 1_u64);
         while let Some((traits, name)) = fields.next_field() {
             if traits.is_required() && self.seen & bit == 0 {
                 let is_metric = traits.is_number();
-                self.report.add(|| Violation {
+                self.judge.add(|| Violation {
                     path: Place {
                         is_metric,
                         name: &String::from_utf8_lossy(name),
@@ -184,7 +161,7 @@ impl<'r, R: Report> Checker<'r, R> {
             }
             bit = bit.rotate_left(1);
         }
-        take(&mut self.report)
+        take(&mut self.judge)
     }
 
     /// Counts a field. What the rules say of it: its traits, and items that begin with its constraints.
@@ -209,15 +186,20 @@ impl<'r, R: Report> Checker<'r, R> {
         place: Place<'_>,
         text: &str,
     ) {
-        if let Some(fault) = type_fault(traits, given, text) {
-            return self.report.add(|| Violation {
+        let is_number = traits.is_number();
+        let number = if is_number {
+            J::number(text.as_bytes())
+        } else {
+            J::count(length(text))
+        };
+        if let Some(fault) = type_fault::<J>(traits, given, text, &number) {
+            return self.judge.add(|| Violation {
                 path: place.path(),
                 rule: "type",
                 expected: wanted(traits).into(),
                 actual: fault.into(),
             });
         }
-        let is_number = traits.is_number();
         // What of the text is left behind the part of a value that it begins with.
         let mut left = None::<&[u8]>;
         let mut items = constraints;
@@ -227,7 +209,7 @@ impl<'r, R: Report> Checker<'r, R> {
                 VALUE => {
                     left = if !is_number {
                         text.as_bytes().strip_prefix(item.text)
-                    } else if compare(text.as_bytes(), item.text).is_eq() {
+                    } else if number == J::number(item.text) {
                         Some(&b""[..])
                     } else {
                         None
@@ -235,22 +217,41 @@ impl<'r, R: Report> Checker<'r, R> {
                 }
                 MORE => left = left.and_then(|left| left.strip_prefix(item.text)),
                 FORMAT => {
-                    if let Some(expected) = format::fault(item.text, text) {
-                        self.report.add(|| Violation {
+                    let [letter, pattern @ ..] = item.text else {
+                        continue;
+                    };
+                    if !J::is_of_format(*letter, pattern, text) {
+                        self.judge.add(|| Violation {
                             path: place.path(),
                             rule: "format",
-                            expected: expected.into(),
+                            expected: format::wanted(*letter).into(),
                             actual: "a string of another form".into(),
                         });
                     }
                 }
-                MAXIMUM | MINIMUM => self.check_bound(&item, is_number, place, text),
+                MAXIMUM | MINIMUM => {
+                    let [letter, bound @ ..] = item.text else {
+                        continue;
+                    };
+                    let is_exclusive = *letter == EXCLUSIVE;
+                    let (lower, upper) = match item.sigil {
+                        MAXIMUM => (&number, &J::number(bound)),
+                        _ => (&J::number(bound), &number),
+                    };
+                    if lower > upper || lower == upper && is_exclusive {
+                        let is_maximum = item.sigil == MAXIMUM;
+                        self.judge.add(|| {
+                            let text = (!is_number).then_some(text);
+                            out_of_bounds(is_maximum, is_exclusive, bound, place, text)
+                        });
+                    }
+                }
                 _ => break,
             }
             is_listed |= matches!(left, Some([])) && items.0.first() != Some(&MORE);
         }
         if !is_listed {
-            self.report.add(|| {
+            self.judge.add(|| {
                 let (count, expected) = list(constraints, VALUE);
                 Violation {
                     path: place.path(),
@@ -261,40 +262,42 @@ impl<'r, R: Report> Checker<'r, R> {
             });
         }
     }
+}
 
-    fn check_bound(&mut self, item: &Item<'_>, is_number: bool, place: Place<'_>, text: &str) {
-        let is_maximum = item.sigil == MAXIMUM;
-        let (is_exclusive, bound) = rules::bound(item.text);
-        let order = if is_number {
-            compare(text.as_bytes(), bound)
-        } else {
-            length(text).cmp(&integer(bound))
-        };
-        let order = if is_maximum { order.reverse() } else { order };
-        if order.is_gt() || order.is_eq() && !is_exclusive {
-            return;
-        }
-        self.report.add(|| {
-            let (relation, rule) = match (is_maximum, is_exclusive) {
-                (true, true) => ("less than ", "exclusiveMaximum"),
-                (true, false) => ("at most ", "maximum"),
-                (false, true) => ("more than ", "exclusiveMinimum"),
-                (false, false) => ("at least ", "minimum"),
-            };
-            let (rule, bound, actual) = if is_number {
-                (rule, String::from_utf8_lossy(bound), another(true))
-            } else {
-                let rule = if is_maximum { "maxLength" } else { "minLength" };
-                let actual = ["a string of ", &characters(length(text))].concat();
-                (rule, characters(integer(bound)).into(), actual)
-            };
-            Violation {
-                path: place.path(),
-                rule,
-                expected: [relation, &bound].concat(),
-                actual,
-            }
-        });
+impl<J: JavaScript> Checker<'_, Verdict<J>> {
+    /// Ends the event. Gives whether it is valid.
+    pub fn is_valid(&mut self) -> bool {
+        !self.finish().is_refused
+    }
+}
+
+/// The violation of a bound: of a text's length, or of a number where there is no text.
+fn out_of_bounds(
+    is_maximum: bool,
+    is_exclusive: bool,
+    bound: &[u8],
+    place: Place<'_>,
+    text: Option<&str>,
+) -> Violation {
+    let (relation, rule, rule_of_length) = match (is_maximum, is_exclusive) {
+        (true, true) => ("less than ", "exclusiveMaximum", "maxLength"),
+        (true, false) => ("at most ", "maximum", "maxLength"),
+        (false, true) => ("more than ", "exclusiveMinimum", "minLength"),
+        (false, false) => ("at least ", "minimum", "minLength"),
+    };
+    let (rule, bound, actual) = match text {
+        None => (rule, String::from_utf8_lossy(bound), another(true)),
+        Some(text) => (
+            rule_of_length,
+            characters(integer(bound)).into(),
+            ["a string of ", &characters(length(text))].concat(),
+        ),
+    };
+    Violation {
+        path: place.path(),
+        rule,
+        expected: [relation, &bound].concat(),
+        actual,
     }
 }
 
@@ -346,36 +349,24 @@ fn list(mut items: Items<'_>, sigil: u8) -> (usize, String) {
 }
 
 /// What came where a value is not of a field's type.
-fn type_fault(traits: Traits, given: Given, text: &str) -> Option<&str> {
+fn type_fault<'t, J: Judge>(
+    traits: Traits,
+    given: Given,
+    text: &'t str,
+    number: &J::Number<'_>,
+) -> Option<&'t str> {
     let of_type = traits.of_type();
     let is_number = traits.is_number();
     match given {
         Given::Attribute if is_number => Some("a string in Attributes"),
         Given::Metric if !is_number => Some("a number in Metrics"),
         Given::OtherAttribute | Given::OtherMetric => Some(text),
-        _ if is_number => number_fault(of_type, text),
+        _ if is_number && !is_finite(text) => Some(text),
+        _ if is_number => J::fault(number, of_type == Traits::INTEGER.0),
         _ if of_type == Traits::BOOLEAN.0 && !matches!(text, "true" | "false") => {
             Some("another string")
         }
         _ => None,
-    }
-}
-
-/// What a text is that cannot be the number of a metric.
-fn number_fault(of_type: u8, text: &str) -> Option<&str> {
-    let (least, most) = if of_type == Traits::INTEGER.0 {
-        (&b"-9223372036854775808"[..], &b"9223372036854775807"[..])
-    } else {
-        (LEAST_DOUBLE.as_bytes(), LARGEST_DOUBLE.as_bytes())
-    };
-    if !is_finite(text) {
-        Some(text)
-    } else if of_type == Traits::INTEGER.0 && !is_whole(text.as_bytes()) {
-        Some("a number with a fraction")
-    } else if compare(text.as_bytes(), least).is_lt() || compare(text.as_bytes(), most).is_gt() {
-        Some("a number out of range")
-    } else {
-        None
     }
 }
 
@@ -403,6 +394,20 @@ fn characters(count: usize) -> String {
         " characters"
     };
     [&decimal(count), unit].concat()
+}
+
+/// How many Unicode code points there are: all bytes but those that go on with one.
+fn length(text: &str) -> usize {
+    let mut count = 0;
+    for byte in text.as_bytes() {
+        count += usize::from(byte & 0xc0 != 0x80);
+    }
+    count
+}
+
+/// Whether the text of a number is of one that there is in JSON, and not `NaN` or `Infinity`.
+fn is_finite(text: &str) -> bool {
+    text.as_bytes().last().is_some_and(u8::is_ascii_digit)
 }
 
 /// The number of decimal digits.

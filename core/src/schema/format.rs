@@ -1,9 +1,11 @@
-//! The formats a string may be held to, by hand: a regular expression engine would be larger than
-//! everything else the browser loads.
+//! The formats a string may be held to, twice: by hand, for worker, lake and tools, and as regular expressions,
+//! which rules bring along for the engine that browsers have.
+
+use alloc::string::String;
 
 use super::Format;
 
-/// Every format. The compact rules name them by their places here, which therefore stay.
+/// Every format, in the order of their letters.
 pub(super) const FORMATS: [Format; 5] = [
     Format::Email,
     Format::DateTime,
@@ -11,6 +13,16 @@ pub(super) const FORMATS: [Format; 5] = [
     Format::Uuid,
     Format::Uri,
 ];
+
+const ATOM: &str = r"[!#-'*+/-9\x3d\x3fA-Z^-~-]+";
+const LABEL: &str = "[0-9A-Za-z](|[0-9A-Za-z-]{0,61}[0-9A-Za-z])";
+const DAY: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+const TIME: &str = r"([01][0-9]|2[0-3])\x3a[0-5][0-9]";
+/// The year 0; a 30th of February, a 31st of short months, a 29th of February of years that no four divide,
+/// or of such centuries.
+const NO_DAY: &str = "^0000|-02-3|-(0[469]|11)-31|([02468][1-35-79]|[13579][013-57-9])(00|)-02-29";
+const PATH: &str = r"[!$%&'-\x3b\x3d\x40-Z_a-z~]*";
+const QUERY: &str = r"[!$%&'-\x3b\x3d\x3f-Z_a-z~]*";
 
 impl Format {
     /// As `format` names it.
@@ -42,30 +54,87 @@ impl Format {
 
     /// Whether `text` is of this format.
     pub(super) fn matches(self, text: &str) -> bool {
-        self.fault(text).is_none()
+        let text = text.as_bytes();
+        match self {
+            Format::Email => is_email(text),
+            Format::DateTime => is_date_time(text),
+            Format::Date => is_date(text),
+            Format::Uuid => is_uuid(text),
+            Format::Uri => is_uri(text),
+        }
     }
 
-    /// What is asked for, in words, where `text` is not of this format.
-    fn fault(self, text: &str) -> Option<&'static str> {
-        let text = text.as_bytes();
-        let (is_it, description) = match self {
-            Format::Email => (is_email(text), "an email address"),
-            Format::DateTime => (
-                is_date_time(text),
-                "a date and time such as 2026-11-21T10:30:00Z",
-            ),
-            Format::Date => (is_date(text), "a date such as 2026-11-21"),
-            Format::Uuid => (is_uuid(text), "a UUID of 36 characters"),
-            Format::Uri => (is_uri(text), "an absolute URI"),
+    /// The same for JavaScript's engine, for texts as long as the wire carries: what a text has to match, and
+    /// what it must not, empty where that is nothing. They hold no sigils of rules.
+    pub(super) fn patterns(self) -> [String; 2] {
+        let [must, not]: [&[&str]; 2] = match self {
+            Format::Email => [
+                &[
+                    "^", ATOM, "([.]", ATOM, r")*\x40", LABEL, "([.]", LABEL, ")*$",
+                ],
+                &[r"^[^\x40]{65}"],
+            ],
+            Format::DateTime => [
+                &[
+                    "^",
+                    DAY,
+                    "[Tt]",
+                    TIME,
+                    r"\x3a[0-5][0-9]([.][0-9]+|)([Zz]|[+-]",
+                    TIME,
+                    ")$",
+                ],
+                &[NO_DAY, "|^0001-01-01.+[+].*[1-9]|^9999-12-31.+-.*[1-9]"],
+            ],
+            Format::Date => [&["^", DAY, "$"], &[NO_DAY]],
+            Format::Uuid => [
+                &["^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"],
+                &[],
+            ],
+            Format::Uri => [
+                &[
+                    r"^[A-Za-z][0-9A-Za-z+.-]*\x3a",
+                    // An authority, with a user or not, a host and a port, or none.
+                    r"(//([!$%&'-.0-\x3b\x3dA-Z_a-z~]*\x40|)",
+                    r"(\[[0-9A-Za-z.\x3a]*\]|[!$%&'-.0-9\x3b\x3dA-Z_a-z~]*)(\x3a[0-9]*|)",
+                    "(/",
+                    PATH,
+                    r"|)|(/|)([!$%&'-.0-\x3b\x3d\x40-Z_a-z~]",
+                    PATH,
+                    "|))",
+                    r"(\x3f",
+                    QUERY,
+                    "|)(#",
+                    QUERY,
+                    "|)$",
+                ],
+                &["%.{0,1}([^0-9A-Fa-f]|$)"],
+            ],
         };
-        (!is_it).then_some(description)
+        [must.concat(), not.concat()]
+    }
+
+    /// The letter that rules have for it.
+    pub(super) fn letter(self) -> u8 {
+        b'A' + self as u8
     }
 }
 
-/// What is asked for where a text is not of the format of a letter in rules.
-pub(super) fn fault(letter: &[u8], text: &str) -> Option<&'static str> {
-    let place = letter.first()?.wrapping_sub(b'A');
-    FORMATS.get(usize::from(place))?.fault(text)
+/// The format of a letter in rules.
+pub(super) fn of_letter(letter: u8) -> Option<Format> {
+    FORMATS.into_iter().find(|format| format.letter() == letter)
+}
+
+/// What a format of this letter asks for, in words.
+pub(super) fn wanted(letter: u8) -> &'static str {
+    match of_letter(letter) {
+        Some(Format::Email) => "an email address",
+        Some(Format::DateTime) => "a date and time such as 2026-11-21T10:30:00Z",
+        Some(Format::Date) => "a date such as 2026-11-21",
+        Some(Format::Uuid) => "a UUID of 36 characters",
+        Some(Format::Uri) => "an absolute URI",
+        None => "another form",
+    }
 }
 
 /// Whether a text goes on from a place as a pattern has it: a digit is that or a smaller one, `x` a
@@ -100,73 +169,61 @@ fn is_uuid(text: &[u8]) -> bool {
 
 /// RFC 3339's `full-date`, of the years 1 to 9999.
 fn is_date(text: &[u8]) -> bool {
-    text.len() == 10 && is_in_range(minutes_of_day(text))
+    text.len() == 10 && begins_with_date(text)
 }
 
 /// RFC 3339, as far as the lake can turn it into a timestamp that every query engine holds: without
-/// leap seconds, from the year 1 to the year 9999 in UTC.
+/// leap seconds, from the year 1 to the year 9999 in UTC. On the first and the last day of them an offset
+/// that leads to the day beyond is refused whatever the time.
 fn is_date_time(text: &[u8]) -> bool {
     let mut at = 19;
     if byte_at(text, at) == b'.' {
         at = skip_digits(text, at + 1);
     }
-    let (offset, length) = match byte_at(text, at) {
-        b'Z' | b'z' => (0, 1),
-        b'+' => (-minutes_of_time(text, at + 1), 6),
-        b'-' => (minutes_of_time(text, at + 1), 6),
+    let (is_zone, length) = match byte_at(text, at) {
+        b'Z' | b'z' => (true, 1),
+        b'+' => (is_offset(text, at + 1, b"0001-01-01"), 6),
+        b'-' => (is_offset(text, at + 1, b"9999-12-31"), 6),
         _ => return false,
     };
     // The number that is no place of a fraction: a point needs a digit behind it.
     at != 20
         && text.len() == at + length
-        && fits(text, 10, b"T29:59:59")
-        && offset > -NEVER
-        && is_in_range(minutes_of_day(text) + minutes_of_time(text, 11) + offset)
+        && is_zone
+        && begins_with_date(text)
+        && fits(text, 10, b"T")
+        && is_time(text, 11)
+        && fits(text, 16, b":59")
 }
 
-/// Whether minutes since the year 0, as [`minutes_of_day`] counts, are of the years 1 to 9999.
-fn is_in_range(minutes: i64) -> bool {
-    (MINUTES_A_YEAR..10_000 * MINUTES_A_YEAR).contains(&minutes)
+/// Whether `hh:mm` is at a place, which is none on a day.
+fn is_offset(text: &[u8], at: usize, day: &[u8]) -> bool {
+    is_time(text, at) && (!text.starts_with(day) || fits(text, at, b"00:00"))
 }
 
-const MINUTES_A_YEAR: i64 = 12 * 31 * 1_440;
+/// Whether `hh:mm` is at a place.
+fn is_time(text: &[u8], at: usize) -> bool {
+    fits(text, at, b"29:59") && two_digits(text, at) < 24
+}
 
-/// As many minutes as put everything out of range.
-const NEVER: i64 = 1 << 50;
-
-/// The minutes from the year 0 to a date that a text begins with, were every month of 31 days: next to
-/// each other where one year follows the other. [`NEVER`] for what is no date.
-fn minutes_of_day(text: &[u8]) -> i64 {
+fn begins_with_date(text: &[u8]) -> bool {
     let (century, year) = (two_digits(text, 0), two_digits(text, 2));
     let (month, day) = (two_digits(text, 5), two_digits(text, 8));
     let is_leap = if year == 0 { century } else { year } % 4 == 0;
     let days = match month {
-        2 => 28 + i64::from(is_leap),
+        2 => 28 + u32::from(is_leap),
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    let is_date =
-        fits(text, 0, b"9999-19-39") && (1..=12).contains(&month) && (1..=days).contains(&day);
-    if is_date {
-        (((century * 100 + year) * 12 + month - 1) * 31 + day - 1) * 1_440
-    } else {
-        NEVER
-    }
-}
-
-/// The minutes of `hh:mm` at a place; [`NEVER`] for anything else.
-fn minutes_of_time(text: &[u8], at: usize) -> i64 {
-    let (hours, minutes) = (two_digits(text, at), two_digits(text, at + 3));
-    if fits(text, at, b"29:59") && hours < 24 {
-        hours * 60 + minutes
-    } else {
-        NEVER
-    }
+    fits(text, 0, b"9999-19-39")
+        && century + year > 0
+        && (1..=12).contains(&month)
+        && (1..=days).contains(&day)
 }
 
 /// The number of two digits at a place; of anything else, some number.
-fn two_digits(text: &[u8], at: usize) -> i64 {
-    let digit = |at| i64::from(byte_at(text, at)) - i64::from(b'0');
+fn two_digits(text: &[u8], at: usize) -> u32 {
+    let digit = |at| u32::from(byte_at(text, at) & 15);
     digit(at) * 10 + digit(at + 1)
 }
 
@@ -285,17 +342,21 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
-        /// What is of the format has to become a timestamp in the lake.
+        /// What is of the format has to become a timestamp in the lake, and the other way round, but for
+        /// offsets on the first and the last day.
         #[test]
         fn a_date_time_is_what_timestamps_are_read_from(
-            text in "(0000|0001|1900|2024|9999)-(00|02|04|12|13)-(00|01|28|29|30|31|32)[Tt ]\
+            text in "(0000|0001|1900|2024|9999)-(00|01|02|04|12|13)-(00|01|28|29|30|31|32)[Tt ]\
                 (00|23|24):(00|59|60):(00|59|60)(\\.|\\.5|\\.123456789)?(Z|z|[+-](00|05|24):(00|30|60))?"
         ) {
             // From 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
             let range = -62_135_596_800_000..=253_402_300_799_999;
             let read = Timestamp::parse_iso8601(&text);
             let is_read = read.is_some_and(|read| range.contains(&read.0));
-            prop_assert_eq!(is_date_time(text.as_bytes()), is_read, "{}", text);
+            let is_it = is_date_time(text.as_bytes());
+            let is_first = text.starts_with("0001-01-01") && text.contains('+');
+            let is_last = text.starts_with("9999-12-31") && text[10..].contains('-');
+            prop_assert!(is_it == is_read || is_read && (is_first || is_last), "{}", text);
         }
     }
 }

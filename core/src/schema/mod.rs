@@ -8,7 +8,7 @@
 mod check;
 mod columns;
 mod format;
-mod limits;
+mod judge;
 mod names;
 mod parse;
 mod parse_field;
@@ -21,9 +21,9 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use check::{Checker, Given, Report};
+pub use check::{Checker, Given};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
-pub use limits::Limits;
+pub use judge::{Digits, JavaScript, Judge, Verdict};
 pub use names::snake_case;
 pub use rules::{Rules, RulesError};
 pub use validate::{Stage, shortened};

@@ -395,6 +395,9 @@ impl Reader {
         for (at, value) in choices.iter().flat_map(|choices| &choices.values) {
             if let Value::Number(number) = value {
                 self.check_choice(at, &constraints, value);
+                if let Some(nearest) = nearest_double(number) {
+                    self.choice_error(at, &[NO_DOUBLE, &nearest]);
+                }
                 numbers.push(number.clone().into_owned());
             }
         }
@@ -407,6 +410,9 @@ impl Reader {
     fn bound(&mut self, field: &Value<'_>, keyword: &str) -> Option<Number<'static>> {
         match field.get(keyword)? {
             Value::Number(number) if number.is_in_double_range() => {
+                if let Some(nearest) = nearest_double(number) {
+                    self.error_in(keyword, &[NO_DOUBLE, &nearest]);
+                }
                 Some(number.clone().into_owned())
             }
             _ => {
@@ -489,6 +495,16 @@ fn boolean(choices: Option<&Choices<'_, '_>>) -> Kind {
             _ => None,
         },
     }
+}
+
+/// Browsers compare doubles with what stands in the schema. Were that none, they would disagree with the edge,
+/// which compares digits.
+const NO_DOUBLE: &str = "is a number that JavaScript does not have; the nearest that it has is ";
+
+/// The double nearest to a number that is none itself, in its shortest text.
+fn nearest_double(number: &Number<'_>) -> Option<String> {
+    let nearest = Number::from_f64(number.to_f64())?;
+    (!nearest.compare(number).is_eq()).then(|| nearest.as_text().into())
 }
 
 /// Whether two values are equal as JSON Schema has it: `1` and `1.0` are.

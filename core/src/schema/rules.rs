@@ -2,7 +2,7 @@
 //! It is made ahead of time, so that the browser has no reader for JSON Schema, and it is validated by
 //! as it stands: nothing is made of it when it is read.
 //!
-//! It is `2`, the number of this form, followed by items. An item is a sigil, one of the characters
+//! It is `3`, the number of this form, followed by items. An item is a sigil, one of the characters
 //! from `:` to `@`, and the text up to the next sigil.
 //!
 //! | sigil | text |
@@ -11,19 +11,18 @@
 //! | `;` | a field: a letter, which is [`Traits`], and the name. What follows, up to the next field, is about it, in this order: |
 //! | `=` | a value of `enum` |
 //! | `?` | goes on with the value: the character behind it is no sigil but of the text |
-//! | `@` | `format`: a letter, which is its place in the list of them |
+//! | `@` | `format`: a letter, which is its place in the list of them, or `!` in a second one; and what it is for JavaScript's engine, a regular expression that a text has to match, or must not |
 //! | `>` | `A` and `minimum` or `minLength`, `B` and `exclusiveMinimum` |
 //! | `<` | `A` and `maximum` or `maxLength`, `B` and `exclusiveMaximum` |
 
 use alloc::string::String;
 
-use super::format::FORMATS;
 use super::validate::decimal;
 use super::{EventSchema, Field, Kind, Pii, Range};
 use crate::wire::put_events::MAX_VALUE_CHARS;
 
 /// The number of this form.
-pub(super) const FORM: &str = "2";
+pub(super) const FORM: &str = "3";
 
 pub(super) const EVENT: u8 = b':';
 pub(super) const FIELD: u8 = b';';
@@ -36,7 +35,9 @@ pub(super) const FORMAT: u8 = b'@';
 pub(super) const OPEN: u8 = FORMAT;
 
 const INCLUSIVE: u8 = b'A';
-const EXCLUSIVE: u8 = b'B';
+pub(super) const EXCLUSIVE: u8 = b'B';
+/// In place of a format's letter.
+pub(super) const NOT: u8 = b'!';
 
 /// A text that is not the compact form of a schema, or one of another version of Forebay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,14 +169,6 @@ fn is_sigil(byte: u8) -> bool {
     matches!(byte, b':'..=b'@')
 }
 
-/// Whether a bound is none itself, and the text of its number.
-pub(super) fn bound(text: &[u8]) -> (bool, &[u8]) {
-    match text {
-        [letter, number @ ..] => (*letter == EXCLUSIVE, number),
-        [] => (false, text),
-    }
-}
-
 /// One event type with its fields. Equal event types have equal rules.
 pub(super) fn of_event(event: &EventSchema) -> String {
     let mut rules = String::new();
@@ -215,8 +208,12 @@ fn write_constraints(rules: &mut String, kind: &Kind) {
             for value in one_of.iter().flatten() {
                 write_value(rules, value);
             }
-            if let Some(place) = FORMATS.iter().position(|other| Some(*other) == *format) {
-                write(rules, FORMAT, Some(b'A' + place as u8), "");
+            if let Some(format) = format {
+                let [pattern, not] = format.patterns();
+                write(rules, FORMAT, Some(format.letter()), &pattern);
+                if !not.is_empty() {
+                    write(rules, FORMAT, Some(NOT), &not);
+                }
             }
             if let Some(length) = min_length {
                 write(rules, MINIMUM, Some(INCLUSIVE), &decimal(*length as usize));

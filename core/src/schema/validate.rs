@@ -4,7 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::check::{Checker, Given, Report};
+use super::check::{Checker, Given};
+use super::judge::Judge;
 use super::rules::Items;
 use super::{EventSchema, Field, Pii, Rules, Schema, Violation, pii};
 use crate::event::{Event, Map};
@@ -88,11 +89,11 @@ fn check_delivered(field: &Field, text: &str, checker: &mut Checker<'_, Vec<Viol
         checker.find(&field.name);
         return;
     }
-    let before = checker.report.len();
+    let before = checker.judge.len();
     checker.field(Given::Attribute, &field.name, text);
     let is_null = field.nullable && text == "null";
-    if field.pii == Some(Pii::Hash) && !is_null && checker.report.len() == before {
-        checker.report.add(|| Violation {
+    if field.pii == Some(Pii::Hash) && !is_null && checker.judge.len() == before {
+        checker.judge.add(|| Violation {
             path: ["Attributes.", &field.name].concat(),
             rule: "x-pii",
             expected: "the hash of the value, 64 hexadecimal digits".into(),

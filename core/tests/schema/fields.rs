@@ -1,7 +1,8 @@
 //! Fields handed in one by one, as the browser does.
 
-use forebay_core::schema::{Checker, Given, Rules, Schema, Violation};
+use forebay_core::schema::{Checker, Given, Rules, Schema, Verdict, Violation};
 
+use crate::engine::Engine;
 use crate::support::*;
 
 /// Each violation as its path, rule, expectation and what came. That there are any is known without them,
@@ -9,13 +10,13 @@ use crate::support::*;
 fn check(rules: &str, event_type: &str, fields: &[(Given, &str, &str)]) -> Vec<[String; 4]> {
     let rules = Rules::read(rules).unwrap_or_default();
     let mut checker: Checker<'_, Vec<Violation>> = Checker::new(rules, event_type);
-    let mut verdict: Checker<'_, bool> = Checker::new(rules, event_type);
+    let mut verdict: Checker<'_, Verdict<Engine>> = Checker::new(rules, event_type);
     for (given, name, text) in fields {
         assert!(checker.field(*given, name, text));
         assert!(verdict.field(*given, name, text));
     }
     let violations = checker.finish();
-    assert_eq!(verdict.finish(), !violations.is_empty());
+    assert_eq!(verdict.is_valid(), violations.is_empty());
     let parts = |violation: Violation| {
         let Violation {
             path,
@@ -167,9 +168,10 @@ fn what_is_to_be_dropped_is_told() {
            "c": {"type": "string", "x-pii": "hash"}"#,
     );
     let rules = schema.to_rules();
-    let mut checker: Checker<'_, bool> = Checker::new(Rules::read(&rules).unwrap(), "E");
+    let rules = Rules::read(&rules).unwrap();
+    let mut checker: Checker<'_, Verdict<Engine>> = Checker::new(rules, "E");
     assert!(!checker.field(Given::Attribute, "a", "x"));
     assert!(!checker.field(Given::OtherMetric, "b", "null"));
     assert!(checker.field(Given::Attribute, "c", "x"));
-    assert!(!checker.finish());
+    assert!(checker.is_valid());
 }

@@ -478,6 +478,21 @@ fn mistakes_of_a_field_are_named_with_their_place() {
             "\"date-time\"",
         ),
         (
+            r#"{"type": "number", "maximum": 9007199254740993}"#,
+            "/maximum",
+            "the nearest that it has is 9007199254740992",
+        ),
+        (
+            r#"{"type": "integer", "minimum": -9223372036854775807}"#,
+            "/minimum",
+            "a number that JavaScript does not have",
+        ),
+        (
+            r#"{"enum": [0.1, 0.10000000000000000001]}"#,
+            "/enum/1",
+            "the nearest that it has is 0.1",
+        ),
+        (
             r#"{"type": "number", "minimum": "1"}"#,
             "/minimum",
             "must be a number",

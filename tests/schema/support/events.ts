@@ -82,7 +82,7 @@ const NUMBERS = [0, -0, 0.1, -1.5e300, 5e-324, 1e21, 1.7976931348623157e308, 3];
 const NO_WHOLE = [0.5, -1e-7, 2 ** 63, -1e19, 1e300];
 
 /** A generator of numbers from 0 to 1 (mulberry32): the same for the same seed. */
-function random(seed: number): () => number {
+export function random(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
