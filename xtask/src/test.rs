@@ -41,6 +41,8 @@ enum Suite {
     /// Types of the TypeScript code, and whether what is generated of it is up to date; building the
     /// package has checked its own.
     Types,
+    /// What a browser loads, against its budgets.
+    Size,
     /// Unit, property and documentation tests of the Rust code.
     Rust,
     /// The TypeScript tests in a folder of `tests/`.
@@ -54,6 +56,7 @@ impl Suite {
             Suite::Lint => "lint",
             Suite::Clippy => "clippy",
             Suite::Types => "types",
+            Suite::Size => "size",
             Suite::Rust => "rust",
             Suite::Folder(name) => name,
         }
@@ -61,7 +64,7 @@ impl Suite {
 
     /// Whether it looks at what is built.
     fn needs_parts(&self) -> bool {
-        matches!(self, Suite::Types | Suite::Folder(_))
+        matches!(self, Suite::Types | Suite::Size | Suite::Folder(_))
     }
 
     fn needs_browser(&self) -> bool {
@@ -128,6 +131,10 @@ impl Suite {
                     Task::check(&format!("types of {folder}"), tsc)
                 });
                 generated.into_iter().chain(types).collect()
+            }
+            Suite::Size => {
+                let this = std::env::current_exe().context("the path of this program")?;
+                vec![Task::check("what a browser loads", command(this, ["size"]))]
             }
             Suite::Rust => vec![
                 if needs::find_program("cargo-nextest").is_some() {
@@ -215,6 +222,7 @@ fn suites() -> Result<Vec<Suite>> {
         Suite::Clippy,
         Suite::Rust,
         Suite::Types,
+        Suite::Size,
     ];
     suites.extend(folders.into_iter().map(Suite::Folder));
     Ok(suites)
