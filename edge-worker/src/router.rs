@@ -27,7 +27,8 @@ pub enum Route<'a> {
 pub enum AppOperation {
     /// `POST /v1/apps/{application-id}/events`; Amplify v5 adds `/legacy`.
     PutEvents,
-    /// `PUT /v1/apps/{application-id}/endpoints/{endpoint-id}`.
+    /// `PUT /v1/apps/{application-id}/endpoints/{endpoint-id}`; or by `POST`, for which a browser does not ask
+    /// first.
     UpdateEndpoint,
 }
 
@@ -71,8 +72,8 @@ impl<'a> Route<'a> {
                     app_id,
                     operation: AppOperation::UpdateEndpoint,
                 },
-                &["PUT"],
-                "PUT, OPTIONS",
+                &["PUT", "POST"],
+                "PUT, POST, OPTIONS",
             ),
             _ => return Err(RequestError::NotFound),
         };
@@ -112,17 +113,15 @@ mod tests {
             app_id: "a1",
             operation: AppOperation::PutEvents,
         };
+        const UPDATE_ENDPOINT: Route<'_> = Route::App {
+            app_id: "a1",
+            operation: AppOperation::UpdateEndpoint,
+        };
         for (method, path, expected) in [
             ("POST", "/v1/apps/a1/events", PUT_EVENTS),
             ("POST", "/v1/apps/a1/events/legacy", PUT_EVENTS),
-            (
-                "PUT",
-                "/v1/apps/a1/endpoints/e%2F1",
-                Route::App {
-                    app_id: "a1",
-                    operation: AppOperation::UpdateEndpoint,
-                },
-            ),
+            ("PUT", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
+            ("POST", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
             ("POST", "/", Route::CognitoIdentity),
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
@@ -154,7 +153,7 @@ mod tests {
         for (method, path, allow) in [
             ("GET", "/v1/apps/a1/events", "POST, OPTIONS"),
             ("HEAD", "/v1/apps/a1/events", "POST, OPTIONS"),
-            ("POST", "/v1/apps/a1/endpoints/e1", "PUT, OPTIONS"),
+            ("GET", "/v1/apps/a1/endpoints/e1", "PUT, POST, OPTIONS"),
             ("GET", "/", "POST, OPTIONS"),
             ("POST", "/healthz", "GET, HEAD, OPTIONS"),
         ] {

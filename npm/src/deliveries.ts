@@ -117,7 +117,8 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
 /** Sends the description of the endpoint. */
 export function sendEndpoint(core: Core, request: number): void {
   const call = {
-    method: "PUT",
+    // For the other a browser asks first.
+    method: form ? "PUT" : "POST",
     path: `endpoints/${escaped(endpointId)}`,
     body: encode(described()),
     keepalive: isLeaving,

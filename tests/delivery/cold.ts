@@ -47,6 +47,29 @@ export function cold(): void {
     },
   );
 
+  for (const [wire, method, preflights] of [
+    ["forebay", "POST", 0],
+    ["pinpoint", "PUT", 1],
+  ] as const) {
+    scenario(
+      `what ${wire} is told about the user costs ${preflights} preflights`,
+      async (visit) => {
+        const { endpoint, page } = visit;
+        await first(page, endpoint, { wire });
+        const before = endpoint.operations.length;
+        await page.evaluate(() => forebay.identifyUser({ userId: "user-1", userProfile: {} }));
+        await endpoint.until(() => endpoint.endpointUpdates.length > 0);
+        assert.deepEqual(endpoint.operations.slice(before), [
+          ...Array(preflights).fill("preflight"),
+          "UpdateEndpoint",
+        ]);
+        const [update] = endpoint.endpointUpdates;
+        assert.equal(update.method, method);
+        assert.ok(update.signed);
+      },
+    );
+  }
+
   scenario("credentials that have ended since cost one request more", async (scenario) => {
     const { site, context, endpoint, page } = scenario;
     await first(page, endpoint);

@@ -325,3 +325,15 @@ test("a compressed body is taken in a request that costs a browser no preflight"
   assert.equal(large.status, 413);
   assert.equal(large.headers.get("x-amzn-errortype"), "PayloadTooLargeException");
 });
+
+test("what is told about a user is taken in a request that costs a browser no preflight", async () => {
+  const path = `/v1/apps/${stack.app_id}/endpoints/${randomUUID()}`;
+  for (const [user, status] of [
+    [{ UserId: "u1" }, 202],
+    [{ UserId: 1 }, 400],
+  ] as const) {
+    const body = new TextEncoder().encode(JSON.stringify({ User: user }));
+    const response = await sendPresigned(stack, credentials, { path, body });
+    assert.equal(response.status, status, await response.text());
+  }
+});

@@ -91,7 +91,12 @@ export class Endpoint {
   readonly distinct = new Set<string>();
   /** What was asked for, in the order it came in. */
   readonly operations: string[] = [];
-  readonly endpointUpdates: { id: string; signed: boolean; body: Record<string, unknown> }[] = [];
+  readonly endpointUpdates: {
+    method: string;
+    id: string;
+    signed: boolean;
+    body: Record<string, unknown>;
+  }[] = [];
   /** Cognito operations in the order they came in. */
   readonly identityCalls: { operation: string; body: Record<string, unknown> }[] = [];
   /** What is wrong with it at present. */
@@ -243,7 +248,7 @@ export class Endpoint {
   ): Promise<{ answer: Answer | Mishap; batch?: Batch }> {
     const { pathname, searchParams } = new URL(request.url ?? "", this.url);
     const route = `${request.method} ${pathname}`;
-    const updates = `PUT /v1/apps/${APP_ID}/endpoints/`;
+    const updates = `/v1/apps/${APP_ID}/endpoints/`;
     if (request.method === "OPTIONS") {
       return { answer: this.#judge({ operation: "preflight" }, () => preflight(request)) };
     }
@@ -254,8 +259,9 @@ export class Endpoint {
       return { answer: this.#judge({ operation }, () => this.#identity(operation, body)) };
     }
     const refusal = await this.#pool.refusal(request, sent, this.#now());
-    if (route.startsWith(updates)) {
-      const update = { id: route.slice(updates.length), signed: !refusal, body };
+    const method = String(request.method);
+    if (["PUT", "POST"].includes(method) && pathname.startsWith(updates)) {
+      const update = { method, id: pathname.slice(updates.length), signed: !refusal, body };
       return {
         answer: this.#judge({ operation: "UpdateEndpoint" }, () => {
           this.endpointUpdates.push(update);
