@@ -65,7 +65,8 @@ impl Format {
     }
 
     /// The same for JavaScript's engine, for texts as long as the wire carries: what a text has to match, and
-    /// what it must not, empty where that is nothing. They hold no sigils of rules.
+    /// what it must not, empty where that is nothing. They hold no sigils of rules, and backtrack over a few
+    /// characters at most: a text may be as long as somebody likes.
     pub(super) fn patterns(self) -> [String; 2] {
         let [must, not]: [&[&str]; 2] = match self {
             Format::Email => [
@@ -84,7 +85,10 @@ impl Format {
                     TIME,
                     ")$",
                 ],
-                &[NO_DAY, "|^0001-01-01.+[+].*[1-9]|^9999-12-31.+-.*[1-9]"],
+                &[
+                    NO_DAY,
+                    "|^0001-01-01.+[+].{0,4}[1-9]|^9999-12-31.+-.{0,4}[1-9]",
+                ],
             ],
             Format::Date => [&["^", DAY, "$"], &[NO_DAY]],
             Format::Uuid => [
