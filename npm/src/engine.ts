@@ -3,7 +3,7 @@ import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } fro
 import { consent, isConsent } from "./consent.js";
 import { describe } from "./deliveries.js";
 import { openIntake, taken, trackSessions } from "./intake.js";
-import { parsed } from "./json.js";
+import { parsedList } from "./json.js";
 import { follow, hear, hearOfLeft, share, stand, stepDown } from "./leader.js";
 import { early, writing } from "./ledger.js";
 import { accept, explained, stats } from "./outbox.js";
@@ -94,7 +94,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
 
   // What another page recorded before it had an engine; what this one did comes by itself.
   for (const key of keysOf(page.early)) {
-    const left = key === page.own ? [] : [parsed(kept(key))].flat();
+    const left = key === page.own ? [] : parsedList(kept(key));
     keep(key, null);
     left.filter(isRecorded).forEach(record);
   }

@@ -8,3 +8,6 @@ export function parsed(text: string | null): Anything {
     return {};
   }
 }
+
+/** The same as a list. */
+export const parsedList = (text: string | null): Anything[] => [parsed(text)].flat();

@@ -1,6 +1,6 @@
 // The disk. Without one everything fails, and nothing throws.
 
-import { parsed } from "./json.js";
+import { parsedList } from "./json.js";
 import type { SessionStamp } from "./session.js";
 import { nameOf, say } from "./setup.js";
 import { keep, kept, keysOf, remove as removeKept } from "./storage.js";
@@ -188,7 +188,7 @@ function begin() {
 
 /** What `leave` kept. */
 function leftIn(text: string | null): (Row | string)[] {
-  return [parsed(text)].flat().filter((left) => typeof left === "string" || left?.id);
+  return parsedList(text).filter((left) => typeof left === "string" || left?.id);
 }
 
 /** Whether it is a row that this version can read, whoever wrote it. */

@@ -3,7 +3,7 @@
 
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
-use crate::page::{page, put};
+use crate::page::{page, parted, put};
 
 /// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
 /// `outbox::Config`.
@@ -134,8 +134,7 @@ pub extern "C" fn outbox_answered(
     monotonic: f64,
 ) {
     let page = page();
-    let bytes = &page.buffer[..];
-    let (statuses, error_type) = bytes.split_at((2 * events).min(bytes.len()));
+    let (statuses, error_type) = parted(&page.buffer, 2 * events);
     let answer = Answer {
         status,
         error_type,

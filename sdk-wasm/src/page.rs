@@ -43,6 +43,11 @@ pub fn put(buffer: &mut Vec<u8>, bytes: &[u8]) {
     buffer[at..].copy_from_slice(bytes);
 }
 
+/// Bytes up to a place, and those behind it.
+pub fn parted(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at(at.min(bytes.len()))
+}
+
 struct OneThread(UnsafeCell<Page>);
 
 // SAFETY: a module without shared memory runs on one thread.

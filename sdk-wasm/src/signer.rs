@@ -2,7 +2,7 @@
 
 use forebay_core::sigv4;
 
-use crate::page::page;
+use crate::page::{page, parted};
 
 /// Replaces the bytes in the buffer by their hash, [`sigv4::payload_hash`]. Gives its length.
 #[unsafe(no_mangle)]
@@ -18,7 +18,7 @@ pub extern "C" fn signer_sign_canonical(request: usize, date: usize, scope: usiz
     let page = page();
     let mut rest = &page.buffer[..];
     let mut next = |length: usize| {
-        let (text, others) = rest.split_at(length.min(rest.len()));
+        let (text, others) = parted(rest, length);
         rest = others;
         text
     };

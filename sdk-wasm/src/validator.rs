@@ -4,7 +4,7 @@ use core::str::from_utf8_unchecked;
 
 use forebay_core::schema::{Given, Rules};
 
-use crate::page::{Checker, page};
+use crate::page::{Checker, page, parted};
 
 /// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
 /// where they are not, events are held against the limits of the wire alone, as before.
@@ -36,7 +36,7 @@ pub extern "C" fn validator_field(given: u32, name: usize) -> bool {
         2 => Given::OtherAttribute,
         _ => Given::OtherMetric,
     };
-    let (name, value) = page.buffer.split_at(name.min(page.buffer.len()));
+    let (name, value) = parted(&page.buffer, name);
     let checker = page.checker.as_mut();
     checker.is_some_and(|checker| checker.field(given, text(name), text(value)))
 }

@@ -2,22 +2,12 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { mock, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { wired } from "../../npm/src/events.ts";
 import { inHeaders } from "../../npm/src/pinpoint.ts";
 import { send } from "../../npm/src/requests.ts";
 import { setUp } from "../../npm/src/setup.ts";
-import { instantiate } from "../../npm/src/wasm.ts";
-
-const TARGET =
-  process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
-
-const core = await instantiate(
-  // As it is before the package shortens the names of its exports, here and in the engine.
-  readFileSync(join(TARGET, "sdk-wasm/forebay_wasm_bg/forebay_wasm_bg.wasm")),
-);
+import { core } from "../support/module.ts";
 
 function cases(file: string) {
   return JSON.parse(readFileSync(new URL(`../vectors/${file}`, import.meta.url), "utf8")).cases;

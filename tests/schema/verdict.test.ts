@@ -2,21 +2,12 @@
 // of the same events, as edge and lake do: by hand.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { compile, Validator } from "forebay/tools";
 import { setRules } from "../../npm/src/validator.ts";
-import { checked, instantiate } from "../../npm/src/wasm.ts";
+import { checked } from "../../npm/src/wasm.ts";
+import { core } from "../support/module.ts";
 import { FORMATS, random } from "./support/events.ts";
-
-const TARGET =
-  process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
-// As it is before the package shortens the names of its exports, here and in the engine.
-const core = await instantiate(
-  readFileSync(join(TARGET, "sdk-wasm/forebay_wasm_bg/forebay_wasm_bg.wasm")),
-);
 
 const SEED = 20261121;
 const COUNT = 5_000;

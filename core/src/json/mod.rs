@@ -8,7 +8,7 @@ mod read;
 mod write;
 
 pub use number::Number;
-pub(crate) use number::{LARGEST_DOUBLE, LEAST_DOUBLE, compare, is_whole};
+pub(crate) use number::{compare, is_in_double_range, is_whole};
 pub use read::{Limits, ParseError};
 pub use write::Writer;
 pub(crate) use write::push_digits;

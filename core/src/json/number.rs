@@ -64,8 +64,7 @@ impl<'a> Number<'a> {
 
     /// Whether the number is in the range of a double.
     pub fn is_in_double_range(&self) -> bool {
-        compare(self.0.as_bytes(), LEAST_DOUBLE.as_bytes()).is_ge()
-            && compare(self.0.as_bytes(), LARGEST_DOUBLE.as_bytes()).is_le()
+        is_in_double_range(self.0.as_bytes())
     }
 
     /// The nearest double. Infinite where the number is beyond the range of a double. Not for the
@@ -128,8 +127,13 @@ impl<'a> Number<'a> {
 }
 
 /// The largest double, in its shortest text.
-pub(crate) const LARGEST_DOUBLE: &str = "1.7976931348623157e308";
-pub(crate) const LEAST_DOUBLE: &str = "-1.7976931348623157e308";
+const LARGEST_DOUBLE: &[u8] = b"1.7976931348623157e308";
+const LEAST_DOUBLE: &[u8] = b"-1.7976931348623157e308";
+
+/// Whether the text of a number is of one in the range of a double.
+pub(crate) fn is_in_double_range(text: &[u8]) -> bool {
+    compare(text, LEAST_DOUBLE).is_ge() && compare(text, LARGEST_DOUBLE).is_le()
+}
 
 /// How two texts of numbers compare as numbers, exactly: `1.0` and `10e-1` are equal. A text of anything
 /// else is some number.

@@ -233,13 +233,15 @@ impl<'r, J: Judge> Checker<'r, J> {
                     let [letter, bound @ ..] = item.text else {
                         continue;
                     };
+                    let is_maximum = item.sigil == MAXIMUM;
                     let is_exclusive = *letter == EXCLUSIVE;
-                    let (lower, upper) = match item.sigil {
-                        MAXIMUM => (&number, &J::number(bound)),
-                        _ => (&J::number(bound), &number),
+                    let limit = J::number(bound);
+                    let (lower, upper) = if is_maximum {
+                        (&number, &limit)
+                    } else {
+                        (&limit, &number)
                     };
                     if lower > upper || lower == upper && is_exclusive {
-                        let is_maximum = item.sigil == MAXIMUM;
                         self.judge.add(|| {
                             let text = (!is_number).then_some(text);
                             out_of_bounds(is_maximum, is_exclusive, bound, place, text)

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::Format;
 
-/// Every format, in the order of their letters.
+/// Every format.
 pub(super) const FORMATS: [Format; 5] = [
     Format::Email,
     Format::DateTime,
@@ -118,7 +118,7 @@ impl Format {
         [must.concat(), not.concat()]
     }
 
-    /// The letter that rules have for it.
+    /// The letter that rules have for it, by its place in the enum, which therefore stays.
     pub(super) fn letter(self) -> u8 {
         b'A' + self as u8
     }

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use super::rules::NOT;
 use super::validate::decimal;
 use super::{Violation, format};
-use crate::json::{LARGEST_DOUBLE, LEAST_DOUBLE, compare, is_whole};
+use crate::json::{compare, is_in_double_range, is_whole};
 
 /// What a [`Checker`](super::Checker) leaves to others.
 pub trait Judge: Default {
@@ -47,16 +47,16 @@ impl Judge for Vec<Violation> {
     }
 
     fn fault(number: &Digits<'_>, is_integer: bool) -> Option<&'static str> {
-        let (least, most) = if is_integer {
-            ("-9223372036854775808", "9223372036854775807")
+        let text = &number.0;
+        let is_in_range = if is_integer {
+            compare(text, b"-9223372036854775808").is_ge()
+                && compare(text, b"9223372036854775807").is_le()
         } else {
-            (LEAST_DOUBLE, LARGEST_DOUBLE)
+            is_in_double_range(text)
         };
-        if is_integer && !is_whole(&number.0) {
+        if is_integer && !is_whole(text) {
             Some("a number with a fraction")
-        } else if *number < Self::number(least.as_bytes())
-            || *number > Self::number(most.as_bytes())
-        {
+        } else if !is_in_range {
             Some("a number out of range")
         } else {
             None

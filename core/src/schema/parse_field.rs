@@ -395,9 +395,7 @@ impl Reader {
         for (at, value) in choices.iter().flat_map(|choices| &choices.values) {
             if let Value::Number(number) = value {
                 self.check_choice(at, &constraints, value);
-                if let Some(nearest) = nearest_double(number) {
-                    self.choice_error(at, &[NO_DOUBLE, &nearest]);
-                }
+                self.check_double(at, number);
                 numbers.push(number.clone().into_owned());
             }
         }
@@ -410,15 +408,24 @@ impl Reader {
     fn bound(&mut self, field: &Value<'_>, keyword: &str) -> Option<Number<'static>> {
         match field.get(keyword)? {
             Value::Number(number) if number.is_in_double_range() => {
-                if let Some(nearest) = nearest_double(number) {
-                    self.error_in(keyword, &[NO_DOUBLE, &nearest]);
-                }
+                self.check_double(keyword, number);
                 Some(number.clone().into_owned())
             }
             _ => {
                 self.error_in(keyword, &["must be a number in the range of a double"]);
                 None
             }
+        }
+    }
+
+    /// Browsers compare doubles with what stands in the schema. Were that none, they would disagree with the
+    /// edge, which compares digits.
+    fn check_double(&mut self, at: &str, number: &Number<'_>) {
+        if let Some(nearest) = Number::from_f64(number.to_f64())
+            && !nearest.compare(number).is_eq()
+        {
+            let message = "is a number that JavaScript does not have; the nearest that it has is ";
+            self.choice_error(at, &[message, nearest.as_text()]);
         }
     }
 
@@ -470,7 +477,7 @@ impl Reader {
         texts
     }
 
-    /// Records a mistake in a value of `enum`, `const` or `examples`.
+    /// Records a mistake in a member, or in a value of `enum` or `examples`.
     fn choice_error(&mut self, at: &str, message: &[&str]) {
         match at.split_once('/') {
             Some((keyword, index)) => {
@@ -495,16 +502,6 @@ fn boolean(choices: Option<&Choices<'_, '_>>) -> Kind {
             _ => None,
         },
     }
-}
-
-/// Browsers compare doubles with what stands in the schema. Were that none, they would disagree with the edge,
-/// which compares digits.
-const NO_DOUBLE: &str = "is a number that JavaScript does not have; the nearest that it has is ";
-
-/// The double nearest to a number that is none itself, in its shortest text.
-fn nearest_double(number: &Number<'_>) -> Option<String> {
-    let nearest = Number::from_f64(number.to_f64())?;
-    (!nearest.compare(number).is_eq()).then(|| nearest.as_text().into())
 }
 
 /// Whether two values are equal as JSON Schema has it: `1` and `1.0` are.
