@@ -3,8 +3,7 @@
 import { credentials } from "./credentials.js";
 import { wired } from "./events.js";
 import { endpointId } from "./ids.js";
-import { byNumber, DROPPED_LOST, type Held, tell } from "./ledger.js";
-import { endedElsewhere } from "./outbox.js";
+import { byNumber, type Held, tell } from "./ledger.js";
 import {
   type Answer,
   type Call,
@@ -16,19 +15,9 @@ import {
 } from "./requests.js";
 import { form, nameOf, round } from "./setup.js";
 import { keep, kept, remove } from "./storage.js";
-import { get, type Row } from "./store.js";
 import { isLeaving, soon } from "./turns.js";
 import { bytes, encode, put } from "./validator.js";
 import { type Core, clocks, core } from "./wasm.js";
-
-/** An event of a batch. */
-interface Item {
-  held?: Held;
-  /** Its text; not where that is on disk. */
-  row?: Row;
-  /** What to add to its times. */
-  offset: number;
-}
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";
@@ -71,47 +60,25 @@ export function overhead(): number {
 /** Sends a batch that the core has made. */
 export function sendBatch(core: Core, request: number, keepalive: boolean): void {
   const numbers = new Float64Array(bytes(core, core.outbox_batch(request)).slice().buffer);
-  const items: Item[] = [];
+  const batch: Held[] = [];
+  const events: string[] = [];
   for (let at = 0; at < numbers.length; at += 2) {
-    const held = byNumber.get(numbers[at]);
-    items.push({ held, row: held?.row, offset: numbers[at + 1] });
+    const held = byNumber.get(numbers[at]) as Held;
+    batch.push(held);
+    events.push(wired(held.row, numbers[at + 1]));
+    tell(held, "sent");
   }
-  const absent = items.filter(({ held, row }) => held && !row);
   // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
   // refused, and sent again with others.
   const offset = core.outbox_clock_offset();
   const begun = round;
-
-  const compose = () => {
-    const events = items.flatMap(({ row, offset }) => (row ? [wired(row, offset)] : []));
-    if (!events.length) {
-      answered(core, request, NO_ANSWER);
-      return;
-    }
-    for (const { held, row } of items) if (held && row) tell(held, "sent");
-    const body = envelope(events.join());
-    const post = (body: Uint8Array<ArrayBuffer>) => {
-      const call = { method: "POST", path: "events", body, keepalive, offset };
-      sendSigned(core, request, call, begun, items);
-    };
-    if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
-    else compressed(body).then(post, () => post(body));
+  const body = envelope(events.join());
+  const post = (body: Uint8Array<ArrayBuffer>) => {
+    const call = { method: "POST", path: "events", body, keepalive, offset };
+    sendSigned(core, request, call, begun, batch);
   };
-
-  if (isLeaving || !absent.length) {
-    compose();
-    return;
-  }
-  get(absent.map(({ held }) => held?.id as string))
-    .then((found) => {
-      for (const [at, item] of absent.entries()) {
-        item.row = found[at];
-        if (item.held && !item.row) endedElsewhere(item.held, [DROPPED_LOST]);
-      }
-    })
-    // Without a disk they are tried again later.
-    .catch(() => {})
-    .then(() => begun !== round || compose());
+  if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
+  else compressed(body).then(post, () => post(body));
 }
 
 /** Sends the description of the endpoint. */
@@ -128,7 +95,7 @@ export function sendEndpoint(core: Core, request: number): void {
 }
 
 /** Sends a request in this task, and tells the core what came of it, and of each of these events. */
-function sendSigned(core: Core, request: number, call: Call, begun: number, items: Item[]): void {
+function sendSigned(core: Core, request: number, call: Call, begun: number, batch: Held[]): void {
   if (begun !== round) return;
   const found = credentials[core.outbox_who(request)];
   if (!found) {
@@ -137,7 +104,7 @@ function sendSigned(core: Core, request: number, call: Call, begun: number, item
   }
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
-    answered(core, request, answer, verdicts(items, answer));
+    answered(core, request, answer, verdicts(batch, answer));
   });
 }
 
@@ -151,11 +118,11 @@ function answered(core: Core, request: number, answer: Answer, verdicts: number[
 }
 
 /** What an answer says about each of these events, as HTTP statuses. */
-function verdicts(items: Item[], { body }: Answer): number[] {
+function verdicts(batch: Held[], { body }: Answer): number[] {
   const said = body.Results?.[endpointId]?.EventsItemResponse;
-  return items.map(({ held }) => {
-    const { StatusCode, Message } = said?.[held?.id ?? ""] ?? {};
-    if (held) held.reason = Message ?? body.Message ?? body.message;
+  return batch.map((held) => {
+    const { StatusCode, Message } = said?.[held.row.id] ?? {};
+    held.reason = Message ?? body.Message ?? body.message;
     return StatusCode;
   });
 }

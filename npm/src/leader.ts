@@ -46,7 +46,7 @@ export function follow(): void {
 
 /** Hands an event over to the tab that sends. */
 export function share({ row, isOurs, immediate, isAccepted, isStored }: Held): void {
-  if (!isLeader && isOurs && isAccepted && row) tellTabs({ row, now: immediate, isStored });
+  if (!isLeader && isOurs && isAccepted) tellTabs({ row, now: immediate, isStored });
 }
 
 /** A page that ends may do so after the one that sends has looked for what was left. */

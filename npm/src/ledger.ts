@@ -8,11 +8,7 @@ import type { AnalyticsEvent, DeliveryState } from "./types.js";
 export interface Held {
   /** The core's number of it. */
   number: number;
-  id: string;
-  name: string;
-  at: number;
-  /** Its text; not where that is on disk, and not needed soon. */
-  row?: Row;
+  row: Row;
   /** As it was recorded, until it is validated. */
   event?: AnalyticsEvent;
   isStored?: boolean;
@@ -31,10 +27,9 @@ export interface Held {
 export type Ending = [end: number, reason?: string];
 
 // The numbers of the core's `Action`.
-export const DELIVERED = 5;
-const REJECTED = 6;
-export const DROPPED_TOO_MANY = 7;
-export const DROPPED_LOST = 10;
+export const DELIVERED = 6;
+const REJECTED = 7;
+export const DROPPED_TOO_MANY = 8;
 /** What the core's reasons to drop an event are called, the first that of `DROPPED_TOO_MANY`. */
 export const REASONS = [
   "too many events are waiting",
@@ -45,8 +40,6 @@ export const REASONS = [
 
 /** Most events that have ended and are remembered. */
 const MOST_ENDED = 10_000;
-/** Most events on disk whose texts are in memory, too. */
-const MOST_TEXTS = 2000;
 
 export const byNumber = new Map<number, Held>();
 export const byId = new Map<string, Held>();
@@ -54,18 +47,15 @@ export const byId = new Map<string, Held>();
 export const early = new Set<Held>();
 /** Those on their way to disk. */
 export const writing = new Set<Held>();
-/** Those on disk whose texts are in memory. */
-const texts = new Set<Held>();
 /** Ids of those that ended last: the disk or another tab may speak of them once more. */
 const lately = new Set<string>();
 
 let nextNumber = 0;
 
-export function hold(row: Row, isOurs: boolean, immediate: boolean): Held {
-  const { id, name, at } = row;
-  const held = { number: nextNumber++, id, name, at, row, isOurs, immediate };
+export function hold(row: Row, isOurs: boolean, immediate = false): Held {
+  const held = { number: nextNumber++, row, isOurs, immediate };
   byNumber.set(held.number, held);
-  byId.set(id, held);
+  byId.set(row.id, held);
   return held;
 }
 
@@ -79,21 +69,10 @@ export function isKnown(id: string): boolean {
   return byId.has(id) || lately.has(id);
 }
 
-/** An event's text is on disk: in memory are those of the last ones alone. */
-export function keepText(held: Held): void {
-  texts.add(held);
-  if (texts.size > MOST_TEXTS) forgetText(texts.values().next().value as Held);
-}
-
-/** The same for one that is sent after all others. */
-export function keepTextAtMost(held: Held): void {
-  if (texts.size < MOST_TEXTS) texts.add(held);
-  else held.row = undefined;
-}
-
-function forgetText(held: Held): void {
-  texts.delete(held);
-  held.row = undefined;
+/** It waits on disk alone. */
+export function evict(held: Held): void {
+  byNumber.delete(held.number);
+  byId.delete(held.row.id);
 }
 
 /** An event's way is at its end. Gives why. */
@@ -107,13 +86,11 @@ export function end(held: Held, how: number): string | undefined {
 }
 
 export function remove(held: Held): void {
-  byNumber.delete(held.number);
-  byId.delete(held.id);
+  evict(held);
   early.delete(held);
   writing.delete(held);
-  texts.delete(held);
-  remember(held.id);
-  removeRow(held.id);
+  remember(held.row.id);
+  removeRow(held.row.id);
 }
 
 export function remember(id: string): void {
@@ -121,6 +98,6 @@ export function remember(id: string): void {
   if (lately.size > MOST_ENDED) lately.delete(lately.values().next().value as string);
 }
 
-export function tell({ id, name, isOurs }: Held, state: DeliveryState, more?: object): void {
-  if (isOurs) page.deliver({ id, name, at: Date.now(), state, ...more });
+export function tell({ row, isOurs }: Held, state: DeliveryState, more?: object): void {
+  if (isOurs) page.deliver({ id: row.id, name: row.name, at: Date.now(), state, ...more });
 }

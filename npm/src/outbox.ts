@@ -12,18 +12,17 @@ import {
   type Ending,
   early,
   end,
+  evict,
   type Held,
   hold,
   isHeld,
   isKnown,
-  keepText,
-  keepTextAtMost,
   REASONS,
   remove,
   tell,
   writing,
 } from "./ledger.js";
-import { settings } from "./setup.js";
+import { round, settings } from "./setup.js";
 import { isOpen, put, type Row, scan } from "./store.js";
 import { drain, soon } from "./turns.js";
 import type { AnalyticsEvent, Stats, Violation } from "./types.js";
@@ -65,7 +64,6 @@ function addEarly(held: Held, row: Row, event: AnalyticsEvent): void {
 /** Hands an event to the core. */
 export function accept(core: Core, held: Held): void {
   const { row, number } = held;
-  if (!row) return;
   early.delete(held);
   if (!isValid(core, held, row)) return;
   const who = numberOf(row.who);
@@ -73,28 +71,29 @@ export function accept(core: Core, held: Held): void {
   held.isAccepted = true;
   core.outbox_record(number, bytesOf(row), who, row.at, held.immediate, ...clocks());
   if (held.end) endedElsewhere(held, held.end);
-  if (held.isStored !== undefined) {
-    if (held.isStored) tell(held, "stored");
-    share(held);
-  } else if (!writing.has(held)) toDisk(held, row);
+  if (held.isStored !== undefined) written(core, held);
+  else if (!writing.has(held)) toDisk(held, row);
   soon();
 }
 
 function toDisk(held: Held, row: Row): void {
-  // What is not validated there, and may hold what is not to leave the browser, is not sent from there.
-  const isToSend = row.checked;
   writing.add(held);
   put(row).then((isStored) => {
     writing.delete(held);
     isDurable = isStored;
     if (!isHeld(held)) return;
     held.isStored = isStored;
-    if (isStored && isToSend) keepText(held);
-    if (held.isAccepted) {
-      if (isStored) tell(held, "stored");
-      share(held);
-    }
+    if (core && held.isAccepted) written(core, held);
   });
+}
+
+/** The core has an event, and the disk has it too, or cannot take it. */
+function written(core: Core, held: Held): void {
+  share(held);
+  if (!held.isStored) return;
+  tell(held, "stored");
+  // Of another tab's it would not be known any more whose it is.
+  if (isLeader && held.isOurs && core.outbox_evict(held.number)) evict(held);
 }
 
 /** Whether an event is valid. One that is not comes to its end here. */
@@ -134,38 +133,43 @@ export function endedElsewhere(held: Held, [how, reason]: Ending): void {
   drain(core, true);
 }
 
-/** Hands what is on disk to the core. */
-export async function load(core: Core): Promise<void> {
-  let known = [...byNumber.values()].filter((held) => held.isStored);
-  const there = new Set<Held>();
-  const found: [Held, number, number][] = [];
+/**
+ * Hands what is on disk to the core, which leaves there what is too much; all of it, or as much as it takes of
+ * an identity.
+ */
+export async function load(core: Core, whose?: number): Promise<void> {
+  const begun = round;
+  // What was on disk and is not is what another tab ended without this one hearing of it.
+  const gone = new Set(
+    [...byNumber.values()].filter((held) => held.isStored && whose === undefined),
+  );
+  const found: Held[] = [];
   const read = (row: Row) => {
-    const held = byId.get(row.id);
-    if (held) there.add(held);
-    if (isKnown(row.id)) return;
-    const loaded = hold(row, true, false);
+    gone.delete(byId.get(row.id) as Held);
+    if (isKnown(row.id) || begun !== round) return;
+    const loaded = hold(row, true);
     loaded.isStored = true;
-    const isToSend = row.checked;
     if (!isValid(core, loaded, row)) return;
-    found.push([loaded, numberOf(row.who), bytesOf(row)]);
-    if (isToSend) keepTextAtMost(loaded);
+    const who = numberOf(row.who);
+    if (core.outbox_load(loaded.number, bytesOf(row), who, row.at)) {
+      found.push(loaded);
+      return;
+    }
+    evict(loaded);
+    return who === whose;
   };
   try {
     aside += await scan(read);
   } catch {
-    known = [];
-  }
-  for (const [held, who, bytes] of found.sort(([a], [b]) => a.at - b.at)) {
-    if (!isHeld(held)) continue;
-    held.isAccepted = true;
-    core.outbox_load(held.number, bytes, who, held.at);
+    gone.clear();
   }
   core.outbox_loaded();
-  for (const [held] of found) if (held.end) endedElsewhere(held, held.end);
-  // What was on disk and is not is what another tab ended without this one hearing of it.
-  for (const held of known) {
-    if (!there.has(held) && isHeld(held)) endedElsewhere(held, [DELIVERED]);
+  for (const held of found) {
+    held.isAccepted = true;
+    if (held.end) endedElsewhere(held, held.end);
   }
+  soon();
+  for (const held of gone) endedElsewhere(held, [DELIVERED]);
 }
 
 /** Ends all there is. */

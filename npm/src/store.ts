@@ -93,14 +93,11 @@ export function clear(): void {
   inTask((outbox) => outbox.clear());
 }
 
-/** The rows with these ids; `undefined` for one that is gone. */
-export async function get(ids: string[]): Promise<(Row | undefined)[]> {
-  const outbox = transact([OUTBOX], "readonly").objectStore(OUTBOX);
-  return Promise.all(ids.map((id) => answer<Row>(outbox.get(id))));
-}
-
-/** Gives every row to `take`. What is no row is set aside; gives how many were. Fails without a disk. */
-export async function scan(take: (row: Row) => void): Promise<number> {
+/**
+ * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough.
+ * What is no row is set aside; gives how many were. Fails without a disk.
+ */
+export async function scan(take: (row: Row) => boolean | undefined): Promise<number> {
   // However late: what an earlier visit left is there.
   await opening;
   for (const key of keysOf(leaving())) {
@@ -110,20 +107,21 @@ export async function scan(take: (row: Row) => void): Promise<number> {
     keep(key, null);
   }
   let aside = 0;
+  let isEnough = false;
   for (let range: IDBKeyRange | undefined; ; ) {
     const transaction = transact([OUTBOX, ASIDE], "readwrite");
     const outbox = transaction.objectStore(OUTBOX);
     const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
     for (const row of rows) {
       if (isRow(row)) {
-        take(row);
+        isEnough = take(row) || isEnough;
       } else {
         aside++;
         transaction.objectStore(ASIDE).add(row);
         outbox.delete((row as Row).id);
       }
     }
-    if (rows.length < CHUNK) return aside;
+    if (isEnough || rows.length < CHUNK) return aside;
     range = IDBKeyRange.lowerBound(rows[CHUNK - 1].id, true);
   }
 }
@@ -136,7 +134,8 @@ function use(opened: IDBDatabase): void {
   opened.onversionchange = opened.onclose = () => {
     opened.close();
     database = undefined;
-    open().then(use, () => {});
+    opening = open().then(use);
+    opening.catch(() => {});
   };
 }
 

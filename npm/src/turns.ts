@@ -4,6 +4,7 @@ import { refusal } from "./consent.js";
 import { renew } from "./credentials.js";
 import { overhead, sendBatch, sendEndpoint } from "./deliveries.js";
 import { byNumber, DELIVERED, end } from "./ledger.js";
+import { load } from "./outbox.js";
 import { type Message, tellTabs } from "./tabs.js";
 import { type Core, clocks, core } from "./wasm.js";
 
@@ -11,6 +12,7 @@ import { type Core, clocks, core } from "./wasm.js";
 const SEND_LAST_BATCH = 2;
 const SEND_ENDPOINT = 3;
 const GET_CREDENTIALS = 4;
+const LOAD = 5;
 
 /** What `setTimeout` can hold. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -57,9 +59,11 @@ export function drain(core: Core, isHeard = false): void {
     const number = next % 2 ** 32;
     if (action >= DELIVERED) {
       const held = byNumber.get(number);
-      if (held) ended.push([held.id, action, end(held, action)]);
+      if (held) ended.push([held.row.id, action, end(held, action)]);
     } else if (action === GET_CREDENTIALS) {
       renew(core, number);
+    } else if (action === LOAD) {
+      load(core, number);
     } else if (action === SEND_ENDPOINT) {
       sendEndpoint(core, number);
     } else {

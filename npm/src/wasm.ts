@@ -31,8 +31,9 @@ export interface Core extends Validator {
     wall: number,
     monotonic: number,
   ): void;
-  outbox_load(event: number, bytes: number, who: number, at: number): void;
+  outbox_load(event: number, bytes: number, who: number, at: number): number;
   outbox_loaded(): void;
+  outbox_evict(event: number): number;
   outbox_ended_elsewhere(event: number, end: number): void;
   outbox_flush(): void;
   outbox_update_endpoint(): void;

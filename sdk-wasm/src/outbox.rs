@@ -5,7 +5,10 @@ use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
 use crate::page::{page, parted, put};
 
-/// Empties the outbox. `entropy` is random; the other arguments are the members of the core's
+/// Most events of an identity that wait in memory, where the others are on disk.
+const RESIDENT_EVENTS: usize = 2_000;
+
+/// Empties the outbox. `entropy` is random; the other arguments are members of the core's
 /// `outbox::Config`.
 #[unsafe(no_mangle)]
 #[allow(
@@ -28,6 +31,7 @@ pub extern "C" fn outbox_start(
         batch_bytes,
         queue_events,
         queue_bytes,
+        resident_events: RESIDENT_EVENTS,
         max_age_ms: max_age,
         interval_ms: interval,
         drop_newest,
@@ -56,14 +60,20 @@ pub extern "C" fn outbox_record(
 
 /// `Outbox::load`
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_load(event: u32, bytes: usize, who: u32, at: f64) {
-    page().outbox.load(new_event(event, bytes, who, at));
+pub extern "C" fn outbox_load(event: u32, bytes: usize, who: u32, at: f64) -> bool {
+    page().outbox.load(new_event(event, bytes, who, at))
 }
 
 /// `Outbox::loaded`
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_loaded() {
     page().outbox.loaded();
+}
+
+/// `Outbox::evict`
+#[unsafe(no_mangle)]
+pub extern "C" fn outbox_evict(event: u32) -> bool {
+    page().outbox.evict(event)
 }
 
 /// `Outbox::ended_elsewhere`; `end` is the number of an [`Action`].

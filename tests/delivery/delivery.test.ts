@@ -2,6 +2,7 @@
 // side by side, those first that wait longest.
 
 import { describe } from "node:test";
+import { backlog } from "./backlog.ts";
 import { cold } from "./cold.ts";
 import { disks } from "./disks.ts";
 import { leaving, twoTabs } from "./leaving.ts";
@@ -15,4 +16,5 @@ describe("delivery", { concurrency: 12 }, () => {
   disks();
   cold();
   limits();
+  backlog();
 });

@@ -10,6 +10,7 @@ enum Call {
     Record(u8, u32, f64, bool),
     Load(u8, u32, f64),
     Loaded,
+    Evict(u32),
     EndedElsewhere(u32, u8),
     Flush,
     UpdateEndpoint,
@@ -30,6 +31,7 @@ struct Calls {
     batch_bytes: u16,
     queue_events: u16,
     queue_bytes: u16,
+    resident_events: u8,
     max_age_ms: f64,
     interval_ms: u32,
     drop_newest: bool,
@@ -44,6 +46,7 @@ fuzz_target!(|input: Calls| {
         batch_bytes: input.batch_bytes.into(),
         queue_events: input.queue_events.into(),
         queue_bytes: input.queue_bytes.into(),
+        resident_events: input.resident_events.into(),
         max_age_ms: input.max_age_ms,
         interval_ms: input.interval_ms.into(),
         drop_newest: input.drop_newest,
@@ -71,8 +74,13 @@ fuzz_target!(|input: Calls| {
             Call::Record(who, bytes, at, immediate) => {
                 outbox.record(new(who, bytes, at), immediate, now);
             }
-            Call::Load(who, bytes, at) => outbox.load(new(who, bytes, at)),
+            Call::Load(who, bytes, at) => {
+                outbox.load(new(who, bytes, at));
+            }
             Call::Loaded => outbox.loaded(),
+            Call::Evict(event) => {
+                outbox.evict(event);
+            }
             Call::EndedElsewhere(event, end) => {
                 let end = Action::ENDS[usize::from(end) % Action::ENDS.len()];
                 outbox.ended_elsewhere(event, end);
@@ -113,7 +121,11 @@ fuzz_target!(|input: Calls| {
             if matches!(action, Action::SendBatch | Action::SendLastBatch) {
                 assert!(outbox.batch(number).next().is_some());
             }
-            if !Action::ENDS.contains(&action) && action != Action::GetCredentials {
+            let is_request = matches!(
+                action,
+                Action::SendBatch | Action::SendLastBatch | Action::SendEndpoint
+            );
+            if is_request {
                 requests.push(number);
             }
         }

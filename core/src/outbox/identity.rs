@@ -23,10 +23,12 @@ pub(super) struct Identity {
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
     pub refusals: u32,
-    /// Events of this identity that wait.
+    /// Events of this identity that wait in memory.
     pub waiting: usize,
     /// Their bytes.
     pub bytes: usize,
+    /// Those that wait on disk alone.
+    pub evicted: u32,
     /// Whether what waits does not wait for the pace.
     pub urgent: bool,
 }
@@ -39,6 +41,7 @@ impl Identity {
         refusals: 0,
         waiting: 0,
         bytes: 0,
+        evicted: 0,
         urgent: false,
     };
 

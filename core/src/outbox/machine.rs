@@ -14,6 +14,11 @@ use super::{Action, Answer, Books, Config, NewEvent, Now};
 /// Most batches under way at a time.
 pub const MAX_IN_FLIGHT: usize = 4;
 
+/// No identity.
+const NOBODY: u32 = u32::MAX;
+/// The place of [`Action::DroppedLost`] in [`Books::ended`].
+const LOST: usize = Action::DroppedLost as usize - Action::Delivered as usize;
+
 /// A request that waits for its answer.
 struct Request {
     id: u32,
@@ -31,6 +36,13 @@ struct Request {
 pub struct Outbox {
     config: Config,
     queue: Queue,
+    /// Whether the disk has been read since this outbox is the one that sends: none are evicted before, since
+    /// what is read first are events that it does not know.
+    is_loaded: bool,
+    /// The identity that the disk is being read for; [`NOBODY`] where it is not.
+    reading: u32,
+    /// How many events of it waited on disk alone when that began; 0 once one came.
+    expected: u32,
     /// Whether events from an earlier visit wait for their age to be looked at.
     ages_unchecked: bool,
     identities: [Identity; MAX_IDENTITIES],
@@ -71,12 +83,16 @@ impl Outbox {
             batch_bytes: 0,
             queue_events: 0,
             queue_bytes: 0,
+            resident_events: 0,
             max_age_ms: 0.0,
             interval_ms: 0.0,
             drop_newest: false,
             clock_offset: 0.0,
         },
         queue: Queue::EMPTY,
+        is_loaded: false,
+        reading: 0,
+        expected: 0,
         ages_unchecked: false,
         identities: Identity::ALL_NEW,
         current: 0,
@@ -99,11 +115,12 @@ impl Outbox {
         wake_at: NEVER,
     };
 
-    /// Begins anew, with nothing in it: online, and not the one that sends. `entropy` seeds the jitter
-    /// of retries.
+    /// Begins anew, with nothing in it and on disk: online, and not the one that sends. `entropy` seeds the
+    /// jitter of retries.
     pub fn start(&mut self, config: Config, entropy: u32) {
         self.config = config;
         self.queue.clear();
+        self.expected = 0;
         self.ages_unchecked = false;
         self.identities = Identity::ALL_NEW;
         self.current = 0;
@@ -128,38 +145,93 @@ impl Outbox {
     /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace.
     pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
         self.look(now);
-        self.queue.compact(self.books.queued as usize);
+        self.queue.compact();
         // One that can never fit must not drive out the others.
         let drops_itself = self.config.drop_newest || new.bytes > self.config.queue_bytes;
-        let entry = self.enter(new, immediate);
-        self.queue.entries.push(entry);
+        self.count(new);
+        self.enter(new, immediate, false);
         self.make_room(if drops_itself {
             self.queue.entries.len() - 1
         } else {
-            self.queue.head
+            0
         });
     }
 
-    /// Takes an event from storage or from another tab. [`Outbox::loaded`] puts those that came, the
-    /// oldest first, before all others.
-    pub fn load(&mut self, new: NewEvent) {
-        let entry = self.enter(new, true);
-        self.queue.earlier.push(entry);
-        self.ages_unchecked = true;
+    /// Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
+    /// before the first [`Outbox::loaded`] go before all others. Gives whether it does: where not, enough of
+    /// its identity wait in memory, and it goes on waiting on disk alone, without its number.
+    pub fn load(&mut self, new: NewEvent) -> bool {
+        let is_resident = self.identity(new.who).waiting < self.config.resident_events;
+        // Not always one of those: another tab's may have come before that tab told of it.
+        let is_known = self.is_loaded && self.identity(new.who).evicted > 0;
+        if is_known {
+            self.identity(new.who).evicted -= 1;
+        } else {
+            self.count(new);
+        }
+        if known(new.who) == self.reading {
+            self.expected = 0;
+        }
+        if is_resident {
+            self.enter(new, true, !self.is_loaded);
+            self.ages_unchecked = true;
+        } else {
+            self.identity(new.who).evicted += 1;
+        }
+        is_resident
     }
 
-    /// All of what was to be loaded has come.
+    /// All of what was to be loaded has come. Where nothing has that waited on disk alone, it is lost.
     pub fn loaded(&mut self) {
+        let lost = core::mem::take(&mut self.expected);
+        self.identity(self.reading).evicted -= lost;
+        self.books.queued -= lost;
+        self.books.ended[LOST] += lost;
+        self.reading = NOBODY;
+        self.is_loaded = true;
         self.queue.merge();
         self.make_room(0);
     }
 
-    fn enter(&mut self, new: NewEvent, urgent: bool) -> Entry {
+    /// An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
+    /// its identity do, or too many of them wait in memory.
+    pub fn evict(&mut self, event: u32) -> bool {
+        let mut entries = self.queue.entries.iter().enumerate();
+        let Some((at, &entry)) =
+            entries.find(|(_, entry)| entry.event == event && entry.is_waiting())
+        else {
+            return false;
+        };
+        let most = self.config.resident_events;
+        let identity = self.identity(entry.who);
+        let is_far = identity.evicted > 0 || identity.waiting > most;
+        let is_evicted = self.is_loaded && is_far;
+        if is_evicted {
+            // No end: it stays in the books.
+            self.end(at, Action::Load);
+            self.books.queued += 1;
+            self.queue.bytes += entry.bytes;
+            self.identity(entry.who).evicted += 1;
+        }
+        is_evicted
+    }
+
+    #[inline(never)]
+    fn count(&mut self, new: NewEvent) {
         self.books.recorded += 1;
         self.books.queued += 1;
         self.queue.bytes += new.bytes;
+    }
+
+    fn enter(&mut self, new: NewEvent, urgent: bool, is_earlier: bool) {
+        self.queue.resident += 1;
         self.identity(new.who).waits(new.bytes, urgent);
-        Entry {
+        let entries = if is_earlier {
+            &mut self.queue.earlier
+        } else {
+            &mut self.queue.entries
+        };
+        entries.push(Entry {
             event: new.event,
             bytes: new.bytes,
             who: known(new.who),
@@ -167,7 +239,7 @@ impl Outbox {
             is_over: false,
             at: new.at,
             offset: f64::NAN,
-        }
+        });
     }
 
     /// Another tab knows how an event ended: `end` is one of [`Action::ENDS`].
@@ -175,7 +247,7 @@ impl Outbox {
         if let Some(at) = self.queue.find(event) {
             self.end(at, end);
         }
-        self.queue.compact(self.books.queued as usize);
+        self.queue.compact();
     }
 
     /// Everything that waits leaves without waiting for the pace; a back-off still holds.
@@ -237,8 +309,9 @@ impl Outbox {
         {
             self.answered(late.id, Answer::NONE, now);
         }
-        if self.online {
-            for who in 0..MAX_IDENTITIES as u32 {
+        for who in 0..MAX_IDENTITIES as u32 {
+            self.read_due(who);
+            if self.online {
                 self.send_due(who, now.monotonic);
             }
         }
@@ -264,8 +337,7 @@ impl Outbox {
     /// The events of a batch under way, oldest first, each with what to add to its time to get the
     /// endpoint's.
     pub fn batch(&self, request: u32) -> impl Iterator<Item = (u32, f64)> {
-        let entries = self.queue.entries.get(self.queue.head..);
-        let entries = entries.unwrap_or_default().iter();
+        let entries = self.queue.entries.iter();
         entries
             .filter(move |entry| entry.request == request)
             .map(|entry| (entry.event, entry.offset(self.clock.offset)))
@@ -288,6 +360,17 @@ impl Outbox {
     }
 
     // The queue.
+
+    /// Asks for what waits on disk alone as soon as half of what may wait in memory is gone.
+    fn read_due(&mut self, who: u32) {
+        let identity = &self.identities[known(who) as usize];
+        let is_low = identity.waiting <= self.config.resident_events / 2;
+        if is_low && identity.evicted > 0 && self.reading == NOBODY {
+            self.reading = who;
+            self.expected = identity.evicted;
+            self.actions.push((Action::Load, who));
+        }
+    }
 
     fn identity(&mut self, who: u32) -> &mut Identity {
         &mut self.identities[known(who) as usize]
@@ -315,7 +398,7 @@ impl Outbox {
         }
         let offset = self.clock.offset;
         let oldest = now.wall + offset - self.config.max_age_ms;
-        for at in self.queue.head..self.queue.entries.len() {
+        for at in 0..self.queue.entries.len() {
             let entry = &self.queue.entries[at];
             if entry.is_waiting() && entry.at + entry.offset(offset) < oldest {
                 self.end(at, Action::DroppedTooOld);
@@ -330,7 +413,9 @@ impl Outbox {
         let was = *entry;
         entry.is_over = true;
         self.books.queued -= 1;
-        self.queue.bytes -= was.bytes;
+        // What waited on disk alone need not have come back with the bytes that it went with.
+        self.queue.bytes = self.queue.bytes.saturating_sub(was.bytes);
+        self.queue.resident -= 1;
         if was.is_waiting() {
             self.identity(was.who).waits_less(1, was.bytes);
         }

@@ -21,6 +21,9 @@
 //!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
 //!   and the batch is sent again, at once the first times and then by a back-off that holds up no
 //!   other identity.
+//! - **Memory**: events that are on disk ([`Outbox::evict`]) wait there alone, known by their number and
+//!   their bytes in sum, once [`Config::resident_events`] stand before them. As the queue drains it asks for
+//!   them again, a page at a time.
 //! - **Caps**: over its count or its bytes, the outbox drops the oldest events that wait, or the new
 //!   one ([`Config::drop_newest`]); events under way are never dropped. Events from an earlier visit
 //!   are dropped when they are older than [`Config::max_age_ms`] by the endpoint's clock.
@@ -52,6 +55,8 @@ pub struct Config {
     pub queue_events: usize,
     /// Most bytes in the outbox.
     pub queue_bytes: usize,
+    /// Most events of an identity that wait in memory, as far as the others are on disk.
+    pub resident_events: usize,
     /// How old an event from an earlier visit may be, in milliseconds.
     pub max_age_ms: f64,
     /// Milliseconds between batches that are neither full nor urgent.
@@ -90,20 +95,23 @@ pub enum Action {
     /// Get new credentials for the identity with this number, and call [`Outbox::got_credentials`] or
     /// [`Outbox::no_credentials`].
     GetCredentials = 4,
+    /// Read from disk again, the oldest first, call [`Outbox::load`] until it does not take an event of the
+    /// identity with this number, and then [`Outbox::loaded`].
+    Load = 5,
     /// The event with this number was accepted: the stream has it. As after all that follow, it is to
     /// be forgotten, on disk too.
-    Delivered = 5,
+    Delivered = 6,
     /// The event was refused for good by the endpoint.
-    Rejected = 6,
+    Rejected = 7,
     /// The event was dropped, because the outbox held as many as it may.
-    DroppedTooMany = 7,
+    DroppedTooMany = 8,
     /// The event was dropped, because the outbox held as many bytes as it may.
-    DroppedTooLarge = 8,
+    DroppedTooLarge = 9,
     /// The event was dropped, because it was older than events may get.
-    DroppedTooOld = 9,
-    /// The event was dropped, because the shell does not have it any more; never by the outbox itself, but
-    /// by [`Outbox::ended_elsewhere`].
-    DroppedLost = 10,
+    DroppedTooOld = 10,
+    /// The event was dropped, because it waited on disk alone, and is there no more. Counted only: which event
+    /// it was, nobody knows.
+    DroppedLost = 11,
 }
 
 impl Action {
@@ -125,7 +133,7 @@ pub struct Books {
     pub recorded: u32,
     /// Events that ended, in the order of [`Action::ENDS`].
     pub ended: [u32; 6],
-    /// Events waiting or under way.
+    /// Events waiting, on disk alone too, or under way.
     pub queued: u32,
 }
 

@@ -52,9 +52,9 @@ pub(super) struct Queue {
     pub entries: Vec<Entry>,
     /// Events that [`Queue::merge`] puts before them.
     pub earlier: Vec<Entry>,
-    /// Before it, all are settled.
-    pub head: usize,
-    /// The bytes of those that wait or are under way.
+    /// How many events there are here, waiting or under way.
+    pub resident: usize,
+    /// The bytes of those that wait or are under way, on disk alone too.
     pub bytes: usize,
 }
 
@@ -62,7 +62,7 @@ impl Queue {
     pub const EMPTY: Queue = Queue {
         entries: Vec::new(),
         earlier: Vec::new(),
-        head: 0,
+        resident: 0,
         bytes: 0,
     };
 
@@ -70,20 +70,14 @@ impl Queue {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.earlier.clear();
-        self.head = 0;
+        self.resident = 0;
         self.bytes = 0;
     }
 
     /// The place of an event that is waiting or under way.
     pub fn find(&self, event: u32) -> Option<usize> {
-        let mut at = self.head;
-        while let Some(entry) = self.entries.get(at) {
-            if entry.event == event && !entry.is_over {
-                return Some(at);
-            }
-            at += 1;
-        }
-        None
+        let is_it = |entry: &Entry| entry.event == event && !entry.is_over;
+        self.entries.iter().position(is_it)
     }
 
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.
@@ -98,12 +92,8 @@ impl Queue {
     ) -> (usize, usize) {
         let (mut taken, mut size) = (0, 0);
         let length = self.entries.len();
-        for step in self.head..length {
-            let at = if newest {
-                length - 1 - (step - self.head)
-            } else {
-                step
-            };
+        for step in 0..length {
+            let at = if newest { length - 1 - step } else { step };
             let Some(entry) = self.entries.get_mut(at) else {
                 break;
             };
@@ -129,16 +119,10 @@ impl Queue {
 
     /// Passes over the settled events at the front. Seldom enough to cost nothing by the event, the
     /// others between the rest move up; at the latest where there is no room, so that the list does not
-    /// grow for them. `queued` is how many events there are, waiting or under way.
-    pub fn compact(&mut self, queued: usize) {
-        while self.entries.get(self.head).is_some_and(Entry::is_settled) {
-            self.head += 1;
-        }
-        let places = self.entries.len();
-        let is_full = places == self.entries.capacity();
-        if places > 2 * queued + COMPACT_AT || is_full && places > queued + queued / 4 {
+    /// grow for them.
+    pub fn compact(&mut self) {
+        if self.entries.len() > 2 * self.resident + COMPACT_AT {
             self.entries.retain(|entry| !entry.is_settled());
-            self.head = 0;
         }
     }
 
@@ -149,6 +133,5 @@ impl Queue {
         }
         core::mem::swap(&mut self.entries, &mut self.earlier);
         self.earlier.clear();
-        self.head = 0;
     }
 }

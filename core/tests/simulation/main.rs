@@ -34,6 +34,8 @@ struct Summary {
     repeated: u64,
     unauthorised: u64,
     crashes: u64,
+    /// How often the disk was read for what waits there alone.
+    read: u64,
 }
 
 impl Summary {
@@ -47,6 +49,7 @@ impl Summary {
         self.repeated += other.repeated;
         self.unauthorised += other.unauthorised;
         self.crashes += other.crashes;
+        self.read += other.read;
     }
 }
 
@@ -82,6 +85,7 @@ fn every_event_ends_delivered_or_counted() {
     assert!(total.delivered > total.recorded / 2);
     assert!(total.rejected > 1_000 && total.dropped > 1_000 && total.lost_in_crash > 1_000);
     assert!(total.repeated > 1_000 && total.crashes > 1_000 && total.unauthorised > 1_000);
+    assert!(total.read > 1_000);
     // Only what the disk did not take before its tab was gone.
     assert!(total.lost_in_crash < total.recorded / 20);
 }

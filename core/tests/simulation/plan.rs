@@ -156,6 +156,7 @@ fn config(random: &mut Random) -> Config {
         batch_bytes: random.pick(&[2_000, 100_000, 500_000, 500_000]),
         queue_events: random.pick(&[10, 60, 5_000, 5_000, 10_000, 10_000, 10_000, 10_000]),
         queue_bytes: random.pick(&[9_000, 5_000_000, 5_000_000, 5_000_000, 5_000_000, 5_000_000]),
+        resident_events: random.pick(&[2, 20, 2_000]),
         max_age_ms: MAX_AGE_MS as f64,
         interval_ms: random.pick(&[1_000.0, 5_000.0, 5_000.0, 20_000.0]),
         drop_newest: random.percent(20),

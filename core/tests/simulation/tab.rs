@@ -38,6 +38,10 @@ pub(crate) struct Tab {
     pub unstored: BTreeSet<u64>,
     /// Events that are known to have ended.
     pub ended: BTreeSet<u64>,
+    /// How many events wait on disk alone, by identity.
+    evicted: BTreeMap<u32, u32>,
+    /// The identity that the disk is read for.
+    reading: Option<u32>,
     /// Credentials by identity.
     pub keys: BTreeMap<u32, Key>,
     pub current: u32,
@@ -72,6 +76,8 @@ impl Tab {
             stored: BTreeSet::new(),
             unstored: BTreeSet::new(),
             ended: BTreeSet::new(),
+            evicted: BTreeMap::new(),
+            reading: None,
             keys: BTreeMap::new(),
             current,
             described: None,
@@ -110,6 +116,74 @@ impl Tab {
         self.counts.queued -= 1;
         self.counts.ended[end as usize - Action::Delivered as usize] += 1;
         (event, self.ended.insert(event))
+    }
+
+    /// An event that was recorded here is on disk: it may wait there alone.
+    pub(crate) fn evict(&mut self, event: u64, who: u32) {
+        if let Some(number) = self.numbers.get(&event).copied()
+            && self.outbox.evict(number)
+        {
+            self.numbers.remove(&event);
+            self.events.remove(&number);
+            *self.evicted.entry(who).or_default() += 1;
+        }
+    }
+
+    /// The disk is to be read for an identity.
+    pub(crate) fn reads(&mut self, who: u32, now: u64) {
+        assert!(self.reading.is_none(), "read twice at a time");
+        self.reading = Some(who);
+        self.asked(now);
+    }
+
+    /// Hands over an event from disk. Gives whether it is taken.
+    pub(crate) fn load(&mut self, event: u64, new: NewEvent) -> bool {
+        let recorded = self.outbox.books().recorded;
+        self.next += 1;
+        let number = self.next;
+        let is_resident = self.outbox.load(NewEvent {
+            event: number,
+            ..new
+        });
+        let evicted = self.evicted.entry(new.who).or_default();
+        if self.outbox.books().recorded > recorded {
+            self.counts.recorded += 1;
+            self.counts.queued += 1;
+        } else {
+            assert!(*evicted > 0, "counted before, but it was not");
+            *evicted -= 1;
+        }
+        if is_resident {
+            self.events.insert(number, event);
+            let before = self.numbers.insert(event, number);
+            assert!(before.is_none(), "held twice");
+        } else {
+            *evicted += 1;
+        }
+        is_resident
+    }
+
+    /// All there is has been handed over.
+    pub(crate) fn loaded(&mut self) {
+        let at = Action::DroppedLost as usize - Action::Delivered as usize;
+        let before = self.outbox.books().ended[at];
+        self.outbox.loaded();
+        let lost = self.outbox.books().ended[at] - before;
+        if let Some(who) = self.reading.take()
+            && lost > 0
+        {
+            let evicted = self.evicted.entry(who).or_default();
+            *evicted = evicted
+                .checked_sub(lost)
+                .expect("lost, but it was not there");
+            self.counts.queued -= lost;
+            self.counts.ended[at] += lost;
+        }
+    }
+
+    /// Whether events wait here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.queued == 0
     }
 
     pub(crate) fn ticked(&mut self, now: u64) {
@@ -183,5 +257,8 @@ impl Tab {
         let ended: u32 = books.ended.iter().sum();
         assert_eq!(books.recorded, ended + books.queued, "out of balance");
         assert_eq!(*books, self.counts, "the books are not what was told");
+        let evicted: u32 = self.evicted.values().sum();
+        let held = self.events.len() as u32;
+        assert_eq!(books.queued, held + evicted, "events have vanished");
     }
 }

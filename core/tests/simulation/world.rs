@@ -57,10 +57,10 @@ pub(crate) enum ToTab {
     Pool(u32),
     /// The next thing that it asked of the disk.
     Disk(Step),
-    /// To read the disk.
-    Read,
+    /// To read the disk: whole, or until an identity has enough.
+    Read(Option<u32>),
     /// What the disk held when it was read, and what the tab knew to be there then.
-    Rows(Vec<u64>, Vec<u64>),
+    Rows(Option<u32>, Vec<u64>, Vec<u64>),
     Lock,
     Message(Message),
 }
@@ -214,7 +214,7 @@ impl World {
         let is_idle = |happening: &Happening| matches!(happening, Happening::To(_, ToTab::Tick(_)));
         self.tabs.values().all(|tab| {
             let last = tab.described.as_ref();
-            tab.events.is_empty() && last.is_none_or(|last| self.server.described.contains(last))
+            tab.is_empty() && last.is_none_or(|last| self.server.described.contains(last))
         }) && self.agenda.values().all(is_idle)
     }
 
@@ -349,7 +349,7 @@ impl World {
         } else {
             tab.leads = true;
             tab.outbox.set_leader(true);
-            self.read(id);
+            self.read(id, None);
         }
         self.tabs.insert(id, tab);
         self.grant();
@@ -394,6 +394,9 @@ impl World {
         for event in tab.events.values() {
             self.events[*event as usize].bereaved = true;
             self.events[*event as usize].may_repeat = true;
+        }
+        for event in &self.disk {
+            self.events[*event as usize].bereaved = true;
         }
         self.excuse_the_disk();
         self.release(id);
@@ -524,44 +527,47 @@ impl World {
             ToTab::Answer(request, reply) => self.answer(id, request, reply),
             ToTab::Pool(who) => self.pool(id, who),
             ToTab::Disk(step) => self.disk(id, step),
-            ToTab::Read => {
+            ToTab::Read(whose) => {
                 let rows = self.disk.iter().copied().collect();
                 let tab = &self.tabs[&id];
                 let is_held = |event: &&u64| tab.numbers.contains_key(event);
                 let known = tab.stored.iter().filter(is_held).copied().collect();
                 let delay = self.random.pick(&[0, 5, 50, 1_000]);
-                self.to(id, delay, ToTab::Rows(rows, known));
+                self.to(id, delay, ToTab::Rows(whose, rows, known));
             }
-            ToTab::Rows(rows, known) => self.load(id, &rows, &known),
+            ToTab::Rows(whose, rows, known) => self.load(id, whose, &rows, &known),
             ToTab::Lock => {
                 self.give(id, |tab, _| {
                     tab.leads = true;
                     tab.outbox.set_leader(true);
                 });
                 self.broadcast(id, Message::NewLeader);
-                self.read(id);
+                self.read(id, None);
             }
             ToTab::Message(message) => self.message(id, message),
         }
     }
 
-    fn read(&mut self, id: u32) {
+    fn read(&mut self, id: u32, whose: Option<u32>) {
         let delay = self.random.between(0, 200);
-        self.to(id, delay, ToTab::Read);
+        self.to(id, delay, ToTab::Read(whose));
     }
 
-    fn load(&mut self, id: u32, rows: &[u64], known: &[u64]) {
+    fn load(&mut self, id: u32, whose: Option<u32>, rows: &[u64], known: &[u64]) {
         let events = &self.events;
         let tab = self.tabs.get_mut(&id).expect("a tab");
         for row in rows {
             if !tab.ended.contains(row) && !tab.numbers.contains_key(row) {
                 tab.stored.insert(*row);
-                let new = tab.hold(*row, events[*row as usize].new);
-                tab.outbox.load(new);
+                let new = events[*row as usize].new;
+                if !tab.load(*row, new) && whose == Some(new.who) {
+                    break;
+                }
             }
         }
-        tab.outbox.loaded();
+        tab.loaded();
         // The end of what was there once and no longer is was missed.
+        let known = if whose.is_none() { known } else { &[] };
         let missed = known.iter().filter(|event| !rows.contains(event));
         for event in missed {
             if let Some(number) = tab.numbers.get(event) {
@@ -593,6 +599,9 @@ impl World {
         }
         if !self.tabs[&id].leads {
             self.broadcast(id, Message::Row(event, !is_full));
+        } else if !is_full {
+            let who = self.events[event as usize].new.who;
+            self.give(id, |tab, _| tab.evict(event, who));
         }
     }
 
@@ -718,6 +727,11 @@ impl World {
                     tab.asked(self.now);
                     let latency = self.latency();
                     self.to(id, latency, ToTab::Pool(number));
+                }
+                Action::Load => {
+                    self.summary.read += 1;
+                    tab.reads(number, self.now);
+                    self.read(id, Some(number));
                 }
                 end => self.end(id, number, end),
             }

@@ -39,20 +39,13 @@ impl Outbox {
 
     fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
         let mut ended = 0;
-        let mut left = request.events;
         let mut verdicts = answer.events.iter();
-        for at in self.queue.head..self.queue.entries.len() {
-            let Some(entry) = self.queue.entries.get_mut(at) else {
-                break;
-            };
-            if left == 0 {
-                break;
-            }
+        for at in 0..self.queue.entries.len() {
+            let entry = &mut self.queue.entries[at];
             if entry.request != request.id {
                 continue;
             }
             entry.request = NONE;
-            left -= 1;
             let end = match fault {
                 Fault::None => match verdicts.next().map(|status| u16::from_le_bytes(*status)) {
                     Some(202) => Some(Action::Delivered),
@@ -76,7 +69,7 @@ impl Outbox {
                 self.move_back(at);
             }
         }
-        self.queue.compact(self.books.queued as usize);
+        self.queue.compact();
         match fault {
             Fault::None if ended > 0 => {
                 self.backoff.succeeded();

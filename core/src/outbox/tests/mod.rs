@@ -8,6 +8,7 @@ mod caps;
 mod clock;
 mod going_away;
 mod identities;
+mod memory;
 mod pace;
 mod retries;
 
@@ -23,6 +24,7 @@ const CONFIG: Config = Config {
     batch_bytes: 10_000,
     queue_events: 1_000,
     queue_bytes: 1_000_000,
+    resident_events: usize::MAX,
     max_age_ms: 30.0 * DAY_MS,
     interval_ms: 5_000.0,
     drop_newest: false,
@@ -337,6 +339,7 @@ fn nonsense_from_outside_is_survived() {
         batch_bytes: 0,
         queue_events: 3,
         queue_bytes: 1_000,
+        resident_events: 0,
         max_age_ms: f64::NEG_INFINITY,
         interval_ms: f64::INFINITY,
         drop_newest: false,

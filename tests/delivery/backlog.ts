@@ -1,0 +1,136 @@
+// More events than memory holds: those that wait on disk alone are as good as any.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import type { Endpoint } from "../support/endpoint.ts";
+import { assertBalanced, configure, record, revisit, safe, settled } from "./support/numbered.ts";
+import { scenario } from "./support/scenario.ts";
+
+const MANY = 5_000;
+const AT_ONCE = 1_000;
+
+declare global {
+  /** Receipts of events that a test recorded in the page. */
+  var receipts: import("forebay").Receipt[];
+}
+
+/** Records so many events a thousand at a time, and waits until they are on disk. Gives their ids. */
+async function queue(page: Page, from = 0): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < MANY) {
+    ids.push(...(await record(page, { from: from + ids.length, count: AT_ONCE })));
+    await safe(page);
+  }
+  return ids;
+}
+
+/** How many events the page says that it has queued. */
+function queued(page: Page): Promise<number> {
+  return page.evaluate(() => forebay.stats().queued);
+}
+
+async function allArrive(endpoint: Endpoint, ids: string[]): Promise<void> {
+  await endpoint.until(() => ids.every((id) => endpoint.distinct.has(id)), { timeout: 60_000 });
+}
+
+/** Registers these tests. */
+export function backlog(): void {
+  scenario("more than memory holds arrives, and its receipts tell", async ({ endpoint, page }) => {
+    await endpoint.connections("refused");
+    await configure(page, endpoint);
+    await page.evaluate((count) => {
+      const numbers = Array.from({ length: count }, (_, number) => number);
+      globalThis.receipts = numbers.map((number) =>
+        forebay.record({ name: "Numbered", metrics: { number } }),
+      );
+    }, MANY);
+    await page.waitForFunction(() => receipts.every(({ state }) => state === "stored"));
+    assert.equal(await queued(page), MANY);
+    await endpoint.connections("served");
+    await page.evaluate(() => forebay.flushEvents());
+    const states = await page.evaluate(async () => {
+      const settled = await Promise.all(receipts.map((receipt) => receipt.settled));
+      return settled.map(({ state }) => state);
+    });
+    assert.deepEqual(new Set(states), new Set(["delivered"]));
+    assert.equal(endpoint.accepted.length, MANY, "each once");
+    await assertBalanced(page, MANY);
+  });
+
+  scenario(
+    "more than memory holds, of which the oldest are dropped",
+    async ({ endpoint, context, page }) => {
+      const room = 3_000;
+      await configure(page, endpoint, { bufferSize: room });
+      await page.evaluate(() => forebay.validate({ name: "Anything" }));
+      await context.setOffline(true);
+      for (let from = 0; from < MANY; from += AT_ONCE) {
+        await record(page, { from, count: AT_ONCE });
+        await page.waitForFunction(
+          (last) => deliveries.some(({ id, state }) => id === last && state === "stored"),
+          await page.evaluate(() => recorded[recorded.length - 1][0]),
+        );
+      }
+      const stats = await page.evaluate(() => forebay.stats());
+      assert.deepEqual([stats.queued, stats.dropped], [room, MANY - room]);
+      await context.setOffline(false);
+      await settled(page);
+      const numbers = endpoint.batches.flatMap(({ events }) =>
+        [...events.values()].map(({ Metrics }) => Number(Metrics?.number)),
+      );
+      numbers.sort((a, b) => a - b);
+      assert.deepEqual(
+        numbers,
+        Array.from({ length: room }, (_, number) => MANY - room + number),
+      );
+    },
+  );
+
+  scenario(
+    "more than memory holds is left for the next visit",
+    async ({ site, endpoint, context, page }) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      const ids = await queue(page);
+      await page.close();
+      const next = await revisit(site, context, endpoint);
+      await next.waitForFunction((count) => forebay.stats().queued === count, MANY);
+      await endpoint.connections("served");
+      await next.evaluate(() => forebay.flushEvents());
+      await allArrive(endpoint, ids);
+      assert.equal(endpoint.accepted.length, MANY, "each once");
+      await assertBalanced(next, MANY);
+    },
+  );
+
+  scenario(
+    "more than memory holds when the tab that sends is closed",
+    async ({ site, endpoint, context, page }) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      await page.waitForFunction(() => forebay.stats().leader);
+      const other = await revisit(site, context, endpoint);
+      const ids = await queue(page);
+      const others = await queue(other, MANY);
+      await page.close();
+      await other.waitForFunction(() => forebay.stats().leader);
+      await endpoint.connections("served");
+      await other.evaluate(() => forebay.flushEvents());
+      await allArrive(endpoint, [...ids, ...others]);
+      assert.equal(endpoint.accepted.length, 2 * MANY, "each once");
+      await assertBalanced(other, 2 * MANY);
+    },
+  );
+
+  scenario("more than memory holds is forgotten", async ({ endpoint, page }) => {
+    await endpoint.connections("refused");
+    await configure(page, endpoint);
+    await queue(page);
+    await page.evaluate(() => forebay.forget());
+    await endpoint.connections("served");
+    const [id] = await record(page, { from: MANY, count: 1 });
+    await allArrive(endpoint, [id]);
+    assert.deepEqual(endpoint.accepted, [id]);
+    await assertBalanced(page, 1);
+  });
+}
