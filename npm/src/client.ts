@@ -306,12 +306,11 @@ export function stats(): Stats {
 
 /** A UUID of version 7, which begins with the time: a disk keeps events in the order of their ids. */
 function uuid(): string {
-  const hex = (number: number, digits: number) => number.toString(16).padStart(digits, "0");
-  const random = Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => hex(byte, 2));
-  return (hex(Date.now(), 12) + random.join("")).replace(
-    /(.{8})(.{4}).(.{3}).(.{3})/,
-    "$1-$2-7$3-8$4-",
-  );
+  const time = Date.now().toString(16).padStart(12, "0");
+  const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] & 15).toString(16);
+  // `crypto.randomUUID` exists on secure pages only.
+  const random = crypto.randomUUID?.().slice(15) ?? "000-8000-000000000000".replace(/0/g, digit);
+  return `${time.replace(/.{8}/, "$&-")}-7${random}`;
 }
 
 /** Whether events can leave from here: from a page, or from a worker that lives as long as pages do. */

@@ -122,6 +122,33 @@ export function backlog(): void {
     },
   );
 
+  scenario("more than memory holds, and someone deletes it", async ({ endpoint, page }) => {
+    await endpoint.connections("refused");
+    await configure(page, endpoint);
+    await queue(page);
+    await page.evaluate(async () => {
+      const [{ name }] = await indexedDB.databases();
+      const opened = indexedDB.open(String(name));
+      await new Promise((resolve) => {
+        opened.onsuccess = resolve;
+      });
+      const transaction = opened.result.transaction("outbox", "readwrite");
+      transaction.objectStore("outbox").clear();
+      await new Promise((resolve) => {
+        transaction.oncomplete = resolve;
+      });
+      opened.result.close();
+    });
+    await endpoint.connections("served");
+    await page.evaluate(() => forebay.flushEvents());
+    await settled(page);
+    const { delivered, dropped, droppedBy } = await page.evaluate(() => forebay.stats());
+    assert.equal(delivered, endpoint.accepted.length);
+    assert.equal(delivered + dropped, MANY);
+    assert.deepEqual(droppedBy, { "not on disk any more": dropped });
+    assert.ok(delivered >= AT_ONCE, `${delivered}: what is in memory arrives`);
+  });
+
   scenario("more than memory holds is forgotten", async ({ endpoint, page }) => {
     await endpoint.connections("refused");
     await configure(page, endpoint);

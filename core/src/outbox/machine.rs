@@ -39,6 +39,8 @@ pub struct Outbox {
     /// Whether the disk has been read since this outbox is the one that sends: none are evicted before, since
     /// what is read first are events that it does not know.
     is_loaded: bool,
+    /// Where the last event stood that [`Outbox::evict`] was asked about: the next one is right behind it.
+    found_at: usize,
     /// The identity that the disk is being read for; [`NOBODY`] where it is not.
     reading: u32,
     /// How many events of it waited on disk alone when that began; 0 once one came.
@@ -91,6 +93,7 @@ impl Outbox {
         },
         queue: Queue::EMPTY,
         is_loaded: false,
+        found_at: 0,
         reading: 0,
         expected: 0,
         ages_unchecked: false,
@@ -196,12 +199,16 @@ impl Outbox {
     /// An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
     /// its identity do, or too many of them wait in memory.
     pub fn evict(&mut self, event: u32) -> bool {
-        let mut entries = self.queue.entries.iter().enumerate();
-        let Some((at, &entry)) =
-            entries.find(|(_, entry)| entry.event == event && entry.is_waiting())
-        else {
+        let length = self.queue.entries.len();
+        let mut places = (0..length).map(|step| (self.found_at + step) % length);
+        let Some(at) = places.find(|at| {
+            let entry = &self.queue.entries[*at];
+            entry.event == event && entry.is_waiting()
+        }) else {
             return false;
         };
+        self.found_at = at;
+        let entry = self.queue.entries[at];
         let most = self.config.resident_events;
         let identity = self.identity(entry.who);
         let is_far = identity.evicted > 0 || identity.waiting > most;

@@ -246,3 +246,17 @@ fn a_disk_is_read_once_at_a_time() {
     shell.page.flush();
     assert_eq!(shell.page.take(Action::Load), [0; 0]);
 }
+
+/// Each is found where the one before it was, or this would take minutes.
+#[test]
+fn a_hundred_thousand_recorded_at_once_leave_memory() {
+    const EVENTS: u32 = 100_000;
+    let mut shell = Shell::new(Config {
+        queue_events: EVENTS as usize,
+        queue_bytes: usize::MAX,
+        ..CONFIG
+    });
+    assert_eq!(shell.store(GUEST, EVENTS).len(), EVENTS as usize);
+    assert_eq!(shell.page.queued(), EVENTS);
+    assert!(shell.read());
+}
