@@ -63,48 +63,6 @@ test("what is recorded at once leaves in batches of a hundred", async () => {
   });
 });
 
-test("what someone deletes from disk is dropped and said so, and all else arrives", async () => {
-  // More than have their texts in memory once they are on disk.
-  const [count, lost] = [2_100, 40];
-  const page = await site.open();
-  await page.evaluate(async (config) => {
-    forebay.configure(config);
-    await forebay.validate({ name: "Kept" });
-  }, endpoint.config);
-  await page.context().setOffline(true);
-  const ids = await page.evaluate(
-    (count) => Array.from({ length: count }, () => forebay.record({ name: "Kept" }).id),
-    count,
-  );
-  await delivered(page, count, "stored");
-  await page.evaluate(
-    ({ name, ids }) =>
-      new Promise<void>((resolve) => {
-        const opened = indexedDB.open(name);
-        opened.onsuccess = () => {
-          const transaction = opened.result.transaction("outbox", "readwrite");
-          for (const id of ids) transaction.objectStore("outbox").delete(id);
-          transaction.oncomplete = () => resolve();
-          opened.result.close();
-        };
-      }),
-    { name: `forebay.${endpoint.config.appId}`, ids: ids.slice(0, lost) },
-  );
-  await page.context().setOffline(false);
-  await delivered(page, count - lost);
-
-  const dropped = await page.evaluate(() =>
-    deliveries.filter(({ state }) => state === "dropped").map(({ id, reason }) => [id, reason]),
-  );
-  const reason = "not on disk any more";
-  assert.deepEqual(
-    dropped,
-    ids.slice(0, lost).map((id) => [id, reason]),
-  );
-  const { droppedBy, queued } = await page.evaluate(() => forebay.stats());
-  assert.deepEqual([droppedBy, queued], [{ [reason]: lost }, 0]);
-});
-
 test("an immediate event does not wait for the interval, and takes along what does", async () => {
   const page = await site.open();
   await page.evaluate((config) => {

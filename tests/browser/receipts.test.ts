@@ -132,3 +132,28 @@ test("sessions are shared by tabs and reloads, or are a tab's own", async () => 
     assert.equal(seen.size, count, sessions);
   }
 });
+
+for (const [which, isSecure] of [
+  ["a page", true],
+  ["a page that is not secure", false],
+] as const) {
+  test(`on ${which} ids are UUIDs that begin with the time`, async () => {
+    const page = await site.open();
+    const [before, ids, after] = await page.evaluate(
+      ({ config, isSecure }) => {
+        if (!isSecure) Object.defineProperty(crypto, "randomUUID", { value: undefined });
+        forebay.configure(config);
+        const before = Date.now();
+        const ids = Array.from({ length: 1_000 }, () => forebay.record({ name: "Named" }).id);
+        return [before, ids, Date.now()] as const;
+      },
+      { config: endpoint.config, isSecure },
+    );
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) {
+      assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      const time = Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
+      assert.ok(before <= time && time <= after, id);
+    }
+  });
+}
