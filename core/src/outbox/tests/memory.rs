@@ -247,7 +247,24 @@ fn a_disk_is_read_once_at_a_time() {
     assert_eq!(shell.page.take(Action::Load), [0; 0]);
 }
 
-/// Each is found where the one before it was, or this would take minutes.
+#[test]
+fn what_is_forgotten_while_the_disk_is_read_is_not_lost_later() {
+    let mut shell = Shell::new(CONFIG);
+    shell.store(GUEST, 100);
+    assert_eq!(shell.page.take(Action::Load), [GUEST]);
+    let config = Config {
+        resident_events: RESIDENT,
+        ..CONFIG
+    };
+    shell.page.outbox.start(config, 1);
+    shell.page.leader(true);
+    shell.page.outbox.loaded();
+    shell.page.turn();
+    assert_eq!(shell.page.ended(Action::DroppedLost), 0);
+    assert_eq!(shell.store(GUEST, RESIDENT as u32 + 1).len(), 21);
+    assert_eq!(shell.page.queued(), 21);
+}
+
 #[test]
 fn a_hundred_thousand_recorded_at_once_leave_memory() {
     const EVENTS: u32 = 100_000;
