@@ -3,6 +3,7 @@ import { refusalText, violationText } from "./forms/FormFoot";
 import { sampleEvent } from "./samples";
 import type { DeadLetter, Status } from "./server";
 import {
+  endOf,
   formatDelay,
   STAGES,
   type Stage,
@@ -103,7 +104,7 @@ const TrailRow = memo(function TrailRow(props: {
         <span className="trail-event">
           <Icon name="chevron" />
           <span className="trail-name">{event.name}</span>
-          <code>{event.id.slice(0, 8)}</code>
+          <code>{endOf(event.id)}</code>
         </span>
         {event.refusal && last <= 0 ? (
           <span className="trail-refusal">
@@ -211,7 +212,7 @@ function DeadLetters({ letters }: { letters: DeadLetter[] }) {
         {letters.map((letter) => (
           <li key={letter.event_id}>
             <span>
-              {letter.event_type} <code>{letter.event_id.slice(0, 8)}</code>
+              {letter.event_type} <code>{endOf(letter.event_id)}</code>
             </span>
             <span className="bad">{letter.reasons.map(violationText).join("; ")}</span>
           </li>

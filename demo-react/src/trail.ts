@@ -174,6 +174,11 @@ export function latestStage({ times }: TrailEvent): Stage {
   return STAGES.findLast((stage) => times[stage] !== undefined) ?? "recorded";
 }
 
+/** What of an id tells it from others: ids begin with the time. */
+export function endOf(id: string): string {
+  return `…${id.slice(-8)}`;
+}
+
 /** A time between two stages, e.g. `+120 ms`. */
 export function formatDelay(milliseconds: number): string {
   const delay = Math.max(0, milliseconds);

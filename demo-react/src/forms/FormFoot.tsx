@@ -1,5 +1,5 @@
 import type { Violation } from "forebay";
-import { formatDelay, latestStage, type TrailEvent, useTrail } from "../trail";
+import { endOf, formatDelay, latestStage, type TrailEvent, useTrail } from "../trail";
 import { Icon, Switch } from "../ui";
 
 const NEWS = {
@@ -45,7 +45,7 @@ function Outcome({ receipt }: { receipt: string | undefined }) {
       ) : (
         event && (
           <span className={event.parquet ? "good" : undefined}>
-            <Icon name={event.parquet ? "check" : "arrow"} /> <code>{event.id.slice(0, 8)}</code>{" "}
+            <Icon name={event.parquet ? "check" : "arrow"} /> <code>{endOf(event.id)}</code>{" "}
             {progressText(event)}
           </span>
         )
