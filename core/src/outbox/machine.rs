@@ -36,8 +36,8 @@ struct Request {
 pub struct Outbox {
     config: Config,
     queue: Queue,
-    /// Whether the disk has been read since this outbox is the one that sends: none are evicted before, since
-    /// what is read first are events that it does not know.
+    /// Whether the disk has been read once. Before that none are evicted: what is read then is not known yet,
+    /// and is counted.
     is_loaded: bool,
     /// Where the last event stood that [`Outbox::evict`] was asked about: the next one is right behind it.
     found_at: usize,

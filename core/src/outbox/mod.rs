@@ -21,9 +21,9 @@
 //!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
 //!   and the batch is sent again, at once the first times and then by a back-off that holds up no
 //!   other identity.
-//! - **Memory**: events that are on disk ([`Outbox::evict`]) wait there alone, known by their number and
-//!   their bytes in sum, once [`Config::resident_events`] stand before them. As the queue drains it asks for
-//!   them again, a page at a time.
+//! - **Memory**: events that are on disk ([`Outbox::evict`]) wait there alone, and are no more than counted,
+//!   once more than [`Config::resident_events`] of their identity wait in memory. As those leave, it asks for
+//!   the others again, a page at a time.
 //! - **Caps**: over its count or its bytes, the outbox drops the oldest events that wait, or the new
 //!   one ([`Config::drop_newest`]); events under way are never dropped. Events from an earlier visit
 //!   are dropped when they are older than [`Config::max_age_ms`] by the endpoint's clock.
@@ -55,7 +55,7 @@ pub struct Config {
     pub queue_events: usize,
     /// Most bytes in the outbox.
     pub queue_bytes: usize,
-    /// Most events of an identity that wait in memory, as far as the others are on disk.
+    /// Most events of an identity that wait in memory, as far as the others are on disk; 1 or more.
     pub resident_events: usize,
     /// How old an event from an earlier visit may be, in milliseconds.
     pub max_age_ms: f64,
