@@ -141,7 +141,7 @@ export async function load(core: Core, whose?: number): Promise<void> {
   const begun = round;
   // What was on disk and is not is what another tab ended without this one hearing of it.
   const gone = new Set(
-    [...byNumber.values()].filter((held) => held.isStored && whose === undefined),
+    whose === undefined ? [...byNumber.values()].filter((held) => held.isStored) : [],
   );
   const found: Held[] = [];
   const read = (row: Row) => {

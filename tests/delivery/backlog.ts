@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { Endpoint } from "../support/endpoint.ts";
-import { assertBalanced, configure, record, revisit, safe, settled } from "./support/numbered.ts";
+import { changeRows } from "../support/page.ts";
+import {
+  assertBalanced,
+  configure,
+  droppedBy,
+  numbers,
+  record,
+  revisit,
+  safe,
+  settled,
+} from "./support/numbered.ts";
 import { scenario } from "./support/scenario.ts";
 
 const MANY = 5_000;
@@ -24,11 +34,6 @@ async function queue(page: Page, from = 0): Promise<string[]> {
   return ids;
 }
 
-/** How many events the page says that it has queued. */
-function queued(page: Page): Promise<number> {
-  return page.evaluate(() => forebay.stats().queued);
-}
-
 async function allArrive(endpoint: Endpoint, ids: string[]): Promise<void> {
   await endpoint.until(() => ids.every((id) => endpoint.distinct.has(id)), { timeout: 60_000 });
 }
@@ -45,7 +50,7 @@ export function backlog(): void {
       );
     }, MANY);
     await page.waitForFunction(() => receipts.every(({ state }) => state === "stored"));
-    assert.equal(await queued(page), MANY);
+    assert.equal(await page.evaluate(() => forebay.stats().queued), MANY);
     await endpoint.connections("served");
     await page.evaluate(() => forebay.flushEvents());
     const states = await page.evaluate(async () => {
@@ -75,12 +80,8 @@ export function backlog(): void {
       assert.deepEqual([stats.queued, stats.dropped], [room, MANY - room]);
       await context.setOffline(false);
       await settled(page);
-      const numbers = endpoint.batches.flatMap(({ events }) =>
-        [...events.values()].map(({ Metrics }) => Number(Metrics?.number)),
-      );
-      numbers.sort((a, b) => a - b);
       assert.deepEqual(
-        numbers,
+        numbers(endpoint),
         Array.from({ length: room }, (_, number) => MANY - room + number),
       );
     },
@@ -128,27 +129,14 @@ export function backlog(): void {
     const ids = await queue(page);
     // A thousand that are in memory as well, and two thousand that are not.
     const deleted = ids.slice(AT_ONCE, 4 * AT_ONCE);
-    await page.evaluate(async (ids) => {
-      const [{ name }] = await indexedDB.databases();
-      const opened = indexedDB.open(String(name));
-      await new Promise((resolve) => {
-        opened.onsuccess = resolve;
-      });
-      const transaction = opened.result.transaction("outbox", "readwrite");
-      for (const id of ids) transaction.objectStore("outbox").delete(id);
-      await new Promise((resolve) => {
-        transaction.oncomplete = resolve;
-      });
-      opened.result.close();
-    }, deleted);
+    await changeRows(page, [], deleted);
     await endpoint.connections("served");
     await page.evaluate(() => forebay.flushEvents());
     await settled(page);
     const gone = ids.slice(2 * AT_ONCE, 4 * AT_ONCE);
     const others = ids.filter((id) => !gone.includes(id));
     assert.deepEqual([...endpoint.accepted].sort(), others.sort(), "all else arrives, each once");
-    const { droppedBy } = await page.evaluate(() => forebay.stats());
-    assert.deepEqual(droppedBy, { "not on disk any more": gone.length });
+    assert.deepEqual(await droppedBy(page), { "not on disk any more": gone.length });
   });
 
   scenario("more than memory holds is forgotten", async ({ endpoint, page }) => {

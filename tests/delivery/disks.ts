@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { APP_ID, type Endpoint } from "../support/endpoint.ts";
-import { countRows } from "../support/page.ts";
+import { changeRows, countRows } from "../support/page.ts";
 import {
   arrived,
   assertBalanced,
@@ -37,24 +37,6 @@ const FOREIGN_ROWS: object[] = [
   },
   { id: "a-list", at: Date.now(), name: "List", body: "[1,2]", who: "", checked: true, v: 1 },
 ];
-
-/** Puts rows into a store of the outbox's database, as another program on this origin could. */
-async function putRows(page: Page, rows: object[]): Promise<void> {
-  await page.evaluate(
-    async ({ name, rows }) => {
-      const done = <T>(request: IDBRequest<T>) =>
-        new Promise<T>((resolve, reject) => {
-          request.onsuccess = () => resolve(request.result);
-          request.onerror = () => reject(request.error);
-        });
-      const database = await done(indexedDB.open(name));
-      const store = database.transaction("outbox", "readwrite").objectStore("outbox");
-      await Promise.all(rows.map((row) => done(store.put(row))));
-      database.close();
-    },
-    { name: DATABASE, rows },
-  );
-}
 
 /** Makes the database one of a later version, with a store more, as another program could. */
 async function upgrade(page: Page): Promise<void> {
@@ -151,7 +133,7 @@ export function disks(): void {
       await page.close();
       // From the same origin, with the SDK loaded and not started.
       const other = await site.open({ context });
-      await putRows(other, FOREIGN_ROWS);
+      await changeRows(other, FOREIGN_ROWS);
       await other.close();
 
       const next = await revisit(site, context, endpoint);

@@ -2,25 +2,18 @@
 // arrive.
 
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
-import type { Endpoint } from "../support/endpoint.ts";
-import { COUNT, configure, record, revisit, settled } from "./support/numbered.ts";
+import {
+  COUNT,
+  configure,
+  droppedBy,
+  numbers,
+  record,
+  revisit,
+  settled,
+} from "./support/numbered.ts";
 import { scenario } from "./support/scenario.ts";
 
 const ROOM = 50;
-
-/** How many events were given up for which reason. */
-function droppedBy(page: Page): Promise<Record<string, number>> {
-  return page.evaluate(() => forebay.stats().droppedBy);
-}
-
-/** The numbers of the events that the endpoint has, in order. */
-function numbers(endpoint: Endpoint): (number | undefined)[] {
-  return endpoint.batches
-    .filter(({ accepted }) => accepted.length > 0)
-    .flatMap(({ events }) => [...events.values()].map(({ Metrics }) => Metrics?.number))
-    .sort((a, b) => Number(a) - Number(b));
-}
 
 const from = (first: number) => Array.from({ length: ROOM }, (_, number) => first + number);
 

@@ -173,6 +173,31 @@ export async function countRows(page: Page, store: string): Promise<number> {
   );
 }
 
+/** Puts rows into the outbox's database, and deletes others, as another program on this origin could. */
+export async function changeRows(
+  page: Page,
+  rows: object[],
+  deleted: string[] = [],
+): Promise<void> {
+  await page.evaluate(
+    async ({ name, rows, deleted }) => {
+      const done = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await done(indexedDB.open(name));
+      const store = database.transaction("outbox", "readwrite").objectStore("outbox");
+      await Promise.all([
+        ...rows.map((row) => done(store.put(row))),
+        ...deleted.map((id) => done(store.delete(id))),
+      ]);
+      database.close();
+    },
+    { name: `forebay.${APP_ID}`, rows, deleted },
+  );
+}
+
 /** Holds back requests of a page, all or so many, until what it gives is called. Then they `go`. */
 export async function hold(
   page: Page,

@@ -117,9 +117,8 @@ impl Queue {
         (taken, size)
     }
 
-    /// Passes over the settled events at the front. Seldom enough to cost nothing by the event, the
-    /// others between the rest move up; at the latest where there is no room, so that the list does not
-    /// grow for them.
+    /// Lets the others move up where settled events take more places than they do, and some: seldom enough
+    /// to cost nothing by the event, and soon enough that the list does not grow for them.
     pub fn compact(&mut self) {
         if self.entries.len() > 2 * self.resident + COMPACT_AT {
             self.entries.retain(|entry| !entry.is_settled());

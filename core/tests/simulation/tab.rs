@@ -98,9 +98,7 @@ impl Tab {
     /// Gives an event a number of this tab.
     pub(crate) fn hold(&mut self, event: u64, new: NewEvent) -> NewEvent {
         self.next += 1;
-        self.events.insert(self.next, event);
-        let before = self.numbers.insert(event, self.next);
-        assert!(before.is_none(), "held twice");
+        self.number(event);
         self.counts.recorded += 1;
         self.counts.queued += 1;
         NewEvent {
@@ -109,12 +107,19 @@ impl Tab {
         }
     }
 
+    /// The last number is that of an event.
+    fn number(&mut self, event: u64) {
+        self.events.insert(self.next, event);
+        let before = self.numbers.insert(event, self.next);
+        assert!(before.is_none(), "held twice");
+    }
+
     /// An event ended. Gives it, and whether this tab is the first to know.
     pub(crate) fn end(&mut self, number: u32, end: Action) -> (u64, bool) {
         let event = self.events.remove(&number).expect("ends once");
         self.numbers.remove(&event);
         self.counts.queued -= 1;
-        self.counts.ended[end as usize - Action::Delivered as usize] += 1;
+        self.counts.ended[place(end)] += 1;
         (event, self.ended.insert(event))
     }
 
@@ -140,9 +145,8 @@ impl Tab {
     pub(crate) fn load(&mut self, event: u64, new: NewEvent) -> bool {
         let recorded = self.outbox.books().recorded;
         self.next += 1;
-        let number = self.next;
         let is_resident = self.outbox.load(NewEvent {
-            event: number,
+            event: self.next,
             ..new
         });
         let evicted = self.evicted.entry(new.who).or_default();
@@ -154,9 +158,7 @@ impl Tab {
             *evicted -= 1;
         }
         if is_resident {
-            self.events.insert(number, event);
-            let before = self.numbers.insert(event, number);
-            assert!(before.is_none(), "held twice");
+            self.number(event);
         } else {
             *evicted += 1;
         }
@@ -165,7 +167,7 @@ impl Tab {
 
     /// All there is has been handed over.
     pub(crate) fn loaded(&mut self) {
-        let at = Action::DroppedLost as usize - Action::Delivered as usize;
+        let at = place(Action::DroppedLost);
         let before = self.outbox.books().ended[at];
         self.outbox.loaded();
         let lost = self.outbox.books().ended[at] - before;
@@ -261,4 +263,9 @@ impl Tab {
         let held = self.events.len() as u32;
         assert_eq!(books.queued, held + evicted, "events have vanished");
     }
+}
+
+/// The place of an end in the books.
+fn place(end: Action) -> usize {
+    end as usize - Action::Delivered as usize
 }

@@ -103,6 +103,19 @@ export async function settled(page: Page, timeout = 60_000): Promise<void> {
   await page.waitForFunction(() => forebay.stats().queued === 0, undefined, { timeout });
 }
 
+/** How many events were given up for which reason. */
+export function droppedBy(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(() => forebay.stats().droppedBy);
+}
+
+/** The numbers of the events that the endpoint has, in order. */
+export function numbers(endpoint: Endpoint): (number | undefined)[] {
+  return endpoint.batches
+    .filter(({ accepted }) => accepted.length > 0)
+    .flatMap(({ events }) => [...events.values()].map(({ Metrics }) => Metrics?.number))
+    .sort((a, b) => Number(a) - Number(b));
+}
+
 /** Of one scenario: how many events the endpoint has, has not, and has more than once. */
 export interface Account {
   accepted: number;

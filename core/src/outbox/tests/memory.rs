@@ -3,6 +3,10 @@
 use super::*;
 
 const RESIDENT: usize = 20;
+const CONFIG: Config = Config {
+    resident_events: RESIDENT,
+    ..super::CONFIG
+};
 const SIGNED_IN: u32 = 1;
 /// Numbers of events that were read, the first.
 const READ: u32 = 1_000_000;
@@ -18,10 +22,7 @@ struct Shell {
 
 impl Shell {
     fn new(config: Config) -> Shell {
-        let mut page = Page::new(Config {
-            resident_events: RESIDENT,
-            ..config
-        });
+        let mut page = Page::new(config);
         page.load([]);
         Shell {
             page,
@@ -144,10 +145,7 @@ fn it_comes_back_in_order_as_the_queue_drains() {
 
 #[test]
 fn what_an_earlier_visit_left_is_counted_whole_and_read_by_pages() {
-    let mut page = Page::new(Config {
-        resident_events: RESIDENT,
-        ..CONFIG
-    });
+    let mut page = Page::new(CONFIG);
     page.outbox.set_leader(false);
     let taken = (0..300).filter(|number| page.outbox.load(event(*number)));
     assert_eq!(taken.count(), RESIDENT);
@@ -159,7 +157,6 @@ fn what_an_earlier_visit_left_is_counted_whole_and_read_by_pages() {
         disk: (20..300).map(event).collect(),
         read: Vec::new(),
     };
-    shell.page.next = 300;
     shell.sign_in(GUEST);
     assert_eq!(shell.deliver(), 300);
     assert_eq!(shell.page.outbox.books().recorded, 300);
@@ -168,10 +165,7 @@ fn what_an_earlier_visit_left_is_counted_whole_and_read_by_pages() {
 #[test]
 fn nothing_waits_on_disk_alone_before_it_has_been_read() {
     let mut shell = Shell::new(CONFIG);
-    shell.page = Page::new(Config {
-        resident_events: RESIDENT,
-        ..CONFIG
-    });
+    shell.page = Page::new(CONFIG);
     assert_eq!(shell.store(GUEST, 30), [0; 0]);
 }
 
@@ -252,11 +246,7 @@ fn what_is_forgotten_while_the_disk_is_read_is_not_lost_later() {
     let mut shell = Shell::new(CONFIG);
     shell.store(GUEST, 100);
     assert_eq!(shell.page.take(Action::Load), [GUEST]);
-    let config = Config {
-        resident_events: RESIDENT,
-        ..CONFIG
-    };
-    shell.page.outbox.start(config, 1);
+    shell.page.outbox.start(CONFIG, 1);
     shell.page.leader(true);
     shell.page.outbox.loaded();
     shell.page.turn();
