@@ -92,8 +92,14 @@ function written(core: Core, held: Held): void {
   share(held);
   if (!held.isStored) return;
   tell(held, "stored");
+  shed(core, held);
+}
+
+/** Leaves an event on disk alone where the core has enough in memory. */
+function shed(core: Core, held: Held): void {
   // Of another tab's it would not be known any more whose it is.
-  if (isLeader && held.isOurs && core.outbox_evict(held.number)) evict(held);
+  if (isLeader && held.isAccepted && held.isStored && held.isOurs && core.outbox_evict(held.number))
+    evict(held);
 }
 
 /** Whether an event is valid. One that is not comes to its end here. */
@@ -139,10 +145,9 @@ export function endedElsewhere(held: Held, [how, reason]: Ending): void {
  */
 export async function load(core: Core, whose?: number): Promise<void> {
   const begun = round;
+  const known = whose === undefined ? byNumber : new Map<number, Held>();
   // What was on disk and is not is what another tab ended without this one hearing of it.
-  const gone = new Set(
-    whose === undefined ? [...byNumber.values()].filter((held) => held.isStored) : [],
-  );
+  const gone = new Set([...known.values()].filter((held) => held.isStored));
   const found: Held[] = [];
   const read = (row: Row) => {
     gone.delete(byId.get(row.id) as Held);
@@ -164,12 +169,14 @@ export async function load(core: Core, whose?: number): Promise<void> {
     gone.clear();
   }
   core.outbox_loaded();
+  for (const held of gone) endedElsewhere(held, [DELIVERED]);
+  // What was stored before it was known what waits on disk.
+  for (const held of known.values()) shed(core, held);
   for (const held of found) {
     held.isAccepted = true;
     if (held.end) endedElsewhere(held, held.end);
   }
   soon();
-  for (const held of gone) endedElsewhere(held, [DELIVERED]);
 }
 
 /** Ends all there is. */

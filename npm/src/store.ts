@@ -109,7 +109,7 @@ export async function scan(take: (row: Row) => boolean | undefined): Promise<num
   let aside = 0;
   let isEnough = false;
   for (let range: IDBKeyRange | undefined; ; ) {
-    const transaction = transact([OUTBOX, ASIDE], "readwrite");
+    const transaction = transact([OUTBOX, ASIDE]);
     const outbox = transaction.objectStore(OUTBOX);
     const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
     for (const row of rows) {
@@ -139,8 +139,8 @@ function use(opened: IDBDatabase): void {
   };
 }
 
-function transact(names: string[], mode: IDBTransactionMode): IDBTransaction {
-  return (database as IDBDatabase).transaction(names, mode);
+function transact(names: string[]): IDBTransaction {
+  return (database as IDBDatabase).transaction(names, "readwrite");
 }
 
 /** Keeps in mind what is asked for about a row until it is done. */
@@ -169,7 +169,7 @@ async function inTask(ask: (outbox: IDBObjectStore) => unknown): Promise<boolean
 }
 
 function begin() {
-  const transaction = transact([OUTBOX], "readwrite");
+  const transaction = transact([OUTBOX]);
   queueMicrotask(() => {
     task = undefined;
     try {

@@ -34,6 +34,11 @@ async function queue(page: Page, from = 0): Promise<string[]> {
   return ids;
 }
 
+/** Resolves when the page has read the disk, so that with what it finds there so many are queued. */
+async function diskRead(page: Page, queued: number): Promise<void> {
+  await page.waitForFunction((queued) => forebay.stats().queued === queued, queued);
+}
+
 async function allArrive(endpoint: Endpoint, ids: string[]): Promise<void> {
   await endpoint.until(() => ids.every((id) => endpoint.distinct.has(id)), { timeout: 60_000 });
 }
@@ -95,7 +100,7 @@ export function backlog(): void {
       const ids = await queue(page);
       await page.close();
       const next = await revisit(site, context, endpoint);
-      await next.waitForFunction((count) => forebay.stats().queued === count, MANY);
+      await diskRead(next, MANY);
       await endpoint.connections("served");
       await next.evaluate(() => forebay.flushEvents());
       await allArrive(endpoint, ids);
@@ -123,21 +128,52 @@ export function backlog(): void {
     },
   );
 
-  scenario("more than memory holds, some of which is deleted", async ({ endpoint, page }) => {
-    await endpoint.connections("refused");
-    await configure(page, endpoint);
-    const ids = await queue(page);
-    // A thousand that are in memory as well, and two thousand that are not.
-    const deleted = ids.slice(AT_ONCE, 4 * AT_ONCE);
-    await changeRows(page, [], deleted);
-    await endpoint.connections("served");
-    await page.evaluate(() => forebay.flushEvents());
-    await settled(page);
-    const gone = ids.slice(2 * AT_ONCE, 4 * AT_ONCE);
-    const others = ids.filter((id) => !gone.includes(id));
-    assert.deepEqual([...endpoint.accepted].sort(), others.sort(), "all else arrives, each once");
-    assert.deepEqual(await droppedBy(page), { "not on disk any more": gone.length });
-  });
+  scenario(
+    "more than memory holds, some of which is deleted",
+    async ({ site, endpoint, context, page: earlier }) => {
+      await endpoint.connections("refused");
+      await configure(earlier, endpoint);
+      await record(earlier, { from: MANY, count: 1 });
+      await safe(earlier);
+      await earlier.close();
+      const page = await revisit(site, context, endpoint);
+      await diskRead(page, 1);
+      const ids = await queue(page);
+      // Some of those that are in memory as well, and some that are not.
+      const gone = ids.slice(2 * AT_ONCE, 4 * AT_ONCE);
+      await changeRows(page, [], [...ids.slice(0, AT_ONCE / 2), ...gone]);
+      await endpoint.connections("served");
+      await page.evaluate(() => forebay.flushEvents());
+      await settled(page);
+      const others = Array.from({ length: MANY + 1 }, (_, number) => number);
+      others.splice(2 * AT_ONCE, gone.length);
+      assert.deepEqual(numbers(endpoint), others, "all else arrives, each once");
+      assert.deepEqual(await droppedBy(page), { "not on disk any more": gone.length });
+    },
+  );
+
+  scenario(
+    "more than memory holds leaves it where it was recorded before the tab sends",
+    async ({ site, endpoint, context, page }) => {
+      await endpoint.connections("refused");
+      await configure(page, endpoint);
+      await page.waitForFunction(() => forebay.stats().leader);
+      const other = await revisit(site, context, endpoint);
+      const ids = await queue(other);
+      // The last one on disk: once the other page has read it, it has read all.
+      await record(page, { from: MANY, count: 1 });
+      await safe(page);
+      await page.close();
+      await diskRead(other, MANY + 1);
+      const gone = ids.slice(-AT_ONCE);
+      await changeRows(other, [], gone);
+      await endpoint.connections("served");
+      await other.evaluate(() => forebay.flushEvents());
+      await settled(other);
+      assert.equal(endpoint.accepted.length, MANY + 1 - gone.length, "all else arrives, each once");
+      assert.deepEqual(await droppedBy(other), { "not on disk any more": gone.length });
+    },
+  );
 
   scenario("more than memory holds is forgotten", async ({ endpoint, page }) => {
     await endpoint.connections("refused");

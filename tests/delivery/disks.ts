@@ -12,6 +12,7 @@ import {
   configure,
   record,
   revisit,
+  safe,
   settled,
 } from "./support/numbered.ts";
 import { scenario } from "./support/scenario.ts";
@@ -104,6 +105,7 @@ export function disks(): void {
     async ({ endpoint, page }, test) => {
       await configure(page, endpoint);
       const ids = await record(page, { count: COUNT / 2 });
+      await safe(page);
       await page.evaluate(() => {
         const { add, put } = IDBObjectStore.prototype;
         const full = () => {
