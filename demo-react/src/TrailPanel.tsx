@@ -37,7 +37,13 @@ export function TrailPanel(props: { status: Status | undefined; onQuery: (sql: s
       title="Event trail"
       hint="When each event reached each stage. The edge accepts one only once Kinesis has it."
       className="trail"
-      actions={events.length > 0 && <span className="tally">{events.length} events</span>}
+      actions={
+        events.length > 0 && (
+          <span className="tally">
+            {events.length} {events.length === 1 ? "event" : "events"}
+          </span>
+        )
+      }
     >
       {events.length === 0 ? (
         <Empty
