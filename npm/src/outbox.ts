@@ -90,15 +90,14 @@ function toDisk(held: Held, row: Row): void {
 /** The core has an event, and the disk has it too, or cannot take it. */
 function written(core: Core, held: Held): void {
   share(held);
-  if (!held.isStored) return;
-  tell(held, "stored");
+  if (held.isStored) tell(held, "stored");
   shed(core, held);
 }
 
 /** Leaves an event on disk alone where the core has enough in memory. */
 function shed(core: Core, held: Held): void {
   // Of another tab's it would not be known any more whose it is.
-  if (isLeader && held.isAccepted && held.isStored && held.isOurs && core.outbox_evict(held.number))
+  if (isLeader && held.isStored && held.isAccepted && held.isOurs && core.outbox_evict(held.number))
     evict(held);
 }
 

@@ -14,7 +14,7 @@ import {
   safe,
   settled,
 } from "./support/numbered.ts";
-import { scenario } from "./support/scenario.ts";
+import { type Scenario, scenario } from "./support/scenario.ts";
 
 const MANY = 5_000;
 const AT_ONCE = 1_000;
@@ -39,6 +39,20 @@ async function diskRead(page: Page, queued: number): Promise<void> {
   await page.waitForFunction((queued) => forebay.stats().queued === queued, queued);
 }
 
+/** There is an endpoint again, and the page is to send what waits. */
+async function serve(endpoint: Endpoint, page: Page): Promise<void> {
+  await endpoint.connections("served");
+  await page.evaluate(() => forebay.flushEvents());
+}
+
+/** Configures a page that cannot send, and then another, which would not. Gives the other. */
+async function beside({ site, endpoint, context, page }: Scenario): Promise<Page> {
+  await endpoint.connections("refused");
+  await configure(page, endpoint);
+  await page.waitForFunction(() => forebay.stats().leader);
+  return revisit(site, context, endpoint);
+}
+
 async function allArrive(endpoint: Endpoint, ids: string[]): Promise<void> {
   await endpoint.until(() => ids.every((id) => endpoint.distinct.has(id)), { timeout: 60_000 });
 }
@@ -56,8 +70,7 @@ export function backlog(): void {
     }, MANY);
     await page.waitForFunction(() => receipts.every(({ state }) => state === "stored"));
     assert.equal(await page.evaluate(() => forebay.stats().queued), MANY);
-    await endpoint.connections("served");
-    await page.evaluate(() => forebay.flushEvents());
+    await serve(endpoint, page);
     const states = await page.evaluate(async () => {
       const settled = await Promise.all(receipts.map((receipt) => receipt.settled));
       return settled.map(({ state }) => state);
@@ -101,32 +114,25 @@ export function backlog(): void {
       await page.close();
       const next = await revisit(site, context, endpoint);
       await diskRead(next, MANY);
-      await endpoint.connections("served");
-      await next.evaluate(() => forebay.flushEvents());
+      await serve(endpoint, next);
       await allArrive(endpoint, ids);
       assert.equal(endpoint.accepted.length, MANY, "each once");
       await assertBalanced(next, MANY);
     },
   );
 
-  scenario(
-    "more than memory holds when the tab that sends is closed",
-    async ({ site, endpoint, context, page }) => {
-      await endpoint.connections("refused");
-      await configure(page, endpoint);
-      await page.waitForFunction(() => forebay.stats().leader);
-      const other = await revisit(site, context, endpoint);
-      const ids = await queue(page);
-      const others = await queue(other, MANY);
-      await page.close();
-      await other.waitForFunction(() => forebay.stats().leader);
-      await endpoint.connections("served");
-      await other.evaluate(() => forebay.flushEvents());
-      await allArrive(endpoint, [...ids, ...others]);
-      assert.equal(endpoint.accepted.length, 2 * MANY, "each once");
-      await assertBalanced(other, 2 * MANY);
-    },
-  );
+  scenario("more than memory holds when the tab that sends is closed", async (scenario) => {
+    const { endpoint, page } = scenario;
+    const other = await beside(scenario);
+    const ids = await queue(page);
+    const others = await queue(other, MANY);
+    await page.close();
+    await other.waitForFunction(() => forebay.stats().leader);
+    await serve(endpoint, other);
+    await allArrive(endpoint, [...ids, ...others]);
+    assert.equal(endpoint.accepted.length, 2 * MANY, "each once");
+    await assertBalanced(other, 2 * MANY);
+  });
 
   scenario(
     "more than memory holds, some of which is deleted",
@@ -142,8 +148,7 @@ export function backlog(): void {
       // Some of those that are in memory as well, and some that are not.
       const gone = ids.slice(2 * AT_ONCE, 4 * AT_ONCE);
       await changeRows(page, [], [...ids.slice(0, AT_ONCE / 2), ...gone]);
-      await endpoint.connections("served");
-      await page.evaluate(() => forebay.flushEvents());
+      await serve(endpoint, page);
       await settled(page);
       const others = Array.from({ length: MANY + 1 }, (_, number) => number);
       others.splice(2 * AT_ONCE, gone.length);
@@ -154,11 +159,9 @@ export function backlog(): void {
 
   scenario(
     "more than memory holds leaves it where it was recorded before the tab sends",
-    async ({ site, endpoint, context, page }) => {
-      await endpoint.connections("refused");
-      await configure(page, endpoint);
-      await page.waitForFunction(() => forebay.stats().leader);
-      const other = await revisit(site, context, endpoint);
+    async (scenario) => {
+      const { endpoint, page } = scenario;
+      const other = await beside(scenario);
       const ids = await queue(other);
       // The last one on disk: once the other page has read it, it has read all.
       await record(page, { from: MANY, count: 1 });
@@ -167,8 +170,7 @@ export function backlog(): void {
       await diskRead(other, MANY + 1);
       const gone = ids.slice(-AT_ONCE);
       await changeRows(other, [], gone);
-      await endpoint.connections("served");
-      await other.evaluate(() => forebay.flushEvents());
+      await serve(endpoint, other);
       await settled(other);
       assert.equal(endpoint.accepted.length, MANY + 1 - gone.length, "all else arrives, each once");
       assert.deepEqual(await droppedBy(other), { "not on disk any more": gone.length });

@@ -575,6 +575,10 @@ impl World {
                 tab.outbox.ended_elsewhere(*number, Action::Delivered);
             }
         }
+        // What was there before it was known what waits on disk.
+        for event in known.iter().filter(|event| rows.contains(event)) {
+            tab.evict(*event, events[*event as usize].new.who);
+        }
         // Who sent it was gone before it could delete it.
         let ended = rows.iter().filter(|row| tab.ended.contains(row));
         let ended: Vec<u64> = ended.copied().collect();
