@@ -13,7 +13,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import binaryen from "binaryen";
@@ -23,31 +23,34 @@ import { minify } from "terser";
 /** What `exports` of package.json has for browsers. */
 const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
 /**
- * What they import, sooner or later: the client, the engine, a module as text, and
- * what not every page asks for.
+ * The files in src/ that they import, sooner or later: the client, the engine, the module as text, and what
+ * not every page asks for. Each becomes a file of its own in dist/, without its folder.
  */
 const CHUNKS = [
   "client",
   "engine",
-  "module",
-  "amplify",
+  "module/embedded",
+  "config/amplify",
   "auto-track",
   "debug",
-  "mistakes",
-  "pinpoint",
-  "prepare",
-  "profile",
-  "sign-in",
-  "violations",
+  "config/mistakes",
+  "send/pinpoint",
+  "queue/prepare",
+  "identity/profile",
+  "identity/sign-in",
+  "module/violations",
 ];
+/** Their names in dist/, by their paths. */
+const NAMES = new Map(
+  [...ENTRIES, ...CHUNKS].map((source) => [join(here("src"), `${source}.ts`), basename(source)]),
+);
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
   binaryen.Features;
 const FEATURES = MutableGlobals | NontrappingFPToInt | BulkMemory | BulkMemoryOpt | SignExt;
 
-const here = dirname(fileURLToPath(import.meta.url));
-const dist = join(here, "dist");
+const dist = here("dist");
 const [wasm, violations, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
   console.error(
@@ -74,14 +77,14 @@ const deflated = Object.fromEntries(
   }),
 );
 
-const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+const { version } = JSON.parse(readFileSync(here("package.json"), "utf8"));
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-for (const name of [...ENTRIES, ...CHUNKS]) {
-  await forBrowsers(name, { external: ["react", ...[...ENTRIES, ...CHUNKS].map(local)] });
+for (const source of [...ENTRIES, ...CHUNKS]) {
+  await forBrowsers(basename(source), source, { external: ["react"], plugins: [apart(source)] });
 }
-await forBrowsers("forebay.script", { format: "iife", globalName: "forebay" }, "inline");
+await forBrowsers("forebay.script", "inline", { format: "iife", globalName: "forebay" });
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
@@ -98,15 +101,30 @@ const node = {
   // Without what only browsers have: the tools run in Node. The glue's own declarations ask for it.
   lib: ["es2023"],
   types: ["node"],
-  typeRoots: [join(here, "../node_modules/@types")],
+  typeRoots: [here("../node_modules/@types")],
 };
 check(ENTRIES, {});
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
 
-/** How modules of this workspace import each other. */
-function local(name) {
-  return `./${name}.js`;
+/** A path in this folder. */
+function here(path) {
+  return join(dirname(fileURLToPath(import.meta.url)), path);
+}
+
+/** What is in a file of its own is in no other. */
+function apart(source) {
+  return {
+    name: "apart",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\..*\.js$/ }, ({ path, resolveDir }) => {
+        const imported = join(resolveDir, path).replace(/\.js$/, ".ts");
+        const name = NAMES.get(imported);
+        if (!name || imported === here(`src/${source}.ts`)) return undefined;
+        return { path: `./${name}.js`, external: true };
+      });
+    },
+  };
 }
 
 /** The functions that a module exports. */
@@ -131,7 +149,7 @@ function withLetters(module) {
 }
 
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
-async function forBrowsers(name, options, source = name) {
+async function forBrowsers(name, source, options) {
   const { outfile, ...rest } = common(name, source);
   const { outputFiles } = await build({
     ...rest,
@@ -157,7 +175,7 @@ async function forBrowsers(name, options, source = name) {
 
 function common(entry, source = entry) {
   return {
-    entryPoints: [join(here, `src/${source}.ts`)],
+    entryPoints: [here(`src/${source}.ts`)],
     outfile: join(dist, `${entry}.js`),
     bundle: true,
     format: "esm",
@@ -173,10 +191,10 @@ function check(modules, compilerOptions) {
     writeFileSync(
       config,
       JSON.stringify({
-        extends: join(here, "tsconfig.json"),
+        extends: here("tsconfig.json"),
         compilerOptions,
         files: [...modules.map((name) => `${name}.ts`), "deflated.d.ts"].map((name) =>
-          join(here, "src", name),
+          here(`src/${name}`),
         ),
         include: [],
       }),

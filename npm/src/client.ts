@@ -1,5 +1,5 @@
 import type { AutoTrackInput } from "./auto-track.js";
-import type { AmplifyConfig, ForebayConfig, Unread } from "./config.js";
+import type { AmplifyConfig, ForebayConfig, Unread } from "./config/config.js";
 import type { Engine, Recorded, SignIn, WasmSource } from "./engine.js";
 import {
   type AnalyticsEvent,
@@ -27,7 +27,7 @@ export type {
   AwsExports,
   ForebayConfig,
   Options,
-} from "./config.js";
+} from "./config/config.js";
 export type { SignIn } from "./engine.js";
 export * from "./types.js";
 

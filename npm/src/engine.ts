@@ -1,27 +1,32 @@
 import { onDelivery, untilLoaded } from "./client.js";
-import { type AmplifyConfig, type ForebayConfig, readConfig, type Settings } from "./config.js";
-import { consent, isConsent } from "./consent.js";
-import { describe } from "./deliveries.js";
-import { openIntake, taken, trackSessions } from "./intake.js";
+import {
+  type AmplifyConfig,
+  type ForebayConfig,
+  readConfig,
+  type Settings,
+} from "./config/config.js";
+import { consent, isConsent } from "./identity/consent.js";
+import type { SignIn } from "./identity/sign-in.js";
+import { addOwn, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
-import { follow, hear, hearOfLeft, share, stand, stepDown } from "./leader.js";
-import { early, writing } from "./ledger.js";
-import { accept, explained, stats } from "./outbox.js";
-import { isForebays } from "./requests.js";
+import { keep, kept, keysOf } from "./local-storage.js";
+import { type Core, checked, core, instantiate, run, type Wasm } from "./module/core.js";
+import { setRules } from "./module/validator.js";
+import { clear, isTime, leave, openStore } from "./queue/disk.js";
+import { openIntake, taken, trackSessions } from "./queue/intake.js";
+import { early, writing } from "./queue/ledger.js";
+import { accept, explained, stats } from "./queue/outbox.js";
 import { forgetAll, reset } from "./reset.js";
+import { describe } from "./send/deliveries.js";
+import { isForebays } from "./send/requests.js";
+import { lastTurn, network, soon } from "./send/turns.js";
 import { page, say, settings, setUp } from "./setup.js";
-import type { SignIn } from "./sign-in.js";
-import { keep, kept, keysOf } from "./storage.js";
-import { clear, isTime, leave, openStore } from "./store.js";
-import { joinTabs, tellTabs } from "./tabs.js";
-import { lastTurn, network, soon } from "./turns.js";
+import { joinTabs, tellTabs } from "./tabs/channel.js";
+import { follow, hear, hearOfLeft, share, stand, stepDown } from "./tabs/leader.js";
 import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
-import { addOwn, signIn, signOut } from "./user.js";
-import { setRules } from "./validator.js";
-import { type Core, checked, core, instantiate, run, type Wasm } from "./wasm.js";
 
-export type { SignIn } from "./sign-in.js";
-export type { Wasm } from "./wasm.js";
+export type { SignIn } from "./identity/sign-in.js";
+export type { Wasm } from "./module/core.js";
 
 /** An event as it waits for the engine. */
 export interface Recorded {
@@ -85,7 +90,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     try {
       return begin(await instantiate(wasm));
     } catch (error) {
-      throw (await import("./mistakes.js")).refusal() ?? error;
+      throw (await import("./config/mistakes.js")).refusal() ?? error;
     }
   });
   // Told on the console, and where it is awaited.
@@ -105,7 +110,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       return checked(await ready, event) ? [] : explained(event);
     },
     async identifyUser(input) {
-      const { endpointOf } = await untilLoaded(() => import("./profile.js"));
+      const { endpointOf } = await untilLoaded(() => import("./identity/profile.js"));
       describe(JSON.stringify(endpointOf(input, page.uuid())));
     },
     flush() {
@@ -190,8 +195,8 @@ async function wished(settings: Settings) {
   return {
     preparation:
       sampleRate < 1 || globalProperties || before
-        ? (await import("./prepare.js")).preparation(settings)
+        ? (await import("./queue/prepare.js")).preparation(settings)
         : undefined,
-    form: isForebays(endpoint, wire) ? undefined : (await import("./pinpoint.js")).inHeaders,
+    form: isForebays(endpoint, wire) ? undefined : (await import("./send/pinpoint.js")).inHeaders,
   };
 }

@@ -1,5 +1,5 @@
 import { configure as configureClient } from "./client.js";
-import type { AmplifyConfig, ForebayConfig } from "./config.js";
+import type { AmplifyConfig, ForebayConfig } from "./config/config.js";
 
 export * from "./client.js";
 
@@ -19,6 +19,6 @@ export function configure(config: ForebayConfig | AmplifyConfig): void {
     // Not there, a page in its place, or forbidden: some development servers move modules away from
     // their files, and some policies let a page connect to its endpoint alone.
     const found = response?.ok && !response.headers.get("content-type")?.startsWith("text/html");
-    return found ? response : (await import("./module.js")).module();
+    return found ? response : (await import("./module/embedded.js")).module();
   });
 }

@@ -1,5 +1,5 @@
 import { configure as configureClient } from "./client.js";
-import type { AmplifyConfig, ForebayConfig } from "./config.js";
+import type { AmplifyConfig, ForebayConfig } from "./config/config.js";
 
 export * from "./client.js";
 
@@ -11,5 +11,5 @@ export * from "./client.js";
  * copy of the package), `NotInBrowser` (in a service worker).
  */
 export function configure(config: ForebayConfig | AmplifyConfig): void {
-  configureClient(config, async () => (await import("./module.js")).module());
+  configureClient(config, async () => (await import("./module/embedded.js")).module());
 }

@@ -1,4 +1,4 @@
-import type { Anything } from "./config.js";
+import type { Anything } from "./config/config.js";
 
 /** What a text says as JSON, which anyone may have written; an empty object where it says nothing. */
 export function parsed(text: string | null): Anything {

@@ -1,15 +1,15 @@
 // Beginning anew: the core, and everything.
 
-import { forgetCredentials } from "./credentials.js";
-import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./deliveries.js";
-import { forgetIds } from "./ids.js";
-import { forgetBrowser } from "./intake.js";
-import { follow } from "./leader.js";
-import { forgetEvents } from "./outbox.js";
+import { forgetCredentials } from "./identity/credentials.js";
+import { forgetIds } from "./identity/ids.js";
+import { current, forgetUser } from "./identity/user.js";
+import { core } from "./module/core.js";
+import { forgetBrowser } from "./queue/intake.js";
+import { forgetEvents } from "./queue/outbox.js";
+import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./send/deliveries.js";
+import { network } from "./send/turns.js";
 import { nextRound, settings } from "./setup.js";
-import { network } from "./turns.js";
-import { current, forgetUser } from "./user.js";
-import { core } from "./wasm.js";
+import { follow } from "./tabs/leader.js";
 
 /** Most bytes of events in a request. */
 const BATCH_BYTES = 4_000_000 - 16_000;

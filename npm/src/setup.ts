@@ -1,9 +1,9 @@
 // What the engine runs with. A page has one engine: what its modules hold they hold for it, and these are
 // the givens that they share.
 
-import type { Settings } from "./config.js";
+import type { Settings } from "./config/config.js";
 import type { Page } from "./engine.js";
-import type { Form } from "./requests.js";
+import type { Form } from "./send/requests.js";
 
 export let settings: Settings;
 export let page: Page;
@@ -29,7 +29,7 @@ export function nameOf(what: string): string {
 
 /** Says on the console what is to be put right; nothing where the words for it do not come. */
 export function say(what: "noDisk" | "unreadableSchema", reason?: unknown): void {
-  import("./mistakes.js").then(
+  import("./config/mistakes.js").then(
     (mistakes) => mistakes[what](reason),
     () => {},
   );

@@ -1,5 +1,5 @@
 import { configure as configureClient } from "./client.js";
-import type { AmplifyConfig, ForebayConfig } from "./config.js";
+import type { AmplifyConfig, ForebayConfig } from "./config/config.js";
 import type { Wasm } from "./engine.js";
 
 export * from "./client.js";

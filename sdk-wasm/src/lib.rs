@@ -1,7 +1,7 @@
 //! Forebay's outbox, validator and signer as a WebAssembly module: one of each, those of the page that
 //! loads it. Numbers cross the boundary, and texts through one [`page_buffer`]; what becomes of them is
 //! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
-//! `npm/src/wasm.ts` is the other side of this.
+//! `npm/src/module/core.ts` is the other side of this.
 //!
 //! There are two builds. What every page loads has no words for what is wrong with an event: it says whether it
 //! is valid. With the feature `violations` the module is the validator alone, and says what is wrong; it is

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompiledSchema } from "forebay";
-import * as config from "../../npm/src/config.ts";
+import * as config from "../../npm/src/config/config.ts";
 
 const endpoint = "https://events.example.com";
 const settings = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AnalyticsEvent } from "forebay";
-import { preparation, share } from "../../npm/src/prepare.ts";
+import { preparation, share } from "../../npm/src/queue/prepare.ts";
 
 type Wishes = Parameters<typeof preparation>[0];
 

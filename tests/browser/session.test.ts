@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import type * as Copy from "../../npm/src/session.ts";
+import type * as Copy from "../../npm/src/identity/session.ts";
 import { setUp } from "../../npm/src/setup.ts";
 
 const MINUTE = 60_000;
@@ -12,7 +12,7 @@ let tabs = 0;
 
 /** A tab of this browser, which has a copy of the module as any page has: all have one storage. */
 async function tab(sessions = "shared") {
-  const copy: typeof Copy = await import(`../../npm/src/session.ts?tab=${tabs++}`);
+  const copy: typeof Copy = await import(`../../npm/src/identity/session.ts?tab=${tabs++}`);
   const settings = { appId: "app", sessions, sessionTimeout: 30 * MINUTE };
   const uuid = () => `00000000-0000-4000-8000-000000000${(ids++).toString(16)}0`;
   setUp(settings as never, { uuid } as never, undefined);

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
-import { wired } from "../../npm/src/events.ts";
-import { inHeaders } from "../../npm/src/pinpoint.ts";
-import { send } from "../../npm/src/requests.ts";
+import { wired } from "../../npm/src/queue/wire.ts";
+import { inHeaders } from "../../npm/src/send/pinpoint.ts";
+import { send } from "../../npm/src/send/requests.ts";
 import { setUp } from "../../npm/src/setup.ts";
 import { core } from "../support/module.ts";
 

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile, Validator } from "forebay/tools";
-import { setRules } from "../../npm/src/validator.ts";
-import { checked } from "../../npm/src/wasm.ts";
+import { checked } from "../../npm/src/module/core.ts";
+import { setRules } from "../../npm/src/module/validator.ts";
 import { core } from "../support/module.ts";
 import { FORMATS, random } from "./support/events.ts";
 

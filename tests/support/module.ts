@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { instantiate } from "../../npm/src/wasm.ts";
+import { instantiate } from "../../npm/src/module/core.ts";
 
 const TARGET =
   process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::command::{command, output, root};
 
 /// Bytes after brotli that the design allows for all that a browser loads.
-const TOTAL_BUDGET: u64 = 16_000;
+const TOTAL_BUDGET: u64 = 16_500;
 /// The same for what has to be there before the first `record()`.
 const FIRST_BUDGET: u64 = 2_500;
 /// The schema whose generated code is measured.

@@ -1,12 +1,12 @@
 // Which tab sends. The others hand over what they record, and hear how it ended.
 
-import { byId, byNumber, DELIVERED, type Held, hold, isKnown, remember } from "./ledger.js";
-import { accept, endedElsewhere, load } from "./outbox.js";
-import { forgetAll } from "./reset.js";
-import { isRow, left } from "./store.js";
-import { campaign, type Message, resign, tellTabs } from "./tabs.js";
-import { soon } from "./turns.js";
-import { core } from "./wasm.js";
+import { core } from "../module/core.js";
+import { isRow, left } from "../queue/disk.js";
+import { byId, byNumber, DELIVERED, type Held, hold, isKnown, remember } from "../queue/ledger.js";
+import { accept, endedElsewhere, load } from "../queue/outbox.js";
+import { forgetAll } from "../reset.js";
+import { soon } from "../send/turns.js";
+import { campaign, type Message, resign, tellTabs } from "./channel.js";
 
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;

@@ -1,6 +1,6 @@
 import deflated from "#violations";
+import type { AnalyticsEvent, Violation } from "../types.js";
 import { inflated } from "./inflate.js";
-import type { AnalyticsEvent, Violation } from "./types.js";
 import { hand, setRules, take, type Validator } from "./validator.js";
 
 /** What the module exports. */

@@ -1,8 +1,8 @@
 // Events as texts: as they are kept, and as they travel.
 
-import type { Row } from "./store.js";
-import type { AnalyticsEvent } from "./types.js";
-import { encode } from "./validator.js";
+import { encode } from "../module/validator.js";
+import type { AnalyticsEvent } from "../types.js";
+import type { Row } from "./disk.js";
 
 /** Bytes that an event's id, times and session take in a request. */
 const OVERHEAD = 182;

@@ -1,8 +1,8 @@
 // The events that this tab knows of, and how they end.
 
-import { page } from "./setup.js";
-import { type Row, remove as removeRow } from "./store.js";
-import type { AnalyticsEvent, DeliveryState } from "./types.js";
+import { page } from "../setup.js";
+import type { AnalyticsEvent, DeliveryState } from "../types.js";
+import { type Row, remove as removeRow } from "./disk.js";
 
 /** An event on its way. */
 export interface Held {

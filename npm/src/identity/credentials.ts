@@ -1,14 +1,14 @@
 // Whose events this tab has, and what their requests are signed with.
 
+import { parsed } from "../json.js";
+import { keep, kept, remove } from "../local-storage.js";
+import { type Core, clocks } from "../module/core.js";
+import { type Answer, ask, type Credentials, isForebays } from "../send/requests.js";
+import { soon } from "../send/turns.js";
+import { round, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
-import { parsed } from "./json.js";
-import { type Answer, ask, type Credentials, isForebays } from "./requests.js";
-import { round, settings } from "./setup.js";
 import type { Login, SignIn } from "./sign-in.js";
-import { keep, kept, remove } from "./storage.js";
-import { soon } from "./turns.js";
 import { link } from "./user.js";
-import { type Core, clocks } from "./wasm.js";
 
 /** Tokens of whoever is signed in, by the names of their issuers. */
 export type Logins = Record<string, string>;

@@ -1,4 +1,4 @@
-import type { AnalyticsEvent, CompiledSchema } from "./types.js";
+import type { AnalyticsEvent, CompiledSchema } from "../types.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {

@@ -1,12 +1,12 @@
 // Turns of the core: what came in during a task is told to it together, and what it asks for is done.
 
-import { refusal } from "./consent.js";
-import { renew } from "./credentials.js";
+import { refusal } from "../identity/consent.js";
+import { renew } from "../identity/credentials.js";
+import { type Core, clocks, core } from "../module/core.js";
+import { byNumber, DELIVERED, end } from "../queue/ledger.js";
+import { load } from "../queue/outbox.js";
+import { type Message, tellTabs } from "../tabs/channel.js";
 import { overhead, sendBatch, sendEndpoint } from "./deliveries.js";
-import { byNumber, DELIVERED, end } from "./ledger.js";
-import { load } from "./outbox.js";
-import { type Message, tellTabs } from "./tabs.js";
-import { type Core, clocks, core } from "./wasm.js";
 
 // The numbers of the core's `Action`.
 const SEND_LAST_BATCH = 2;

@@ -1,9 +1,13 @@
 // Requests to the endpoint: composed, sent, and their answers told to the core.
 
-import { credentials } from "./credentials.js";
-import { wired } from "./events.js";
-import { endpointId } from "./ids.js";
-import { byNumber, type Held, tell } from "./ledger.js";
+import { credentials } from "../identity/credentials.js";
+import { endpointId } from "../identity/ids.js";
+import { keep, kept, remove } from "../local-storage.js";
+import { type Core, clocks, core } from "../module/core.js";
+import { bytes, encode, put } from "../module/validator.js";
+import { byNumber, type Held, tell } from "../queue/ledger.js";
+import { wired } from "../queue/wire.js";
+import { form, nameOf, round } from "../setup.js";
 import {
   type Answer,
   type Call,
@@ -13,11 +17,7 @@ import {
   send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import { form, nameOf, round } from "./setup.js";
-import { keep, kept, remove } from "./storage.js";
 import { isLeaving, soon } from "./turns.js";
-import { bytes, encode, put } from "./validator.js";
-import { type Core, clocks, core } from "./wasm.js";
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";

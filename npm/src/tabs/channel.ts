@@ -1,7 +1,7 @@
 // The tabs of this browser that have the same application open.
 
-import { nameOf } from "./setup.js";
-import type { Row } from "./store.js";
+import type { Row } from "../queue/disk.js";
+import { nameOf } from "../setup.js";
 
 /** What tabs tell each other. */
 export interface Message {

@@ -1,8 +1,8 @@
 // What a page may ask for besides: sampling, global properties, and its own look at every event.
 
-import type { Settings } from "./config.js";
+import type { Settings } from "../config/config.js";
+import type { AnalyticsEvent } from "../types.js";
 import type { Judged } from "./intake.js";
-import type { AnalyticsEvent } from "./types.js";
 
 /** An event as it is to be sent, or why it is not. */
 export type Prepared = (event: AnalyticsEvent, endpointId: string) => Judged;

@@ -1,8 +1,8 @@
 // The session of this browser, or of this tab alone.
 
-import { parsed } from "./json.js";
-import { nameOf, page, settings } from "./setup.js";
-import { keep, kept } from "./storage.js";
+import { parsed } from "../json.js";
+import { keep, kept } from "../local-storage.js";
+import { nameOf, page, settings } from "../setup.js";
 
 /** A session as it is kept. Times in milliseconds since the epoch, by this browser's clock. */
 interface Session {

@@ -1,7 +1,7 @@
 // Whether this browser's events may leave: what was said last, by whichever tab or visit.
 
-import { nameOf, settings } from "./setup.js";
-import { keep, kept } from "./storage.js";
+import { keep, kept } from "../local-storage.js";
+import { nameOf, settings } from "../setup.js";
 
 /** What was said in this page, for where nothing can be kept. */
 let said: boolean | undefined;

@@ -1,7 +1,7 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
+import { ForebayError } from "../client.js";
 import { paths } from "./amplify.js";
-import { ForebayError } from "./client.js";
 import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
 
 const ORIGIN = "an http(s) address without a path, such as https://events.example.com";

@@ -1,7 +1,7 @@
 // A module's buffer, and a validator behind it: the one that every page loads, or the one that says what is
 // wrong. What each export does is said where it is written, in sdk-wasm/src.
 
-import type { AnalyticsEvent } from "./types.js";
+import type { AnalyticsEvent } from "../types.js";
 
 /** What every module exports. */
 export interface Buffered {

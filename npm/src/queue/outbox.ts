@@ -1,9 +1,13 @@
 // Events on their way from the intake to the disk and, once they are valid, to the core.
 
-import { numberOf } from "./credentials.js";
-import { bodyOf, bytesOf, eventOf } from "./events.js";
+import { numberOf } from "../identity/credentials.js";
+import { type Core, checked, clocks, core } from "../module/core.js";
+import { drain, soon } from "../send/turns.js";
+import { round, settings } from "../setup.js";
+import { isLeader, share } from "../tabs/leader.js";
+import type { AnalyticsEvent, Stats, Violation } from "../types.js";
+import { isOpen, put, type Row, scan } from "./disk.js";
 import type { Taken } from "./intake.js";
-import { isLeader, share } from "./leader.js";
 import {
   byId,
   byNumber,
@@ -22,11 +26,7 @@ import {
   tell,
   writing,
 } from "./ledger.js";
-import { round, settings } from "./setup.js";
-import { isOpen, put, type Row, scan } from "./store.js";
-import { drain, soon } from "./turns.js";
-import type { AnalyticsEvent, Stats, Violation } from "./types.js";
-import { type Core, checked, clocks, core } from "./wasm.js";
+import { bodyOf, bytesOf, eventOf } from "./wire.js";
 
 let isDurable = true;
 let invalid = 0;
@@ -127,7 +127,7 @@ function isValid(core: Core, held: Held, row: Row): boolean {
 
 /** What is wrong with an event that is not valid. Loaded again where it did not come. */
 export async function explained(event: AnalyticsEvent): Promise<Violation[]> {
-  return (await import("./violations.js")).violationsOf(event, settings.schema);
+  return (await import("../module/violations.js")).violationsOf(event, settings.schema);
 }
 
 /** The core hears how an event ended: it was not this tab that sent it. */

@@ -1,13 +1,13 @@
 // Whose events are recorded at present: the guest's of this browser, or a user's who is signed in.
 
+import { core } from "../module/core.js";
+import { type Taken, taken, takeOver } from "../queue/intake.js";
+import { add } from "../queue/outbox.js";
+import { network } from "../send/turns.js";
+import { page } from "../setup.js";
 import { identities, loggedIn, numberOf } from "./credentials.js";
 import { identityId } from "./ids.js";
-import { type Taken, taken, takeOver } from "./intake.js";
-import { add } from "./outbox.js";
-import { page } from "./setup.js";
 import type { SignIn } from "./sign-in.js";
-import { network } from "./turns.js";
-import { core } from "./wasm.js";
 
 /** The core's number of the identity. */
 export let current = 0;

@@ -1,4 +1,4 @@
-import type { IdentifyUserInput } from "./types.js";
+import type { IdentifyUserInput } from "../types.js";
 
 /** The body of UpdateEndpoint, as Amplify fills it. */
 export function endpointOf(input: IdentifyUserInput, requestId: string): object {

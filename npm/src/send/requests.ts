@@ -1,7 +1,7 @@
-import type { Settings } from "./config.js";
-import { parsed } from "./json.js";
-import { form, settings } from "./setup.js";
-import { type Core, payloadHash, signature } from "./wasm.js";
+import type { Settings } from "../config/config.js";
+import { parsed } from "../json.js";
+import { type Core, payloadHash, signature } from "../module/core.js";
+import { form, settings } from "../setup.js";
 
 /** What requests are signed with, as Cognito Identity gives it. */
 export interface Credentials {

@@ -1,7 +1,7 @@
 // The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
 // buffer; what each function does is said where it is written, in sdk-wasm/src.
 
-import type { AnalyticsEvent } from "./types.js";
+import type { AnalyticsEvent } from "../types.js";
 import { hand, put, putTexts, take, textAt, type Validator } from "./validator.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */

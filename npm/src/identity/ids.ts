@@ -1,9 +1,9 @@
 // This browser's ids: where they are kept, and where Amplify left those it had before.
 
-import { parsed } from "./json.js";
+import { parsed } from "../json.js";
+import { keep, kept, remove } from "../local-storage.js";
+import { nameOf, page, settings } from "../setup.js";
 import { keyOfSession } from "./session.js";
-import { nameOf, page, settings } from "./setup.js";
-import { keep, kept, remove } from "./storage.js";
 
 /** Whom events are recorded of; kept once that may be. */
 export let endpointId: string;

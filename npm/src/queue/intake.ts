@@ -1,10 +1,9 @@
 // What an event goes through before it is validated: consent, what the page has asked for besides, and then
 // the session that it belongs to.
 
-import { refusal } from "./consent.js";
-import type { Recorded } from "./engine.js";
-import { endpointId, keepEndpointId, nameEndpoint } from "./ids.js";
-import type { Prepared } from "./prepare.js";
+import type { Recorded } from "../engine.js";
+import { refusal } from "../identity/consent.js";
+import { endpointId, keepEndpointId, nameEndpoint } from "../identity/ids.js";
 import {
   announce,
   openSessions,
@@ -13,9 +12,10 @@ import {
   type SessionStamp,
   sessionOf,
   touch,
-} from "./session.js";
-import { page } from "./setup.js";
-import type { AnalyticsEvent } from "./types.js";
+} from "../identity/session.js";
+import { page } from "../setup.js";
+import type { AnalyticsEvent } from "../types.js";
+import type { Prepared } from "./prepare.js";
 
 /** An event that is to be validated, kept and sent. */
 export interface Taken extends Recorded {

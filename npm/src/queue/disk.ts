@@ -1,9 +1,9 @@
 // The disk. Without one everything fails, and nothing throws.
 
-import { parsedList } from "./json.js";
-import type { SessionStamp } from "./session.js";
-import { nameOf, say } from "./setup.js";
-import { keep, kept, keysOf, remove as removeKept } from "./storage.js";
+import type { SessionStamp } from "../identity/session.js";
+import { parsedList } from "../json.js";
+import { keep, kept, keysOf, remove as removeKept } from "../local-storage.js";
+import { nameOf, say } from "../setup.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
 export interface Row {
