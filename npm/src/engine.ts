@@ -17,7 +17,7 @@ import { openIntake, taken, trackSessions } from "./queue/intake.js";
 import { early, writing } from "./queue/ledger.js";
 import { accept, explained, stats } from "./queue/outbox.js";
 import { forgetAll, reset } from "./reset.js";
-import { describe } from "./send/deliveries.js";
+import { describe, described, mendProfile } from "./send/deliveries.js";
 import { isForebays } from "./send/requests.js";
 import { lastTurn, network, soon } from "./send/turns.js";
 import { page, say, settings, setUp } from "./setup.js";
@@ -59,7 +59,11 @@ export interface Engine {
   record(recorded: Recorded): void;
   /** @throws ForebayError `WasmBlocked` */
   validate(event: AnalyticsEvent): Promise<Violation[]>;
-  /** Resolves when the request is on its way. */
+  /**
+   * Resolves when the request is on its way.
+   *
+   * @throws ForebayError `InvalidUser`
+   */
   identifyUser(input: IdentifyUserInput): Promise<void>;
   flush(): void;
   stats(): Stats;
@@ -82,6 +86,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   const read = await readConfig(thePage.config);
   const { preparation, form } = await wished(read);
   setUp(read, thePage, form);
+  await mendProfile();
   openIntake(preparation);
   openStore();
   joinTabs(hear);
@@ -110,8 +115,8 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       return checked(await ready, event) ? [] : explained(event);
     },
     async identifyUser(input) {
-      const { endpointOf } = await untilLoaded(() => import("./identity/profile.js"));
-      describe(JSON.stringify(endpointOf(input, page.uuid())));
+      const { description } = await untilLoaded(() => import("./identity/profile.js"));
+      describe(description(input, page.uuid(), described()));
     },
     flush() {
       core?.outbox_flush();

@@ -28,7 +28,7 @@ export function nameOf(what: string): string {
 }
 
 /** Says on the console what is to be put right; nothing where the words for it do not come. */
-export function say(what: "noDisk" | "unreadableSchema", reason?: unknown): void {
+export function say(what: "noDisk" | "refusedUser" | "unreadableSchema", reason?: unknown): void {
   import("./config/mistakes.js").then(
     (mistakes) => mistakes[what](reason),
     () => {},

@@ -144,6 +144,8 @@ export interface IdentifyUserInput {
     address?: string;
     channelType?: string;
     optOut?: "ALL" | "NONE";
+    /** Whether what was said earlier stays where this says nothing; not unless given. */
+    merge?: boolean;
   };
 }
 
@@ -155,6 +157,7 @@ export class ForebayError extends Error {
       | "AlreadyConfigured"
       | "InvalidConfig"
       | "InvalidEvent"
+      | "InvalidUser"
       | "NotConfigured"
       | "NotInBrowser"
       | "NotSignedIn"

@@ -63,3 +63,21 @@ export function unreadableSchema(): void {
       "Run `npx forebay codegen` of the version that the page loads.",
   );
 }
+
+/** `reason`: what the endpoint says. */
+export function refusedUser(reason: unknown): void {
+  once(
+    "error",
+    `Forebay: the endpoint refuses what identifyUser() said, and events go on without it: ${reason} ` +
+      "Call identifyUser() with values that it takes.",
+  );
+}
+
+const told = new Set<string>();
+
+/** Tells the console, unless it was told that already. */
+function once(level: "warn" | "error", message: string): void {
+  if (told.has(message)) return;
+  told.add(message);
+  console[level](message);
+}
