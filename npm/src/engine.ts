@@ -6,6 +6,8 @@ import {
   type Settings,
 } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
+import { endpointId } from "./identity/ids.js";
+import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
@@ -23,7 +25,14 @@ import { lastTurn, network, soon } from "./send/turns.js";
 import { page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
 import { follow, hear, hearOfLeft, share, stand, stepDown } from "./tabs/leader.js";
-import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
+import type {
+  AnalyticsEvent,
+  Delivery,
+  Identifiers,
+  IdentifyUserInput,
+  Stats,
+  Violation,
+} from "./types.js";
 
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
@@ -65,6 +74,9 @@ export interface Engine {
    * @throws ForebayError `InvalidUser`
    */
   identifyUser(input: IdentifyUserInput): Promise<void>;
+  identifiers(): Identifiers;
+  /** Tells the console where another configuration is read otherwise than this engine's. */
+  compare(config: ForebayConfig | AmplifyConfig): Promise<void>;
   flush(): void;
   stats(): Stats;
   /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
@@ -117,6 +129,11 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     async identifyUser(input) {
       const { description } = await untilLoaded(() => import("./identity/profile.js"));
       describe(description(input, page.uuid(), described()));
+    },
+    identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
+    async compare(config) {
+      const { compare } = await import("./config/mistakes.js");
+      await compare(settings, readConfig(config));
     },
     flush() {
       core?.outbox_flush();

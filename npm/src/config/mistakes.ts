@@ -1,16 +1,18 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
 import { ForebayError } from "../client.js";
-import { paths } from "./amplify.js";
-import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
+import { path } from "./amplify.js";
+import { type Anything, CHOICES, COUNTS, LONGEST, type Settings, TYPES } from "./config.js";
 
-const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
+const ADDRESS =
+  "an http(s) address without a query, such as https://events.example.com, " +
+  "or a path of the page's own site, such as /ingest";
 const TEXT = "a string that is not empty";
 
 const RULES: Record<string, string> = {
-  endpoint: ORIGIN,
-  identityEndpoint: ORIGIN,
-  stsEndpoint: ORIGIN,
+  endpoint: ADDRESS,
+  identityEndpoint: ADDRESS,
+  stsEndpoint: ADDRESS,
   appId: TEXT,
   region: TEXT,
   identityPoolId: TEXT,
@@ -23,7 +25,7 @@ const RULES: Record<string, string> = {
 export function invalidConfig(name: string, given: Anything): ForebayError {
   return new ForebayError(
     "InvalidConfig",
-    `Forebay configuration: ${paths(given)[name] ?? name} must be ${rule(name)}.`,
+    `Forebay configuration: ${path(name, given)} must be ${rule(name)}.`,
   );
 }
 
@@ -61,6 +63,38 @@ export function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
       "Run `npx forebay codegen` of the version that the page loads.",
+  );
+}
+
+/** Two configurations of one page are read alike, but for functions, which are made anew each time. */
+export async function compare(first: Settings, reading: Promise<Settings>): Promise<void> {
+  const other = await reading.catch((error) => once("error", error.message));
+  if (!other) return;
+  const names = [...READ, ...[COUNTS, CHOICES, TYPES].flatMap(Object.keys)] as (keyof Settings)[];
+  const differing = names.filter((name) => text(first[name]) !== text(other[name]));
+  if (differing.length) {
+    once(
+      "error",
+      `Forebay is configured already, and with another ${differing.join(", ")}. The first configuration stays.`,
+    );
+  }
+}
+
+const READ = [
+  "endpoint",
+  "identityEndpoint",
+  "stsEndpoint",
+  "appId",
+  "region",
+  "identityPoolId",
+].concat("endpointId", "sampleRate");
+
+/** A value of a setting, whatever the order of its members; of a function nothing. */
+function text(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, given) =>
+    given && typeof given === "object" && !Array.isArray(given)
+      ? Object.fromEntries(Object.entries(given).sort())
+      : given,
   );
 }
 
