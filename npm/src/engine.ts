@@ -1,4 +1,3 @@
-import { onDelivery, untilLoaded } from "./client.js";
 import {
   type AmplifyConfig,
   type ForebayConfig,
@@ -6,24 +5,33 @@ import {
   type Settings,
 } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
+import { renew } from "./identity/credentials.js";
 import type { SignIn } from "./identity/sign-in.js";
-import { addOwn, signIn, signOut } from "./identity/user.js";
+import { addOwn, link, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
+import { untilLoaded } from "./loading.js";
 import { keep, kept, keysOf } from "./local-storage.js";
 import { type Core, checked, core, instantiate, run, type Wasm } from "./module/core.js";
 import { setRules } from "./module/validator.js";
 import { clear, isTime, leave, openStore } from "./queue/disk.js";
 import { openIntake, taken, trackSessions } from "./queue/intake.js";
 import { early, writing } from "./queue/ledger.js";
-import { accept, explained, stats } from "./queue/outbox.js";
+import { accept, explained, load, stats } from "./queue/outbox.js";
+import { lastTurn, network, openTurns, soon } from "./queue/turns.js";
 import { forgetAll, reset } from "./reset.js";
-import { describe } from "./send/deliveries.js";
+import { describe, overhead, sendBatch, sendEndpoint } from "./send/deliveries.js";
 import { isForebays } from "./send/requests.js";
-import { lastTurn, network, soon } from "./send/turns.js";
 import { page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
-import { follow, hear, hearOfLeft, share, stand, stepDown } from "./tabs/leader.js";
+import { handOver } from "./tabs/handover.js";
+import { follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
 import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
+
+// The numbers of the core's `Action`.
+const SEND_LAST_BATCH = 2;
+const SEND_ENDPOINT = 3;
+const GET_CREDENTIALS = 4;
+const LOAD = 5;
 
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
@@ -46,6 +54,7 @@ export interface Page {
   early: string;
   own: string;
   deliver(delivery: Delivery): void;
+  onDelivery(listener: (delivery: Delivery) => void): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
   uuid(): string;
@@ -80,11 +89,15 @@ export interface Engine {
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, thePage: Page): Promise<Engine> {
   const read = await readConfig(thePage.config);
-  const { preparation, form } = await wished(read);
+  const { preparation, form } = await wished(read, thePage);
   setUp(read, thePage, form);
   openIntake(preparation);
   openStore();
-  joinTabs(hear);
+  openTurns(carryOut);
+  joinTabs((message) => {
+    if (message.forget) forgetAll(true);
+    hear(message);
+  });
   const ready = untilLoaded(async () => {
     const wasm = await source();
     try {
@@ -166,15 +179,31 @@ function listen(): void {
 /** What is recorded by others who hear that the page goes leaves in time, too. */
 function away(event?: Event): void {
   follow();
-  lastTurn();
+  lastTurn(overhead());
   // Who sends hears of them, should this page end before they are on disk.
-  writing.forEach(share);
+  writing.forEach(handOver);
   leave();
   if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) stepDown();
 }
 
 function back(event: Event): void {
   if (event.type === "resume" || (event as PageTransitionEvent).persisted) stand();
+}
+
+/** What the core asks for. */
+function carryOut(core: Core, action: number, number: number): void {
+  if (action === GET_CREDENTIALS) {
+    renew(core, number).then(() => {
+      link();
+      soon();
+    });
+  } else if (action === LOAD) {
+    load(core, number);
+  } else if (action === SEND_ENDPOINT) {
+    sendEndpoint(core, number);
+  } else {
+    sendBatch(core, number, action === SEND_LAST_BATCH);
+  }
 }
 
 function begin(loaded: Core): Core {
@@ -189,7 +218,7 @@ function begin(loaded: Core): Core {
 }
 
 /** What not every page asks for. */
-async function wished(settings: Settings) {
+async function wished(settings: Settings, { onDelivery }: Page) {
   const { sampleRate, globalProperties, before, endpoint, wire, debug } = settings;
   if (debug) onDelivery((await import("./debug.js")).explain);
   return {

@@ -6,8 +6,8 @@ import { current, forgetUser } from "./identity/user.js";
 import { core } from "./module/core.js";
 import { forgetBrowser } from "./queue/intake.js";
 import { forgetEvents } from "./queue/outbox.js";
+import { network } from "./queue/turns.js";
 import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./send/deliveries.js";
-import { network } from "./send/turns.js";
 import { nextRound, settings } from "./setup.js";
 import { follow } from "./tabs/leader.js";
 

@@ -1,8 +1,9 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
-import { ForebayError } from "../client.js";
+import { ForebayError } from "../types.js";
 import { paths } from "./amplify.js";
-import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
+import type { Anything } from "./config.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
 const TEXT = "a string that is not empty";

@@ -3,21 +3,12 @@
 import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
 import { type Core, clocks } from "../module/core.js";
-import { type Answer, ask, type Credentials, isForebays } from "../send/requests.js";
-import { soon } from "../send/turns.js";
+import type { Answer, Credentials } from "../send/requests.js";
 import { round, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
+import { GET_CREDENTIALS, pool } from "./pool.js";
 import type { Login, SignIn } from "./sign-in.js";
-import { link } from "./user.js";
 
-/** Tokens of whoever is signed in, by the names of their issuers. */
-export type Logins = Record<string, string>;
-
-/** Asks the identity pool. */
-export type Pool = (operation: string, body: object) => Promise<Answer>;
-
-const TARGET = "AWSCognitoIdentityService.";
-export const GET_CREDENTIALS = "GetCredentialsForIdentity";
 /** Kept credentials that end sooner are not worth a try. */
 const SHORTEST = 60_000;
 
@@ -56,8 +47,6 @@ export async function renew(core: Core, number: number): Promise<void> {
       core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
     }
   }
-  link();
-  soon();
 }
 
 /** Gives the identity id of whoever signs in. */
@@ -115,15 +104,6 @@ async function issuedToGuest(): Promise<Answer> {
   const { IdentityId, Credentials } = answer.body;
   // Forebay's pool gives both at once.
   return !IdentityId || Credentials ? answer : of(IdentityId);
-}
-
-function pool(operation: string, body: object): Promise<Answer> {
-  const { identityEndpoint, wire } = settings;
-  const target = TARGET + operation;
-  const [query, headers]: [string, Record<string, string>] = isForebays(identityEndpoint, wire)
-    ? [`?X-Amz-Target=${target}`, { "content-type": "text/plain" }]
-    : ["", { "content-type": "application/x-amz-json-1.1", "x-amz-target": target }];
-  return ask("POST", `${identityEndpoint}/${query}`, headers, JSON.stringify(body));
 }
 
 function keyOf(identity: string): string {

@@ -3,7 +3,7 @@
 import { core } from "../module/core.js";
 import { type Taken, taken, takeOver } from "../queue/intake.js";
 import { add } from "../queue/outbox.js";
-import { network } from "../send/turns.js";
+import { network } from "../queue/turns.js";
 import { page } from "../setup.js";
 import { identities, loggedIn, numberOf } from "./credentials.js";
 import { identityId } from "./ids.js";

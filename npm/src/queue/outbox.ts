@@ -2,9 +2,10 @@
 
 import { numberOf } from "../identity/credentials.js";
 import { type Core, checked, clocks, core } from "../module/core.js";
-import { drain, soon } from "../send/turns.js";
+import { drain, soon } from "../queue/turns.js";
 import { round, settings } from "../setup.js";
-import { isLeader, share } from "../tabs/leader.js";
+import { handOver } from "../tabs/handover.js";
+import { isLeader } from "../tabs/lock.js";
 import type { AnalyticsEvent, Stats, Violation } from "../types.js";
 import { isOpen, put, type Row, scan } from "./disk.js";
 import type { Taken } from "./intake.js";
@@ -89,7 +90,7 @@ function toDisk(held: Held, row: Row): void {
 
 /** The core has an event, and the disk has it too, or cannot take it. */
 function written(core: Core, held: Held): void {
-  share(held);
+  handOver(held);
   if (held.isStored) tell(held, "stored");
   shed(core, held);
 }

@@ -6,6 +6,7 @@ import { keep, kept, remove } from "../local-storage.js";
 import { type Core, clocks, core } from "../module/core.js";
 import { bytes, encode, put } from "../module/validator.js";
 import { byNumber, type Held, tell } from "../queue/ledger.js";
+import { isLeaving, soon } from "../queue/turns.js";
 import { wired } from "../queue/wire.js";
 import { form, nameOf, round } from "../setup.js";
 import {
@@ -17,7 +18,6 @@ import {
   send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import { isLeaving, soon } from "./turns.js";
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";

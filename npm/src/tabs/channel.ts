@@ -1,7 +1,10 @@
-// The tabs of this browser that have the same application open.
+// What tabs of this browser that have the same application open tell each other.
 
 import type { Row } from "../queue/disk.js";
 import { nameOf } from "../setup.js";
+
+/** How an event ended: the number of the core's `Action`, and why. */
+export type Ended = [id: string, end: number, reason?: string];
 
 /** What tabs tell each other. */
 export interface Message {
@@ -9,8 +12,8 @@ export interface Message {
   row?: Row;
   now?: boolean;
   isStored?: boolean;
-  /** From the tab that sends: events that ended, by the numbers of the core's `Action`, and why. */
-  ended?: [id: string, end: number, reason?: string][];
+  /** From the tab that sends: events that ended. */
+  ended?: Ended[];
   /** Another tab sends from now on. */
   leads?: boolean;
   /** Everything was deleted. */
@@ -19,8 +22,8 @@ export interface Message {
 
 let channel: BroadcastChannel | undefined;
 
-/** Lets another tab send. */
-export let resign = () => {};
+/** Whether tabs can agree on which of them sends. */
+export const isJoined = () => !!channel;
 
 export function joinTabs(hear: (message: Message) => void): void {
   if (!navigator.locks || !globalThis.BroadcastChannel) return;
@@ -30,19 +33,4 @@ export function joinTabs(hear: (message: Message) => void): void {
 
 export function tellTabs(message: Message): void {
   channel?.postMessage(message);
-}
-
-/** Calls `won` once this tab is the one that sends; at once where tabs cannot agree. */
-export function campaign(won: () => void): void {
-  if (!channel) {
-    won();
-    return;
-  }
-  // Held as long as the page lives: the promise is open until then.
-  const lead = () =>
-    new Promise<void>((resolve) => {
-      resign = resolve;
-      won();
-    });
-  navigator.locks.request(nameOf(""), lead).catch(won);
 }

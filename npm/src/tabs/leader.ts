@@ -2,27 +2,24 @@
 
 import { core } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, byNumber, DELIVERED, type Held, hold, isKnown, remember } from "../queue/ledger.js";
+import { byId, byNumber, DELIVERED, hold, isKnown, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
-import { forgetAll } from "../reset.js";
-import { soon } from "../send/turns.js";
-import { campaign, type Message, resign, tellTabs } from "./channel.js";
+import { soon } from "../queue/turns.js";
+import { type Message, tellTabs } from "./channel.js";
+import { handOver } from "./handover.js";
+import { campaign, isLeader, resign } from "./lock.js";
 
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
 
-/** Whether this tab is the one that sends. */
-export let isLeader = false;
-
-/** Waits until it is. */
+/** Waits until this tab is the one that sends. */
 export function stand(): void {
-  if (core && !isLeader) campaign(lead);
+  if (core) campaign(lead);
 }
 
 async function lead(): Promise<void> {
   const machine = core;
   if (!machine) return;
-  isLeader = true;
   tellTabs({ leads: true });
   // What an earlier visit left goes first, but a slow disk holds nothing up for long.
   const late = setTimeout(follow, SCAN_PATIENCE);
@@ -34,7 +31,6 @@ async function lead(): Promise<void> {
 /** Lets another tab send. */
 export function stepDown(): void {
   resign();
-  isLeader = false;
   follow();
 }
 
@@ -42,11 +38,6 @@ export function stepDown(): void {
 export function follow(): void {
   core?.outbox_set_leader(isLeader);
   soon();
-}
-
-/** Hands an event over to the tab that sends. */
-export function share({ row, isOurs, immediate, isAccepted, isStored }: Held): void {
-  if (!isLeader && isOurs && isAccepted) tellTabs({ row, now: immediate, isStored });
 }
 
 /** A page that ends may do so after the one that sends has looked for what was left. */
@@ -58,7 +49,7 @@ export function hearOfLeft(key: string | null): void {
 }
 
 /** What another tab tells. */
-export function hear({ row, now, isStored, ended, leads, forget }: Message): void {
+export function hear({ row, now, isStored, ended, leads }: Message): void {
   if (core && row && isLeader && !isKnown(row.id) && isRow(row)) {
     const held = hold(row, false, !!now);
     held.isStored = isStored;
@@ -71,7 +62,6 @@ export function hear({ row, now, isStored, ended, leads, forget }: Message): voi
     else if (held) held.end = [how, reason];
   }
   // The tab that sent before may have had them, and they are not on disk.
-  if (leads) for (const held of byNumber.values()) if (!held.isStored) share(held);
-  if (forget) forgetAll(true);
+  if (leads) for (const held of byNumber.values()) if (!held.isStored) handOver(held);
   soon();
 }

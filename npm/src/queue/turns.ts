@@ -1,18 +1,9 @@
 // Turns of the core: what came in during a task is told to it together, and what it asks for is done.
 
 import { refusal } from "../identity/consent.js";
-import { renew } from "../identity/credentials.js";
 import { type Core, clocks, core } from "../module/core.js";
-import { byNumber, DELIVERED, end } from "../queue/ledger.js";
-import { load } from "../queue/outbox.js";
-import { type Message, tellTabs } from "../tabs/channel.js";
-import { overhead, sendBatch, sendEndpoint } from "./deliveries.js";
-
-// The numbers of the core's `Action`.
-const SEND_LAST_BATCH = 2;
-const SEND_ENDPOINT = 3;
-const GET_CREDENTIALS = 4;
-const LOAD = 5;
+import { type Ended, tellTabs } from "../tabs/channel.js";
+import { byNumber, DELIVERED, end } from "./ledger.js";
 
 /** What `setTimeout` can hold. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -22,6 +13,12 @@ export let isLeaving = false;
 
 let isDue = false;
 let timer: ReturnType<typeof setTimeout>;
+let carryOut: (core: Core, action: number, number: number) => void;
+
+/** Says who does what the core asks for, but for ending events: `number` is of a request or an identity. */
+export function openTurns(by: typeof carryOut): void {
+  carryOut = by;
+}
 
 /** Lets the core act on what came in during this task. */
 export function soon(): void {
@@ -30,20 +27,20 @@ export function soon(): void {
   queueMicrotask(turn);
 }
 
-/** The page goes away at the end of this task. */
-export function lastTurn(): void {
+/** The page goes away at the end of this task. `envelope`: bytes of a batch without events. */
+export function lastTurn(envelope: number): void {
   isLeaving = true;
   setTimeout(() => {
     isLeaving = false;
   });
+  // First, since what is due by itself may be too large to outlive the page.
+  core?.outbox_hidden(envelope, ...clocks());
   turn();
 }
 
 function turn(): void {
   isDue = false;
   if (!core) return;
-  // First, since what is due by itself may be too large to outlive the page.
-  if (isLeaving) core.outbox_hidden(overhead(), ...clocks());
   const wakeAt = core.outbox_tick(...clocks());
   drain(core);
   clearTimeout(timer);
@@ -53,22 +50,13 @@ function turn(): void {
 
 /** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
 export function drain(core: Core, isHeard = false): void {
-  const ended: Message["ended"] = [];
+  const ended: Ended[] = [];
   for (let next = core.outbox_poll(); next; next = core.outbox_poll()) {
     const action = Math.floor(next / 2 ** 32);
     const number = next % 2 ** 32;
-    if (action >= DELIVERED) {
-      const held = byNumber.get(number);
-      if (held) ended.push([held.row.id, action, end(held, action)]);
-    } else if (action === GET_CREDENTIALS) {
-      renew(core, number);
-    } else if (action === LOAD) {
-      load(core, number);
-    } else if (action === SEND_ENDPOINT) {
-      sendEndpoint(core, number);
-    } else {
-      sendBatch(core, number, action === SEND_LAST_BATCH);
-    }
+    const held = action < DELIVERED ? undefined : byNumber.get(number);
+    if (held) ended.push([held.row.id, action, end(held, action)]);
+    else if (action < DELIVERED) carryOut(core, action, number);
   }
   if (ended.length && !isHeard) tellTabs({ ended });
 }
