@@ -58,6 +58,24 @@ export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
   );
 }
 
+/** `reason`: what the disk says. */
+export function noRoom(reason: unknown): void {
+  console.warn(
+    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
+      "as many as fit there; the others are lost.",
+    reason,
+  );
+}
+
+/** `reason`: the trap. */
+export function trapped(reason: unknown): void {
+  console.error(
+    "Forebay: its WebAssembly module failed, and another one goes on with what waits. This is a fault of " +
+      "Forebay's; please report it.",
+    reason,
+  );
+}
+
 export function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +

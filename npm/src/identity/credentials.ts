@@ -2,7 +2,7 @@
 
 import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { type Core, clocks } from "../module/core.js";
+import { clocks, core, withCore } from "../module/core.js";
 import type { Answer, Credentials } from "../send/requests.js";
 import { round, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
@@ -24,27 +24,30 @@ export function numberOf(identity: string): number {
 }
 
 /** Gets the credentials that the core asks for: those that are kept for their hour, or else new ones. */
-export async function renew(core: Core, number: number): Promise<void> {
-  const begun = round;
-  const now = Date.now() + core.outbox_clock_offset();
+export async function renew(number: number): Promise<void> {
+  const [begun, machine] = [round, core];
+  const now = Date.now() + (withCore((core) => core.outbox_clock_offset()) ?? 0);
   const identity = identities[number];
   const key = keyOf(identity);
   const found = credentialsIn(kept(key));
   // The core asks though there are some: those are refused, or about to end.
   const isNews = found?.SessionToken !== credentials[number]?.SessionToken;
   if (found && isNews && found.Expiration * 1000 > now + SHORTEST) {
-    got(core, number, found, now);
+    got(number, found, now);
   } else {
     const answer = await issued(identity, (id) => {
       if (begun === round) keepIdentityId(id);
     });
-    if (begun !== round) return;
+    // Another core asks for itself.
+    if (begun !== round || core !== machine) return;
     const given = answer?.body.Credentials;
     if (isCredentials(given)) {
       if (areKept()) keep(key, JSON.stringify(given));
-      got(core, number, given, answer?.date || now);
+      got(number, given, answer?.date || now);
     } else {
-      core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
+      withCore((core) =>
+        core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks()),
+      );
     }
   }
 }
@@ -57,7 +60,12 @@ export async function loggedIn(input: SignIn): Promise<string> {
   return login.identityId;
 }
 
-/** Of what is kept here nothing is left. */
+/** Another core asks for credentials anew: those that are kept will do. */
+export function forgetGiven(): void {
+  credentials.length = 0;
+}
+
+/** Deletes what is kept here. */
 export function forgetCredentials(): void {
   remove(identities.map(keyOf));
   identities.length = 1;
@@ -65,9 +73,10 @@ export function forgetCredentials(): void {
   logins.clear();
 }
 
-function got(core: Core, number: number, given: Credentials, now: number): void {
+function got(number: number, given: Credentials, now: number): void {
+  const lifetime = Math.max(0, given.Expiration * 1000 - now);
   credentials[number] = given;
-  core.outbox_got_credentials(number, Math.max(0, given.Expiration * 1000 - now), ...clocks());
+  withCore((core) => core.outbox_got_credentials(number, lifetime, ...clocks()));
 }
 
 /** Credentials, in the answer's body. */

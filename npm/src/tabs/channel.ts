@@ -1,24 +1,38 @@
-// What tabs of this browser that have the same application open tell each other.
+// What tabs of this browser that have the same application open tell each other. They may have loaded different
+// versions of this package: messages hold names, and no numbers of the core's.
 
-import type { Row } from "../queue/disk.js";
+import type { Place, Row } from "../queue/disk.js";
+import type { Ending } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 
-/** How an event ended: the number of the core's `Action`, and why. */
-export type Ended = [id: string, end: number, reason?: string];
+/** How an event ended, by its id. */
+export type Ended = Ending & { id: string };
 
-/** What tabs tell each other. */
+/** An event for the tab that sends. */
+export interface Shared {
+  row: Row;
+  /** Where it is on disk, if it is there. */
+  place?: Place;
+  immediate: boolean;
+}
+
+/** What tabs tell each other. Members that a tab does not know it passes over. */
 export interface Message {
-  /** For the tab that sends: an event to be sent, whether at once, and whether it is on disk. */
-  row?: Row;
-  now?: boolean;
-  isStored?: boolean;
-  /** From the tab that sends: events that ended. */
+  /** For the tab that sends. */
+  events?: Shared[];
+  /** From the tab that sends. */
   ended?: Ended[];
   /** Another tab sends from now on. */
   leads?: boolean;
+  /** Whether the tab that sends is alive, and that it is. */
+  ping?: boolean;
+  pong?: boolean;
   /** Everything was deleted. */
   forget?: boolean;
 }
+
+/** Goes up where a tab of another version would take a message for something that it does not say. */
+const VERSION = 1;
 
 let channel: BroadcastChannel | undefined;
 
@@ -26,11 +40,17 @@ let channel: BroadcastChannel | undefined;
 export const isJoined = () => !!channel;
 
 export function joinTabs(hear: (message: Message) => void): void {
-  if (!navigator.locks || !globalThis.BroadcastChannel) return;
-  channel = new BroadcastChannel(nameOf(""));
-  channel.onmessage = ({ data }) => hear(data);
+  try {
+    if (!navigator.locks) return;
+    channel = new BroadcastChannel(nameOf(""));
+    channel.onmessage = ({ data }) => {
+      if (data?.version === VERSION) hear(data);
+    };
+  } catch {
+    // A page whose storage is blocked may not have one.
+  }
 }
 
 export function tellTabs(message: Message): void {
-  channel?.postMessage(message);
+  channel?.postMessage({ version: VERSION, ...message });
 }

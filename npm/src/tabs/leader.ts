@@ -1,31 +1,37 @@
 // Which tab sends. The others hand over what they record, and hear how it ended.
 
-import { core } from "../module/core.js";
+import { core, withCore } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, byNumber, DELIVERED, hold, isKnown, remember } from "../queue/ledger.js";
+import { byId, byNumber, hold, lately, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
 import { soon } from "../queue/turns.js";
-import { type Message, tellTabs } from "./channel.js";
-import { handOver } from "./handover.js";
-import { campaign, isLeader, resign } from "./lock.js";
+import { type Ended, isJoined, type Message, type Shared, tellTabs } from "./channel.js";
+import { handOver, heardFromLeader } from "./handover.js";
+import { campaign, confirmed, isLeader, openLock, resign } from "./lock.js";
 
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
-
-/** Waits until this tab is the one that sends. */
+/** Waits until this tab is the one that sends; begins to, where it is and its core is new. */
 export function stand(): void {
-  if (core) campaign(lead);
+  openLock(lead, lose);
+  if (!core) return;
+  if (isLeader) lead();
+  else campaign();
 }
 
 async function lead(): Promise<void> {
-  const machine = core;
-  if (!machine) return;
   tellTabs({ leads: true });
   // What an earlier visit left goes first, but a slow disk holds nothing up for long.
   const late = setTimeout(follow, SCAN_PATIENCE);
-  await load(machine);
+  await load();
   clearTimeout(late);
   follow();
+}
+
+/** Another tab took this one for dead. */
+function lose(): void {
+  follow();
+  stand();
 }
 
 /** Lets another tab send. */
@@ -36,32 +42,54 @@ export function stepDown(): void {
 
 /** The core sends where this tab is the one that does. */
 export function follow(): void {
-  core?.outbox_set_leader(isLeader);
+  withCore((core) => core.outbox_set_leader(isLeader));
   soon();
+}
+
+/** Sends nothing until it is sure that no other tab has begun to in the meantime. */
+export function doubt(): void {
+  if (!isLeader || !isJoined()) return;
+  withCore((core) => core.outbox_set_leader(false));
+  confirmed().then(follow);
 }
 
 /** A page that ends may do so after the one that sends has looked for what was left. */
 export function hearOfLeft(key: string | null): void {
   if (!isLeader) return;
   for (const one of left(key)) {
-    hear(typeof one === "string" ? { ended: [[one, DELIVERED]] } : { row: one });
+    if (typeof one === "string") hearEnded({ id: one, state: "delivered" });
+    else take({ row: one, immediate: false });
   }
+  soon();
 }
 
 /** What another tab tells. */
-export function hear({ row, now, isStored, ended, leads }: Message): void {
-  if (core && row && isLeader && !isKnown(row.id) && isRow(row)) {
-    const held = hold(row, false, !!now);
-    held.isStored = isStored;
-    accept(core, held);
-  }
-  for (const [id, how, reason] of ended ?? []) {
-    const held = byId.get(id);
-    remember(id);
-    if (held?.isAccepted) endedElsewhere(held, [how, reason]);
-    else if (held) held.end = [how, reason];
-  }
+export function hear({ events, ended, leads, ping, pong }: Message): void {
+  if (isLeader && ping) tellTabs({ pong: true });
+  if (ended || leads || pong) heardFromLeader();
+  const over = isLeader && core ? (events ?? []).flatMap(take) : [];
+  if (over.length) tellTabs({ ended: over });
+  ended?.forEach(hearEnded);
   // The tab that sent before may have had them, and they are not on disk.
-  if (leads) for (const held of byNumber.values()) if (!held.isStored) handOver(held);
+  if (leads) handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
   soon();
+}
+
+/** Takes an event of another tab's to send it. Gives how it ended, if it has. */
+function take({ row, place, immediate }: Shared): Ended[] {
+  const { id } = row ?? {};
+  const ending = lately.get(id);
+  if (ending) return [{ id, ...ending }];
+  if (byId.has(id) || !isRow(row)) return [];
+  const held = hold(row, false, immediate);
+  held.place = place;
+  held.isStored = !!place;
+  accept(held);
+  return [];
+}
+
+function hearEnded({ id, ...ending }: Ended): void {
+  const held = byId.get(id);
+  remember(id, ending);
+  if (held) endedElsewhere(held, ending);
 }
