@@ -1,8 +1,9 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
-import { ForebayError } from "../client.js";
+import { ForebayError } from "../types.js";
 import { path } from "./amplify.js";
-import { type Anything, CHOICES, COUNTS, LONGEST, type Settings, TYPES } from "./config.js";
+import type { Anything, Settings } from "./config.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 const ADDRESS =
   "an http(s) address without a query, such as https://events.example.com, " +
@@ -59,6 +60,24 @@ export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
   );
 }
 
+/** `reason`: what the disk says. */
+export function noRoom(reason: unknown): void {
+  console.warn(
+    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
+      "as many as fit there; the others are lost.",
+    reason,
+  );
+}
+
+/** `reason`: the trap. */
+export function trapped(reason: unknown): void {
+  console.error(
+    "Forebay: its WebAssembly module failed, and another one goes on with what waits. This is a fault of " +
+      "Forebay's; please report it.",
+    reason,
+  );
+}
+
 export function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
@@ -66,28 +85,29 @@ export function unreadableSchema(): void {
   );
 }
 
-/** Two configurations of one page are read alike, but for functions, which are made anew each time. */
-export async function compare(first: Settings, reading: Promise<Settings>): Promise<void> {
-  const other = await reading.catch((error) => once("error", error.message));
-  if (!other) return;
-  const names = [...READ, ...[COUNTS, CHOICES, TYPES].flatMap(Object.keys)] as (keyof Settings)[];
-  const differing = names.filter((name) => text(first[name]) !== text(other[name]));
-  if (differing.length) {
-    once(
-      "error",
-      `Forebay is configured already, and with another ${differing.join(", ")}. The first configuration stays.`,
-    );
-  }
-}
+/** What is read besides what members.ts has. */
+const READ =
+  "endpoint identityEndpoint stsEndpoint appId region identityPoolId endpointId sampleRate".split(
+    " ",
+  );
 
-const READ = [
-  "endpoint",
-  "identityEndpoint",
-  "stsEndpoint",
-  "appId",
-  "region",
-  "identityPoolId",
-].concat("endpointId", "sampleRate");
+const told = new Set<string>();
+
+/** Says in what two configurations of one page differ; not in functions, which are made anew each time. */
+export async function compare(first: Settings, reading: Promise<Settings>): Promise<void> {
+  const names = [...READ, ...[COUNTS, CHOICES, TYPES].flatMap(Object.keys)] as (keyof Settings)[];
+  const message = await reading.then(
+    (other) => {
+      const differing = names.filter((name) => text(first[name]) !== text(other[name]));
+      return differing.length
+        ? `Forebay is configured already, and with another ${differing.join(", ")}. The first stays.`
+        : "";
+    },
+    ({ message }) => message as string,
+  );
+  if (message && !told.has(message)) console.error(message);
+  told.add(message);
+}
 
 /** A value of a setting, whatever the order of its members; of a function nothing. */
 function text(value: unknown): string | undefined {
@@ -100,18 +120,8 @@ function text(value: unknown): string | undefined {
 
 /** `reason`: what the endpoint says. */
 export function refusedUser(reason: unknown): void {
-  once(
-    "error",
+  console.error(
     `Forebay: the endpoint refuses what identifyUser() said, and events go on without it: ${reason} ` +
       "Call identifyUser() with values that it takes.",
   );
-}
-
-const told = new Set<string>();
-
-/** Tells the console, unless it was told that already. */
-function once(level: "warn" | "error", message: string): void {
-  if (told.has(message)) return;
-  told.add(message);
-  console[level](message);
 }
