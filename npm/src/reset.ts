@@ -11,16 +11,12 @@ import { network } from "./send/turns.js";
 import { nextRound, settings } from "./setup.js";
 import { follow } from "./tabs/leader.js";
 
-/** Most bytes of events in a request. */
-const BATCH_BYTES = 4_000_000 - 16_000;
-
 /** Begins with an empty core. */
 export function reset(): void {
   if (!core) return;
   core.outbox_start(
     Math.random(),
     settings.flushSize,
-    BATCH_BYTES,
     settings.bufferSize,
     settings.bufferBytes,
     settings.maxAge,

@@ -1,5 +1,6 @@
 // The events that this tab knows of, and how they end.
 
+import { DELIVERED, ENDS, REJECTED } from "../module/contract.js";
 import { page } from "../setup.js";
 import type { AnalyticsEvent, DeliveryState } from "../types.js";
 import { type Row, remove as removeRow } from "./disk.js";
@@ -25,18 +26,6 @@ export interface Held {
 
 /** How an event ended, by the number of the core's `Action`, and why. */
 export type Ending = [end: number, reason?: string];
-
-// The numbers of the core's `Action`.
-export const DELIVERED = 6;
-const REJECTED = 7;
-export const DROPPED_TOO_MANY = 8;
-/** What the core's reasons to drop an event are called, the first that of `DROPPED_TOO_MANY`. */
-export const REASONS = [
-  "too many events are waiting",
-  "too many bytes are waiting",
-  "too old",
-  "not on disk any more",
-];
 
 /** Most events that have ended and are remembered. */
 const MOST_ENDED = 10_000;
@@ -77,7 +66,10 @@ export function evict(held: Held): void {
 
 /** An event's way is at its end. Gives why. */
 export function end(held: Held, how: number): string | undefined {
-  const reason = how > DELIVERED ? (held.reason ?? REASONS[how - DROPPED_TOO_MANY]) : undefined;
+  const reason =
+    how > DELIVERED
+      ? (held.reason ?? (how > REJECTED ? ENDS[how - DELIVERED] : undefined))
+      : undefined;
   remove(held);
   tell(held, how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : "dropped", {
     reason,

@@ -1,6 +1,14 @@
 // Events on their way from the intake to the disk and, once they are valid, to the core.
 
 import { numberOf } from "../identity/credentials.js";
+import {
+  BOOK_ENDED,
+  BOOK_QUEUED,
+  BOOK_RECORDED,
+  DELIVERED,
+  DROPPED_TOO_MANY,
+  ENDS,
+} from "../module/contract.js";
 import { type Core, checked, clocks, core } from "../module/core.js";
 import { drain, soon } from "../send/turns.js";
 import { round, settings } from "../setup.js";
@@ -11,8 +19,6 @@ import type { Taken } from "./intake.js";
 import {
   byId,
   byNumber,
-  DELIVERED,
-  DROPPED_TOO_MANY,
   type Ending,
   early,
   end,
@@ -21,7 +27,6 @@ import {
   hold,
   isHeld,
   isKnown,
-  REASONS,
   remove,
   tell,
   writing,
@@ -56,7 +61,8 @@ function addEarly(held: Held, row: Row, event: AnalyticsEvent): void {
   }
   if (early.size > settings.bufferSize) {
     const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
-    dropped[REASONS[0]] = (dropped[REASONS[0]] ?? 0) + 1;
+    const reason = ENDS[DROPPED_TOO_MANY - DELIVERED];
+    dropped[reason] = (dropped[reason] ?? 0) + 1;
     end(oldest, DROPPED_TOO_MANY);
   }
 }
@@ -191,20 +197,21 @@ export function forgetEvents(): void {
 export function stats(): Stats {
   const book = (at: number) => core?.outbox_books(at) ?? 0;
   const droppedBy = { ...dropped };
-  for (const [at, reason] of REASONS.entries()) {
-    const count = book(at + 4);
+  const [delivered, rejected, ...byReason] = ENDS.map((_, at) => book(BOOK_ENDED + at));
+  for (const [at, count] of byReason.entries()) {
+    const reason = ENDS[at + 2];
     if (count) droppedBy[reason] = (droppedBy[reason] ?? 0) + count;
   }
   const sum = (counts: Record<string, number>) =>
     Object.values(counts).reduce((sum, count) => sum + count, 0);
   return {
-    recorded: book(0) + early.size + sum(dropped),
+    recorded: book(BOOK_RECORDED) + early.size + sum(dropped),
     invalid,
-    delivered: book(2),
-    rejected: book(3),
+    delivered,
+    rejected,
     dropped: sum(droppedBy),
     droppedBy,
-    queued: book(1) + early.size,
+    queued: book(BOOK_QUEUED) + early.size,
     aside,
     durable: isDurable && isOpen(),
     leader: isLeader,

@@ -2,17 +2,19 @@
 
 import { refusal } from "../identity/consent.js";
 import { renew } from "../identity/credentials.js";
+import {
+  DELIVERED,
+  GET_CREDENTIALS,
+  LOAD,
+  PER_ACTION,
+  SEND_ENDPOINT,
+  SEND_LAST_BATCH,
+} from "../module/contract.js";
 import { type Core, clocks, core } from "../module/core.js";
-import { byNumber, DELIVERED, end } from "../queue/ledger.js";
+import { byNumber, end } from "../queue/ledger.js";
 import { load } from "../queue/outbox.js";
 import { type Message, tellTabs } from "../tabs/channel.js";
 import { overhead, sendBatch, sendEndpoint } from "./deliveries.js";
-
-// The numbers of the core's `Action`.
-const SEND_LAST_BATCH = 2;
-const SEND_ENDPOINT = 3;
-const GET_CREDENTIALS = 4;
-const LOAD = 5;
 
 /** What `setTimeout` can hold. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -55,8 +57,8 @@ function turn(): void {
 export function drain(core: Core, isHeard = false): void {
   const ended: Message["ended"] = [];
   for (let next = core.outbox_poll(); next; next = core.outbox_poll()) {
-    const action = Math.floor(next / 2 ** 32);
-    const number = next % 2 ** 32;
+    const action = Math.floor(next / PER_ACTION);
+    const number = next % PER_ACTION;
     if (action >= DELIVERED) {
       const held = byNumber.get(number);
       if (held) ended.push([held.row.id, action, end(held, action)]);

@@ -9,7 +9,7 @@ export interface Message {
   row?: Row;
   now?: boolean;
   isStored?: boolean;
-  /** From the tab that sends: events that ended, by the numbers of the core's `Action`, and why. */
+  /** From the tab that sends: events that ended, by their actions, and why. */
   ended?: [id: string, end: number, reason?: string][];
   /** Another tab sends from now on. */
   leads?: boolean;

@@ -1,8 +1,9 @@
 // Which tab sends. The others hand over what they record, and hear how it ended.
 
+import { DELIVERED } from "../module/contract.js";
 import { core } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, byNumber, DELIVERED, type Held, hold, isKnown, remember } from "../queue/ledger.js";
+import { byId, byNumber, type Held, hold, isKnown, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
 import { forgetAll } from "../reset.js";
 import { soon } from "../send/turns.js";
