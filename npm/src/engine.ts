@@ -11,6 +11,7 @@ import { addOwn, link, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
 import { untilLoaded } from "./loading.js";
 import { keep, kept, keysOf } from "./local-storage.js";
+import { GET_CREDENTIALS, LOAD, SEND_ENDPOINT, SEND_LAST_BATCH } from "./module/contract.js";
 import {
   type Core,
   checked,
@@ -42,12 +43,6 @@ import { joinTabs, tellTabs } from "./tabs/channel.js";
 import { handOver } from "./tabs/handover.js";
 import { doubt, follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
 import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
-
-// The numbers of the core's `Action`.
-const SEND_LAST_BATCH = 2;
-const SEND_ENDPOINT = 3;
-const GET_CREDENTIALS = 4;
-const LOAD = 5;
 
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
