@@ -7,6 +7,7 @@ import {
   type Delivery,
   type DeliveryState,
   ForebayError,
+  type Identifiers,
   type IdentifyUserInput,
   type Receipt,
   type Stats,
@@ -38,7 +39,7 @@ const CLAIMED = Symbol.for("forebay");
 /** Events that wait for the engine; from then on the configuration says how many. */
 const MOST_WAITING = 10_000;
 
-let configuration: string | undefined;
+let configuration: ForebayConfig | AmplifyConfig | undefined;
 let ready: Promise<Engine> | undefined;
 let engine: Engine | undefined;
 let waiting: Recorded[] = [];
@@ -90,19 +91,38 @@ export function configure(config: ForebayConfig | AmplifyConfig, source: WasmSou
       "Forebay configuration: endpoint must be an http(s) address, such as https://events.example.com.",
     );
   }
-  const wanted = JSON.stringify(config);
-  if (configuration && configuration !== wanted) {
-    throw new ForebayError(
-      "AlreadyConfigured",
-      "Forebay is configured already, and not like this. A page has one configuration.",
-    );
+  if (!inBrowser()) return;
+  if (configuration) {
+    if (application(config) !== application(configuration)) {
+      throw new ForebayError(
+        "AlreadyConfigured",
+        "Forebay is configured already, and not like this. A page has one configuration.",
+      );
+    }
+    // Other differences are told on the console: they are known once both are read.
+    if (config !== configuration) {
+      ready?.then((engine) => engine.compare(config)).catch(() => {});
+    }
+    return;
   }
-  if (configuration || !inBrowser()) return;
   claim();
-  configuration = wanted;
+  configuration = config;
   ready = load(config, source);
   // Reported where it is awaited, and on the console by load().
   ready.catch(() => {});
+}
+
+/** Where events go, and for which application, in any form of configuration. */
+function application(config: Unread): string {
+  const { endpoint, appId, Analytics, analytics, aws_mobile_analytics_app_id } = config;
+  const pinpoint = Analytics?.Pinpoint ?? Analytics?.AWSPinpoint ?? Analytics;
+  const id = pinpoint?.appId ?? analytics?.amazon_pinpoint?.app_id ?? aws_mobile_analytics_app_id;
+  return `${endpoint}`.replace(/\/$/, "") + (appId ?? id);
+}
+
+/** What `configure` was given, as Amplify v6 has it; empty before, and on a server. */
+export function getConfig(): (ForebayConfig | AmplifyConfig) & Unread {
+  return { ...configuration } as ForebayConfig & Unread;
 }
 
 /**
@@ -166,7 +186,8 @@ export function record(event: AnalyticsEvent): Receipt {
  * `customProperties` in the endpoint's attributes. Resolves when the request is on its way. On a
  * server it does nothing.
  *
- * @throws ForebayError `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
+ * @throws ForebayError `InvalidUser`, which names what the endpoint would not take, and then what was said
+ * before stays; `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
  */
 export async function identifyUser(input: IdentifyUserInput): Promise<void> {
   if (inBrowser()) await (await configured()).identifyUser(input);
@@ -197,6 +218,16 @@ export async function signOut(): Promise<void> {
   const engine = await configured();
   pump();
   engine.signOut();
+}
+
+/**
+ * Gives the ids that events carry at present: the endpoint's, which is this browser's, and the session's,
+ * once one has begun.
+ *
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`.
+ */
+export async function identifiers(): Promise<Identifiers> {
+  return (await configured()).identifiers();
 }
 
 /** Sends what is waiting now instead of with the next batch. */
@@ -411,6 +442,9 @@ function deliver(delivery: Delivery): void {
   }
 }
 
+/** The members of an object. Of what has none that anybody means, a list or a `Map`, no more than what it is. */
 function copy<T>(values: T): T {
-  return values && typeof values === "object" ? { ...values } : values;
+  const kind = {}.toString.call(values);
+  if (kind === "[object Object]") return { ...values };
+  return typeof values === "object" && values ? (kind as T) : values;
 }

@@ -6,6 +6,8 @@ import {
 } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
 import { renew } from "./identity/credentials.js";
+import { endpointId } from "./identity/ids.js";
+import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, link, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
@@ -36,13 +38,27 @@ import {
 } from "./queue/outbox.js";
 import { lastTurn, network, openTurns, soon } from "./queue/turns.js";
 import { forgetAll, reset } from "./reset.js";
-import { describe, overhead, sendBatch, sendEndpoint } from "./send/deliveries.js";
+import {
+  describe,
+  described,
+  mendProfile,
+  overhead,
+  sendBatch,
+  sendEndpoint,
+} from "./send/deliveries.js";
 import { isForebays } from "./send/requests.js";
 import { page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
 import { handOver } from "./tabs/handover.js";
 import { doubt, follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
-import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
+import type {
+  AnalyticsEvent,
+  Delivery,
+  Identifiers,
+  IdentifyUserInput,
+  Stats,
+  Violation,
+} from "./types.js";
 
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
@@ -79,8 +95,15 @@ export interface Engine {
   record(recorded: Recorded): void;
   /** @throws ForebayError `WasmBlocked` */
   validate(event: AnalyticsEvent): Promise<Violation[]>;
-  /** Resolves when the request is on its way. */
+  /**
+   * Resolves when the request is on its way.
+   *
+   * @throws ForebayError `InvalidUser`
+   */
   identifyUser(input: IdentifyUserInput): Promise<void>;
+  identifiers(): Identifiers;
+  /** Tells the console where another configuration is read otherwise than this engine's. */
+  compare(config: ForebayConfig | AmplifyConfig): Promise<void>;
   flush(): void;
   stats(): Stats;
   /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
@@ -105,6 +128,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   const read = await readConfig(thePage.config);
   const { preparation, form } = await wished(read, thePage);
   setUp(read, thePage, form);
+  await mendProfile();
   openIntake(preparation);
   openDisk(settled, putAgain);
   openTurns(carryOut, doubt);
@@ -123,8 +147,13 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       return withCore((core) => !!checked(core, event)) ? [] : explained(event);
     },
     async identifyUser(input) {
-      const { endpointOf } = await untilLoaded(() => import("./identity/profile.js"));
-      describe(JSON.stringify(endpointOf(input, page.uuid())));
+      const { description } = await untilLoaded(() => import("./identity/profile.js"));
+      describe(description(input, page.uuid(), described()));
+    },
+    identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
+    async compare(config) {
+      const { compare } = await import("./config/mistakes.js");
+      await compare(settings, readConfig(config));
     },
     flush() {
       withCore((core) => core.outbox_flush());

@@ -31,7 +31,7 @@ const said = new Set<string>();
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
 export function say(
-  what: "noDisk" | "noRoom" | "trapped" | "unreadableSchema",
+  what: "noDisk" | "noRoom" | "refusedUser" | "trapped" | "unreadableSchema",
   reason?: unknown,
 ): void {
   if (said.has(what)) return;

@@ -61,16 +61,21 @@ export function announce(yes: boolean): void {
   announces = yes;
 }
 
+/** The session that an event at this time would belong to, if there is one. */
+export function sessionAt(at: number): Session | undefined {
+  const known = read();
+  return known && Math.abs(at - known.last) <= timeout ? known : undefined;
+}
+
 /**
  * Something is recorded at `at`: goes on with the session, or ends it and begins the next where the time
  * without an event was too long. A clock that was put back by more than that begins one, too. Gives what is
  * to be recorded before it.
  */
 export function touch(at: number): SessionEvent[] {
-  const known = read();
-  const goesOn = known && Math.abs(at - known.last) <= timeout;
-  const next = goesOn ? { ...known, last: at } : begun(at);
-  const events = goesOn ? [] : ended(known);
+  const known = sessionAt(at);
+  const next = known ? { ...known, last: at } : begun(at);
+  const events = known ? [] : ended(session);
   if (announces && !next.announced) {
     // Of two tabs that notice at the same time both record it: under one id it counts once.
     events.push({ id: next.id, name: START, at: next.start, session: stamp(next) });

@@ -49,17 +49,17 @@ export function setRules(wasm: Validator, rules: string): boolean {
 
 /**
  * Hands an event to the validator. Gives what of it is to be sent. `misplaced` hears where something that
- * is no object stands in its place, and of what type it is.
+ * is no object of fields stands in its place, and what it is.
  */
 export function hand(
   wasm: Validator,
   { name, attributes, metrics }: AnalyticsEvent,
-  misplaced: (path: string, type: string) => void,
+  misplaced: (path: string, given: unknown) => void,
 ): AnalyticsEvent {
   const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
     const given: object = map ?? {};
-    if (typeof given !== "object") {
-      misplaced(path, typeof given);
+    if ({}.toString.call(given) !== "[object Object]") {
+      misplaced(path, given);
       return undefined;
     }
     const entries = Object.entries(given).filter(

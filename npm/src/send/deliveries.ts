@@ -9,7 +9,7 @@ import { byNumber, type Held, tell } from "../queue/ledger.js";
 import { endedElsewhere } from "../queue/outbox.js";
 import { isLeaving, soon } from "../queue/turns.js";
 import { wired } from "../queue/wire.js";
-import { form, nameOf, round } from "../setup.js";
+import { form, nameOf, round, say } from "../setup.js";
 import { tellTabs } from "../tabs/channel.js";
 import {
   type Answer,
@@ -29,11 +29,26 @@ let profile = "{}";
 export let isDescribed = false;
 
 const offsetKey = () => nameOf("clock.");
-const profileKey = () => nameOf("endpoint.");
+const profileKey = () => nameOf("user.");
+/** Where earlier versions kept it, whatever it was. */
+const uncheckedKey = () => nameOf("endpoint.");
 
 /** What the endpoint's clock was ahead by at the end of an earlier visit. */
 export function keptOffset(): number {
   return Number(kept(offsetKey())) || 0;
+}
+
+/** Keeps what can be sent of a description that an earlier version kept. */
+export async function mendProfile(): Promise<void> {
+  const left = kept(uncheckedKey());
+  if (!left) return;
+  try {
+    const { mended } = await import("../identity/profile.js");
+    keep(profileKey(), mended(left));
+    keep(uncheckedKey(), null);
+  } catch {
+    // The next visit may have more luck.
+  }
 }
 
 /** Describes the endpoint from now on, as JSON. */
@@ -53,7 +68,7 @@ export function forgetProfile(): void {
 
 /** Deletes what is kept here. */
 export function forgetDeliveries(): void {
-  remove([offsetKey(), profileKey()]);
+  remove([offsetKey(), profileKey(), uncheckedKey()]);
 }
 
 /** Bytes of a batch without events. */
@@ -108,8 +123,10 @@ function sendSigned(core: Core, request: number, call: Call, batch: Held[]): voi
     answered(core, request, NO_ANSWER);
     return;
   }
+  const profiled = described();
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
+    judgeProfile(profiled, answer, !batch.length);
     const statuses = verdicts(batch, answer);
     const isTold = withCore((running) => {
       if (running === core) answered(core, request, answer, statuses);
@@ -133,6 +150,19 @@ function answered(core: Core, request: number, answer: Answer, statuses: number[
   soon();
 }
 
+/** A description that the endpoint refuses goes with no further batch. */
+function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boolean): void {
+  const item = body.Results?.[endpointId]?.EndpointItemResponse;
+  const refusal = item?.StatusCode === 400 ? item : isAlone && status === 400 && body;
+  // What is not the endpoint's own has no message.
+  if (!refusal?.Message) return;
+  if (profiled === described()) {
+    forgetProfile();
+    remove([profileKey()]);
+  }
+  say("refusedUser", refusal.Message);
+}
+
 /** What an answer says about each of these events, as HTTP statuses. */
 function verdicts(batch: Held[], { body }: Answer): number[] {
   const said = body.Results?.[endpointId]?.EventsItemResponse;
@@ -148,6 +178,7 @@ function envelope(events: string): Uint8Array<ArrayBuffer> {
   return encode(`{"BatchItem":{${id}:{"Endpoint":${described()},"Events":{${events}}}}}`);
 }
 
-function described(): string {
+/** How the endpoint is described at present, as JSON. */
+export function described(): string {
   return kept(profileKey()) ?? profile;
 }

@@ -139,12 +139,12 @@ export function send(
   { AccessKeyId, SecretKey, SessionToken }: Credentials,
 ): Promise<Answer> {
   const { appId, endpoint, region } = settings;
-  const whole = `/v1/apps/${escaped(appId)}/${path}`;
+  const { href, host, pathname } = new URL(`${endpoint}/v1/apps/${escaped(appId)}/${path}`);
   const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
   const [url, headers] = (form ?? presigned)({
-    url: endpoint + whole,
-    host: new URL(endpoint).host,
+    url: href,
+    host,
     date,
     credential: `${AccessKeyId}/${scope}`,
     token: SessionToken,
@@ -153,7 +153,7 @@ export function send(
       const request = [
         method,
         // What is encoded in the path is encoded once more, as all services but S3 have it.
-        whole.replaceAll("%", "%25"),
+        pathname.split("/").map(escaped).join("/"),
         query,
         lines.join(""),
         Object.keys(headers).join(";"),
