@@ -1,4 +1,3 @@
-import { onDelivery, untilLoaded } from "./client.js";
 import {
   type AmplifyConfig,
   type ForebayConfig,
@@ -9,6 +8,7 @@ import { consent, isConsent } from "./identity/consent.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
+import { untilLoaded } from "./loading.js";
 import { keep, kept, keysOf } from "./local-storage.js";
 import { type Core, checked, core, instantiate, run, type Wasm } from "./module/core.js";
 import { setRules } from "./module/validator.js";
@@ -46,13 +46,19 @@ export interface Page {
   early: string;
   own: string;
   deliver(delivery: Delivery): void;
+  onDelivery(listener: (delivery: Delivery) => void): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
+  /** Counts events that an earlier page could not leave for this one. */
+  lose(reason: string, count: number): void;
   uuid(): string;
 }
 
 /** Gets the module. Asked again where it fails. */
-export type WasmSource = () => Promise<Wasm>;
+export type WasmSource = () => Wasm | Promise<Wasm>;
+
+/** Starts the engine of a page. */
+export type StartEngine = (page: Page) => Promise<Engine>;
 
 /** The running client. */
 export interface Engine {
@@ -80,7 +86,7 @@ export interface Engine {
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, thePage: Page): Promise<Engine> {
   const read = await readConfig(thePage.config);
-  const { preparation, form } = await wished(read);
+  const { preparation, form } = await wished(read, thePage);
   setUp(read, thePage, form);
   openIntake(preparation);
   openStore();
@@ -102,6 +108,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     const left = key === page.own ? [] : parsedList(kept(key));
     keep(key, null);
     left.filter(isRecorded).forEach(record);
+    for (const { lost } of left) if (lost > 0) page.lose("no room to keep it", lost);
   }
 
   return {
@@ -189,7 +196,7 @@ function begin(loaded: Core): Core {
 }
 
 /** What not every page asks for. */
-async function wished(settings: Settings) {
+async function wished(settings: Settings, { onDelivery }: Page) {
   const { sampleRate, globalProperties, before, endpoint, wire, debug } = settings;
   if (debug) onDelivery((await import("./debug.js")).explain);
   return {

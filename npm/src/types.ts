@@ -157,6 +157,7 @@ export class ForebayError extends Error {
       | "InvalidEvent"
       | "NotConfigured"
       | "NotInBrowser"
+      | "NotLoaded"
       | "NotSignedIn"
       | "WasmBlocked",
     message: string,

@@ -70,7 +70,7 @@ export function run(instance: Core): void {
 
 /** Makes the module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
 export async function instantiate(wasm: Wasm): Promise<Core> {
-  const source = wasm instanceof Response ? await wasm.arrayBuffer() : wasm;
+  const source = "arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm;
   const text = (address: number, length: number) => textAt(exports, address, length);
   const js = {
     number: (address: number, length: number) => +text(address, length),

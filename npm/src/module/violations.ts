@@ -1,6 +1,6 @@
-import deflated from "#violations";
+import text from "#violations";
 import type { AnalyticsEvent, Violation } from "../types.js";
-import { inflated } from "./inflate.js";
+import { bytesOf } from "./text.js";
 import { hand, setRules, take, type Validator } from "./validator.js";
 
 /** What the module exports. */
@@ -26,7 +26,7 @@ export async function violationsOf(
 
 async function load(schema: string | undefined): Promise<Exports> {
   try {
-    const { instance } = await WebAssembly.instantiate(await inflated(deflated));
+    const { instance } = await WebAssembly.instantiate(bytesOf(text));
     const wasm = instance.exports as object as Exports;
     if (schema) setRules(wasm, schema);
     return wasm;

@@ -63,7 +63,7 @@ export async function ask(
       headers,
       body,
       keepalive,
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: AbortSignal.timeout?.(TIMEOUT),
       credentials: "omit",
     });
     const text = await response.text();
