@@ -266,6 +266,7 @@ export function stats(): Stats {
     aside: 0,
     durable: false,
     leader: false,
+    traps: 0,
   };
   stats.recorded += queued;
   stats.queued += queued;
