@@ -84,11 +84,16 @@ export interface Page {
   onDelivery(listener: (delivery: Delivery) => void): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
+  /** Counts events that an earlier page could not leave for this one. */
+  lose(reason: string, count: number): void;
   uuid(): string;
 }
 
 /** Gets the module. Asked again where it fails. */
-export type WasmSource = () => Promise<Wasm>;
+export type WasmSource = () => Wasm | Promise<Wasm>;
+
+/** Starts the engine of a page. */
+export type StartEngine = (page: Page) => Promise<Engine>;
 
 /** The running client. */
 export interface Engine {
@@ -185,6 +190,7 @@ function takeEarly(): void {
       const left = key === page.own ? [] : parsedList(kept(key));
       keep(key, null);
       left.filter(isRecorded).forEach(record);
+      for (const { lost } of left) if (lost > 0) page.lose("no room to keep it", lost);
     };
     if (key === page.own || !navigator.locks) take();
     else {
@@ -276,7 +282,10 @@ function load(source: WasmSource): void {
     } catch (error) {
       throw (await import("./config/mistakes.js")).refusal() ?? error;
     }
-  }).then(goOn);
+    goOn();
+    // Who waited before may have been told that it did not load.
+    ready = Promise.resolve();
+  });
   // Told on the console, and where it is awaited.
   ready.catch(() => {});
 }

@@ -56,7 +56,7 @@ export async function instantiate(module: WebAssembly.Module): Promise<Core> {
 /** Compiles the module, whatever it comes as. */
 export async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
-  return WebAssembly.compile(wasm instanceof Response ? await wasm.arrayBuffer() : wasm);
+  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
 }
 
 /** The arguments `wall` and `monotonic`. */

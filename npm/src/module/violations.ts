@@ -1,7 +1,7 @@
-import deflated from "#violations";
+import text from "#violations";
 import type { AnalyticsEvent, Violation } from "../types.js";
 import type { Explainer } from "./contract.js";
-import { inflated } from "./inflate.js";
+import { bytesOf } from "./text.js";
 import { hand, setRules, take } from "./validator.js";
 
 let loaded: Promise<Explainer> | undefined;
@@ -28,7 +28,7 @@ function kindOf(given: unknown): string {
 
 async function load(schema: string | undefined): Promise<Explainer> {
   try {
-    const { instance } = await WebAssembly.instantiate(await inflated(deflated));
+    const { instance } = await WebAssembly.instantiate(bytesOf(text));
     const wasm = instance.exports as object as Explainer;
     if (schema) setRules(wasm, schema);
     return wasm;

@@ -62,7 +62,7 @@ export async function ask(
       headers,
       body,
       keepalive,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout?.(REQUEST_TIMEOUT_MS),
       credentials: "omit",
     });
     const text = await response.text();
