@@ -13,6 +13,7 @@ import { addOwn, link, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
 import { untilLoaded } from "./loading.js";
 import { keep, kept, keysOf } from "./local-storage.js";
+import { GET_CREDENTIALS, LOAD, SEND_ENDPOINT, SEND_LAST_BATCH } from "./module/contract.js";
 import {
   type Core,
   checked,
@@ -59,12 +60,6 @@ import type {
   Violation,
 } from "./types.js";
 
-// The numbers of the core's `Action`.
-const SEND_LAST_BATCH = 2;
-const SEND_ENDPOINT = 3;
-const GET_CREDENTIALS = 4;
-const LOAD = 5;
-
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
 
@@ -89,11 +84,16 @@ export interface Page {
   onDelivery(listener: (delivery: Delivery) => void): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
+  /** Counts events that an earlier page could not leave for this one. */
+  lose(reason: string, count: number): void;
   uuid(): string;
 }
 
 /** Gets the module. Asked again where it fails. */
-export type WasmSource = () => Promise<Wasm>;
+export type WasmSource = () => Wasm | Promise<Wasm>;
+
+/** Starts the engine of a page. */
+export type StartEngine = (page: Page) => Promise<Engine>;
 
 /** The running client. */
 export interface Engine {
@@ -190,6 +190,7 @@ function takeEarly(): void {
       const left = key === page.own ? [] : parsedList(kept(key));
       keep(key, null);
       left.filter(isRecorded).forEach(record);
+      for (const { lost } of left) if (lost > 0) page.lose("no room to keep it", lost);
     };
     if (key === page.own || !navigator.locks) take();
     else {
@@ -281,7 +282,10 @@ function load(source: WasmSource): void {
     } catch (error) {
       throw (await import("./config/mistakes.js")).refusal() ?? error;
     }
-  }).then(goOn);
+    goOn();
+    // Who waited before may have been told that it did not load.
+    ready = Promise.resolve();
+  });
   // Told on the console, and where it is awaited.
   ready.catch(() => {});
 }

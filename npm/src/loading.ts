@@ -1,17 +1,31 @@
 import { ForebayError } from "./types.js";
 
-/** Loads what is on the network, as often as it takes. What the program has to put right it says. */
-export async function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
-  for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-    try {
-      return await load();
-    } catch (error) {
-      if (error instanceof ForebayError) {
-        console.error(error.message);
-        throw error;
+/**
+ * Loads what is on the network: where it does not come again and again, with pauses that double, and once the
+ * browser is online. Rejects after some seconds, though it goes on to try, and at once where that cannot help.
+ */
+export function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
+  return new Promise((resolve, reject) => {
+    const attempt = async (pause: number) => {
+      try {
+        resolve(await load());
+      } catch (error) {
+        const told =
+          error instanceof ForebayError
+            ? error
+            : new ForebayError("NotLoaded", `Forebay did not load, and events wait: ${error}`);
+        // What the browser does not know, or cannot read, it will not next time.
+        const isFinal = told === error || /^(Ref|Syn)/.test(`${error}`);
+        if (isFinal || pause === 1000) console.error(told.message);
+        if (isFinal || pause > 4000) reject(told);
+        if (isFinal) return;
+        await new Promise((go) => {
+          setTimeout(go, pause);
+          addEventListener("online", go, { once: true });
+        });
+        attempt(pause * 2);
       }
-      console.warn(`Forebay did not load; next try in ${pause / 1000} s.`, error);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
-  }
+    };
+    attempt(1000);
+  });
 }

@@ -11,9 +11,6 @@ import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./send
 import { nextRound, settings } from "./setup.js";
 import { follow } from "./tabs/leader.js";
 
-/** Most bytes of events in a request. */
-const BATCH_BYTES = 4_000_000 - 16_000;
-
 /** Begins with an empty core. */
 export function reset(): void {
   forgetGiven();
@@ -21,7 +18,6 @@ export function reset(): void {
     core.outbox_start(
       Math.random(),
       settings.flushSize,
-      BATCH_BYTES,
       settings.bufferSize,
       settings.bufferBytes,
       settings.maxAge,

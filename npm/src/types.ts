@@ -170,6 +170,7 @@ export class ForebayError extends Error {
       | "InvalidUser"
       | "NotConfigured"
       | "NotInBrowser"
+      | "NotLoaded"
       | "NotSignedIn"
       | "WasmBlocked",
     message: string,

@@ -1,12 +1,14 @@
 // What the members of a configuration may be.
 
+import { MAX_BATCH_EVENTS } from "../module/contract.js";
+
 /** The longest wait that a browser's timer takes. */
 export const LONGEST = 2 ** 31 - 1;
 
 /** Whole numbers from 1: what each is unless given, and the most that it may be. */
 export const COUNTS: Record<string, [fallback: number, most?: number]> = {
   flushInterval: [5000],
-  flushSize: [100, 100],
+  flushSize: [MAX_BATCH_EVENTS, MAX_BATCH_EVENTS],
   bufferSize: [10_000],
   bufferBytes: [32 * 1024 * 1024],
   maxAge: [30 * 86_400_000, Number.MAX_SAFE_INTEGER],

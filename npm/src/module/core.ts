@@ -1,65 +1,14 @@
 // The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
-// buffer; what each function does is said where it is written, in sdk-wasm/src.
+// buffer.
 
 import type { AnalyticsEvent } from "../types.js";
-import { hand, put, putTexts, take, textAt, type Validator } from "./validator.js";
+import type { Core } from "./contract.js";
+import { hand, put, putTexts, take, textAt } from "./validator.js";
+
+export type { Core } from "./contract.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
-
-/** What the module exports. */
-export interface Core extends Validator {
-  signer_payload_hash(): number;
-  signer_sign_canonical(request: number, date: number, scope: number): number;
-  outbox_start(
-    entropy: number,
-    batchEvents: number,
-    batchBytes: number,
-    queueEvents: number,
-    queueBytes: number,
-    maxAge: number,
-    interval: number,
-    dropNewest: boolean,
-    clockOffset: number,
-  ): void;
-  outbox_record(
-    event: number,
-    bytes: number,
-    who: number,
-    at: number,
-    immediate: boolean,
-    wall: number,
-    monotonic: number,
-  ): void;
-  outbox_load(event: number, bytes: number, who: number, at: number): number;
-  outbox_loaded(): void;
-  outbox_evict(event: number): number;
-  outbox_ended_elsewhere(event: number, end: number): void;
-  outbox_flush(): void;
-  outbox_update_endpoint(): void;
-  outbox_set_current(who: number): void;
-  outbox_set_leader(leader: boolean): void;
-  outbox_set_online(online: boolean): void;
-  outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
-  outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
-  outbox_answered(
-    request: number,
-    status: number,
-    events: number,
-    retryAfter: number,
-    date: number,
-    wall: number,
-    monotonic: number,
-  ): void;
-  outbox_tick(wall: number, monotonic: number): number;
-  outbox_hidden(envelope: number, wall: number, monotonic: number): void;
-  outbox_poll(): number;
-  outbox_batch(request: number): number;
-  outbox_who(request: number): number;
-  outbox_clock_offset(): number;
-  outbox_books(at: number): number;
-  validator_is_valid(): number;
-}
 
 /** The module, while it runs. There is one of it. */
 export let core: Core | undefined;
@@ -107,7 +56,7 @@ export async function instantiate(module: WebAssembly.Module): Promise<Core> {
 /** Compiles the module, whatever it comes as. */
 export async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
-  return WebAssembly.compile(wasm instanceof Response ? await wasm.arrayBuffer() : wasm);
+  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
 }
 
 /** The arguments `wall` and `monotonic`. */

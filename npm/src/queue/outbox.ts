@@ -1,6 +1,7 @@
 // Events on their way from the intake to the validator, the disk and the core.
 
 import { numberOf } from "../identity/credentials.js";
+import { BOOK_ENDED, BOOK_QUEUED, DELIVERED, DROPPED_TOO_MANY, ENDS } from "../module/contract.js";
 import { type Core, checked, clocks, core, withCore } from "../module/core.js";
 import { round, settings } from "../setup.js";
 import { handOver } from "../tabs/handover.js";
@@ -21,7 +22,7 @@ import {
   remove,
   tell,
 } from "./ledger.js";
-import { DROPPED_TOO_MANY, drain, ENDINGS, numberOfEnding, soon } from "./turns.js";
+import { actionFor, drain, soon } from "./turns.js";
 import { bodyOf, bytesOf, eventOf } from "./wire.js";
 
 /** Milliseconds before a module that traps again and again is tried once more. */
@@ -34,7 +35,7 @@ let aside = 0;
 let traps = 0;
 /** Events that were dropped before the core had them, by reason. */
 let dropped: Record<string, number> = {};
-/** How many events ended in modules that have trapped, in the order of `ENDINGS`. */
+/** How many events ended in modules that have trapped, in the order of `ENDS`. */
 let endedBefore: number[] = [];
 /** What is being handed to the core. */
 let handed: Held | undefined;
@@ -60,7 +61,7 @@ function addEarly(held: Held, event: AnalyticsEvent): void {
   }
   if (early.size > settings.bufferSize) {
     const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
-    drop(oldest, ENDINGS[DROPPED_TOO_MANY].reason as string);
+    drop(oldest, ENDS[DROPPED_TOO_MANY - DELIVERED]);
   }
 }
 
@@ -170,7 +171,7 @@ export function endedElsewhere(held: Held, ending: Ending): void {
   held.ending = ending;
   if (!held.isAccepted) return;
   withCore((core) => {
-    core.outbox_ended_elsewhere(held.number, numberOfEnding(ending));
+    core.outbox_ended_elsewhere(held.number, actionFor(ending));
     drain(core, true);
   });
 }
@@ -235,9 +236,9 @@ export function outlive(trapped: Core): number {
   if (handed) handed.traps = (handed.traps ?? 0) + 1;
   handed = undefined;
   try {
-    ENDINGS.forEach((_, at) => {
-      endedBefore[at] = (endedBefore[at] ?? 0) + trapped.outbox_books(at + 2);
-    });
+    for (const at of ENDS.keys()) {
+      endedBefore[at] = (endedBefore[at] ?? 0) + trapped.outbox_books(BOOK_ENDED + at);
+    }
   } catch {
     // What it had counted is gone with it.
   }
@@ -258,16 +259,16 @@ export function forgetEvents(): void {
 
 export function stats(): Stats {
   const book = (at: number) => withCore((core) => core.outbox_books(at)) ?? 0;
-  const [delivered, rejected, ...lost] = ENDINGS.map(
-    (_, at) => (endedBefore[at] ?? 0) + book(at + 2),
+  const [delivered, rejected, ...counts] = ENDS.map(
+    (_, at) => (endedBefore[at] ?? 0) + book(BOOK_ENDED + at),
   );
   const droppedBy = { ...dropped };
-  for (const [at, count] of lost.entries()) {
-    const reason = ENDINGS[at + 2].reason as string;
+  for (const [at, count] of counts.entries()) {
+    const reason = ENDS[at + 2];
     if (count) droppedBy[reason] = (droppedBy[reason] ?? 0) + count;
   }
   const all = Object.values(droppedBy).reduce((sum, count) => sum + count, 0);
-  const queued = book(1) + early.size;
+  const queued = book(BOOK_QUEUED) + early.size;
   return {
     recorded: delivered + rejected + all + queued,
     invalid,

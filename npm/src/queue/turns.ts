@@ -1,23 +1,11 @@
 // Turns of the core: what came in during a task is told to it together, and what it asks for is done.
 
 import { refusal } from "../identity/consent.js";
+import { DELIVERED, DROPPED_TOO_MANY, ENDS, PER_ACTION, REJECTED } from "../module/contract.js";
 import { type Core, clocks, withCore } from "../module/core.js";
 import { type Ended, isJoined, tellTabs } from "../tabs/channel.js";
 import { isLeader } from "../tabs/lock.js";
-import { byNumber, type Ending, end, type Held } from "./ledger.js";
-
-// The numbers of the core's `Action`.
-const DELIVERED = 6;
-/** How events end, by the numbers of the core's `Action` from `DELIVERED` on. */
-export const ENDINGS: Ending[] = [
-  { state: "delivered" },
-  { state: "rejected" },
-  { state: "dropped", reason: "too many events are waiting" },
-  { state: "dropped", reason: "too many bytes are waiting" },
-  { state: "dropped", reason: "too old" },
-  { state: "dropped", reason: "not on disk any more" },
-];
-export const DROPPED_TOO_MANY = 2;
+import { byNumber, type Ending, end } from "./ledger.js";
 
 /** What `setTimeout` can hold. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -44,11 +32,19 @@ export function openTurns(by: typeof carryOut, whenAwake: typeof wakeUp): void {
   wakeUp = whenAwake;
 }
 
-/** The number of the core's `Action` for an ending. */
-export function numberOfEnding({ state, reason }: Ending): number {
-  const is = (ending: Ending) => ending.state === state;
-  const same = ENDINGS.findIndex((ending) => is(ending) && ending.reason === reason);
-  return DELIVERED + (same < 0 ? ENDINGS.findIndex(is) : same);
+/** How an event ended, by the core's action. */
+function endingBy(action: number): Ending {
+  const end = ENDS[action - DELIVERED];
+  return end === "delivered" || end === "rejected"
+    ? { state: end }
+    : { state: "dropped", reason: end };
+}
+
+/** The core's action for an ending, which another tab may have told. */
+export function actionFor({ state, reason }: Ending): number {
+  const ends: readonly unknown[] = ENDS;
+  const at = ends.indexOf(state === "dropped" ? reason : state);
+  return at < 0 ? DROPPED_TOO_MANY : DELIVERED + at;
 }
 
 /** Lets the core act on what came in during this task. */
@@ -91,24 +87,21 @@ function turn(): void {
 export function drain(core: Core, isHeard = false): void {
   const ended: Ended[] = [];
   for (let next = core.outbox_poll(); next; next = core.outbox_poll()) {
-    const action = Math.floor(next / 2 ** 32);
-    const number = next % 2 ** 32;
+    const action = Math.floor(next / PER_ACTION);
+    const number = next % PER_ACTION;
     if (action < DELIVERED) {
       carryOut(core, action, number);
       continue;
     }
     const held = byNumber.get(number);
     if (!held) continue;
-    const ending = endingOf(held, ENDINGS[action - DELIVERED]);
+    // Another tab, or the answer, knows better why.
+    const ending = held.ending ?? endingBy(action);
+    if (action === REJECTED) ending.reason ??= held.reason;
     ended.push({ id: held.row.id, ...ending });
     end(held, ending);
   }
   if (ended.length && !isHeard) tellTabs({ ended });
-}
-
-/** How an event ended by the core's account: why, this tab may know better. */
-function endingOf({ reason, ending }: Held, { state, ...by }: Ending): Ending {
-  return ending ?? { state, reason: state === "rejected" ? reason : by.reason };
 }
 
 /** Whether anything can be sent may have changed. */
