@@ -42,8 +42,10 @@ const CHUNKS = [
 ];
 /** Their names in dist/, by their paths. */
 const NAMES = new Map(
-  [...ENTRIES, ...CHUNKS].map((source) => [join(here("src"), `${source}.ts`), basename(source)]),
+  [...ENTRIES, ...CHUNKS].map((source) => [here(`src/${source}.ts`), basename(source)]),
 );
+/** In the client's file, which has what others import of them: there is one class of errors. */
+for (const source of ["loading", "types"]) NAMES.set(here(`src/${source}.ts`), "client");
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
@@ -120,7 +122,7 @@ function apart(source) {
       onResolve({ filter: /^\..*\.js$/ }, ({ path, resolveDir }) => {
         const imported = join(resolveDir, path).replace(/\.js$/, ".ts");
         const name = NAMES.get(imported);
-        if (!name || imported === here(`src/${source}.ts`)) return undefined;
+        if (!name || name === basename(source)) return undefined;
         return { path: `./${name}.js`, external: true };
       });
     },

@@ -1,4 +1,3 @@
-import { record } from "./client.js";
 import type { Engine } from "./engine.js";
 import type { AnalyticsEvent } from "./types.js";
 
@@ -59,11 +58,15 @@ export interface EventTracking {
 
 const PREVIOUS_URL = "aws-amplify-analytics-prevUrl";
 
+/** The client's. */
+let record: (event: AnalyticsEvent) => unknown;
+
 /** Ends what is recorded at present, by type. */
 const running = new Map<string, () => void>();
 
 /** Begins to record by itself, or ends that; what ran before for the same type ends in any case. */
-export function configureAutoTrack(input: AutoTrackInput, engine: Engine): void {
+export function configureAutoTrack(input: AutoTrackInput, engine: Engine, by: typeof record): void {
+  record = by;
   running.get(input.type)?.();
   running.delete(input.type);
   if (input.enable) running.set(input.type, begin(input, engine));

@@ -1,6 +1,7 @@
 import type { AutoTrackInput } from "./auto-track.js";
 import type { AmplifyConfig, ForebayConfig, Unread } from "./config/config.js";
 import type { Engine, Recorded, SignIn, WasmSource } from "./engine.js";
+import { untilLoaded } from "./loading.js";
 import {
   type AnalyticsEvent,
   type Delivery,
@@ -29,6 +30,7 @@ export type {
   Options,
 } from "./config/config.js";
 export type { SignIn } from "./engine.js";
+export { untilLoaded } from "./loading.js";
 export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
@@ -256,7 +258,7 @@ export async function forget(): Promise<void> {
 export function configureAutoTrack(input: AutoTrackInput): void {
   if (!inBrowser()) return;
   Promise.all([configured(), import("./auto-track.js")]).then(
-    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine),
+    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine, record),
     console.warn,
   );
 }
@@ -293,6 +295,7 @@ export function stats(): Stats {
     aside: 0,
     durable: false,
     leader: false,
+    traps: 0,
   };
   stats.recorded += queued;
   stats.queued += queued;
@@ -363,29 +366,21 @@ async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): 
   };
   for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
   engine = await untilLoaded(async () =>
-    (await import("./engine.js")).start(source, { config, early, own, deliver, drop, uuid }),
+    (await import("./engine.js")).start(source, {
+      config,
+      early,
+      own,
+      deliver,
+      onDelivery,
+      drop,
+      uuid,
+    }),
   );
   // What was recorded before disable() is not dropped by it.
   if (enabled) engine.setEnabled(true);
   pump();
   if (enabled === false) engine.setEnabled(false);
   return engine;
-}
-
-/** Loads what is on the network, as often as it takes. What the program has to put right it says. */
-export async function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
-  for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-    try {
-      return await load();
-    } catch (error) {
-      if (error instanceof ForebayError) {
-        console.error(error.message);
-        throw error;
-      }
-      console.warn(`Forebay did not load; next try in ${pause / 1000} s.`, error);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
-  }
 }
 
 /** Hands over what was recorded. Listeners therefore never run inside `record()`. */

@@ -105,6 +105,8 @@ export interface Stats {
   durable: boolean;
   /** Whether this tab is the one that sends. */
   leader: boolean;
+  /** How often the WebAssembly module failed, and another instance of it went on. */
+  traps: number;
 }
 
 /** What is known of a user, as Amplify's `identifyUser` takes it. */

@@ -3,6 +3,8 @@
 mod answers;
 mod sending;
 
+pub use sending::REQUEST_TIMEOUT_MS;
+
 use alloc::vec::Vec;
 
 use super::backoff::{Backoff, Random};

@@ -1,4 +1,5 @@
 import type { AnalyticsEvent, CompiledSchema } from "../types.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {
@@ -145,38 +146,6 @@ export interface Settings extends Options {
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 export type Anything = any;
-
-/** The longest wait that a browser's timer takes. */
-export const LONGEST = 2 ** 31 - 1;
-
-/** Whole numbers from 1: what each is unless given, and the most that it may be. */
-export const COUNTS: Record<string, [fallback: number, most?: number]> = {
-  flushInterval: [5000],
-  flushSize: [100, 100],
-  bufferSize: [10_000],
-  bufferBytes: [32 * 1024 * 1024],
-  maxAge: [30 * 86_400_000, Number.MAX_SAFE_INTEGER],
-  sessionTimeout: [1_800_000],
-};
-
-/** Words, the first unless given. */
-export const CHOICES: Record<string, (string | undefined)[]> = {
-  sessions: ["shared", "perTab"],
-  dropPolicy: ["oldest", "newest"],
-  wire: [undefined, "forebay", "pinpoint"],
-};
-
-/** The types of what may be left out. */
-export const TYPES: Record<string, string> = {
-  schema: "string",
-  before: "function",
-  globalProperties: "object",
-  guestRoleArn: "string",
-  disabled: "boolean",
-  respectPrivacySignals: "boolean",
-  keepCredentials: "boolean",
-  debug: "boolean",
-};
 
 /**
  * Reads any of the forms of configuration.

@@ -1,8 +1,9 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
-import { ForebayError } from "../client.js";
+import { ForebayError } from "../types.js";
 import { paths } from "./amplify.js";
-import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
+import type { Anything } from "./config.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
 const TEXT = "a string that is not empty";
@@ -54,6 +55,24 @@ export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
   console.warn(
     "Forebay: no disk here, so what waits when the page closes is lost.",
     name === "NotFoundError" ? "The database of that name is another program's." : reason,
+  );
+}
+
+/** `reason`: what the disk says. */
+export function noRoom(reason: unknown): void {
+  console.warn(
+    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
+      "as many as fit there; the others are lost.",
+    reason,
+  );
+}
+
+/** `reason`: the trap. */
+export function trapped(reason: unknown): void {
+  console.error(
+    "Forebay: its WebAssembly module failed, and another one goes on with what waits. This is a fault of " +
+      "Forebay's; please report it.",
+    reason,
   );
 }
 

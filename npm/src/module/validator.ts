@@ -1,20 +1,8 @@
 // A module's buffer, and a validator behind it: the one that every page loads, or the one that says what is
-// wrong. What each export does is said where it is written, in sdk-wasm/src.
+// wrong.
 
 import type { AnalyticsEvent } from "../types.js";
-
-/** What every module exports. */
-export interface Buffered {
-  memory: WebAssembly.Memory;
-  page_buffer(length: number): number;
-}
-
-/** What a module with a validator exports. */
-export interface Validator extends Buffered {
-  validator_set_rules(): number;
-  validator_begin(): void;
-  validator_field(given: number, name: number): number;
-}
+import { METRIC, OTHER_TYPE, type Validator } from "./contract.js";
 
 const encoder = new TextEncoder();
 /** A byte order mark is a character like others. */
@@ -24,7 +12,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export const encode = (text: string) => encoder.encode(text);
 
 /** Puts bytes into the buffer, one after the other. Gives their lengths. */
-export function put(wasm: Buffered, ...parts: Uint8Array[]): number[] {
+export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
   const lengths = parts.map((part) => part.length);
   const length = lengths.reduce((sum, length) => sum + length, 0);
   let address = wasm.page_buffer(length);
@@ -36,21 +24,21 @@ export function put(wasm: Buffered, ...parts: Uint8Array[]): number[] {
 }
 
 /** The same for texts. */
-export const putTexts = (wasm: Buffered, ...texts: string[]) => put(wasm, ...texts.map(encode));
+export const putTexts = (wasm: Validator, ...texts: string[]) => put(wasm, ...texts.map(encode));
 
 /** The bytes in the buffer, until the next call into the module. */
-export const bytes = (wasm: Buffered, length: number) =>
+export const bytes = (wasm: Validator, length: number) =>
   bytesAt(wasm, wasm.page_buffer(length), length);
 
 /** The text in the buffer. */
-export const take = (wasm: Buffered, length: number) =>
+export const take = (wasm: Validator, length: number) =>
   textAt(wasm, wasm.page_buffer(length), length);
 
 /** A text that the module has somewhere. */
-export const textAt = (wasm: Buffered, address: number, length: number) =>
+export const textAt = (wasm: Validator, address: number, length: number) =>
   decoder.decode(bytesAt(wasm, address, length));
 
-const bytesAt = (wasm: Buffered, address: number, length: number) =>
+const bytesAt = (wasm: Validator, address: number, length: number) =>
   new Uint8Array(wasm.memory.buffer, address, length);
 
 /** Gives whether the rules can be read. */
@@ -93,5 +81,7 @@ function field(wasm: Validator, isMetric: boolean, name: string, value: unknown)
   const kind = value === null ? "null" : typeof value;
   const isOther = kind !== (isMetric ? "number" : "string");
   const [ofName] = putTexts(wasm, name, isOther ? kind : String(value));
-  return !!wasm.validator_field(+isMetric + 2 * +isOther, ofName) && value !== null;
+  return (
+    !!wasm.validator_field(METRIC * +isMetric + OTHER_TYPE * +isOther, ofName) && value !== null
+  );
 }

@@ -1,14 +1,10 @@
 import deflated from "#violations";
 import type { AnalyticsEvent, Violation } from "../types.js";
+import type { Explainer } from "./contract.js";
 import { inflated } from "./inflate.js";
-import { hand, setRules, take, type Validator } from "./validator.js";
+import { hand, setRules, take } from "./validator.js";
 
-/** What the module exports. */
-interface Exports extends Validator {
-  validator_violations(): number;
-}
-
-let loaded: Promise<Exports> | undefined;
+let loaded: Promise<Explainer> | undefined;
 
 /** What is wrong with an event, by the page's schema. */
 export async function violationsOf(
@@ -24,10 +20,10 @@ export async function violationsOf(
   return found.concat(JSON.parse(take(wasm, wasm.validator_violations())));
 }
 
-async function load(schema: string | undefined): Promise<Exports> {
+async function load(schema: string | undefined): Promise<Explainer> {
   try {
     const { instance } = await WebAssembly.instantiate(await inflated(deflated));
-    const wasm = instance.exports as object as Exports;
+    const wasm = instance.exports as object as Explainer;
     if (schema) setRules(wasm, schema);
     return wasm;
   } catch (error) {

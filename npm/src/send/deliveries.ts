@@ -3,11 +3,14 @@
 import { credentials } from "../identity/credentials.js";
 import { endpointId } from "../identity/ids.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { type Core, clocks, core } from "../module/core.js";
+import { type Core, clocks, core, withCore } from "../module/core.js";
 import { bytes, encode, put } from "../module/validator.js";
 import { byNumber, type Held, tell } from "../queue/ledger.js";
+import { endedElsewhere } from "../queue/outbox.js";
+import { isLeaving, soon } from "../queue/turns.js";
 import { wired } from "../queue/wire.js";
 import { form, nameOf, round } from "../setup.js";
+import { tellTabs } from "../tabs/channel.js";
 import {
   type Answer,
   type Call,
@@ -17,7 +20,8 @@ import {
   send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import { isLeaving, soon } from "./turns.js";
+
+const ACCEPTED = 202;
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";
@@ -37,7 +41,7 @@ export function describe(endpoint: string): void {
   profile = endpoint;
   keep(profileKey(), profile);
   isDescribed = !core;
-  core?.outbox_update_endpoint();
+  withCore((core) => core.outbox_update_endpoint());
   soon();
 }
 
@@ -75,7 +79,9 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
   const body = envelope(events.join());
   const post = (body: Uint8Array<ArrayBuffer>) => {
     const call = { method: "POST", path: "events", body, keepalive, offset };
-    sendSigned(core, request, call, begun, batch);
+    withCore((running) => {
+      if (running === core && begun === round) sendSigned(core, request, call, batch);
+    });
   };
   if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
   else compressed(body).then(post, () => post(body));
@@ -91,12 +97,12 @@ export function sendEndpoint(core: Core, request: number): void {
     keepalive: isLeaving,
     offset: core.outbox_clock_offset(),
   };
-  sendSigned(core, request, call, round, []);
+  sendSigned(core, request, call, []);
 }
 
 /** Sends a request in this task, and tells the core what came of it, and of each of these events. */
-function sendSigned(core: Core, request: number, call: Call, begun: number, batch: Held[]): void {
-  if (begun !== round) return;
+function sendSigned(core: Core, request: number, call: Call, batch: Held[]): void {
+  const begun = round;
   const found = credentials[core.outbox_who(request)];
   if (!found) {
     answered(core, request, NO_ANSWER);
@@ -104,14 +110,24 @@ function sendSigned(core: Core, request: number, call: Call, begun: number, batc
   }
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
-    answered(core, request, answer, verdicts(batch, answer));
+    const statuses = verdicts(batch, answer);
+    const isTold = withCore((running) => {
+      if (running === core) answered(core, request, answer, statuses);
+      return running === core;
+    });
+    // Another core does not know of this request, but of its events.
+    if (isTold) return;
+    const ending = { state: "delivered" } as const;
+    const delivered = batch.filter((_, at) => statuses[at] === ACCEPTED);
+    for (const held of delivered) endedElsewhere(held, ending);
+    tellTabs({ ended: delivered.map(({ row }) => ({ id: row.id, ...ending })) });
   });
 }
 
-function answered(core: Core, request: number, answer: Answer, verdicts: number[] = []): void {
+function answered(core: Core, request: number, answer: Answer, statuses: number[] = []): void {
   const { type, status, retryAfter, date } = answer;
-  put(core, new Uint8Array(Uint16Array.from(verdicts).buffer), encode(type));
-  core.outbox_answered(request, status, verdicts.length, retryAfter, date, ...clocks());
+  put(core, new Uint8Array(Uint16Array.from(statuses).buffer), encode(type));
+  core.outbox_answered(request, status, statuses.length, retryAfter, date, ...clocks());
   const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
   soon();

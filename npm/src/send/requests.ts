@@ -1,5 +1,6 @@
 import type { Settings } from "../config/config.js";
 import { parsed } from "../json.js";
+import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { type Core, payloadHash, signature } from "../module/core.js";
 import { form, settings } from "../setup.js";
 
@@ -38,8 +39,6 @@ export const NO_ANSWER: Answer = {
   text: "",
 };
 
-/** Milliseconds after which a request counts as unanswered. */
-const TIMEOUT = 60_000;
 /** Smaller bodies hardly gain by compression. */
 export const WORTH_COMPRESSING = 1024;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -63,7 +62,7 @@ export async function ask(
       headers,
       body,
       keepalive,
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       credentials: "omit",
     });
     const text = await response.text();

@@ -9,8 +9,8 @@ use crate::outbox::{Action, Now};
 const KEEPALIVE_BYTES: usize = 64 * 1024;
 /// Ordinary requests outlive the page as long as they leave half of it to the last ones.
 const ORDINARY_KEEPALIVE_BYTES: usize = KEEPALIVE_BYTES / 2;
-/// A request that has no answer by then is taken for failed.
-const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
+/// A request that has no answer after so many milliseconds is taken for failed.
+pub const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
 
 impl Outbox {
     /// The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
