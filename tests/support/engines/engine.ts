@@ -27,7 +27,7 @@ export interface Engine {
   concurrency: number;
   /** Starts it without a window, with a profile that is gone when it ends. */
   launch(): Promise<Browser>;
-  /** Starts it with a profile in `folder`. */
+  /** Starts it as users have it, with a profile in `folder`, which outlives it where it can. */
   launchProfile(folder: string): Promise<ProfileBrowser>;
   /** Kills the process of a page, which hears nothing of it. */
   crash(page: Page): Promise<void>;

@@ -194,8 +194,9 @@ async function freePort(): Promise<number> {
 async function newVisitor(display: string): Promise<WebKitVisitor> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { DISPLAY: display, WEBKIT_DISABLE_COMPOSITING_MODE: "1" };
-  const driver = startGroup(program(["WebKitWebDriver"], "WEBKIT_DRIVER"), [`--port=${port}`], env);
+  const driver = startGroup(program(["WebKitWebDriver"], "WEBKIT_DRIVER"), [`--port=${port}`], {
+    DISPLAY: display,
+  });
   driver.child.stdout?.resume();
   driver.child.stderr?.resume();
   try {
@@ -245,7 +246,10 @@ export const webkitEngine: Engine = {
   },
   concurrency: 6,
   launch,
-  launchProfile: unable("keep a profile while it is driven"),
+  async launchProfile() {
+    const browser = await launch();
+    return { context: await browser.newContext(), kill: () => browser.close() };
+  },
   async crash(page) {
     const { processes } = tabOf(page) as WebKitTab;
     for (const pid of processes()) process.kill(pid, 9);
