@@ -1,8 +1,8 @@
 // WebKit as Debian has it (WebKitGTK), driven by WebDriver. A driver has one session, which is one visitor:
 // a browser with storage of its own that is gone when it ends.
 
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import type { Readable } from "node:stream";
 import type { Browser } from "playwright-core";
@@ -51,11 +51,6 @@ class Session {
     this.#url = url;
   }
 
-  /** A command that is about no window. */
-  send(method: string, path: string, body?: object): Promise<unknown> {
-    return this.#inTurn(() => command(method, this.#url + path, body));
-  }
-
   /** A command to a window. */
   to(window: string, method: string, path: string, body?: object): Promise<unknown> {
     return this.#inTurn(async () => {
@@ -64,6 +59,15 @@ class Session {
         this.#window = window;
       }
       return command(method, this.#url + path, body);
+    });
+  }
+
+  /** Closes a window; the next command goes to another one. */
+  close(window: string): Promise<void> {
+    return this.#inTurn(async () => {
+      await command("POST", `${this.#url}/window`, { handle: window });
+      this.#window = "";
+      await command("DELETE", `${this.#url}/window`);
     });
   }
 
@@ -114,7 +118,7 @@ class WebKitTab implements Tab {
   }
 
   async close(): Promise<void> {
-    await this.#to("DELETE", "/window");
+    await this.#session.close(this.#window);
   }
 
   async clickAt(x: number, y: number): Promise<void> {
@@ -133,17 +137,22 @@ class WebKitTab implements Tab {
 
 class WebKitVisitor implements Visitor {
   readonly #session: Session;
+  /** The window that the session began with. */
+  readonly #first: string;
   readonly #driver: Group;
 
-  constructor(session: Session, driver: Group) {
+  constructor(session: Session, first: string, driver: Group) {
     this.#session = session;
+    this.#first = first;
     this.#driver = driver;
   }
 
-  /** A window by itself, since tabs that others cover are hidden pages; the session's first one stays. */
+  /** A window by itself, since tabs that others cover are hidden pages. The first one stays: a session ends with its last. */
   async newTab(): Promise<Tab> {
     const before = new Set(pageProcesses(this.#driver));
-    const opened = await this.#session.send("POST", "/window/new", { type: "window" });
+    const opened = await this.#session.to(this.#first, "POST", "/window/new", {
+      type: "window",
+    });
     const own = () => pageProcesses(this.#driver).filter((process) => !before.has(process));
     return new WebKitTab(this.#session, (opened as { handle: string }).handle, own);
   }
@@ -161,12 +170,21 @@ const OFFLINE = "no command takes a page's network away";
 
 /** The processes of pages among what a driver has started. */
 function pageProcesses(driver: Group): number[] {
-  const output = spawnSync("ps", ["-eo", "pid=,pgid=,comm="], { encoding: "utf8" }).stdout;
-  const rows = output.split("\n").map((line) => line.trim().split(/\s+/));
-  const ours = rows.filter(
-    ([, group, name]) => Number(group) === driver.child.pid && name.startsWith("WebKitWebProces"),
-  );
-  return ours.map(([process]) => Number(process));
+  const all = readdirSync("/proc").map(Number).filter(Boolean);
+  return all.filter((process) => {
+    // E.g. `29724 (WebKitWebProces) S 29364 29355 ..`: its name, state, parent and group.
+    const [, name, group] = /\((.*)\) \S+ \d+ (\d+)/.exec(statOf(process)) ?? [];
+    return name?.startsWith("WebKitWebProces") && Number(group) === driver.child.pid;
+  });
+}
+
+function statOf(process: number): string {
+  try {
+    return readFileSync(`/proc/${process}/stat`, "utf8");
+  } catch {
+    // It has ended since.
+    return "";
+  }
 }
 
 /** A screen that nobody sees, for browsers that want one. */
@@ -207,8 +225,9 @@ async function newVisitor(display: string): Promise<WebKitVisitor> {
       ),
     );
     const made = await command("POST", `${url}/session`, { capabilities: { alwaysMatch: {} } });
-    const session = new Session(`${url}/session/${(made as { sessionId: string }).sessionId}`);
-    return new WebKitVisitor(session, driver);
+    const own = `${url}/session/${(made as { sessionId: string }).sessionId}`;
+    const first = (await command("GET", `${own}/window`)) as string;
+    return new WebKitVisitor(new Session(own), first, driver);
   } catch (error) {
     await driver.kill();
     throw error;
