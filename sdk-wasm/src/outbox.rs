@@ -61,12 +61,12 @@ pub extern "C" fn outbox_record(
     immediate: bool,
     wall: f64,
     monotonic: f64,
-) {
+) -> bool {
     page().outbox.record(
         new_event(event, bytes, who, at),
         immediate,
         now(wall, monotonic),
-    );
+    )
 }
 
 /// `Outbox::load`

@@ -2,6 +2,7 @@
 // side by side, those first that wait longest.
 
 import { describe } from "node:test";
+import { engine } from "../support/engines/engine.ts";
 import { backlog } from "./backlog.ts";
 import { cold } from "./cold.ts";
 import { disks } from "./disks.ts";
@@ -9,7 +10,7 @@ import { leaving, twoTabs } from "./leaving.ts";
 import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
 
-describe("delivery", { concurrency: 12 }, () => {
+describe("delivery", { concurrency: engine.concurrency }, () => {
   outages();
   leaving();
   twoTabs();

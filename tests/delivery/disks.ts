@@ -2,8 +2,10 @@
 // the same, and the books say what is not safe.
 
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { APP_ID, type Endpoint } from "../support/endpoint.ts";
+import { engine } from "../support/engines/engine.ts";
 import { changeRows, countRows } from "../support/page.ts";
 import {
   arrived,
@@ -15,7 +17,7 @@ import {
   safe,
   settled,
 } from "./support/numbered.ts";
-import { scenario } from "./support/scenario.ts";
+import { type Scenario, scenario } from "./support/scenario.ts";
 
 const DATABASE = `forebay.${APP_ID}`;
 
@@ -89,16 +91,15 @@ export function disks(): void {
     },
   );
 
-  scenario("a disk that is full", async ({ endpoint, context, page, site }, test) => {
-    const session = await context.newCDPSession(page);
-    const origin = new URL(site.url).origin;
-    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  const full = async ({ endpoint, page }: Scenario, test: TestContext) => {
+    await engine.fillDisk(page);
     await configure(page, endpoint);
     const ids = await record(page, { every: 5 });
     await arrived(endpoint, ids, test);
     await assertBalanced(page);
     assert.equal(await page.evaluate(() => forebay.stats().durable), false);
-  });
+  };
+  scenario("a disk that is full", full, ["quota"]);
 
   scenario(
     "a disk that becomes full half-way, and has room again",
@@ -302,10 +303,10 @@ export function disks(): void {
 
   scenario("a disk and no locks", async ({ site, endpoint, context, page }, test) => {
     const unlocked = () => Object.defineProperty(navigator, "locks", { value: undefined });
-    await context.addInitScript(unlocked);
     await page.evaluate(unlocked);
     await configure(page, endpoint);
-    const other = await revisit(site, context, endpoint);
+    const other = await site.open({ context, before: unlocked });
+    await configure(other, endpoint);
     const halves = await Promise.all([
       record(page, { count: COUNT / 2, every: 5 }),
       record(other, { from: COUNT / 2, count: COUNT / 2, every: 5 }),

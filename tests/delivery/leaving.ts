@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
-import { launchProfile, type ProfileBrowser } from "../support/chromium.ts";
+import type { ProfileBrowser } from "../support/chromium.ts";
 import { Endpoint, type Fault } from "../support/endpoint.ts";
+import { type Ability, engine, lacks } from "../support/engines/engine.ts";
 import { PageServer } from "../support/page.ts";
 import {
   arrived,
@@ -39,10 +40,11 @@ function visit(
   name: string,
   end: (page: Page) => Promise<void>,
   recording: Recording = { every: EVERY_MS },
+  needs: Ability[] = [],
 ): void {
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
-    scenario(name + where, async ({ site, endpoint, context, page }, test) => {
+    const run = async ({ site, endpoint, context, page }: Scenario, test: TestContext) => {
       if (!reachable) endpoint.fault = unavailable;
       await configure(page, endpoint);
       await page.waitForFunction(() => forebay.stats().durable);
@@ -54,7 +56,8 @@ function visit(
       const next = await revisit(site, context, endpoint);
       await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
       await settled(next);
-    });
+    };
+    scenario(name + where, run, needs);
   }
 }
 
@@ -63,16 +66,6 @@ async function close(page: Page): Promise<void> {
   const closed = page.waitForEvent("close");
   await page.close({ runBeforeUnload: true });
   await closed;
-}
-
-/** Kills the page's process, which hears nothing of it. */
-async function crash(page: Page): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const crashed = page.waitForEvent("crash");
-  // Who should answer is dead.
-  session.send("Page.crash").catch(() => {});
-  await crashed;
-  await page.close();
 }
 
 /** Registers these tests. */
@@ -101,16 +94,20 @@ export function leaving(): void {
     await page.close();
   });
 
-  visit(`a renderer killed ${KILLED_AFTER_MS} ms after the last event`, async (page) => {
-    await sleep(KILLED_AFTER_MS);
-    await safe(page);
-    await crash(page);
-  });
+  visit(
+    `a renderer killed ${KILLED_AFTER_MS} ms after the last event`,
+    async (page) => {
+      await sleep(KILLED_AFTER_MS);
+      await safe(page);
+      await engine.crash(page);
+    },
+    { every: EVERY_MS },
+    ["crash"],
+  );
 
   scenario("a page that ends before it has its engine", async (all, test) => {
-    const { site, endpoint, context, page } = all;
-    // Says nothing, now or later.
-    await page.route("**/engine.js", () => {});
+    const { site, endpoint, context } = all;
+    const page = await site.open({ context, stuck: "engine.js" });
     await configure(page, endpoint);
     const ids = await record(page);
     await page.goto("about:blank");
@@ -128,7 +125,7 @@ export function leaving(): void {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     test(
       `a browser killed ${KILLED_AFTER_MS} ms after the last event, and opened again${where}`,
-      { timeout: 120_000 },
+      { timeout: 120_000, skip: lacks("profile") },
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
   }
@@ -148,7 +145,7 @@ async function inProfile(run: (visitor: Visitor) => Promise<void>): Promise<void
   const endpoint = await Endpoint.start();
   const browsers: ProfileBrowser[] = [];
   const launch = async () => {
-    const browser = await launchProfile(folder);
+    const browser = await engine.launchProfile(folder);
     browsers.push(browser);
     return browser;
   };
@@ -202,14 +199,19 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
 }
 
 /** Two tabs of one visitor, of which the first sends for both. */
-function tabs(name: string, run: (tabs: Tabs, test: TestContext) => Promise<void>): void {
-  scenario(name, async (scenario, test) => {
+function tabs(
+  name: string,
+  run: (tabs: Tabs, test: TestContext) => Promise<void>,
+  needs: Ability[] = [],
+): void {
+  const both = async (scenario: Scenario, test: TestContext) => {
     const { site, context, endpoint, page: leader } = scenario;
     await configure(leader, endpoint);
     await leader.waitForFunction(() => forebay.stats().leader);
     const follower = await revisit(site, context, endpoint);
     await run({ ...scenario, leader, follower }, test);
-  });
+  };
+  scenario(name, both, needs);
 }
 
 interface Tabs extends Scenario {
@@ -238,7 +240,7 @@ export function twoTabs(): void {
     await sleep(KILLED_AFTER_MS);
     await safe(page);
     const at = Date.now();
-    await crash(page);
+    await engine.crash(page);
     return at;
   };
   const closed = async (page: Page) => {
@@ -247,7 +249,10 @@ export function twoTabs(): void {
     await close(page);
     return at;
   };
-  for (const [how, end] of Object.entries({ closed, killed })) {
+  for (const [how, end, needs] of [
+    ["closed", closed, []],
+    ["killed", killed, ["crash"]],
+  ] as [string, typeof closed, Ability[]][]) {
     tabs(
       `two tabs, and the one that sends is ${how}`,
       async ({ endpoint, leader, follower }, test) => {
@@ -258,6 +263,7 @@ export function twoTabs(): void {
         await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
         await settled(follower);
       },
+      needs,
     );
 
     tabs(
@@ -273,6 +279,7 @@ export function twoTabs(): void {
         await arrived(endpoint, halves.flat(), test);
         await settled(follower);
       },
+      needs,
     );
   }
 

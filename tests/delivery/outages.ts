@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { type Endpoint, type Fault, results } from "../support/endpoint.ts";
+import type { Ability } from "../support/engines/engine.ts";
 import { arrived, assertBalanced, COUNT, configure, record, setClock } from "./support/numbered.ts";
 import { type Scenario, scenario } from "./support/scenario.ts";
 
@@ -32,8 +33,9 @@ function outage(
   name: string,
   strike: Strike,
   check: (scenario: Scenario) => void | Promise<void> = () => {},
+  needs: Ability[] = [],
 ): void {
-  scenario(name, async (scenario, test) => {
+  const run = async (scenario: Scenario, test: TestContext) => {
     const { endpoint, page } = scenario;
     await configure(page, endpoint);
     const [ids] = await Promise.all([
@@ -42,19 +44,21 @@ function outage(
     ]);
     await delivered(scenario, ids, test);
     await check(scenario);
-  });
+  };
+  scenario(name, run, needs);
 }
 
 /** And with one that is there before the page has sent anything, credentials included. */
-function firstVisit(name: string, strike: Strike): void {
-  scenario(name, async (scenario, test) => {
+function firstVisit(name: string, strike: Strike, needs: Ability[] = []): void {
+  const run = async (scenario: Scenario, test: TestContext) => {
     const { endpoint, page } = scenario;
     const [ids] = await Promise.all([
       configure(page, endpoint).then(() => record(page)),
       strikes(scenario, strike),
     ]);
     await delivered(scenario, ids, test);
-  });
+  };
+  scenario(name, run, needs);
 }
 
 /** Lets an outage happen, and sees that it is one: nothing gets through in it. */
@@ -105,7 +109,7 @@ export function outages(): void {
   const cut = ({ endpoint }: Scenario) => endpoint.faulty(OUTAGE_MS, () => "reset");
   const unavailable = ({ endpoint }: Scenario) => endpoint.faulty(OUTAGE_MS, failing(503));
 
-  outage("15 s offline", offline);
+  outage("15 s offline", offline, undefined, ["offline"]);
   outage("15 s of refused connections", refused);
   outage("15 s of connection resets", reset, ({ endpoint }) => {
     assert.ok(endpoint.resetConnections > 0);
@@ -136,7 +140,7 @@ export function outages(): void {
     },
   );
 
-  firstVisit("15 s offline on a first visit, before the module has loaded", offline);
+  firstVisit("15 s offline on a first visit, before the module has loaded", offline, ["offline"]);
   firstVisit("15 s of refused connections on a first visit", refused);
   firstVisit("15 s of connection resets on a first visit", reset);
   firstVisit("15 s of connection resets once a request has been read, on a first visit", cut);

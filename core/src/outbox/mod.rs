@@ -20,7 +20,7 @@
 //! - **Identities**: a batch holds events of one identity, and is signed as that one. Where the
 //!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
 //!   and the batch is sent again, at once the first times and then by a back-off that holds up no
-//!   other identity.
+//!   other identity. There are [`MAX_IDENTITIES`]; events of further ones stay with the shell.
 //! - **Memory**: events that are on disk ([`Outbox::evict`]) wait there alone, and are no more than counted,
 //!   once more than [`Config::resident_events`] of their identity wait in memory. As those leave, it asks for
 //!   the others again, a page at a time.
@@ -75,7 +75,7 @@ pub struct NewEvent {
     pub event: u32,
     /// Bytes that it takes in a request, all in all.
     pub bytes: usize,
-    /// The identity that it was recorded under.
+    /// The identity that it was recorded under, less than [`MAX_IDENTITIES`].
     pub who: u32,
     /// When it was recorded, by the browser's clock, uncorrected: milliseconds since the epoch.
     pub at: f64,

@@ -44,6 +44,7 @@ let timeout = Number.POSITIVE_INFINITY;
 /** Whether the start and the end of sessions are events themselves. */
 let announces = false;
 let session: Session | undefined;
+let isRead = false;
 /** What is in storage, and the `last` in it. */
 let text: string | null | undefined;
 let written = 0;
@@ -126,7 +127,13 @@ function stamp({ id, start }: Session, stop?: number): SessionStamp {
   return { id, start, stop };
 }
 
+/** Reads what is kept once a task: what it does not know yet, another tab has only just written. */
 function read(): Session | undefined {
+  if (isRead) return session;
+  isRead = true;
+  queueMicrotask(() => {
+    isRead = false;
+  });
   const found = sessionKey && kept(sessionKey);
   if (found !== text) {
     // Another tab wrote it, or an earlier visit.

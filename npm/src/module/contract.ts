@@ -118,7 +118,11 @@ export interface Core extends Validator {
     dropNewest: boolean,
     clockOffset: number,
   ): void;
-  /** Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. */
+  /**
+   * Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. Gives whether it is
+   * taken: an event of an identity whose number is `MAX_IDENTITIES` or more is not, and is in no books. It
+   * stays on disk, until an outbox is started that has a number for its identity.
+   */
   outbox_record(
     event: number,
     bytes: number,
@@ -127,11 +131,12 @@ export interface Core extends Validator {
     immediate: boolean,
     wall: number,
     monotonic: number,
-  ): void;
+  ): number;
   /**
    * Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
-   * before the first `outbox_loaded` go before all others. Gives whether it does: where not, enough of
-   * its identity wait in memory, and it goes on waiting on disk alone, without its number.
+   * before the first `outbox_loaded` go before all others. Gives whether it does: where not, it goes on
+   * waiting on disk alone, without its number. Either enough events of its identity wait in memory, and it is
+   * counted, or there is no room for its identity (`outbox_record`), and it is not.
    */
   outbox_load(event: number, bytes: number, who: number, at: number): number;
   /** All of what was to be loaded has come. Where nothing has that waited on disk alone, it is lost. */
@@ -146,7 +151,10 @@ export interface Core extends Validator {
   outbox_flush(): void;
   /** A description of the endpoint waits to be sent, instead of one that waited before. */
   outbox_update_endpoint(): void;
-  /** Whose endpoint this is from now on. */
+  /**
+   * Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
+   * that identity.
+   */
   outbox_set_current(who: number): void;
   /** Whether this outbox is the one that sends. What is under way goes on either way. */
   outbox_set_leader(leader: boolean): void;

@@ -23,8 +23,33 @@ export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
   return lengths;
 }
 
-/** The same for texts. */
-export const putTexts = (wasm: Validator, ...texts: string[]) => put(wasm, ...texts.map(encode));
+/** The same for texts, as UTF-8. */
+export function putTexts(wasm: Validator, ...texts: string[]): number[] {
+  // A UTF-16 unit takes three bytes at most.
+  const start = wasm.page_buffer(3 * texts.join("").length);
+  const memory = new Uint8Array(wasm.memory.buffer);
+  let end = start;
+  const lengths = texts.map((text) => {
+    const from = end;
+    // For texts as short as fields are, the encoder takes ten times as long as this.
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit > 127) {
+        end += encoder.encodeInto(text.slice(at), memory.subarray(end)).written;
+        break;
+      }
+      memory[end++] = unit;
+    }
+    return end - from;
+  });
+  wasm.page_buffer(end - start);
+  return lengths;
+}
+
+/** A text as it travels: half a surrogate pair is U+FFFD, as everywhere on the platform. */
+export function wellFormed(text: string): string {
+  return text.toWellFormed ? text.toWellFormed() : decoder.decode(encode(text));
+}
 
 /** The bytes in the buffer, until the next call into the module. */
 export const bytes = (wasm: Validator, length: number) =>
@@ -53,7 +78,7 @@ export function setRules(wasm: Validator, rules: string): boolean {
  */
 export function hand(
   wasm: Validator,
-  { name, attributes, metrics }: AnalyticsEvent,
+  event: AnalyticsEvent,
   misplaced: (path: string, given: unknown) => void,
 ): AnalyticsEvent {
   const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
@@ -62,17 +87,22 @@ export function hand(
       misplaced(path, given);
       return undefined;
     }
-    const entries = Object.entries(given).filter(
-      ([name, value]) => value !== undefined && field(wasm, isMetric, name, value),
-    );
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the page recorded; the validator judges it.
+    const entries: [string, any][] = [];
+    for (const [key, value] of Object.entries(given)) {
+      const name = wellFormed(key);
+      const sent = typeof value === "string" ? wellFormed(value) : value;
+      if (value !== undefined && field(wasm, isMetric, name, sent)) entries.push([name, sent]);
+    }
     return entries.length ? Object.fromEntries(entries) : undefined;
   };
+  const name = wellFormed(event.name);
   putTexts(wasm, name);
   wasm.validator_begin();
   return {
     name,
-    attributes: fields(false, "Attributes", attributes),
-    metrics: fields(true, "Metrics", metrics),
+    attributes: fields(false, "Attributes", event.attributes),
+    metrics: fields(true, "Metrics", event.metrics),
   };
 }
 

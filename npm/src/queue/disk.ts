@@ -49,8 +49,9 @@ const OUTBOX = "outbox";
 const ASIDE = "aside";
 /** Most rows in a record. */
 const RECORD_ROWS = 100;
-/** Records that are read at once. */
-const PAGE = 50;
+/** Records that are read at once, at first; and rows that are to be read at once, about. */
+const RECORDS = 10;
+const ROWS = 1000;
 /** Most rows and ids in an item of localStorage. */
 const ITEM = 100;
 /** Milliseconds after which a disk that says nothing counts as none. */
@@ -276,13 +277,16 @@ export async function scan(
   await opening;
   let aside = 0;
   let isEnough = false;
+  let count = RECORDS;
   for (let range: IDBKeyRange | undefined; ; ) {
+    let found = 0;
     const transaction = begin([OUTBOX, ASIDE]);
     const outbox = transaction.objectStore(OUTBOX);
-    const records = await answer<Stored[]>(outbox.getAll(range, PAGE));
+    const records = await answer<Stored[]>(outbox.getAll(range, count));
     for (const record of records) {
       const place = { key: record.id, size: 0 };
       const all = rowsOf(record);
+      found += all.length;
       const rows = all.filter((row) => {
         if (!isRow(row)) {
           aside++;
@@ -297,8 +301,9 @@ export async function scan(
       if (!rows.length) outbox.delete(record.id);
       else if (rows.length < all.length) outbox.put({ id: record.id, rows });
     }
-    if (isEnough || records.length < PAGE) break;
-    range = IDBKeyRange.lowerBound(records[PAGE - 1].id, true);
+    if (isEnough || records.length < count) break;
+    range = IDBKeyRange.lowerBound(records[count - 1].id, true);
+    if (found < ROWS / 2) count *= 2;
   }
   if (!unsaved.size) tryAgain();
   return aside;

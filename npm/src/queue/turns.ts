@@ -3,7 +3,7 @@
 import { refusal } from "../identity/consent.js";
 import { DELIVERED, DROPPED_TOO_MANY, ENDS, PER_ACTION, REJECTED } from "../module/contract.js";
 import { type Core, clocks, withCore } from "../module/core.js";
-import { type Ended, isJoined, tellTabs } from "../tabs/channel.js";
+import { type Ended, isAlone, tellTabs } from "../tabs/channel.js";
 import { isLeader } from "../tabs/lock.js";
 import { byNumber, type Ending, end } from "./ledger.js";
 
@@ -19,7 +19,7 @@ export let isLeaving = false;
 
 let isDue = false;
 let dueAt = Number.POSITIVE_INFINITY;
-let timer: ReturnType<typeof setTimeout>;
+let timer: ReturnType<typeof setTimeout> | undefined;
 let carryOut: (core: Core, action: number, number: number) => void;
 let wakeUp: () => void;
 
@@ -65,6 +65,11 @@ export function lastTurn(envelope: number): void {
   turn();
 }
 
+function timeIsUp(): void {
+  timer = undefined;
+  turn();
+}
+
 function turn(): void {
   isDue = false;
   const now = performance.now();
@@ -75,11 +80,13 @@ function turn(): void {
   withCore((core) => {
     const wakeAt = core.outbox_tick(...clocks());
     drain(core);
-    const longest = isLeader && isJoined() && byNumber.size ? BEAT : LONGEST_TIMEOUT;
-    const wait = Math.min(Math.max(0, wakeAt - now), longest);
-    dueAt = now + wait;
+    const longest = isLeader && !isAlone && byNumber.size ? BEAT : LONGEST_TIMEOUT;
+    const next = Math.min(wakeAt, now + longest);
+    // One that comes too soon costs less than another one each time.
+    if (timer && dueAt <= next) return;
     clearTimeout(timer);
-    timer = setTimeout(turn, wait);
+    timer = setTimeout(timeIsUp, next - now);
+    dueAt = next;
   });
 }
 

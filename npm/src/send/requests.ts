@@ -84,8 +84,12 @@ export async function ask(
 
 /** Rejects where the browser cannot. */
 export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { writable, readable } = new CompressionStream("gzip");
+  const writer = writable.getWriter();
+  // What fails here fails the reading, too.
+  writer.write(body).catch(() => {});
+  writer.close().catch(() => {});
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 /** A request that is to be signed. */

@@ -35,6 +35,8 @@ export interface Message {
 const VERSION = 1;
 
 let channel: BroadcastChannel | undefined;
+/** Whether no other tab was heard, so that there is nobody to tell how events ended. */
+export let isAlone = true;
 
 /** Whether tabs can agree on which of them sends. */
 export const isJoined = () => !!channel;
@@ -44,13 +46,15 @@ export function joinTabs(hear: (message: Message) => void): void {
     if (!navigator.locks) return;
     channel = new BroadcastChannel(nameOf(""));
     channel.onmessage = ({ data }) => {
+      isAlone = false;
       if (data?.version === VERSION) hear(data);
     };
+    tellTabs({ ping: true });
   } catch {
     // A page whose storage is blocked may not have one.
   }
 }
 
 export function tellTabs(message: Message): void {
-  channel?.postMessage({ version: VERSION, ...message });
+  if (!isAlone || !message.ended) channel?.postMessage({ version: VERSION, ...message });
 }

@@ -1,6 +1,6 @@
 //! When requests leave, and what is in them.
 
-use super::{MAX_IN_FLIGHT, Outbox, Request, known};
+use super::{MAX_IN_FLIGHT, Outbox, Request, place};
 use crate::outbox::backoff::later;
 use crate::outbox::identity::{MAX_IDENTITIES, NEVER};
 use crate::outbox::{Action, Now};
@@ -84,7 +84,7 @@ impl Outbox {
     /// When the next batch of an identity may leave, which may be in the past; [`NEVER`] where time
     /// alone does not bring it about.
     fn batch_due_at(&self, who: u32) -> f64 {
-        let identity = &self.identities[known(who) as usize];
+        let identity = &self.identities[place(who)];
         let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
         let most = if trouble { 1 } else { MAX_IN_FLIGHT };
         let in_flight = self.requests.len() - usize::from(self.endpoint_sent);
