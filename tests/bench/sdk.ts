@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "5" },
     case: { type: "string", multiple: true },
     build: { type: "string", multiple: true, default: [] },
+    sdk: { type: "string", multiple: true },
     json: { type: "boolean" },
     profile: { type: "boolean" },
   },
@@ -83,7 +84,9 @@ if (options.profile) await profile(cases, console.log);
 else await compare();
 
 async function compare(): Promise<void> {
-  const sdks: Sdk[] = ["amplify", ...Object.keys(builds)];
+  const sdks = ["amplify", ...Object.keys(builds)].filter(
+    (sdk) => options.sdk?.includes(sdk) ?? true,
+  );
   const runs = new Map<string, Run[]>();
   const before = loadavg()[0];
   const bench = await Bench.start(builds);
