@@ -2,9 +2,8 @@
 // profiler, which knows functions. Of a build that is not minified.
 
 import { once } from "node:events";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { Browser, type Given, type Page } from "./browser.ts";
 import { type Case, counter, quiet, record, warm } from "./measure.ts";
@@ -146,26 +145,27 @@ async function readable(): Promise<string> {
   const folder = join(TARGET, "bench/readable");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  // The modules as they are before their exports get letters for names.
-  const alias: Record<string, string> = {};
-  for (const [name, module] of [
-    ["#deflated", "forebay_wasm_bg"],
-    ["#violations", "violations"],
-  ]) {
-    alias[name] = join(folder, `${module}.deflated`);
-    const bytes = await readFile(join(TARGET, "sdk-wasm", module, `${module}.wasm`));
-    await writeFile(alias[name], deflateRawSync(bytes));
-  }
+  // As it is before its exports get letters for names, and beside the code.
+  const module = "forebay_wasm_bg";
+  await copyFile(join(TARGET, "sdk-wasm", module, `${module}.wasm`), join(folder, "module.wasm"));
+  const entry = join(folder, "index.ts");
+  await writeFile(
+    entry,
+    `import { configure as configureWith } from "${join(ROOT, "npm/src/slim.ts")}";
+    export * from "${join(ROOT, "npm/src/client.ts")}";
+    const wasm = () => fetch(new URL("module.wasm", import.meta.url));
+    export const configure = (config) => configureWith(config, wasm);`,
+  );
   await build({
-    entryPoints: [join(ROOT, "npm/src/index.ts")],
+    entryPoints: [entry],
     outdir: folder,
     bundle: true,
     splitting: true,
     format: "esm",
     target: "es2022",
     define: { VERSION: '"0.0.0"' },
-    alias,
-    loader: { ".deflated": "binary" },
+    // Texts that the package's build puts in.
+    external: ["#*"],
   });
   return folder;
 }
