@@ -94,6 +94,7 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
     aside: 0,
     durable: true,
     leader: false,
+    traps: 0,
   });
   const dropped = await page.evaluate(() => deliveries.map(({ state, reason }) => [state, reason]));
   assert.deepEqual(dropped, [["dropped", "too many events are waiting"]]);
