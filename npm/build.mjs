@@ -227,7 +227,7 @@ async function forBrowsers(file, source, options) {
     ecma: options.format === "cjs" ? 2018 : 2022,
     module: options.format !== "iife",
     // Terser takes "use client" for one that means nothing.
-    compress: { directives: false, hoist_funs: true, passes: 2 },
+    compress: { directives: false, inline: 1, passes: 3, sequences: false, unsafe_arrows: true },
   });
   // Only now: minifiers choose names by what there is most of.
   writeFileSync(

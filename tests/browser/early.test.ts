@@ -92,7 +92,7 @@ for (const [what, free, count, atLeast] of [
     assert.equal(invalid, 0);
     assert.deepEqual(
       [recorded, delivered + dropped, droppedBy],
-      [all, all, { "no room to keep it": dropped }],
+      [all, all, { "no room to keep": dropped }],
     );
   });
 }
