@@ -190,7 +190,7 @@ function takeEarly(): void {
       const left = key === page.own ? [] : parsedList(kept(key));
       keep(key, null);
       left.filter(isRecorded).forEach(record);
-      for (const { lost } of left) if (lost > 0) page.lose("no room to keep it", lost);
+      for (const { lost } of left) if (lost > 0) page.lose("no room to keep", lost);
     };
     if (key === page.own || !navigator.locks) take();
     else {
