@@ -3,7 +3,7 @@
 import { numberOf } from "../identity/credentials.js";
 import { BOOK_ENDED, BOOK_QUEUED, DELIVERED, DROPPED_TOO_MANY, ENDS } from "../module/contract.js";
 import { type Core, checked, clocks, core, withCore } from "../module/core.js";
-import { round, settings } from "../setup.js";
+import { round, say, settings } from "../setup.js";
 import { handOver } from "../tabs/handover.js";
 import { isLeader } from "../tabs/lock.js";
 import type { AnalyticsEvent, Stats, Violation } from "../types.js";
@@ -151,7 +151,10 @@ function isValid(core: Core, held: Held): boolean {
   // Nothing asks how it ended: it was never sent.
   remove(held, { state: "rejected" });
   explained(given).then(
-    (violations) => tell(held, "invalid", { violations }),
+    (violations) => {
+      say("invalidEvent", [row.name, violations]);
+      tell(held, "invalid", { violations });
+    },
     (error) =>
       tell(held, "invalid", {
         violations: [],
