@@ -10,7 +10,7 @@ import {
   ENDS,
 } from "../module/contract.js";
 import { type Core, checked, clocks, core, withCore } from "../module/core.js";
-import { round, settings } from "../setup.js";
+import { round, say, settings } from "../setup.js";
 import { handOver } from "../tabs/handover.js";
 import { isLeader } from "../tabs/lock.js";
 import type { AnalyticsEvent, Stats, Violation } from "../types.js";
@@ -150,7 +150,10 @@ function isValid(core: Core, held: Held): boolean {
   // Nothing asks how it ended: it was never sent.
   remove(held, { state: "rejected" });
   explained(given).then(
-    (violations) => tell(held, "invalid", { violations }),
+    (violations) => {
+      say("invalidEvent", [row.name, violations]);
+      tell(held, "invalid", { violations });
+    },
     (error) =>
       tell(held, "invalid", {
         violations: [],

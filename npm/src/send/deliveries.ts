@@ -28,6 +28,9 @@ let profile = "{}";
 /** Whether it was described before there was a core to tell. */
 export let isDescribed = false;
 
+/** Answers one after the other that say that this page may not send. */
+let refusals = 0;
+
 const offsetKey = () => nameOf("clock.");
 const profileKey = () => nameOf("user.");
 /** Where earlier versions kept it, whatever it was. */
@@ -127,6 +130,7 @@ function sendSigned(core: Core, request: number, call: Call, batch: Held[]): voi
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
     judgeProfile(profiled, answer, !batch.length);
+    complain(answer);
     const statuses = verdicts(batch, answer);
     const isTold = withCore((running) => {
       if (running === core) answered(core, request, answer, statuses);
@@ -159,6 +163,12 @@ function answered(core: Core, request: number, answer: Answer, statuses: number[
   soon();
 }
 
+/** Says that the endpoint refuses this page: once may be its clock, or credentials that have ended. */
+function complain(answer: Answer): void {
+  refusals = answer.status === 403 ? refusals + 1 : 0;
+  if (refusals > 1 || answer.status === 404) say("refused", answer);
+}
+
 /** A description that the endpoint refuses goes with no further batch. */
 function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boolean): void {
   const item = body.Results?.[endpointId]?.EndpointItemResponse;
@@ -173,11 +183,12 @@ function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boole
 }
 
 /** What an answer says about each of these events, as HTTP statuses. */
-function verdicts(batch: Held[], { body }: Answer): number[] {
+function verdicts(batch: Held[], { body, type, status }: Answer): number[] {
   const said = body.Results?.[endpointId]?.EventsItemResponse;
   return batch.map((held) => {
     const { StatusCode, Message } = said?.[held.row.id] ?? {};
-    held.reason = Message ?? body.Message ?? body.message;
+    held.reason = Message ?? body.Message ?? body.message ?? (type || `HTTP ${status}`);
+    if (StatusCode === 400) say("rejectedEvent", [held.row.name, Message]);
     return Number.isInteger(StatusCode) ? StatusCode : 0;
   });
 }
