@@ -361,7 +361,8 @@ async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): 
       }
     } catch {}
   };
-  for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
+  // Firefox tears a page that goes to another site down so fast that what it keeps after the first is lost.
+  for (const type of ["beforeunload", "pagehide", "visibilitychange"]) addEventListener(type, leave);
   engine = await untilLoaded(async () =>
     (await import("./engine.js")).start(source, { config, early, own, deliver, drop, uuid }),
   );

@@ -10,6 +10,10 @@ import { webkitEngine } from "./webkit.ts";
 export type Ability =
   /** Take the network away from a page (`context.setOffline`). */
   | "offline"
+  /** Ask once more for a script whose `import()` failed. */
+  | "reimport"
+  /** Keep a page in the back/forward cache that held a Web Lock as it was left. */
+  | "cache"
   /** Kill the process of one page (`crash`). */
   | "crash"
   /** Be killed as a whole and started again with what was on its disk (`launchProfile`). */

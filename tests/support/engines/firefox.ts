@@ -211,6 +211,8 @@ const unable = (what: string) => async () => {
 export const firefoxEngine: Engine = {
   name: "firefox",
   cannot: {
+    reimport: "an import() that failed once fails for as long as the page lives",
+    cache: "a page that holds a Web Lock, as the one that sends does, is not kept when it is left",
     crash: "no command kills the process of one page",
     quota: "no command takes an origin's room on disk away",
     garbage: "no command collects garbage",
