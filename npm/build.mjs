@@ -15,7 +15,6 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deflateRawSync } from "node:zlib";
 import binaryen from "binaryen";
 import { build } from "esbuild";
 import { minify } from "terser";
@@ -27,9 +26,8 @@ const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
  * not every page asks for. Each becomes a file of its own in dist/, without its folder.
  */
 const CHUNKS = [
-  "client",
+  "whole",
   "engine",
-  "module/embedded",
   "config/amplify",
   "auto-track",
   "debug",
@@ -42,8 +40,10 @@ const CHUNKS = [
 ];
 /** Their names in dist/, by their paths. */
 const NAMES = new Map(
-  [...ENTRIES, ...CHUNKS].map((source) => [join(here("src"), `${source}.ts`), basename(source)]),
+  [...ENTRIES, ...CHUNKS].map((source) => [here(`src/${source}.ts`), nameOf(source)]),
 );
+/** In the first file, which has what others import of them: there is one client, and one class of errors. */
+for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${source}.ts`), "index");
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
@@ -68,23 +68,17 @@ const letters = Object.fromEntries(
 );
 const [whole, explaining] = modules.map(withLetters);
 
-// As text they would travel a quarter larger than they are: servers' compression finds little in base64.
-const deflated = Object.fromEntries(
-  Object.entries({ "#deflated": whole, "#violations": explaining }).map(([name, bytes]) => {
-    const path = resolve(toolsFolder, `${name.slice(1)}.deflated`);
-    writeFileSync(path, deflateRawSync(bytes, { level: 9 }));
-    return [name, path];
-  }),
-);
+/** Modules as texts in modules of JavaScript, by the names that they are imported by. */
+const texts = { "#module": asText(whole), "#violations": asText(explaining) };
 
 const { version } = JSON.parse(readFileSync(here("package.json"), "utf8"));
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
 for (const source of [...ENTRIES, ...CHUNKS]) {
-  await forBrowsers(basename(source), source, { external: ["react"], plugins: [apart(source)] });
+  await forBrowsers(nameOf(source), source, { external: ["react"], plugins: [apart(source)] });
 }
-await forBrowsers("forebay.script", "inline", { format: "iife", globalName: "forebay" });
+await forBrowsers("forebay.script", "index", { format: "iife", globalName: "forebay" });
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
@@ -112,7 +106,12 @@ function here(path) {
   return join(dirname(fileURLToPath(import.meta.url)), path);
 }
 
-/** What is in a file of its own is in no other. */
+/** Pages load the engine with the module in it, unless they give the module. */
+function nameOf(source) {
+  return { whole: "engine", engine: "engine-slim" }[source] ?? basename(source);
+}
+
+/** What is in a file of its own is in no other, but for the engine. */
 function apart(source) {
   return {
     name: "apart",
@@ -120,7 +119,8 @@ function apart(source) {
       onResolve({ filter: /^\..*\.js$/ }, ({ path, resolveDir }) => {
         const imported = join(resolveDir, path).replace(/\.js$/, ".ts");
         const name = NAMES.get(imported);
-        if (!name || imported === here(`src/${source}.ts`)) return undefined;
+        if (!name || name === nameOf(source) || (name === "engine-slim" && source === "whole"))
+          return;
         return { path: `./${name}.js`, external: true };
       });
     },
@@ -148,6 +148,22 @@ function withLetters(module) {
   return bytes;
 }
 
+/**
+ * Bytes as a text of ASCII characters, two for what is larger than 90; src/module/text.ts reads it. What a
+ * server's compression makes of it is hardly larger than of the bytes themselves, and of base64 a quarter:
+ * equal bytes are equal characters.
+ */
+function asText(bytes) {
+  const character = (byte) =>
+    ["", " ", "!"][Math.floor(byte / 91)] + String.fromCharCode((byte % 91) + 36);
+  return Array.from(bytes, character).join("");
+}
+
+function withTexts({ onResolve, onLoad }) {
+  onResolve({ filter: /^#/ }, ({ path }) => ({ path, namespace: "texts" }));
+  onLoad({ filter: /./, namespace: "texts" }, ({ path }) => ({ contents: path, loader: "text" }));
+}
+
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
 async function forBrowsers(name, source, options) {
   const { outfile, ...rest } = common(name, source);
@@ -156,12 +172,11 @@ async function forBrowsers(name, source, options) {
     minifySyntax: true,
     minifyWhitespace: true,
     target: "es2022",
-    alias: deflated,
     define: { VERSION: JSON.stringify(version) },
     mangleProps: new RegExp(`^(${[...names].join("|")})$`),
     mangleCache: letters,
-    loader: { ".deflated": "binary" },
     ...options,
+    plugins: [{ name: "texts", setup: withTexts }, ...(options.plugins ?? [])],
     write: false,
   });
   const { code } = await minify(outputFiles[0].text, {
@@ -170,7 +185,11 @@ async function forBrowsers(name, source, options) {
     // Terser takes "use client" for one that means nothing.
     compress: { directives: false, hoist_funs: true, passes: 2 },
   });
-  writeFileSync(outfile, code);
+  // Only now: minifiers choose names by what there is most of.
+  writeFileSync(
+    outfile,
+    code.replace(/"(#\w+)"/g, (_, name) => JSON.stringify(texts[name])),
+  );
 }
 
 function common(entry, source = entry) {
@@ -193,7 +212,7 @@ function check(modules, compilerOptions) {
       JSON.stringify({
         extends: here("tsconfig.json"),
         compilerOptions,
-        files: [...modules.map((name) => `${name}.ts`), "deflated.d.ts"].map((name) =>
+        files: [...modules.map((name) => `${name}.ts`), "text.d.ts"].map((name) =>
           here(`src/${name}`),
         ),
         include: [],

@@ -1,5 +1,5 @@
-//! The core's `outbox::Outbox`, by numbers. Times are milliseconds; NaN stands for what is not there. `wall` is
-//! `Date.now()`, `monotonic` is `performance.now()`.
+//! The core's `outbox::Outbox`, by numbers. Events, identities and requests are known by their numbers. Times are
+//! milliseconds; NaN stands for what is not there. `wall` is `Date.now()`, `monotonic` is `performance.now()`.
 
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
@@ -7,8 +7,20 @@ use crate::page::{page, parted, put};
 
 /// Most events of an identity that wait in memory, where the others are on disk.
 const RESIDENT_EVENTS: usize = 2_000;
+/// Most bytes of events in a batch: a request may have 4 MB, and its envelope describes the endpoint.
+const BATCH_BYTES: usize = 4_000_000 - 16_000;
 
-/// Empties the outbox. `entropy` is random; the other arguments are members of the core's
+/// What [`outbox_poll`] multiplies an action by.
+pub const PER_ACTION: f64 = 4_294_967_296.0;
+
+/// Places of [`outbox_books`]: how many events were recorded, loaded or handed over.
+pub const BOOK_RECORDED: usize = 0;
+/// How many wait, on disk alone too, or are under way.
+pub const BOOK_QUEUED: usize = 1;
+/// How many ended as [`Action::Delivered`]; those that ended as the next action follow, and so on.
+pub const BOOK_ENDED: usize = 2;
+
+/// Empties the outbox. `entropy` is a random number; the other arguments are members of the core's
 /// `outbox::Config`.
 #[unsafe(no_mangle)]
 #[allow(
@@ -18,7 +30,6 @@ const RESIDENT_EVENTS: usize = 2_000;
 pub extern "C" fn outbox_start(
     entropy: f64,
     batch_events: usize,
-    batch_bytes: usize,
     queue_events: usize,
     queue_bytes: usize,
     max_age: f64,
@@ -28,7 +39,7 @@ pub extern "C" fn outbox_start(
 ) {
     let config = Config {
         batch_events,
-        batch_bytes,
+        batch_bytes: BATCH_BYTES,
         queue_events,
         queue_bytes,
         resident_events: RESIDENT_EVENTS,
@@ -50,12 +61,12 @@ pub extern "C" fn outbox_record(
     immediate: bool,
     wall: f64,
     monotonic: f64,
-) {
+) -> bool {
     page().outbox.record(
         new_event(event, bytes, who, at),
         immediate,
         now(wall, monotonic),
-    );
+    )
 }
 
 /// `Outbox::load`
@@ -167,12 +178,11 @@ pub extern "C" fn outbox_hidden(envelope: usize, wall: f64, monotonic: f64) {
     page().outbox.hidden(envelope, now(wall, monotonic));
 }
 
-/// `Outbox::poll`: the number of an [`Action`] times 2^32, plus the number that belongs to it; 0 for
-/// nothing.
+/// `Outbox::poll`: an action times [`PER_ACTION`], plus the number that belongs to it; 0 for nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_poll() -> f64 {
     page().outbox.poll().map_or(0.0, |(action, number)| {
-        f64::from(action as u8) * 4_294_967_296.0 + f64::from(number)
+        f64::from(action as u8) * PER_ACTION + f64::from(number)
     })
 }
 
@@ -202,15 +212,18 @@ pub extern "C" fn outbox_clock_offset() -> f64 {
     page().outbox.clock_offset()
 }
 
-/// One number of `Outbox::books`: 0 recorded, 1 queued, and from 2 on those that ended, in the order
-/// of [`Action::ENDS`].
+/// One number of `Outbox::books`: [`BOOK_RECORDED`], [`BOOK_QUEUED`], or one from [`BOOK_ENDED`] on.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_books(at: usize) -> u32 {
     let books = page().outbox.books();
     match at {
-        0 => books.recorded,
-        1 => books.queued,
-        _ => books.ended.get(at - 2).copied().unwrap_or_default(),
+        BOOK_RECORDED => books.recorded,
+        BOOK_QUEUED => books.queued,
+        _ => books
+            .ended
+            .get(at - BOOK_ENDED)
+            .copied()
+            .unwrap_or_default(),
     }
 }
 

@@ -6,6 +6,11 @@ use forebay_core::schema::{Given, Rules};
 
 use crate::page::{Checker, page, parted};
 
+/// Added to what [`validator_field`] is given where the field is a metric; otherwise it is an attribute.
+pub const METRIC: u32 = 1;
+/// Added where the value is neither a text nor a number, as the field takes it.
+pub const OTHER_TYPE: u32 = 2;
+
 /// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
 /// where they are not, events are held against the limits of the wire alone, as before.
 #[unsafe(no_mangle)]
@@ -25,15 +30,15 @@ pub extern "C" fn validator_begin() {
 }
 
 /// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
-/// buffer. `given` is 0 for an attribute, 1 for a metric, and more by 2 where the value is of another
-/// type, whose name is the text. Gives whether it may leave the browser.
+/// buffer. `given` is the sum of [`METRIC`] and [`OTHER_TYPE`], as far as they hold; the text of a value of another
+/// type is the name of that type. Gives whether it may leave the browser.
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_field(given: u32, name: usize) -> bool {
     let page = page();
     let given = match given {
         0 => Given::Attribute,
-        1 => Given::Metric,
-        2 => Given::OtherAttribute,
+        METRIC => Given::Metric,
+        OTHER_TYPE => Given::OtherAttribute,
         _ => Given::OtherMetric,
     };
     let (name, value) = parted(&page.buffer, name);

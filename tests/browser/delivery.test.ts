@@ -61,6 +61,7 @@ test("what is recorded at once leaves in batches of a hundred", async () => {
     aside: 0,
     durable: true,
     leader: true,
+    traps: 0,
   });
 });
 

@@ -15,7 +15,7 @@ const schema = compile(
 
 test("nothing is loaded before configure, and nothing more than is used by it", async () => {
   const page = await site.open();
-  const first = ["client.js", "index.js"];
+  const first = ["index.js"];
   const loaded = () =>
     page.evaluate(() =>
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
@@ -23,14 +23,14 @@ test("nothing is loaded before configure, and nothing more than is used by it", 
   assert.deepEqual((await loaded()).toSorted(), first);
   await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, schema });
   await page.evaluate(() => forebay.validate({ name: "Opened" }));
-  const then = ["engine.js", "forebay_wasm_bg.wasm"];
+  const then = ["engine.js"];
   assert.deepEqual((await loaded()).toSorted(), [...first, ...then].toSorted());
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
 });
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {
   const page = await site.open();
-  const letThrough = await hold(page, "**/*.wasm");
+  const letThrough = await hold(page, "**/engine.js");
   const early = await page.evaluate((config) => {
     forebay.configure(config);
     const { id } = forebay.record({ name: "Early", attributes: { a: "b" } });
@@ -51,7 +51,7 @@ test("what is recorded before the module arrives keeps its id and its time", asy
 test("a module that does not come at first is asked for again", async () => {
   const page = await site.open();
   let tries = 0;
-  await page.route("**/{engine.js,*.wasm}", (route) => {
+  await page.route("**/engine.js", (route) => {
     tries++;
     return tries <= 2 ? route.abort() : route.continue();
   });
@@ -152,7 +152,7 @@ test("a page with the one source that WebAssembly needs is enough", async () => 
   await delivered(page, 1);
 });
 
-test("a page that may connect to its endpoint alone takes the module from a script", async () => {
+test("a page may connect to its endpoint alone: the module is in a script", async () => {
   const scripts = "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'";
   const page = await site.open({ csp: `${scripts}; connect-src ${endpoint.url}` });
   await page.evaluate((config) => {

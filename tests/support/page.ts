@@ -194,9 +194,11 @@ export async function countRows(page: Page, store: string): Promise<number> {
         const opened = indexedDB.open(name);
         opened.onerror = () => reject(opened.error);
         opened.onsuccess = () => {
-          const count = opened.result.transaction(store).objectStore(store).count();
-          count.onerror = () => reject(count.error);
-          count.onsuccess = () => resolve(count.result);
+          const all = opened.result.transaction(store).objectStore(store).getAll();
+          all.onerror = () => reject(all.error);
+          // A record is a list of rows, or one of them.
+          const counts = () => all.result.map(({ rows = [1] }) => rows.length);
+          all.onsuccess = () => resolve(counts().reduce((sum, count) => sum + count, 0));
           opened.result.close();
         };
       }),
@@ -219,10 +221,14 @@ export async function changeRows(
         });
       const database = await done(indexedDB.open(name));
       const store = database.transaction("outbox", "readwrite").objectStore("outbox");
-      await Promise.all([
-        ...rows.map((row) => done(store.put(row))),
-        ...deleted.map((id) => done(store.delete(id))),
-      ]);
+      await Promise.all(rows.map((row) => done(store.put(row))));
+      const gone = new Set(deleted);
+      const records: { id: string; rows?: { id: string }[] }[] = await done(store.getAll());
+      for (const { id, rows = [] } of gone.size ? records : []) {
+        const left = rows.filter((row) => !gone.has(row.id));
+        if (left.length && left.length < rows.length) await done(store.put({ id, rows: left }));
+        if (!left.length && (rows.length || gone.has(id))) await done(store.delete(id));
+      }
       database.close();
     },
     { name: `forebay.${APP_ID}`, rows, deleted },

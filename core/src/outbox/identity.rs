@@ -3,8 +3,8 @@
 
 use super::backoff::{Backoff, Random, later};
 
-/// Most identities: a guest, and some who sign in one after the other. Later numbers start over.
-pub(super) const MAX_IDENTITIES: usize = 64;
+/// How many identities an outbox knows, by the numbers from 0: a guest, and those who sign in one after the other.
+pub const MAX_IDENTITIES: usize = 64;
 /// A time that does not come.
 pub(super) const NEVER: f64 = f64::INFINITY;
 /// How long before they expire credentials are renewed.

@@ -3,6 +3,8 @@
 mod answers;
 mod sending;
 
+pub use sending::REQUEST_TIMEOUT_MS;
+
 use alloc::vec::Vec;
 
 use super::backoff::{Backoff, Random};
@@ -145,8 +147,13 @@ impl Outbox {
 
     // What comes in.
 
-    /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace.
-    pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) {
+    /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. Gives whether it is
+    /// taken: an event of an identity whose number is [`MAX_IDENTITIES`] or more is not, and is in no books. It
+    /// stays on disk, until an outbox is started that has a number for its identity.
+    pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) -> bool {
+        if !is_known(new.who) {
+            return false;
+        }
         self.look(now);
         self.queue.compact();
         // One that can never fit must not drive out the others.
@@ -158,12 +165,17 @@ impl Outbox {
         } else {
             0
         });
+        true
     }
 
     /// Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
-    /// before the first [`Outbox::loaded`] go before all others. Gives whether it does: where not, enough of
-    /// its identity wait in memory, and it goes on waiting on disk alone, without its number.
+    /// before the first [`Outbox::loaded`] go before all others. Gives whether it does: where not, it goes on
+    /// waiting on disk alone, without its number. Either enough events of its identity wait in memory, and it is
+    /// counted, or there is no room for its identity ([`Outbox::record`]), and it is not.
     pub fn load(&mut self, new: NewEvent) -> bool {
+        if !is_known(new.who) {
+            return false;
+        }
         let is_resident = self.identity(new.who).waiting < self.config.resident_events;
         // Not always one of those: another tab's may have come before that tab told of it.
         let is_known = self.is_loaded && self.identity(new.who).evicted > 0;
@@ -172,7 +184,7 @@ impl Outbox {
         } else {
             self.count(new);
         }
-        if known(new.who) == self.reading {
+        if new.who == self.reading {
             self.expected = 0;
         }
         if is_resident {
@@ -241,7 +253,7 @@ impl Outbox {
         entries.push(Entry {
             event: new.event,
             bytes: new.bytes,
-            who: known(new.who),
+            who: new.who,
             request: NONE,
             is_over: false,
             at: new.at,
@@ -269,9 +281,10 @@ impl Outbox {
         self.endpoint_waits = true;
     }
 
-    /// Whose endpoint this is from now on.
+    /// Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
+    /// that identity.
     pub fn set_current(&mut self, who: u32) {
-        self.current = known(who);
+        self.current = who;
     }
 
     /// Whether this outbox is the one that sends. What is under way goes on either way.
@@ -294,6 +307,9 @@ impl Outbox {
 
     /// There are credentials of an identity, good for so many milliseconds.
     pub fn got_credentials(&mut self, who: u32, lifetime_ms: f64, now: Now) {
+        if !is_known(who) {
+            return;
+        }
         self.signing_era += 1;
         self.identity(who).renewed(lifetime_ms, now.monotonic);
     }
@@ -301,7 +317,10 @@ impl Outbox {
     /// There are no credentials of an identity, and none are to be asked for before so many
     /// milliseconds where the pool said so; else NaN.
     pub fn no_credentials(&mut self, who: u32, retry_after: f64, now: Now) {
-        let identity = &mut self.identities[known(who) as usize];
+        if !is_known(who) {
+            return;
+        }
+        let identity = &mut self.identities[place(who)];
         identity.failed(retry_after, now.monotonic, &mut self.random);
     }
 
@@ -370,7 +389,7 @@ impl Outbox {
 
     /// Asks for what waits on disk alone as soon as half of what may wait in memory is gone.
     fn read_due(&mut self, who: u32) {
-        let identity = &self.identities[known(who) as usize];
+        let identity = &self.identities[place(who)];
         let is_low = identity.waiting <= self.config.resident_events / 2;
         if is_low && identity.evicted > 0 && self.reading == NOBODY {
             self.reading = who;
@@ -380,7 +399,7 @@ impl Outbox {
     }
 
     fn identity(&mut self, who: u32) -> &mut Identity {
-        &mut self.identities[known(who) as usize]
+        &mut self.identities[place(who)]
     }
 
     /// Drops waiting events, from a place on, until the others are within the caps.
@@ -457,7 +476,12 @@ impl Outbox {
     }
 }
 
-/// The number of an identity that there is room for.
-fn known(who: u32) -> u32 {
-    who % MAX_IDENTITIES as u32
+/// Whether there is room for an identity.
+fn is_known(who: u32) -> bool {
+    who < MAX_IDENTITIES as u32
+}
+
+/// Where an identity stands. Entries and requests have none but known ones; the remainder tells the compiler so.
+fn place(who: u32) -> usize {
+    who as usize % MAX_IDENTITIES
 }

@@ -20,7 +20,7 @@
 //! - **Identities**: a batch holds events of one identity, and is signed as that one. Where the
 //!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
 //!   and the batch is sent again, at once the first times and then by a back-off that holds up no
-//!   other identity.
+//!   other identity. There are [`MAX_IDENTITIES`]; events of further ones stay with the shell.
 //! - **Memory**: events that are on disk ([`Outbox::evict`]) wait there alone, and are no more than counted,
 //!   once more than [`Config::resident_events`] of their identity wait in memory. As those leave, it asks for
 //!   the others again, a page at a time.
@@ -42,7 +42,8 @@ mod tests;
 
 pub use answer::Answer;
 pub use clock::Now;
-pub use machine::{MAX_IN_FLIGHT, Outbox};
+pub use identity::MAX_IDENTITIES;
+pub use machine::{MAX_IN_FLIGHT, Outbox, REQUEST_TIMEOUT_MS};
 
 /// How much the outbox holds and sends.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +75,7 @@ pub struct NewEvent {
     pub event: u32,
     /// Bytes that it takes in a request, all in all.
     pub bytes: usize,
-    /// The identity that it was recorded under.
+    /// The identity that it was recorded under, less than [`MAX_IDENTITIES`].
     pub who: u32,
     /// When it was recorded, by the browser's clock, uncorrected: milliseconds since the epoch.
     pub at: f64,
@@ -124,6 +125,17 @@ impl Action {
         Action::DroppedTooOld,
         Action::DroppedLost,
     ];
+
+    /// What those ends are called, in the same order, wherever a person or another tab is told of them. From
+    /// the third on they are reasons to drop an event.
+    pub const END_NAMES: [&str; Action::ENDS.len()] = [
+        "delivered",
+        "rejected",
+        "too many events are waiting",
+        "too many bytes are waiting",
+        "too old",
+        "not on disk any more",
+    ];
 }
 
 /// The books: `recorded` is the sum of `ended` and `queued` at any time.
@@ -132,7 +144,7 @@ pub struct Books {
     /// Events recorded, loaded or handed over.
     pub recorded: u32,
     /// Events that ended, in the order of [`Action::ENDS`].
-    pub ended: [u32; 6],
+    pub ended: [u32; Action::ENDS.len()],
     /// Events waiting, on disk alone too, or under way.
     pub queued: u32,
 }
@@ -141,7 +153,7 @@ impl Books {
     /// The books of an empty outbox.
     pub const NEW: Books = Books {
         recorded: 0,
-        ended: [0; 6],
+        ended: [0; Action::ENDS.len()],
         queued: 0,
     };
 }

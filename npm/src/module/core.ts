@@ -1,86 +1,62 @@
 // The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
-// buffer; what each function does is said where it is written, in sdk-wasm/src.
+// buffer.
 
 import type { AnalyticsEvent } from "../types.js";
-import { hand, put, putTexts, take, textAt, type Validator } from "./validator.js";
+import type { Core } from "./contract.js";
+import { hand, put, putTexts, take, textAt } from "./validator.js";
+
+export type { Core } from "./contract.js";
 
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
 
-/** What the module exports. */
-export interface Core extends Validator {
-  signer_payload_hash(): number;
-  signer_sign_canonical(request: number, date: number, scope: number): number;
-  outbox_start(
-    entropy: number,
-    batchEvents: number,
-    batchBytes: number,
-    queueEvents: number,
-    queueBytes: number,
-    maxAge: number,
-    interval: number,
-    dropNewest: boolean,
-    clockOffset: number,
-  ): void;
-  outbox_record(
-    event: number,
-    bytes: number,
-    who: number,
-    at: number,
-    immediate: boolean,
-    wall: number,
-    monotonic: number,
-  ): void;
-  outbox_load(event: number, bytes: number, who: number, at: number): number;
-  outbox_loaded(): void;
-  outbox_evict(event: number): number;
-  outbox_ended_elsewhere(event: number, end: number): void;
-  outbox_flush(): void;
-  outbox_update_endpoint(): void;
-  outbox_set_current(who: number): void;
-  outbox_set_leader(leader: boolean): void;
-  outbox_set_online(online: boolean): void;
-  outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
-  outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
-  outbox_answered(
-    request: number,
-    status: number,
-    events: number,
-    retryAfter: number,
-    date: number,
-    wall: number,
-    monotonic: number,
-  ): void;
-  outbox_tick(wall: number, monotonic: number): number;
-  outbox_hidden(envelope: number, wall: number, monotonic: number): void;
-  outbox_poll(): number;
-  outbox_batch(request: number): number;
-  outbox_who(request: number): number;
-  outbox_clock_offset(): number;
-  outbox_books(at: number): number;
-  validator_is_valid(): number;
-}
-
-/** The module, once it runs. There is one of it. */
+/** The module, while it runs. There is one of it. */
 export let core: Core | undefined;
 
-export function run(instance: Core): void {
+let trapped: (core: Core, error: unknown) => void;
+let depth = 0;
+
+/** Goes on with a module that holds nothing yet. `whenTrapped` hears that it cannot be used any more. */
+export function run(instance: Core, whenTrapped: typeof trapped): void {
   core = instance;
+  trapped = whenTrapped;
 }
 
-/** Makes the module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
-export async function instantiate(wasm: Wasm): Promise<Core> {
-  const source = wasm instanceof Response ? await wasm.arrayBuffer() : wasm;
+/** Calls into the module. Gives nothing where none runs, or where it traps, which ends it. */
+export function withCore<T>(use: (core: Core) => T): T | undefined {
+  const used = core;
+  if (!used) return undefined;
+  depth++;
+  try {
+    return use(used);
+  } catch (error) {
+    if (core === used) {
+      core = undefined;
+      trapped(used, error);
+    }
+    // Whoever called this with the same module cannot go on with it, either.
+    if (depth > 1) throw error;
+  } finally {
+    depth--;
+  }
+}
+
+/** Makes a module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
+export async function instantiate(module: WebAssembly.Module): Promise<Core> {
   const text = (address: number, length: number) => textAt(exports, address, length);
   const js = {
     number: (address: number, length: number) => +text(address, length),
     matches: (pattern: number, ofPattern: number, address: number, length: number) =>
       RegExp(text(pattern, ofPattern)).test(text(address, length)),
   };
-  const made: object = await WebAssembly.instantiate(source as BufferSource, { js });
-  const instance = ("instance" in made ? made.instance : made) as WebAssembly.Instance;
-  const exports = instance.exports as object as Core;
+  const exports = (await WebAssembly.instantiate(module, { js })).exports as object as Core;
   return exports;
+}
+
+/** Compiles the module, whatever it comes as. */
+export async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
 }
 
 /** The arguments `wall` and `monotonic`. */

@@ -1,20 +1,8 @@
 // A module's buffer, and a validator behind it: the one that every page loads, or the one that says what is
-// wrong. What each export does is said where it is written, in sdk-wasm/src.
+// wrong.
 
 import type { AnalyticsEvent } from "../types.js";
-
-/** What every module exports. */
-export interface Buffered {
-  memory: WebAssembly.Memory;
-  page_buffer(length: number): number;
-}
-
-/** What a module with a validator exports. */
-export interface Validator extends Buffered {
-  validator_set_rules(): number;
-  validator_begin(): void;
-  validator_field(given: number, name: number): number;
-}
+import { METRIC, OTHER_TYPE, type Validator } from "./contract.js";
 
 const encoder = new TextEncoder();
 /** A byte order mark is a character like others. */
@@ -24,7 +12,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export const encode = (text: string) => encoder.encode(text);
 
 /** Puts bytes into the buffer, one after the other. Gives their lengths. */
-export function put(wasm: Buffered, ...parts: Uint8Array[]): number[] {
+export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
   const lengths = parts.map((part) => part.length);
   const length = lengths.reduce((sum, length) => sum + length, 0);
   let address = wasm.page_buffer(length);
@@ -35,22 +23,47 @@ export function put(wasm: Buffered, ...parts: Uint8Array[]): number[] {
   return lengths;
 }
 
-/** The same for texts. */
-export const putTexts = (wasm: Buffered, ...texts: string[]) => put(wasm, ...texts.map(encode));
+/** The same for texts, as UTF-8. */
+export function putTexts(wasm: Validator, ...texts: string[]): number[] {
+  // A UTF-16 unit takes three bytes at most.
+  const start = wasm.page_buffer(3 * texts.join("").length);
+  const memory = new Uint8Array(wasm.memory.buffer);
+  let end = start;
+  const lengths = texts.map((text) => {
+    const from = end;
+    // For texts as short as fields are, the encoder takes ten times as long as this.
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit > 127) {
+        end += encoder.encodeInto(text.slice(at), memory.subarray(end)).written;
+        break;
+      }
+      memory[end++] = unit;
+    }
+    return end - from;
+  });
+  wasm.page_buffer(end - start);
+  return lengths;
+}
+
+/** A text as it travels: half a surrogate pair is U+FFFD, as everywhere on the platform. */
+export function wellFormed(text: string): string {
+  return text.toWellFormed ? text.toWellFormed() : decoder.decode(encode(text));
+}
 
 /** The bytes in the buffer, until the next call into the module. */
-export const bytes = (wasm: Buffered, length: number) =>
+export const bytes = (wasm: Validator, length: number) =>
   bytesAt(wasm, wasm.page_buffer(length), length);
 
 /** The text in the buffer. */
-export const take = (wasm: Buffered, length: number) =>
+export const take = (wasm: Validator, length: number) =>
   textAt(wasm, wasm.page_buffer(length), length);
 
 /** A text that the module has somewhere. */
-export const textAt = (wasm: Buffered, address: number, length: number) =>
+export const textAt = (wasm: Validator, address: number, length: number) =>
   decoder.decode(bytesAt(wasm, address, length));
 
-const bytesAt = (wasm: Buffered, address: number, length: number) =>
+const bytesAt = (wasm: Validator, address: number, length: number) =>
   new Uint8Array(wasm.memory.buffer, address, length);
 
 /** Gives whether the rules can be read. */
@@ -61,30 +74,35 @@ export function setRules(wasm: Validator, rules: string): boolean {
 
 /**
  * Hands an event to the validator. Gives what of it is to be sent. `misplaced` hears where something that
- * is no object stands in its place, and of what type it is.
+ * is no object of fields stands in its place, and what it is.
  */
 export function hand(
   wasm: Validator,
-  { name, attributes, metrics }: AnalyticsEvent,
-  misplaced: (path: string, type: string) => void,
+  event: AnalyticsEvent,
+  misplaced: (path: string, given: unknown) => void,
 ): AnalyticsEvent {
   const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
     const given: object = map ?? {};
-    if (typeof given !== "object") {
-      misplaced(path, typeof given);
+    if ({}.toString.call(given) !== "[object Object]") {
+      misplaced(path, given);
       return undefined;
     }
-    const entries = Object.entries(given).filter(
-      ([name, value]) => value !== undefined && field(wasm, isMetric, name, value),
-    );
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the page recorded; the validator judges it.
+    const entries: [string, any][] = [];
+    for (const [key, value] of Object.entries(given)) {
+      const name = wellFormed(key);
+      const sent = typeof value === "string" ? wellFormed(value) : value;
+      if (value !== undefined && field(wasm, isMetric, name, sent)) entries.push([name, sent]);
+    }
     return entries.length ? Object.fromEntries(entries) : undefined;
   };
+  const name = wellFormed(event.name);
   putTexts(wasm, name);
   wasm.validator_begin();
   return {
     name,
-    attributes: fields(false, "Attributes", attributes),
-    metrics: fields(true, "Metrics", metrics),
+    attributes: fields(false, "Attributes", event.attributes),
+    metrics: fields(true, "Metrics", event.metrics),
   };
 }
 
@@ -93,5 +111,7 @@ function field(wasm: Validator, isMetric: boolean, name: string, value: unknown)
   const kind = value === null ? "null" : typeof value;
   const isOther = kind !== (isMetric ? "number" : "string");
   const [ofName] = putTexts(wasm, name, isOther ? kind : String(value));
-  return !!wasm.validator_field(+isMetric + 2 * +isOther, ofName) && value !== null;
+  return (
+    !!wasm.validator_field(METRIC * +isMetric + OTHER_TYPE * +isOther, ofName) && value !== null
+  );
 }

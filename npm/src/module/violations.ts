@@ -1,14 +1,10 @@
-import deflated from "#violations";
+import text from "#violations";
 import type { AnalyticsEvent, Violation } from "../types.js";
-import { inflated } from "./inflate.js";
-import { hand, setRules, take, type Validator } from "./validator.js";
+import type { Explainer } from "./contract.js";
+import { bytesOf } from "./text.js";
+import { hand, setRules, take } from "./validator.js";
 
-/** What the module exports. */
-interface Exports extends Validator {
-  validator_violations(): number;
-}
-
-let loaded: Promise<Exports> | undefined;
+let loaded: Promise<Explainer> | undefined;
 
 /** What is wrong with an event, by the page's schema. */
 export async function violationsOf(
@@ -18,16 +14,22 @@ export async function violationsOf(
   loaded ??= load(schema);
   const wasm = await loaded;
   const found: Violation[] = [];
-  hand(wasm, event, (path, actual) =>
-    found.push({ path, rule: "type", expected: "an object", actual }),
+  hand(wasm, event, (path, given) =>
+    found.push({ path, rule: "type", expected: "an object", actual: kindOf(given) }),
   );
   return found.concat(JSON.parse(take(wasm, wasm.validator_violations())));
 }
 
-async function load(schema: string | undefined): Promise<Exports> {
+/** What stands where fields should. Of objects `record()` leaves a text such as `[object Map]`. */
+function kindOf(given: unknown): string {
+  const kind = typeof given === "object" ? Object.prototype.toString.call(given) : given;
+  return /^\[object (\w+)]$/.exec(String(kind))?.[1] ?? typeof given;
+}
+
+async function load(schema: string | undefined): Promise<Explainer> {
   try {
-    const { instance } = await WebAssembly.instantiate(await inflated(deflated));
-    const wasm = instance.exports as object as Exports;
+    const { instance } = await WebAssembly.instantiate(bytesOf(text));
+    const wasm = instance.exports as object as Explainer;
     if (schema) setRules(wasm, schema);
     return wasm;
   } catch (error) {

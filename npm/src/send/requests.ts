@@ -1,5 +1,6 @@
 import type { Settings } from "../config/config.js";
 import { parsed } from "../json.js";
+import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { type Core, payloadHash, signature } from "../module/core.js";
 import { form, settings } from "../setup.js";
 
@@ -38,8 +39,6 @@ export const NO_ANSWER: Answer = {
   text: "",
 };
 
-/** Milliseconds after which a request counts as unanswered. */
-const TIMEOUT = 60_000;
 /** Smaller bodies hardly gain by compression. */
 export const WORTH_COMPRESSING = 1024;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -63,7 +62,7 @@ export async function ask(
       headers,
       body,
       keepalive,
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: AbortSignal.timeout?.(REQUEST_TIMEOUT_MS),
       credentials: "omit",
     });
     const text = await response.text();
@@ -85,8 +84,12 @@ export async function ask(
 
 /** Rejects where the browser cannot. */
 export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { writable, readable } = new CompressionStream("gzip");
+  const writer = writable.getWriter();
+  // What fails here fails the reading, too.
+  writer.write(body).catch(() => {});
+  writer.close().catch(() => {});
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 /** A request that is to be signed. */
@@ -140,12 +143,12 @@ export function send(
   { AccessKeyId, SecretKey, SessionToken }: Credentials,
 ): Promise<Answer> {
   const { appId, endpoint, region } = settings;
-  const whole = `/v1/apps/${escaped(appId)}/${path}`;
+  const { href, host, pathname } = new URL(`${endpoint}/v1/apps/${escaped(appId)}/${path}`);
   const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
   const [url, headers] = (form ?? presigned)({
-    url: endpoint + whole,
-    host: new URL(endpoint).host,
+    url: href,
+    host,
     date,
     credential: `${AccessKeyId}/${scope}`,
     token: SessionToken,
@@ -154,7 +157,7 @@ export function send(
       const request = [
         method,
         // What is encoded in the path is encoded once more, as all services but S3 have it.
-        whole.replaceAll("%", "%25"),
+        pathname.split("/").map(escaped).join("/"),
         query,
         lines.join(""),
         Object.keys(headers).join(";"),

@@ -1,6 +1,6 @@
 //! What becomes of requests once they are answered, or are not.
 
-use super::{MAX_IN_FLIGHT, Outbox, Request, known};
+use super::{MAX_IN_FLIGHT, Outbox, Request, place};
 use crate::outbox::answer::Fault;
 use crate::outbox::queue::NONE;
 use crate::outbox::{Action, Answer, Now};
@@ -114,7 +114,7 @@ impl Outbox {
     /// replaced since it was signed, that was why; else its credentials are, as they are when this
     /// happens again and again. Gives whether to try again without delay.
     fn renew(&mut self, request: &Request, retry_after: f64, now: f64) -> bool {
-        let identity = &mut self.identities[known(request.who) as usize];
+        let identity = &mut self.identities[place(request.who)];
         identity.refusals += 1;
         let is_free = identity.refusals <= FREE_RENEWALS;
         if !is_free {

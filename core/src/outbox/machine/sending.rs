@@ -1,6 +1,6 @@
 //! When requests leave, and what is in them.
 
-use super::{MAX_IN_FLIGHT, Outbox, Request, known};
+use super::{MAX_IN_FLIGHT, Outbox, Request, place};
 use crate::outbox::backoff::later;
 use crate::outbox::identity::{MAX_IDENTITIES, NEVER};
 use crate::outbox::{Action, Now};
@@ -9,8 +9,8 @@ use crate::outbox::{Action, Now};
 const KEEPALIVE_BYTES: usize = 64 * 1024;
 /// Ordinary requests outlive the page as long as they leave half of it to the last ones.
 const ORDINARY_KEEPALIVE_BYTES: usize = KEEPALIVE_BYTES / 2;
-/// A request that has no answer by then is taken for failed.
-const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
+/// A request that has no answer after so many milliseconds is taken for failed.
+pub const REQUEST_TIMEOUT_MS: f64 = 60_000.0;
 
 impl Outbox {
     /// The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
@@ -84,7 +84,7 @@ impl Outbox {
     /// When the next batch of an identity may leave, which may be in the past; [`NEVER`] where time
     /// alone does not bring it about.
     fn batch_due_at(&self, who: u32) -> f64 {
-        let identity = &self.identities[known(who) as usize];
+        let identity = &self.identities[place(who)];
         let trouble = self.backoff.is_failing() || self.batch_events < self.config.batch_events;
         let most = if trouble { 1 } else { MAX_IN_FLIGHT };
         let in_flight = self.requests.len() - usize::from(self.endpoint_sent);

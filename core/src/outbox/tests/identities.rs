@@ -349,3 +349,29 @@ fn endpoint_is_described_by_who_is_there_now() {
     };
     assert_eq!(page.outbox.who(update), USER);
 }
+
+#[test]
+fn events_of_an_identity_without_room_are_left_to_the_shell() {
+    const STRANGER: u32 = MAX_IDENTITIES as u32;
+    let mut page = Page::ready(CONFIG);
+    for who in [STRANGER, STRANGER + GUEST, u32::MAX] {
+        let new = NewEvent { who, ..event(100) };
+        assert!(!page.outbox.record(new, true, page.now), "{who}");
+        assert!(!page.outbox.load(new), "{who}");
+        page.outbox.no_credentials(who, f64::NAN, page.now);
+        page.outbox.got_credentials(who, HOUR_MS, page.now);
+        page.outbox.set_current(who);
+        page.outbox.update_endpoint();
+    }
+    page.load([]);
+    page.record(1);
+    let (request, events) = page.batch();
+    assert_eq!(page.actions, [], "nobody describes the endpoint");
+    assert_eq!((page.outbox.who(request), events), (GUEST, Vec::from([0])));
+    assert_eq!(page.outbox.books().recorded, 1);
+    let last = NewEvent {
+        who: STRANGER - 1,
+        ..event(101)
+    };
+    assert!(page.outbox.record(last, true, page.now));
+}

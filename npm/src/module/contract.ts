@@ -1,0 +1,212 @@
+// What the WebAssembly modules and their page agree on. This file is generated from sdk-wasm/src and
+// core/src/outbox: change those, and then run `WRITE=1 cargo test --package forebay-sdk-wasm`.
+
+/** Most events in a request. */
+export const MAX_BATCH_EVENTS = 100;
+/** Numbers of identities are below this. */
+export const MAX_IDENTITIES = 64;
+/** Milliseconds after which a request counts as unanswered. */
+export const REQUEST_TIMEOUT_MS = 60000;
+/** `outbox_poll` gives an action times this, plus the number that belongs to it. */
+export const PER_ACTION = 4294967296;
+/** Of `outbox_books`: events recorded, loaded or handed over. */
+export const BOOK_RECORDED = 0;
+/** Of `outbox_books`: events that wait, on disk alone too, or are under way. */
+export const BOOK_QUEUED = 1;
+/** Of `outbox_books`: events that ended as the first of `ENDS`; the others follow in their order. */
+export const BOOK_ENDED = 2;
+/** For `validator_field`: the field is a metric, not an attribute. */
+export const METRIC = 1;
+/** For `validator_field`, added: the value is of another type than the field's. */
+export const OTHER_TYPE = 2;
+
+// What `outbox_poll` asks for, or tells.
+
+/**
+ * Send `outbox_batch` of the request with this number, signed as `outbox_who` says, and
+ * call `outbox_answered`.
+ */
+export const SEND_BATCH = 1;
+/** The same by a request that outlives the page. */
+export const SEND_LAST_BATCH = 2;
+/**
+ * Send the last description of the endpoint by UpdateEndpoint as the request with this number,
+ * and call `outbox_answered`.
+ */
+export const SEND_ENDPOINT = 3;
+/**
+ * Get new credentials for the identity with this number, and call `outbox_got_credentials` or
+ * `outbox_no_credentials`.
+ */
+export const GET_CREDENTIALS = 4;
+/**
+ * Read from disk again, the oldest first, call `outbox_load` until it does not take an event of the
+ * identity with this number, and then `outbox_loaded`.
+ */
+export const LOAD = 5;
+/**
+ * The event with this number was accepted: the stream has it. As after all that follow, it is to
+ * be forgotten, on disk too.
+ */
+export const DELIVERED = 6;
+/** The event was refused for good by the endpoint. */
+export const REJECTED = 7;
+/** The event was dropped, because the outbox held as many as it may. */
+export const DROPPED_TOO_MANY = 8;
+/** The event was dropped, because the outbox held as many bytes as it may. */
+export const DROPPED_TOO_LARGE = 9;
+/** The event was dropped, because it was older than events may get. */
+export const DROPPED_TOO_OLD = 10;
+/**
+ * The event was dropped, because it waited on disk alone, and is there no more. Counted only: which event
+ * it was, nobody knows.
+ */
+export const DROPPED_LOST = 11;
+
+/** How events end, by their actions from `DELIVERED` on. From the third on: why they are dropped. */
+export const ENDS = [
+  "delivered",
+  "rejected",
+  "too many events are waiting",
+  "too many bytes are waiting",
+  "too old",
+  "not on disk any more",
+] as const;
+
+/** What both modules export. */
+export interface Validator {
+  memory: WebAssembly.Memory;
+  /** Makes the buffer so many bytes long. Gives its address, which holds until the next call into the module. */
+  page_buffer(length: number): number;
+  /**
+   * Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
+   * where they are not, events are held against the limits of the wire alone, as before.
+   */
+  validator_set_rules(): number;
+  /** Begins to validate an event, whose type is in the buffer. */
+  validator_begin(): void;
+  /**
+   * Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
+   * buffer. `given` is the sum of `METRIC` and `OTHER_TYPE`, as far as they hold; the text of a value of another
+   * type is the name of that type. Gives whether it may leave the browser.
+   */
+  validator_field(given: number, name: number): number;
+}
+
+/** What the module exports that every page loads. */
+export interface Core extends Validator {
+  /** Ends the event. Gives whether it is valid. */
+  validator_is_valid(): number;
+  /** Replaces the bytes in the buffer by their hash, `sigv4::payload_hash`. Gives its length. */
+  signer_payload_hash(): number;
+  /**
+   * Replaces the texts in the buffer, which are a canonical request, a date and a scope, of so many bytes, and
+   * the secret access key, by `sigv4::sign_canonical`. Gives its length.
+   */
+  signer_sign_canonical(request: number, date: number, scope: number): number;
+  /**
+   * Empties the outbox. `entropy` is a random number; the other arguments are members of the core's
+   * `outbox::Config`.
+   */
+  outbox_start(
+    entropy: number,
+    batchEvents: number,
+    queueEvents: number,
+    queueBytes: number,
+    maxAge: number,
+    interval: number,
+    dropNewest: boolean,
+    clockOffset: number,
+  ): void;
+  /**
+   * Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. Gives whether it is
+   * taken: an event of an identity whose number is `MAX_IDENTITIES` or more is not, and is in no books. It
+   * stays on disk, until an outbox is started that has a number for its identity.
+   */
+  outbox_record(
+    event: number,
+    bytes: number,
+    who: number,
+    at: number,
+    immediate: boolean,
+    wall: number,
+    monotonic: number,
+  ): number;
+  /**
+   * Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
+   * before the first `outbox_loaded` go before all others. Gives whether it does: where not, it goes on
+   * waiting on disk alone, without its number. Either enough events of its identity wait in memory, and it is
+   * counted, or there is no room for its identity (`outbox_record`), and it is not.
+   */
+  outbox_load(event: number, bytes: number, who: number, at: number): number;
+  /** All of what was to be loaded has come. Where nothing has that waited on disk alone, it is lost. */
+  outbox_loaded(): void;
+  /**
+   * An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
+   * its identity do, or too many of them wait in memory.
+   */
+  outbox_evict(event: number): number;
+  outbox_ended_elsewhere(event: number, end: number): void;
+  /** Everything that waits leaves without waiting for the pace; a back-off still holds. */
+  outbox_flush(): void;
+  /** A description of the endpoint waits to be sent, instead of one that waited before. */
+  outbox_update_endpoint(): void;
+  /**
+   * Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
+   * that identity.
+   */
+  outbox_set_current(who: number): void;
+  /** Whether this outbox is the one that sends. What is under way goes on either way. */
+  outbox_set_leader(leader: boolean): void;
+  /** Whether there is a network. Coming back ends delays that the endpoint did not ask for. */
+  outbox_set_online(online: boolean): void;
+  /** There are credentials of an identity, good for so many milliseconds. */
+  outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
+  /**
+   * There are no credentials of an identity, and none are to be asked for before so many
+   * milliseconds where the pool said so; else NaN.
+   */
+  outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
+  /**
+   * `outbox_answered`, with the members of the core's `outbox::Answer`: `events`, so many, and `error_type` are
+   * in the buffer.
+   */
+  outbox_answered(
+    request: number,
+    status: number,
+    events: number,
+    retryAfter: number,
+    date: number,
+    wall: number,
+    monotonic: number,
+  ): void;
+  /**
+   * Time has passed, or something has come in: gives up on late requests, and sends what is due.
+   * Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
+   * brings nothing about.
+   */
+  outbox_tick(wall: number, monotonic: number): number;
+  /**
+   * The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
+   * a batch without events.
+   */
+  outbox_hidden(envelope: number, wall: number, monotonic: number): void;
+  outbox_poll(): number;
+  /**
+   * Puts `outbox_batch` into the buffer, as pairs of 64-bit floating-point numbers. Gives their
+   * length.
+   */
+  outbox_batch(request: number): number;
+  /** The identity that a request under way is to be signed as. */
+  outbox_who(request: number): number;
+  /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */
+  outbox_clock_offset(): number;
+  /** One number of `outbox_books`: `BOOK_RECORDED`, `BOOK_QUEUED`, or one from `BOOK_ENDED` on. */
+  outbox_books(at: number): number;
+}
+
+/** What the module exports that says what is wrong with an event. */
+export interface Explainer extends Validator {
+  /** Ends the event. Puts its violations into the buffer, as a JSON array, and gives its length. */
+  validator_violations(): number;
+}
