@@ -371,7 +371,8 @@ function started(
     } catch {}
   };
   // Firefox tears a page that goes to another site down so fast that what it keeps after the first is lost.
-  for (const type of ["beforeunload", "pagehide", "visibilitychange"]) addEventListener(type, leave);
+  for (const type of ["beforeunload", "pagehide", "visibilitychange"])
+    addEventListener(type, leave);
   const loaded = untilLoaded(async () => {
     const { start } = await load();
     const page = { config, early, own, deliver, onDelivery, drop, lose, uuid };
