@@ -18,6 +18,8 @@ export type Ability =
   | "crash"
   /** Be killed as a whole and started again with what was on its disk (`launchProfile`). */
   | "profile"
+  /** Block all cookies, and with them what else a page could keep (`launchBlocked`). */
+  | "blocked"
   /** Say that the disk is full (`fillDisk`). */
   | "quota"
   /** Collect garbage when told to (`collectGarbage`). */
@@ -33,6 +35,8 @@ export interface Engine {
   launch(): Promise<Browser>;
   /** Starts it as users have it, with a profile in `folder`, which outlives it where it can. */
   launchProfile(folder: string): Promise<ProfileBrowser>;
+  /** Starts it so that no page may keep anything. */
+  launchBlocked(): Promise<Browser>;
   /** Kills the process of a page, which hears nothing of it. */
   crash(page: Page): Promise<void>;
   /** Leaves the origin of `page` no room on disk. */

@@ -236,11 +236,13 @@ export const webkitEngine: Engine = {
     crash: "its driver ends the session with a page that crashes",
     offline: OFFLINE,
     profile: "a browser that is driven keeps nothing on disk",
+    blocked: "no command blocks cookies",
     quota: "no command takes an origin's room on disk away",
     garbage: "no command collects garbage",
   },
   concurrency: 6,
   launch,
+  launchBlocked: unable("block cookies when told to"),
   async launchProfile() {
     const browser = await launch();
     return { context: await browser.newContext(), kill: () => browser.close() };
