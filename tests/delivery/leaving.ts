@@ -107,21 +107,30 @@ export function leaving(): void {
     ["crash"],
   );
 
-  scenario("a page that ends before it has its engine", async (all, test) => {
-    const { site, endpoint, context } = all;
-    const page = await site.open({ context, stuck: "engine.js" });
-    await configure(page, endpoint);
-    const ids = await record(page);
-    await page.goto("about:blank");
-    await page.close();
-    const next = await revisit(site, context, endpoint);
-    await arrived(endpoint, ids, test);
-    await assertBalanced(next);
-    const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
-    assert.deepEqual(await next.evaluate(left), []);
-  });
+  for (const [what, options] of [
+    ["has its engine", { stuck: "engine.js" }],
+    ["has its engine, which could not be loaded", { broken: "engine.js" }],
+  ] as const) {
+    scenario(`a page that ends before it ${what}`, async (all, test) => {
+      const { site, endpoint, context } = all;
+      const page = await site.open({ context, ...options });
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.goto("about:blank");
+      await page.close();
+      const next = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await assertBalanced(next);
+      const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
+      assert.deepEqual(await next.evaluate(left), []);
+    });
+  }
 
-  test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
+  test(
+    "a page that comes back out of the back/forward cache",
+    { timeout: 120_000, skip: lacks("cache") },
+    backAndForth,
+  );
 
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
