@@ -12,12 +12,11 @@ use sha2::{Digest, Sha256};
 
 /// Bytes of one [`EventKey`].
 ///
-/// Two events with one key would be a loss: the second is answered and never written. With `n` keys
-/// in the window, an event that is not among them meets one by a chance of `n` in 2^128: with
-/// 200,000 keys and a thousand million events a day, once in 10^21 years. 64 bits would lose an event
-/// in 250 years or so, which one could live with; but an operator has many isolates and no way to
-/// notice, and 8 bytes more an event are 3 MB at most. Nobody can look for two events with one key:
-/// the hash begins with a random secret that no answer depends on but by such a pair.
+/// Two events with one key would be a loss: the second is answered and never written. With 200,000
+/// keys in the window, a new event meets one of them by a chance of 200,000 in 2^128: at a thousand
+/// million events a day, once in 10^21 years. With 64 bits it would be once in 250 years; 128 bits
+/// cost 2 MB more, and nobody has to think of it. Nobody can look for such a pair either: the hash
+/// begins with a random secret of the isolate, and no answer tells anything of a hash.
 const KEY_BYTES: usize = 16;
 
 /// Which event it is: a hash over the window's secret, application, identity and event id. The
@@ -46,7 +45,7 @@ impl Sender {
 /// The keys of the latest events: of the last `size` all, and of no more than twice as many any.
 ///
 /// Two generations instead of a queue: the older is forgotten as a whole when the younger is full,
-/// and no order has to be kept. A key takes 17 bytes in a table that is at least 7/16 full.
+/// and no order has to be kept.
 pub struct DeduplicationWindow {
     secret: [u8; 32],
     size: usize,
