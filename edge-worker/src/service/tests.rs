@@ -903,13 +903,12 @@ fn half_a_surrogate_pair_is_a_character_of_its_event() {
     };
     assert!(message("name").contains('\u{fffd}'), "{}", message("name"));
     assert!(message("type").contains("EventType"), "{}", message("type"));
-    for id in ["names", "twice"] {
-        assert!(message(id).contains("each name once"), "{}", message(id));
-    }
+    assert!(message("names").contains('\u{fffd}'), "{items}");
+    assert!(message("twice").contains("each name once"), "{items}");
     let stored: Vec<String> = sent_records(&calls[0])
         .iter()
         .map(|record| {
-            let record = event_stream::Record::decode(record).unwrap();
+            let record = event_stream::Record::decode(record.as_bytes()).unwrap();
             record.attributes[0].1.to_string()
         })
         .collect();
