@@ -10,26 +10,32 @@
 // module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deflateRawSync } from "node:zlib";
 import binaryen from "binaryen";
 import { build } from "esbuild";
 import { minify } from "terser";
 
 /** What `exports` of package.json has for browsers. */
-const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
+const ENTRIES = ["index", "slim", "inline", "react", "testing", "amplify-v5"];
 /**
  * The files in src/ that they import, sooner or later: the client, the engine, the module as text, and what
  * not every page asks for. Each becomes a file of its own in dist/, without its folder.
  */
 const CHUNKS = [
-  "client",
+  "whole",
   "engine",
-  "module/embedded",
   "config/amplify",
   "auto-track",
   "debug",
@@ -42,13 +48,25 @@ const CHUNKS = [
 ];
 /** Their names in dist/, by their paths. */
 const NAMES = new Map(
-  [...ENTRIES, ...CHUNKS].map((source) => [join(here("src"), `${source}.ts`), basename(source)]),
+  [...ENTRIES, ...CHUNKS].map((source) => [here(`src/${source}.ts`), nameOf(source)]),
 );
+/** In the first file, which has what others import of them: there is one client, and one class of errors. */
+for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${source}.ts`), "index");
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
   binaryen.Features;
 const FEATURES = MutableGlobals | NontrappingFPToInt | BulkMemory | BulkMemoryOpt | SignExt;
+
+/**
+ * For what takes no other modules than CommonJS, such as Jest, and reads neither `exports` nor what JavaScript has
+ * got since 2018, such as webpack 4.
+ */
+const COMMON_JS = {
+  format: "cjs",
+  target: "es2018",
+  supported: { "dynamic-import": false },
+};
 
 const dist = here("dist");
 const [wasm, violations, toolsFolder] = process.argv.slice(2);
@@ -68,27 +86,28 @@ const letters = Object.fromEntries(
 );
 const [whole, explaining] = modules.map(withLetters);
 
-// As text they would travel a quarter larger than they are: servers' compression finds little in base64.
-const deflated = Object.fromEntries(
-  Object.entries({ "#deflated": whole, "#violations": explaining }).map(([name, bytes]) => {
-    const path = resolve(toolsFolder, `${name.slice(1)}.deflated`);
-    writeFileSync(path, deflateRawSync(bytes, { level: 9 }));
-    return [name, path];
-  }),
-);
+/** Modules as texts in modules of JavaScript, by the names that they are imported by. */
+const texts = { "#module": asText(whole), "#violations": asText(explaining) };
 
 const { version } = JSON.parse(readFileSync(here("package.json"), "utf8"));
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
 for (const source of [...ENTRIES, ...CHUNKS]) {
-  await forBrowsers(basename(source), source, { external: ["react"], plugins: [apart(source)] });
+  for (const [extension, form] of Object.entries({ ".js": {}, ".cjs": COMMON_JS })) {
+    const plugins = [apart(source, extension)];
+    await forBrowsers(nameOf(source) + extension, source, {
+      external: ["react"],
+      plugins,
+      ...form,
+    });
+  }
 }
-await forBrowsers("forebay.script", "inline", { format: "iife", globalName: "forebay" });
+await forBrowsers("forebay.script.js", "index", { format: "iife", globalName: "forebay" });
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
-    ...common(entry, entry === "cli" ? "cli/main" : entry),
+    ...common(`${entry}.js`, entry === "cli" ? "cli/main" : entry),
     platform: "node",
     target: "node20.19",
     alias: { "#tools": `${tools}.js` },
@@ -104,24 +123,49 @@ const node = {
   typeRoots: [here("../node_modules/@types")],
 };
 check(ENTRIES, {});
+forCommonJs();
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
+
+/**
+ * The same declarations for modules of CommonJS; and a folder for each entry, which is where those look who do not
+ * read `exports`.
+ */
+function forCommonJs() {
+  for (const file of readdirSync(dist, { recursive: true })) {
+    if (!file.endsWith(".d.ts")) continue;
+    const text = readFileSync(join(dist, file), "utf8");
+    const renamed = text.replace(/(["'])(\.[^"']*)\.js\1/g, "$1$2.cjs$1");
+    writeFileSync(join(dist, file.replace(/\.ts$/, ".cts")), renamed);
+  }
+  for (const entry of ENTRIES.filter((entry) => entry !== "index")) {
+    const [main, types] = ["cjs", "d.cts"].map((extension) => `../dist/${entry}.${extension}`);
+    mkdirSync(here(entry), { recursive: true });
+    writeFileSync(here(`${entry}/package.json`), `${JSON.stringify({ main, types }, null, 2)}\n`);
+  }
+}
 
 /** A path in this folder. */
 function here(path) {
   return join(dirname(fileURLToPath(import.meta.url)), path);
 }
 
-/** What is in a file of its own is in no other. */
-function apart(source) {
+/** Pages load the engine with the module in it, unless they give the module. */
+function nameOf(source) {
+  return { whole: "engine", engine: "engine-slim" }[source] ?? basename(source);
+}
+
+/** What is in a file of its own is in no other, but for the engine. */
+function apart(source, extension) {
   return {
     name: "apart",
     setup({ onResolve }) {
       onResolve({ filter: /^\..*\.js$/ }, ({ path, resolveDir }) => {
         const imported = join(resolveDir, path).replace(/\.js$/, ".ts");
         const name = NAMES.get(imported);
-        if (!name || imported === here(`src/${source}.ts`)) return undefined;
-        return { path: `./${name}.js`, external: true };
+        if (!name || name === nameOf(source) || (name === "engine-slim" && source === "whole"))
+          return;
+        return { path: `./${name}${extension}`, external: true };
       });
     },
   };
@@ -148,35 +192,54 @@ function withLetters(module) {
   return bytes;
 }
 
+/**
+ * Bytes as a text of ASCII characters, two for what is larger than 90; src/module/text.ts reads it. What a
+ * server's compression makes of it is hardly larger than of the bytes themselves, and of base64 a quarter:
+ * equal bytes are equal characters.
+ */
+function asText(bytes) {
+  const character = (byte) =>
+    ["", " ", "!"][Math.floor(byte / 91)] + String.fromCharCode((byte % 91) + 36);
+  return Array.from(bytes, character).join("");
+}
+
+function withTexts({ onResolve, onLoad }) {
+  onResolve({ filter: /^#/ }, ({ path }) => ({ path, namespace: "texts" }));
+  onLoad({ filter: /./, namespace: "texts" }, ({ path }) => ({ contents: path, loader: "text" }));
+}
+
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
-async function forBrowsers(name, source, options) {
-  const { outfile, ...rest } = common(name, source);
+async function forBrowsers(file, source, options) {
+  const { outfile, ...rest } = common(file, source);
   const { outputFiles } = await build({
     ...rest,
     minifySyntax: true,
     minifyWhitespace: true,
     target: "es2022",
-    alias: deflated,
     define: { VERSION: JSON.stringify(version) },
     mangleProps: new RegExp(`^(${[...names].join("|")})$`),
     mangleCache: letters,
-    loader: { ".deflated": "binary" },
     ...options,
+    plugins: [{ name: "texts", setup: withTexts }, ...(options.plugins ?? [])],
     write: false,
   });
   const { code } = await minify(outputFiles[0].text, {
-    ecma: 2022,
-    module: !options.format,
+    ecma: options.format === "cjs" ? 2018 : 2022,
+    module: options.format !== "iife",
     // Terser takes "use client" for one that means nothing.
-    compress: { directives: false, hoist_funs: true, passes: 2 },
+    compress: { directives: false, inline: 1, passes: 3, sequences: false, unsafe_arrows: true },
   });
-  writeFileSync(outfile, code);
+  // Only now: minifiers choose names by what there is most of.
+  writeFileSync(
+    outfile,
+    code.replace(/"(#\w+)"/g, (_, name) => JSON.stringify(texts[name])),
+  );
 }
 
-function common(entry, source = entry) {
+function common(file, source) {
   return {
     entryPoints: [here(`src/${source}.ts`)],
-    outfile: join(dist, `${entry}.js`),
+    outfile: join(dist, file),
     bundle: true,
     format: "esm",
     logLevel: "warning",
@@ -193,7 +256,7 @@ function check(modules, compilerOptions) {
       JSON.stringify({
         extends: here("tsconfig.json"),
         compilerOptions,
-        files: [...modules.map((name) => `${name}.ts`), "deflated.d.ts"].map((name) =>
+        files: [...modules.map((name) => `${name}.ts`), "text.d.ts"].map((name) =>
           here(`src/${name}`),
         ),
         include: [],

@@ -1,4 +1,3 @@
-import { record } from "./client.js";
 import type { Engine } from "./engine.js";
 import type { AnalyticsEvent } from "./types.js";
 
@@ -57,16 +56,63 @@ export interface EventTracking {
   mended?: boolean;
 }
 
+/** Most characters in the value of an attribute. */
+const LONGEST = 200;
+
 const PREVIOUS_URL = "aws-amplify-analytics-prevUrl";
+
+/** The client's. */
+let record: (event: AnalyticsEvent) => unknown;
 
 /** Ends what is recorded at present, by type. */
 const running = new Map<string, () => void>();
 
 /** Begins to record by itself, or ends that; what ran before for the same type ends in any case. */
-export function configureAutoTrack(input: AutoTrackInput, engine: Engine): void {
+export function configureAutoTrack(input: AutoTrackInput, engine: Engine, by: typeof record): void {
+  record = by;
   running.get(input.type)?.();
   running.delete(input.type);
-  if (input.enable) running.set(input.type, begin(input, engine));
+  if (!input.enable) return;
+  complain(input.options?.attributes);
+  running.set(
+    input.type,
+    onceShown(() => begin(input, engine)),
+  );
+}
+
+/** Begins at once, or where the page is prerendered once somebody sees it. Gives a function that ends it. */
+function onceShown(begin: () => () => void): () => void {
+  const page = globalThis.document as (Document & { prerendering?: boolean }) | undefined;
+  if (!page?.prerendering) return begin();
+  let end = () => {};
+  const stop = listen(page, ["prerenderingchange"], () => {
+    stop();
+    end = begin();
+  });
+  return () => {
+    stop();
+    end();
+  };
+}
+
+/** Says what of these attributes makes every automatic event invalid. */
+function complain(attributes: ExtraAttributes = {}): void {
+  if (typeof attributes === "function") return;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "string" || value === undefined) continue;
+    console.error(
+      `Forebay: configureAutoTrack(): options.attributes.${name} must be a string; events with it are invalid.`,
+    );
+  }
+}
+
+/** Calls the page's own function. What goes wrong in it is for the page's error reporting, and for nobody else. */
+function guarded(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 function begin(input: AutoTrackInput, engine: Engine): () => void {
@@ -107,15 +153,27 @@ function trackPageViews(options: PageViewTracking = {}): () => void {
   const isSinglePage = options.appType !== "multiPage";
   const looksFirst = !isSinglePage || options.first;
   let previous = looksFirst ? remembered() : undefined;
-  const look = () => {
-    const url = urlProvider();
-    if (url === previous) return;
-    previous = url;
-    remember(url);
-    emit(eventName, { url }, attributes);
-  };
+  const look = () =>
+    guarded(() => {
+      const url = urlProvider();
+      if (url === previous) return;
+      previous = url;
+      remember(url);
+      emit(eventName, { url }, attributes);
+    });
   if (looksFirst) look();
-  return isSinglePage ? onNavigation(look) : () => {};
+  const ends = [
+    listen(window, ["pageshow"], ({ persisted }: Partial<PageTransitionEvent>) => {
+      if (!persisted) return;
+      // The page comes out of the back/forward cache: it is seen once more.
+      previous = undefined;
+      look();
+    }),
+    isSinglePage ? onNavigation(look) : () => {},
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 function withoutQuery(): string {
@@ -147,19 +205,26 @@ function onNavigation(look: () => void): () => void {
     };
   }
   const end = listen(window, ["popstate"], look);
+  // Where there is the Navigation API, it tells of what it did itself, too.
+  const { navigation } = window as { navigation?: EventTarget };
+  const endNavigation = listen(navigation, ["currententrychange"], look);
   return () => {
     goesOn = false;
     end();
+    endNavigation();
   };
 }
 
 function trackEvents(options: EventTracking = {}): () => void {
   const { attributes, events = ["click"], mended } = options;
   const { selectorPrefix: prefix = "data-amplify-analytics-" } = options;
-  return listen(document, events, ({ type, target }) => {
-    const isSeen = target instanceof (mended ? Element : HTMLElement);
-    const element = isSeen ? target.closest(`[${prefix}on]`) : null;
-    if (!element) return;
+  return listen(document, events, (event) => {
+    const { type } = event;
+    // Of what is in an open shadow root, the target is the element that has it.
+    const path = event.composedPath();
+    if (!(path[0] instanceof (mended ? Element : HTMLElement))) return;
+    const element = path.find((node) => (node as Partial<Element>).hasAttribute?.(`${prefix}on`));
+    if (!(element instanceof Element)) return;
     const said = (name: string) => element.getAttribute(prefix + name) ?? "";
     if (
       mended &&
@@ -184,16 +249,44 @@ function pairs(text: string, whole: boolean | undefined): Record<string, string>
   return read;
 }
 
-/** Records an event with what it says itself, then what all say, then what its element says. */
-function emit(name: string, own: object, all: ExtraAttributes, more?: object): void {
-  withAttributes(all, (all) => record({ name, attributes: { ...own, ...all, ...more } }));
+/** Records an event with what it says itself, as far as it is not too long for an attribute, then what all say, then what its element says. */
+function emit(
+  name: string,
+  own: Record<string, string>,
+  all: ExtraAttributes | undefined,
+  more?: object,
+): void {
+  const cut = Object.entries(own).map(([name, value]) => [
+    name,
+    [...value].slice(0, LONGEST).join(""),
+  ]);
+  withAttributes(all, (all) => {
+    record({ name, attributes: { ...Object.fromEntries(cut), ...all, ...more } });
+  });
 }
 
-/** At once where it can be: a page that goes away does not wait. */
-function withAttributes(given: ExtraAttributes, use: (attributes: Attributes) => void): void {
-  const attributes = typeof given === "function" ? given() : given;
-  if (attributes instanceof Promise) attributes.then(use, reportError);
-  else use(attributes);
+/**
+ * At once where it can be: a page that goes away does not wait. Where the page's function fails, its error is
+ * reported, and there are no attributes.
+ */
+function withAttributes(
+  given: ExtraAttributes | undefined,
+  use: (attributes: Attributes) => void,
+): void {
+  let attributes: Attributes | Promise<Attributes>;
+  try {
+    attributes = typeof given === "function" ? given() : given;
+  } catch (error) {
+    reportError(error);
+  }
+  if (attributes instanceof Promise) {
+    attributes
+      .catch((error) => {
+        reportError(error);
+        return undefined;
+      })
+      .then((attributes) => guarded(() => use(attributes)));
+  } else guarded(() => use(attributes as Attributes));
 }
 
 /** Before the page's own listeners, which may stop an event. Gives a function that ends it. */

@@ -1,16 +1,20 @@
 import type { AutoTrackInput } from "./auto-track.js";
 import type { AmplifyConfig, ForebayConfig, Unread } from "./config/config.js";
-import type { Engine, Recorded, SignIn, WasmSource } from "./engine.js";
+import { keepEarly } from "./early.js";
+import type { Engine, Recorded, SignIn, StartEngine } from "./engine.js";
+import { untilLoaded } from "./loading.js";
+import { receipts, sweepReceipts, Tracked } from "./receipts.js";
 import {
   type AnalyticsEvent,
   type Delivery,
-  type DeliveryState,
   ForebayError,
+  type Identifiers,
   type IdentifyUserInput,
   type Receipt,
   type Stats,
   type Violation,
 } from "./types.js";
+import { uuid } from "./uuid.js";
 
 export type {
   AutoTrackInput,
@@ -29,14 +33,17 @@ export type {
   Options,
 } from "./config/config.js";
 export type { SignIn } from "./engine.js";
+export { untilLoaded } from "./loading.js";
 export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
 const CLAIMED = Symbol.for("forebay");
 /** Events that wait for the engine; from then on the configuration says how many. */
 const MOST_WAITING = 10_000;
+const NOT_HERE = "Forebay works in pages and their workers.";
+const ALREADY = "Forebay: a page has one configuration, and one copy of the package.";
 
-let configuration: string | undefined;
+let configuration: ForebayConfig | AmplifyConfig | undefined;
 let ready: Promise<Engine> | undefined;
 let engine: Engine | undefined;
 let waiting: Recorded[] = [];
@@ -45,62 +52,45 @@ let pumping = false;
 let enabled: boolean | undefined;
 let drops: Record<string, number> = {};
 const listeners = new Set<(delivery: Delivery) => void>();
-/** Of the events on their way, those receipts that someone still has. */
-const receipts = new Map<string, { deref(): Tracked | undefined }>();
-/** Made with the first receipt: not every server can, and there it is not needed. */
-let lost: FinalizationRegistry<string> | undefined;
-
-class Tracked implements Receipt {
-  state: DeliveryState = "recorded";
-  #settled?: Promise<Delivery>;
-  #last?: Delivery;
-  #settle?: (delivery: Delivery) => void;
-
-  constructor(readonly id: string) {}
-
-  get settled(): Promise<Delivery> {
-    this.#settled ??= new Promise((resolve) => {
-      if (this.#last) return resolve(this.#last);
-      this.#settle = resolve;
-      // Who waits may have kept nothing but the promise.
-      receipts.set(this.id, { deref: () => this });
-    });
-    return this.#settled;
-  }
-
-  reach(delivery: Delivery): void {
-    this.state = delivery.state;
-    if (["recorded", "stored", "sent"].includes(delivery.state)) return;
-    receipts.delete(this.id);
-    this.#last = delivery;
-    this.#settle?.(delivery);
-  }
-}
-
-/**
- * `configure` of every entry. They differ in where the WebAssembly module comes from: in `source`.
- */
-export function configure(config: ForebayConfig | AmplifyConfig, source: WasmSource): void {
+/** `configure` of every entry. They differ in where the engine comes from. */
+export function configure(
+  config: ForebayConfig | AmplifyConfig,
+  load: () => Promise<{ start: StartEngine }> = () => import("./whole.js"),
+): void {
   // The rest is read, and judged, by the engine.
   if (!config?.endpoint) {
-    throw new ForebayError(
-      "InvalidConfig",
-      "Forebay configuration: endpoint must be an http(s) address, such as https://events.example.com.",
-    );
+    throw new ForebayError("InvalidConfig", "Forebay: the configuration needs an endpoint.");
   }
-  const wanted = JSON.stringify(config);
-  if (configuration && configuration !== wanted) {
-    throw new ForebayError(
-      "AlreadyConfigured",
-      "Forebay is configured already, and not like this. A page has one configuration.",
-    );
+  if (ready && !configuration) return;
+  if (!inBrowser(true)) return;
+  if (configuration) {
+    if (application(config) !== application(configuration)) {
+      throw new ForebayError("AlreadyConfigured", ALREADY);
+    }
+    // Other differences are told on the console: they are known once both are read.
+    if (config !== configuration) {
+      ready?.then((engine) => engine.compare(config)).catch(() => {});
+    }
+    return;
   }
-  if (configuration || !inBrowser()) return;
   claim();
-  configuration = wanted;
-  ready = load(config, source);
-  // Reported where it is awaited, and on the console by load().
+  configuration = config;
+  ready = started(config, load);
+  // Reported where it is awaited, and on the console.
   ready.catch(() => {});
+}
+
+/** Where events go, and for which application, in any form of configuration. */
+function application(config: Unread): string {
+  const { endpoint, appId, Analytics, analytics, aws_mobile_analytics_app_id } = config;
+  const pinpoint = Analytics?.Pinpoint ?? Analytics?.AWSPinpoint ?? Analytics;
+  const id = pinpoint?.appId ?? analytics?.amazon_pinpoint?.app_id ?? aws_mobile_analytics_app_id;
+  return `${endpoint}`.replace(/\/$/, "") + (appId ?? id);
+}
+
+/** What `configure` was given, as Amplify v6 has it; empty before, and on a server. */
+export function getConfig(): (ForebayConfig | AmplifyConfig) & Unread {
+  return { ...configuration } as ForebayConfig & Unread;
 }
 
 /**
@@ -134,19 +124,18 @@ function text(value: unknown): string {
  */
 export function record(event: AnalyticsEvent): Receipt {
   if (!event?.name || typeof event.name !== "string") {
-    throw new ForebayError("InvalidEvent", "Forebay: an event needs a name, as a string.");
+    throw new ForebayError("InvalidEvent", "Forebay: an event needs a name.");
   }
-  const { attributes, metrics } = event;
-  const id = uuid();
+  const at = Date.now();
+  const id = uuid(at);
   const receipt = new Tracked(id);
   if (!inBrowser()) return receipt;
   configured();
-  receipts.set(id, new WeakRef(receipt));
-  lost ??= new FinalizationRegistry((id) => receipts.delete(id));
-  lost.register(receipt, id);
+  receipts.set(id, receipt);
   // What the caller changes afterwards was not recorded.
+  const { attributes, metrics } = event;
   const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };
-  const recorded = { id, at: Date.now(), event: copied };
+  const recorded = { id, at, event: copied };
   if (enabled === false) drop(recorded, "disabled");
   else waiting.push(recorded);
   if (waiting.length > MOST_WAITING) {
@@ -164,7 +153,8 @@ export function record(event: AnalyticsEvent): Receipt {
  * `customProperties` in the endpoint's attributes. Resolves when the request is on its way. On a
  * server it does nothing.
  *
- * @throws ForebayError `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
+ * @throws ForebayError `InvalidUser`, which names what the endpoint would not take, and then what was said
+ * before stays; `NotConfigured`, `InvalidConfig`, `WasmBlocked`.
  */
 export async function identifyUser(input: IdentifyUserInput): Promise<void> {
   if (inBrowser()) await (await configured()).identifyUser(input);
@@ -195,6 +185,16 @@ export async function signOut(): Promise<void> {
   const engine = await configured();
   pump();
   engine.signOut();
+}
+
+/**
+ * Gives the ids that events carry at present: the endpoint's, which is this browser's, and the session's,
+ * once one has begun.
+ *
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`.
+ */
+export async function identifiers(): Promise<Identifiers> {
+  return (await configured()).identifiers();
 }
 
 /** Sends what is waiting now instead of with the next batch. */
@@ -256,7 +256,7 @@ export async function forget(): Promise<void> {
 export function configureAutoTrack(input: AutoTrackInput): void {
   if (!inBrowser()) return;
   Promise.all([configured(), import("./auto-track.js")]).then(
-    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine),
+    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine, record),
     console.warn,
   );
 }
@@ -293,6 +293,7 @@ export function stats(): Stats {
     aside: 0,
     durable: false,
     leader: false,
+    traps: 0,
   };
   stats.recorded += queued;
   stats.queued += queued;
@@ -304,36 +305,28 @@ export function stats(): Stats {
   return stats;
 }
 
-/** A UUID of version 7, which begins with the time: a disk keeps events in the order of their ids. */
-function uuid(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] & 15).toString(16);
-  // `crypto.randomUUID` exists on secure pages only.
-  const random = crypto.randomUUID?.().slice(15) ?? "000-8000-000000000000".replace(/0/g, digit);
-  return `${time.replace(/.{8}/, "$&-")}-7${random}`;
-}
-
-/** Whether events can leave from here: from a page, or from a worker that lives as long as pages do. */
-function inBrowser(): boolean {
-  if (typeof window !== "undefined") return true;
+/**
+ * Whether events can leave from here: from a page, or from a worker that lives as long as pages do. `says`: on the
+ * console, too, where it looks like a page and is none, such as React Native, or a server with a `window`.
+ */
+function inBrowser(says?: boolean): boolean {
+  if (engine) return true;
   const has = (name: string) => name in globalThis;
   if (has("ServiceWorkerGlobalScope") && has("registration")) {
-    throw new ForebayError(
-      "NotInBrowser",
-      "Forebay does not work in a service worker, which ends at any time. Record in the page.",
-    );
+    throw new ForebayError("NotInBrowser", NOT_HERE);
   }
-  return has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope");
+  if (has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope")) return true;
+  if (!has("window")) return false;
+  const isPage = has("document") && has("addEventListener");
+  if (says && !isPage) console.warn(NOT_HERE);
+  return isPage;
 }
 
 /** Two clients in one page would make two visits of one. */
 function claim(): void {
   const page = globalThis as { [CLAIMED]?: true };
   if (page[CLAIMED]) {
-    throw new ForebayError(
-      "AlreadyConfigured",
-      "Forebay: another copy of it is configured in this page. Load the package once.",
-    );
+    throw new ForebayError("AlreadyConfigured", ALREADY);
   }
   page[CLAIMED] = true;
 }
@@ -343,54 +336,55 @@ function configured(): Promise<Engine> {
   if (ready) return ready;
   throw inBrowser()
     ? new ForebayError("NotConfigured", "Forebay: call configure() first.")
-    : new ForebayError("NotInBrowser", "Forebay: this works in a browser only.");
+    : new ForebayError("NotInBrowser", NOT_HERE);
 }
 
-async function load(config: ForebayConfig | AmplifyConfig, source: WasmSource): Promise<Engine> {
+function started(
+  config: ForebayConfig | AmplifyConfig,
+  load: () => Promise<{ start: StartEngine }>,
+): Promise<Engine> {
   const { endpoint, appId, Analytics, disabled, respectPrivacySignals }: Unread = config;
   const early = `forebay.early.${endpoint}.${appId}.`;
   const own = early + uuid();
-  // Of a browser that may not want to be kept in mind nothing is kept.
-  const isOpen = !disabled && !respectPrivacySignals && !Analytics?.disabled;
-  const leave = () => {
-    if (engine || !waiting.length || !isOpen) return;
+  const leave = ({ type }: Event) => {
+    if (engine || !waiting.length) return;
+    // Of a browser that may not want to be kept in mind nothing is kept.
+    if (disabled || respectPrivacySignals || Analytics?.disabled) return;
+    // It is told of a page that is seen again, too.
+    if (type === "visibilitychange" && document.visibilityState !== "hidden") return;
     try {
-      const said = Object.entries(localStorage).filter(([key]) => /^forebay.enabled/.test(key));
-      if (said.every(([, enabled]) => enabled === "true")) {
-        localStorage.setItem(own, JSON.stringify(waiting));
-      }
+      const isRefused = (entry: unknown) => /^forebay.enabled.*,false/.test(`${entry}`);
+      if (!Object.entries(localStorage).some(isRefused)) keepEarly(own, waiting);
     } catch {}
   };
-  for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
-  engine = await untilLoaded(async () =>
-    (await import("./engine.js")).start(source, { config, early, own, deliver, drop, uuid }),
-  );
-  // What was recorded before disable() is not dropped by it.
-  if (enabled) engine.setEnabled(true);
-  pump();
-  if (enabled === false) engine.setEnabled(false);
-  return engine;
+  // Firefox tears a page that goes to another site down so fast that what it keeps after the first is lost.
+  for (const type of ["beforeunload", "pagehide", "visibilitychange"])
+    addEventListener(type, leave);
+  const loaded = untilLoaded(async () => {
+    const { start } = await load();
+    const page = { config, early, own, deliver, onDelivery, drop, lose, uuid };
+    const started = await start(page);
+    engine = started;
+    ready = Promise.resolve(started);
+    // What was recorded before disable() is not dropped by it.
+    if (enabled) started.setEnabled(true);
+    pump();
+    if (enabled === false) started.setEnabled(false);
+    return started;
+  });
+  // Held as long as this page may still send by itself what it leaves under that name.
+  navigator.locks?.request(own, () => loaded).catch(() => {});
+  return loaded;
 }
 
-/** Loads what is on the network, as often as it takes. What the program has to put right it says. */
-export async function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
-  for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-    try {
-      return await load();
-    } catch (error) {
-      if (error instanceof ForebayError) {
-        console.error(error.message);
-        throw error;
-      }
-      console.warn(`Forebay did not load; next try in ${pause / 1000} s.`, error);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
-  }
-}
-
-/** Hands over what was recorded. Listeners therefore never run inside `record()`. */
-function pump(): void {
+/**
+ * Hands over what was recorded. Listeners therefore never run inside `record()`.
+ *
+ * @internal
+ */
+export function pump(): void {
   pumping = false;
+  sweepReceipts();
   if (!engine) return;
   const batch = waiting;
   waiting = [];
@@ -399,23 +393,51 @@ function pump(): void {
 
 /** Gives up an event that is in nobody else's books. */
 function drop({ id, event }: Recorded, reason: string): void {
-  drops[reason] = (drops[reason] ?? 0) + 1;
+  lose(reason, 1);
   const delivery: Delivery = { id, name: event.name, at: Date.now(), state: "dropped", reason };
   queueMicrotask(() => deliver(delivery));
 }
 
-function deliver(delivery: Delivery): void {
+/** Counts what is in nobody else's books. */
+function lose(reason: string, count: number): void {
+  drops[reason] = (drops[reason] ?? 0) + count;
+}
+
+/**
+ * Tells of a step of an event.
+ *
+ * @internal
+ */
+export function deliver(delivery: Delivery): void {
   receipts.get(delivery.id)?.deref()?.reach(delivery);
   for (const listener of listeners) {
     try {
       listener(delivery);
     } catch (error) {
       // The page's own mistake: for its error reporting, and not for the other listeners.
-      reportError(error);
+      setTimeout(() => {
+        throw error;
+      });
     }
   }
 }
 
+/**
+ * Puts another engine in the place of what was there, and forgets what was recorded: see testing.ts.
+ *
+ * @internal
+ */
+export function begin(other: Engine): void {
+  engine = other;
+  ready = Promise.resolve(other);
+  configuration = enabled = undefined;
+  waiting = [];
+  drops = {};
+}
+
+/** The members of an object. Of what has none that anybody means, a list or a `Map`, no more than what it is. */
 function copy<T>(values: T): T {
-  return values && typeof values === "object" ? { ...values } : values;
+  const kind = {}.toString.call(values);
+  if (kind === "[object Object]") return { ...values };
+  return typeof values === "object" && values ? (kind as T) : values;
 }

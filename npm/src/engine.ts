@@ -1,4 +1,3 @@
-import { onDelivery, untilLoaded } from "./client.js";
 import {
   type AmplifyConfig,
   type ForebayConfig,
@@ -6,24 +5,60 @@ import {
   type Settings,
 } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
+import { renew } from "./identity/credentials.js";
+import { endpointId } from "./identity/ids.js";
+import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
-import { addOwn, signIn, signOut } from "./identity/user.js";
+import { addOwn, link, signIn, signOut } from "./identity/user.js";
 import { parsedList } from "./json.js";
+import { untilLoaded } from "./loading.js";
 import { keep, kept, keysOf } from "./local-storage.js";
-import { type Core, checked, core, instantiate, run, type Wasm } from "./module/core.js";
+import { GET_CREDENTIALS, LOAD, SEND_ENDPOINT, SEND_LAST_BATCH } from "./module/contract.js";
+import {
+  type Core,
+  checked,
+  compiled,
+  instantiate,
+  run,
+  type Wasm,
+  withCore,
+} from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { clear, isTime, leave, openStore } from "./queue/disk.js";
+import { clear, close, isTime, leave, openDisk, reopen, seal } from "./queue/disk.js";
 import { openIntake, taken, trackSessions } from "./queue/intake.js";
-import { early, writing } from "./queue/ledger.js";
-import { accept, explained, stats } from "./queue/outbox.js";
+import { byNumber, early } from "./queue/ledger.js";
+import {
+  accept,
+  explained,
+  load as loadMore,
+  outlive,
+  putAgain,
+  settled,
+  stats,
+} from "./queue/outbox.js";
+import { lastTurn, network, openTurns, soon } from "./queue/turns.js";
 import { forgetAll, reset } from "./reset.js";
-import { describe } from "./send/deliveries.js";
+import {
+  describe,
+  described,
+  mendProfile,
+  overhead,
+  sendBatch,
+  sendEndpoint,
+} from "./send/deliveries.js";
 import { isForebays } from "./send/requests.js";
-import { lastTurn, network, soon } from "./send/turns.js";
 import { page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
-import { follow, hear, hearOfLeft, share, stand, stepDown } from "./tabs/leader.js";
-import type { AnalyticsEvent, Delivery, IdentifyUserInput, Stats, Violation } from "./types.js";
+import { handOver } from "./tabs/handover.js";
+import { doubt, follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
+import type {
+  AnalyticsEvent,
+  Delivery,
+  Identifiers,
+  IdentifyUserInput,
+  Stats,
+  Violation,
+} from "./types.js";
 
 export type { SignIn } from "./identity/sign-in.js";
 export type { Wasm } from "./module/core.js";
@@ -46,21 +81,34 @@ export interface Page {
   early: string;
   own: string;
   deliver(delivery: Delivery): void;
+  onDelivery(listener: (delivery: Delivery) => void): void;
   /** Gives up an event before it is in the engine's books. */
   drop(recorded: Recorded, reason: string): void;
+  /** Counts events that an earlier page could not leave for this one. */
+  lose(reason: string, count: number): void;
   uuid(): string;
 }
 
 /** Gets the module. Asked again where it fails. */
-export type WasmSource = () => Promise<Wasm>;
+export type WasmSource = () => Wasm | Promise<Wasm>;
+
+/** Starts the engine of a page. */
+export type StartEngine = (page: Page) => Promise<Engine>;
 
 /** The running client. */
 export interface Engine {
   record(recorded: Recorded): void;
   /** @throws ForebayError `WasmBlocked` */
   validate(event: AnalyticsEvent): Promise<Violation[]>;
-  /** Resolves when the request is on its way. */
+  /**
+   * Resolves when the request is on its way.
+   *
+   * @throws ForebayError `InvalidUser`
+   */
   identifyUser(input: IdentifyUserInput): Promise<void>;
+  identifiers(): Identifiers;
+  /** Tells the console where another configuration is read otherwise than this engine's. */
+  compare(config: ForebayConfig | AmplifyConfig): Promise<void>;
   flush(): void;
   stats(): Stats;
   /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
@@ -77,44 +125,43 @@ export interface Engine {
   forget(): Promise<void>;
 }
 
+/** Resolves once a module runs that has what there is. */
+let ready: Promise<void>;
+
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, thePage: Page): Promise<Engine> {
   const read = await readConfig(thePage.config);
-  const { preparation, form } = await wished(read);
+  const { preparation, form } = await wished(read, thePage);
   setUp(read, thePage, form);
+  await mendProfile();
   openIntake(preparation);
-  openStore();
-  joinTabs(hear);
-  const ready = untilLoaded(async () => {
-    const wasm = await source();
-    try {
-      return begin(await instantiate(wasm));
-    } catch (error) {
-      throw (await import("./config/mistakes.js")).refusal() ?? error;
-    }
+  openDisk(settled, putAgain);
+  openTurns(carryOut, doubt);
+  joinTabs((message) => {
+    if (message.forget) forgetAll(true);
+    hear(message);
   });
-  // Told on the console, and where it is awaited.
-  ready.catch(() => {});
+  load(source);
   listen();
-
-  // What another page recorded before it had an engine; what this one did comes by itself.
-  for (const key of keysOf(page.early)) {
-    const left = key === page.own ? [] : parsedList(kept(key));
-    keep(key, null);
-    left.filter(isRecorded).forEach(record);
-  }
+  takeEarly();
 
   return {
     record,
     async validate(event) {
-      return checked(await ready, event) ? [] : explained(event);
+      await ready;
+      return withCore((core) => !!checked(core, event)) ? [] : explained(event);
     },
     async identifyUser(input) {
-      const { endpointOf } = await untilLoaded(() => import("./identity/profile.js"));
-      describe(JSON.stringify(endpointOf(input, page.uuid())));
+      const { description } = await untilLoaded(() => import("./identity/profile.js"));
+      describe(description(input, page.uuid(), described()));
+    },
+    identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
+    async compare(config) {
+      const { compare } = await import("./config/mistakes.js");
+      await compare(settings, readConfig(config));
     },
     flush() {
-      core?.outbox_flush();
+      withCore((core) => core.outbox_flush());
       soon();
     },
     stats,
@@ -134,6 +181,26 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       forgetAll();
     },
   };
+}
+
+/** Takes what pages recorded before they had an engine; not of those that live, which get one themselves. */
+function takeEarly(): void {
+  for (const key of keysOf(page.early)) {
+    const take = () => {
+      const left = key === page.own ? [] : parsedList(kept(key));
+      keep(key, null);
+      left.filter(isRecorded).forEach(record);
+      for (const { lost } of left) if (lost > 0) page.lose("no room to keep", lost);
+    };
+    if (key === page.own || !navigator.locks) take();
+    else {
+      navigator.locks
+        .request(key, { ifAvailable: true }, (lock) => {
+          if (lock) take();
+        })
+        .catch(take);
+    }
+  }
 }
 
 function record(recorded: Recorded): void {
@@ -166,30 +233,74 @@ function listen(): void {
 /** What is recorded by others who hear that the page goes leaves in time, too. */
 function away(event?: Event): void {
   follow();
-  lastTurn();
+  lastTurn(overhead());
   // Who sends hears of them, should this page end before they are on disk.
-  writing.forEach(share);
+  seal();
+  handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
   leave();
-  if (event?.type === "freeze" || (event as PageTransitionEvent)?.persisted) stepDown();
+  if (event?.type !== "freeze" && !(event as PageTransitionEvent)?.persisted) return;
+  stepDown();
+  close();
 }
 
 function back(event: Event): void {
-  if (event.type === "resume" || (event as PageTransitionEvent).persisted) stand();
+  if (event.type !== "resume" && !(event as PageTransitionEvent).persisted) return;
+  reopen();
+  stand();
 }
 
-function begin(loaded: Core): Core {
-  run(loaded);
-  if (settings.schema && !setRules(loaded, settings.schema)) {
-    say("unreadableSchema");
+/** What the core asks for. */
+function carryOut(core: Core, action: number, number: number): void {
+  if (action === GET_CREDENTIALS) {
+    renew(number).then(() => {
+      link();
+      soon();
+    });
+  } else if (action === LOAD) {
+    loadMore(number);
+  } else if (action === SEND_ENDPOINT) {
+    sendEndpoint(core, number);
+  } else {
+    sendBatch(core, number, action === SEND_LAST_BATCH);
   }
+}
+
+/** Loads the module, and begins with it; with another instance of it once one has trapped. */
+function load(source: WasmSource): void {
+  let module: WebAssembly.Module;
+  const begin = async () => run(await instantiate(module), restart);
+  const restart = (error: unknown) => {
+    const pause = outlive();
+    say("trapped", error);
+    ready = new Promise((resolve) => setTimeout(resolve, pause)).then(begin).then(goOn);
+  };
+  ready = untilLoaded(async () => {
+    const wasm = await source();
+    try {
+      module = await compiled(wasm);
+      await begin();
+    } catch (error) {
+      throw (await import("./config/mistakes.js")).refusal() ?? error;
+    }
+    goOn();
+    // Who waited before may have been told that it did not load.
+    ready = Promise.resolve();
+  });
+  // Told on the console, and where it is awaited.
+  ready.catch(() => {});
+}
+
+/** Hands a module that holds nothing yet what there is. */
+function goOn(): void {
+  const { schema } = settings;
+  if (schema && withCore((core) => setRules(core, schema)) === false) say("unreadableSchema");
   reset();
-  for (const held of early) accept(loaded, held);
+  for (const held of early) accept(held);
   stand();
-  return loaded;
 }
 
 /** What not every page asks for. */
-async function wished(settings: Settings) {
+async function wished(settings: Settings, { onDelivery }: Page) {
   const { sampleRate, globalProperties, before, endpoint, wire, debug } = settings;
   if (debug) onDelivery((await import("./debug.js")).explain);
   return {

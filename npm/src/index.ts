@@ -11,14 +11,4 @@ export * from "./client.js";
  * @throws ForebayError `InvalidConfig`, `AlreadyConfigured` (with another configuration, or by another
  * copy of the package), `NotInBrowser` (in a service worker).
  */
-export function configure(config: ForebayConfig | AmplifyConfig): void {
-  configureClient(config, async () => {
-    // Bundlers look for addresses that are written out like this.
-    const url = new URL("./forebay_wasm_bg.wasm", import.meta.url);
-    const response = await fetch(url).catch(() => undefined);
-    // Not there, a page in its place, or forbidden: some development servers move modules away from
-    // their files, and some policies let a page connect to its endpoint alone.
-    const found = response?.ok && !response.headers.get("content-type")?.startsWith("text/html");
-    return found ? response : (await import("./module/embedded.js")).module();
-  });
-}
+export const configure: (config: ForebayConfig | AmplifyConfig) => void = configureClient;

@@ -7,12 +7,15 @@ export function kept(key: string): string | null {
   }
 }
 
-/** Keeps `value` for later visits; `null` keeps nothing under this key. */
-export function keep(key: string, value: string | null): void {
+/** Keeps `value` for later visits; `null` keeps nothing under this key. Gives whether that was done. */
+export function keep(key: string, value: string | null): boolean {
   try {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
-  } catch {}
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Deletes what is kept under these keys. */

@@ -6,24 +6,39 @@ import {
   type AnalyticsEvent,
   type DeliveryState,
   type ForebayConfig,
+  type ForebayError,
   onDelivery,
   type Receipt,
   record,
 } from "./client.js";
 import { configure } from "./index.js";
 
+/** Whether the console was told of another configuration. */
+let isTold = false;
+
 /**
  * Configures Forebay before anything below it is rendered. The hooks need no provider: where another
  * entry of the package is used, its own `configure` takes the place of this.
  *
- * @throws ForebayError while it renders, as `configure` does.
+ * Where Forebay is configured already with another configuration, the first stays, and the console says so.
+ *
+ * @throws ForebayError while it renders, as `configure` does otherwise.
  */
 export function ForebayProvider(props: {
   config: ForebayConfig | AmplifyConfig;
   children?: ReactNode;
 }): ReactNode {
   // Not in an effect: effects of children run first, and they may record.
-  useState(() => configure(props.config));
+  useState(() => {
+    try {
+      configure(props.config);
+    } catch (error) {
+      if ((error as ForebayError).code !== "AlreadyConfigured") throw error;
+      // A page has one configuration: a provider that is mounted with another one keeps the first.
+      if (!isTold) console.error((error as ForebayError).message);
+      isTold = true;
+    }
+  });
   return props.children;
 }
 
@@ -53,7 +68,19 @@ export function usePageViews(path: string | null | undefined): void {
     if (!path) return;
     const url = location.origin + path.split(/[?#]/, 1)[0];
     // Effects run twice under StrictMode, and here after a change of the query alone.
-    if (url !== last.current) record({ name: "pageView", attributes: { url } });
+    if (url !== last.current) whenShown(() => recordView(url));
     last.current = url;
   }, [path]);
+}
+
+/** Of an address that is too long for an attribute its beginning is recorded. */
+function recordView(url: string): void {
+  record({ name: "pageView", attributes: { url: [...url].slice(0, 200).join("") } });
+}
+
+/** Where the page is prerendered, once somebody sees it. */
+function whenShown(view: () => void): void {
+  const page = document as Document & { prerendering?: boolean };
+  if (page.prerendering) page.addEventListener("prerenderingchange", view, { once: true });
+  else view();
 }

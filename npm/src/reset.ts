@@ -1,31 +1,33 @@
 // Beginning anew: the core, and everything.
 
-import { forgetCredentials } from "./identity/credentials.js";
+import { forgetCredentials, forgetGiven } from "./identity/credentials.js";
 import { forgetIds } from "./identity/ids.js";
 import { current, forgetUser } from "./identity/user.js";
-import { core } from "./module/core.js";
+import { withCore } from "./module/core.js";
 import { forgetBrowser } from "./queue/intake.js";
 import { forgetEvents } from "./queue/outbox.js";
+import { network } from "./queue/turns.js";
 import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./send/deliveries.js";
-import { network } from "./send/turns.js";
 import { nextRound, settings } from "./setup.js";
 import { follow } from "./tabs/leader.js";
 
 /** Begins with an empty core. */
 export function reset(): void {
-  if (!core) return;
-  core.outbox_start(
-    Math.random(),
-    settings.flushSize,
-    settings.bufferSize,
-    settings.bufferBytes,
-    settings.maxAge,
-    settings.flushInterval,
-    settings.dropPolicy === "newest",
-    keptOffset(),
-  );
-  core.outbox_set_current(current);
-  if (isDescribed) core.outbox_update_endpoint();
+  forgetGiven();
+  withCore((core) => {
+    core.outbox_start(
+      Math.random(),
+      settings.flushSize,
+      settings.bufferSize,
+      settings.bufferBytes,
+      settings.maxAge,
+      settings.flushInterval,
+      settings.dropPolicy === "newest",
+      keptOffset(),
+    );
+    core.outbox_set_current(current);
+    if (isDescribed) core.outbox_update_endpoint();
+  });
   network();
 }
 

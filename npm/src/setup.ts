@@ -27,10 +27,26 @@ export function nameOf(what: string): string {
   return `forebay.${what}${settings.appId}`;
 }
 
-/** Says on the console what is to be put right; nothing where the words for it do not come. */
-export function say(what: "noDisk" | "unreadableSchema", reason?: unknown): void {
+const said = new Set<string>();
+
+/** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
+export function say(
+  what:
+    | "invalidEvent"
+    | "noCredentials"
+    | "noDisk"
+    | "noRoom"
+    | "refused"
+    | "refusedUser"
+    | "rejectedEvent"
+    | "trapped"
+    | "unreadableSchema",
+  reason?: unknown,
+): void {
+  if (said.has(what)) return;
+  said.add(what);
   import("./config/mistakes.js").then(
-    (mistakes) => mistakes[what](reason),
+    (mistakes) => mistakes[what](reason as never, settings),
     () => {},
   );
 }

@@ -19,5 +19,9 @@ export function configure(
   config: ForebayConfig | AmplifyConfig,
   wasm: WasmInput | (() => WasmInput),
 ): void {
-  configureClient(config, async () => (typeof wasm === "function" ? wasm() : wasm));
+  const source = async () => (typeof wasm === "function" ? wasm() : wasm);
+  configureClient(config, async () => {
+    const { start } = await import("./engine.js");
+    return { start: (page) => start(source, page) };
+  });
 }

@@ -105,11 +105,14 @@ export interface Stats {
   durable: boolean;
   /** Whether this tab is the one that sends. */
   leader: boolean;
+  /** How often the WebAssembly module failed, and another instance of it went on. */
+  traps: number;
 }
 
 /** What is known of a user, as Amplify's `identifyUser` takes it. */
 export interface UserProfile {
-  customProperties?: Record<string, string[]>;
+  /** Lists of strings; of a single one it becomes a list of one. */
+  customProperties?: Record<string, string | string[]>;
   demographic?: {
     appVersion?: string;
     locale?: string;
@@ -139,12 +142,21 @@ export interface IdentifyUserInput {
   userId: string;
   userProfile: UserProfile;
   options?: {
-    userAttributes?: Record<string, string[]>;
+    userAttributes?: Record<string, string | string[]>;
     /** Where the user can be reached through `channelType`. */
     address?: string;
     channelType?: string;
     optOut?: "ALL" | "NONE";
+    /** Whether what was said earlier stays where this says nothing; not unless given. */
+    merge?: boolean;
   };
+}
+
+/** The ids that events carry. */
+export interface Identifiers {
+  endpointId: string;
+  /** None where no event was recorded yet, or the last session is over. */
+  sessionId?: string;
 }
 
 /** Something the program has to put right; never the network. */
@@ -155,8 +167,10 @@ export class ForebayError extends Error {
       | "AlreadyConfigured"
       | "InvalidConfig"
       | "InvalidEvent"
+      | "InvalidUser"
       | "NotConfigured"
       | "NotInBrowser"
+      | "NotLoaded"
       | "NotSignedIn"
       | "WasmBlocked",
     message: string,

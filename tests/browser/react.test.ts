@@ -3,6 +3,9 @@ import { test } from "node:test";
 import { delivered } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
 
+/** What the one button of the page says. */
+const label = () => document.querySelector("button")?.textContent;
+
 test("under StrictMode the provider configures once, before its children record", async () => {
   const page = await site.open();
   await page.evaluate(
@@ -29,10 +32,9 @@ test("under StrictMode the provider configures once, before its children record"
     },
     { config: endpoint.config, react: "react", provider: "forebay/react" },
   );
-  const button = page.getByRole("button");
-  await button.click();
-  await button.click();
-  assert.equal(await button.textContent(), "2 of 1", "useRecord gives one function for good");
+  await page.click("button");
+  await page.click("button");
+  assert.equal(await page.evaluate(label), "2 of 1", "useRecord gives one function for good");
   // StrictMode runs effects twice in development.
   await delivered(page, 4);
 
@@ -72,11 +74,11 @@ test("a receipt's state is rendered step by step, and page views are recorded on
     },
     { config: endpoint.config, react: "react", provider: "forebay/react" },
   );
-  const button = page.getByRole("button");
-  assert.equal(await button.textContent(), "nothing yet");
+  await page.waitForFunction(label);
+  assert.equal(await page.evaluate(label), "nothing yet");
   // One view to begin with; then a click each time, and a view unless the query alone has changed.
   for (const events of [2, 4, 6]) {
-    await button.click();
+    await page.click("button");
     await delivered(page, events);
     await page.waitForFunction(() => document.querySelector("button")?.textContent === "delivered");
   }
@@ -89,4 +91,67 @@ test("a receipt's state is rendered step by step, and page views are recorded on
         .map((event) => event.Attributes?.url),
     );
   assert.deepEqual(urls, [`${origin}/first`, `${origin}//second`, `${origin}/first`]);
+});
+
+test("a provider with another configuration keeps the first, and the console says so once", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => {
+    if (message.text().startsWith("Forebay")) said.push(message.text());
+  });
+  const pageErrors: Error[] = [];
+  page.on("pageerror", (error) => pageErrors.push(error));
+  await page.evaluate(
+    async ({ config, react, provider }) => {
+      const { createElement: h, createRoot, StrictMode, useState } = await import(react);
+      const { ForebayProvider, useRecord } = await import(provider);
+      function Form() {
+        const record = useRecord();
+        return h("button", { onClick: () => record({ name: "Clicked", immediate: true }) }, "go");
+      }
+      function App() {
+        const [mounts, setMounts] = useState(0);
+        // Mounted again with every click on the other one.
+        const given = mounts ? { ...config, appId: `another${mounts}` } : config;
+        return h(
+          "div",
+          null,
+          h("a", { onClick: () => setMounts(mounts + 1) }, `mounted ${mounts}`),
+          h(ForebayProvider, { config: given, key: mounts }, h(Form)),
+        );
+      }
+      createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App)));
+    },
+    { config: endpoint.config, react: "react", provider: "forebay/react" },
+  );
+  for (const mounts of [1, 2]) {
+    await page.click("a");
+    await page.getByText(`mounted ${mounts}`).waitFor();
+  }
+  await page.getByRole("button").click();
+  await delivered(page, 1);
+  assert.deepEqual(pageErrors, []);
+  assert.deepEqual(said, [
+    "Forebay is configured already, and not like this. A page has one configuration.",
+  ]);
+});
+
+test("a page view of a long path is cut to what an attribute may hold", async () => {
+  const page = await site.open();
+  const from = endpoint.batches.length;
+  await page.evaluate(
+    async ({ config, react, provider }) => {
+      const { createElement: h, createRoot } = await import(react);
+      const { ForebayProvider, usePageViews } = await import(provider);
+      function Views() {
+        usePageViews(`/${"x".repeat(220)}`);
+        return null;
+      }
+      createRoot(document.getElementById("root")).render(h(ForebayProvider, { config }, h(Views)));
+    },
+    { config: endpoint.config, react: "react", provider: "forebay/react" },
+  );
+  await delivered(page, 1);
+  const [view] = endpoint.batches[from].events.values();
+  assert.equal(view.Attributes?.url, `${site.url}${"x".repeat(220)}`.slice(0, 200));
 });

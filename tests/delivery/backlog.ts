@@ -103,6 +103,7 @@ export function backlog(): void {
         Array.from({ length: room }, (_, number) => MANY - room + number),
       );
     },
+    ["offline"],
   );
 
   scenario(

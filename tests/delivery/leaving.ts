@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
-import { launchProfile, type ProfileBrowser } from "../support/chromium.ts";
+import type { ProfileBrowser } from "../support/chromium.ts";
 import { Endpoint, type Fault } from "../support/endpoint.ts";
+import { type Ability, engine, lacks } from "../support/engines/engine.ts";
 import { PageServer } from "../support/page.ts";
 import {
   arrived,
@@ -30,6 +31,8 @@ const EVERY_MS = 5;
 /** From the last event to the end of the page. */
 const CLOSED_AFTER_MS = 50;
 const KILLED_AFTER_MS = 300;
+/** Longer than tabs wait for the one that sends to answer, shorter than they wait for a test. */
+const HANGING_MS = 15_000;
 
 const unavailable: Fault = ({ operation }) =>
   operation === "preflight" ? undefined : { status: 503 };
@@ -39,10 +42,11 @@ function visit(
   name: string,
   end: (page: Page) => Promise<void>,
   recording: Recording = { every: EVERY_MS },
+  needs: Ability[] = [],
 ): void {
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
-    scenario(name + where, async ({ site, endpoint, context, page }, test) => {
+    const run = async ({ site, endpoint, context, page }: Scenario, test: TestContext) => {
       if (!reachable) endpoint.fault = unavailable;
       await configure(page, endpoint);
       await page.waitForFunction(() => forebay.stats().durable);
@@ -54,7 +58,8 @@ function visit(
       const next = await revisit(site, context, endpoint);
       await arrived(endpoint, ids, test, reachable ? unavoidable : undefined);
       await settled(next);
-    });
+    };
+    scenario(name + where, run, needs);
   }
 }
 
@@ -63,16 +68,6 @@ async function close(page: Page): Promise<void> {
   const closed = page.waitForEvent("close");
   await page.close({ runBeforeUnload: true });
   await closed;
-}
-
-/** Kills the page's process, which hears nothing of it. */
-async function crash(page: Page): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const crashed = page.waitForEvent("crash");
-  // Who should answer is dead.
-  session.send("Page.crash").catch(() => {});
-  await crashed;
-  await page.close();
 }
 
 /** Registers these tests. */
@@ -101,34 +96,73 @@ export function leaving(): void {
     await page.close();
   });
 
-  visit(`a renderer killed ${KILLED_AFTER_MS} ms after the last event`, async (page) => {
-    await sleep(KILLED_AFTER_MS);
-    await safe(page);
-    await crash(page);
-  });
+  visit(
+    `a renderer killed ${KILLED_AFTER_MS} ms after the last event`,
+    async (page) => {
+      await sleep(KILLED_AFTER_MS);
+      await safe(page);
+      await engine.crash(page);
+    },
+    { every: EVERY_MS },
+    ["crash"],
+  );
 
-  scenario("a page that ends before it has its engine", async (all, test) => {
-    const { site, endpoint, context, page } = all;
-    // Says nothing, now or later.
-    await page.route("**/engine.js", () => {});
+  for (const [what, options] of [
+    ["has its engine", { stuck: "engine.js" }],
+    ["has its engine, which could not be loaded", { broken: "engine.js" }],
+  ] as const) {
+    scenario(`a page that ends before it ${what}`, async (all, test) => {
+      const { site, endpoint, context } = all;
+      const page = await site.open({ context, ...options });
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.goto("about:blank");
+      await page.close();
+      const next = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await assertBalanced(next);
+      const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
+      assert.deepEqual(await next.evaluate(left), []);
+    });
+  }
+
+  scenario("pages that are left while they open their disk", async ({ endpoint, page }, test) => {
+    endpoint.fault = unavailable;
     await configure(page, endpoint);
-    const ids = await record(page);
-    await page.goto("about:blank");
-    await page.close();
-    const next = await revisit(site, context, endpoint);
-    await arrived(endpoint, ids, test);
-    await assertBalanced(next);
-    const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
-    assert.deepEqual(await next.evaluate(left), []);
+    const ids = await record(page, { count: COUNT / 2 });
+    const after = [0, 1, 2, 5, 10, 20, 40, 80];
+    for (const [visit, milliseconds] of after.entries()) {
+      await page.evaluate(
+        ({ visit, milliseconds }) => {
+          setTimeout(() => location.assign(`/?${visit}`), milliseconds);
+        },
+        { visit, milliseconds },
+      );
+      await page.waitForFunction(
+        (search) => location.search === search && globalThis.forebay,
+        `?${visit}`,
+      );
+      await configure(page, endpoint);
+    }
+    const rest = await record(page, { from: COUNT / 2, count: COUNT / 2 });
+    await page.waitForFunction(() => forebay.stats().durable);
+    await safe(page);
+    endpoint.fault = undefined;
+    await arrived(endpoint, [...ids, ...rest], test);
+    await settled(page);
   });
 
-  test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
+  test(
+    "a page that comes back out of the back/forward cache",
+    { timeout: 120_000, skip: lacks("cache") },
+    backAndForth,
+  );
 
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
     test(
       `a browser killed ${KILLED_AFTER_MS} ms after the last event, and opened again${where}`,
-      { timeout: 120_000 },
+      { timeout: 120_000, skip: lacks("profile") },
       (test) => killedBrowser(test, reachable ? undefined : unavailable),
     );
   }
@@ -148,7 +182,7 @@ async function inProfile(run: (visitor: Visitor) => Promise<void>): Promise<void
   const endpoint = await Endpoint.start();
   const browsers: ProfileBrowser[] = [];
   const launch = async () => {
-    const browser = await launchProfile(folder);
+    const browser = await engine.launchProfile(folder);
     browsers.push(browser);
     return browser;
   };
@@ -202,14 +236,19 @@ async function killedBrowser(test: TestContext, fault: Fault | undefined): Promi
 }
 
 /** Two tabs of one visitor, of which the first sends for both. */
-function tabs(name: string, run: (tabs: Tabs, test: TestContext) => Promise<void>): void {
-  scenario(name, async (scenario, test) => {
+function tabs(
+  name: string,
+  run: (tabs: Tabs, test: TestContext) => Promise<void>,
+  needs: Ability[] = [],
+): void {
+  const both = async (scenario: Scenario, test: TestContext) => {
     const { site, context, endpoint, page: leader } = scenario;
     await configure(leader, endpoint);
     await leader.waitForFunction(() => forebay.stats().leader);
     const follower = await revisit(site, context, endpoint);
     await run({ ...scenario, leader, follower }, test);
-  });
+  };
+  scenario(name, both, needs);
 }
 
 interface Tabs extends Scenario {
@@ -238,7 +277,7 @@ export function twoTabs(): void {
     await sleep(KILLED_AFTER_MS);
     await safe(page);
     const at = Date.now();
-    await crash(page);
+    await engine.crash(page);
     return at;
   };
   const closed = async (page: Page) => {
@@ -247,7 +286,10 @@ export function twoTabs(): void {
     await close(page);
     return at;
   };
-  for (const [how, end] of Object.entries({ closed, killed })) {
+  for (const [how, end, needs] of [
+    ["closed", closed, []],
+    ["killed", killed, ["crash"]],
+  ] as [string, typeof closed, Ability[]][]) {
     tabs(
       `two tabs, and the one that sends is ${how}`,
       async ({ endpoint, leader, follower }, test) => {
@@ -258,6 +300,7 @@ export function twoTabs(): void {
         await arrived(endpoint, [...first, ...(await rest)], test, unheard(endpoint, closing));
         await settled(follower);
       },
+      needs,
     );
 
     tabs(
@@ -273,8 +316,28 @@ export function twoTabs(): void {
         await arrived(endpoint, halves.flat(), test);
         await settled(follower);
       },
+      needs,
     );
   }
+
+  tabs("two tabs, and the one that sends hangs", async (all, test) => {
+    const { endpoint, leader, follower } = all;
+    await leader.evaluate((time) => {
+      setTimeout(() => {
+        const end = performance.now() + time;
+        while (performance.now() < end);
+      });
+    }, HANGING_MS);
+    const ids = await record(follower, { every: EVERY_MS });
+    await arrived(endpoint, ids, test);
+    assert.equal(await follower.evaluate(() => forebay.stats().leader), true);
+    // It does not take the lock back.
+    await leader.waitForFunction(() => !forebay.stats().leader);
+    await settled(leader);
+    await leader.evaluate(() => forebay.record({ name: "Numbered" }));
+    await endpoint.until(() => endpoint.distinct.size === COUNT + 1);
+    await Promise.all([settled(leader), settled(follower)]);
+  });
 
   tabs(
     "two tabs, and the one that sends is frozen, and goes on",

@@ -3,12 +3,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { instantiate } from "../../npm/src/module/core.ts";
+import { compiled, instantiate } from "../../npm/src/module/core.ts";
 
 const TARGET =
   process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
 
-export const core = await instantiate(
-  // As it is before the package shortens the names of its exports, here and in the engine.
-  readFileSync(join(TARGET, "sdk-wasm/forebay_wasm_bg/forebay_wasm_bg.wasm")),
-);
+// As it is before the package shortens the names of its exports, here and in the engine.
+const file = readFileSync(join(TARGET, "sdk-wasm/forebay_wasm_bg/forebay_wasm_bg.wasm"));
+
+export const core = await instantiate(await compiled(file));

@@ -1,4 +1,4 @@
-// A page in real Chromium that imports the built package by its name, from a plain file server.
+// A page in a real browser that imports the built package by its name, from a plain file server.
 
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -8,8 +8,8 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Browser, BrowserContext, Page, Route } from "playwright-core";
-import { launchChromium } from "./chromium.ts";
 import { APP_ID } from "./endpoint.ts";
+import { engine } from "./engines/engine.ts";
 
 declare global {
   /** What the page's module script leaves for `page.evaluate`. */
@@ -25,18 +25,38 @@ const TYPES: Record<string, string> = {
   ".wasm": "application/wasm",
 };
 
-const IMPORTS = {
-  forebay: "/forebay/index.js",
-  "forebay/amplify-v5": "/forebay/amplify-v5.js",
-  "forebay/react": "/forebay/react.js",
-  react: "/react.js",
-};
+/** How a page is served to one who opens it. */
+export interface PageOptions {
+  /** Its Content-Security-Policy. */
+  csp?: string;
+  /** Runs in the page before anything else of it. */
+  before?: () => void;
+  /** A file of the package that never arrives. */
+  stuck?: string;
+  /** A file of the package that cannot be had. */
+  broken?: string;
+}
 
-const PAGE = `<!doctype html>
+/** The page, as its address asks for it. */
+function page(query: URLSearchParams): string {
+  const [how, file] = [...query].find(([name]) => name === "stuck" || name === "broken") ?? [];
+  const dist = how ? `/${how}:${file}` : "/forebay";
+  const imports = {
+    forebay: `${dist}/index.js`,
+    "forebay/amplify-v5": `${dist}/amplify-v5.js`,
+    "forebay/react": `${dist}/react.js`,
+    react: "/react.js",
+  };
+  return `<!doctype html>
 <meta charset="utf-8">
 <title>Forebay</title>
 <link rel="icon" href="data:,">
-<script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
+<script>
+  // tsx names functions through a helper, which those that go to the page then call there.
+  globalThis.__name = (named) => named;
+  ${query.get("before") ?? ""}
+</script>
+<script type="importmap">${JSON.stringify({ imports })}</script>
 <script type="module">
   const forebay = await import("forebay");
   globalThis.deliveries = [];
@@ -44,6 +64,7 @@ const PAGE = `<!doctype html>
   globalThis.forebay = forebay;
 </script>
 <div id="root"></div>`;
+}
 
 /** Serves the page and npm/dist. Every server is an origin by itself, with its own storage. */
 export class PageServer {
@@ -56,12 +77,16 @@ export class PageServer {
       const csp = url.searchParams.get("csp");
       if (csp) response.setHeader("content-security-policy", csp);
       try {
+        const [, folder, file] =
+          /^\/(forebay|stuck:[^/]+|broken:[^/]+)\/(.+)/.exec(url.pathname) ?? [];
+        if (folder === `stuck:${file}`) return;
+        if (folder === `broken:${file}`) request.socket.destroy();
         const body =
           url.pathname === "/"
-            ? PAGE
+            ? page(url.searchParams)
             : url.pathname === "/react.js"
               ? react
-              : await readFile(join(DIST, url.pathname.replace("/forebay/", "")));
+              : await readFile(join(DIST, file));
         response.setHeader("content-type", TYPES[extname(url.pathname) || ".html"] ?? "");
         response.end(body);
       } catch {
@@ -78,11 +103,17 @@ export class PageServer {
   }
 
   /** Opens the page; resolves when it has loaded the package. */
-  async open(context: BrowserContext, { csp }: { csp?: string } = {}): Promise<Page> {
+  async open(
+    context: BrowserContext,
+    { csp, before, stuck, broken }: PageOptions = {},
+  ): Promise<Page> {
+    const query = new URLSearchParams();
+    if (csp) query.set("csp", csp);
+    if (before) query.set("before", `(${before})()`);
+    if (stuck) query.set("stuck", stuck);
+    if (broken) query.set("broken", broken);
     const page = await context.newPage();
-    // tsx names functions through a helper, which those that go to the page then call there.
-    await page.addInitScript("globalThis.__name = (named) => named");
-    await page.goto(this.url + (csp ? `?csp=${encodeURIComponent(csp)}` : ""));
+    await page.goto(this.url + (query.size ? `?${query}` : ""));
     await page.waitForFunction(() => globalThis.forebay);
     return page;
   }
@@ -101,7 +132,7 @@ export class Site {
   ) {}
 
   static async start(): Promise<Site> {
-    return new Site(await launchChromium(), await PageServer.start());
+    return new Site(await engine.launch(), await PageServer.start());
   }
 
   get url(): string {
@@ -109,7 +140,7 @@ export class Site {
   }
 
   /** A page of a visitor who was never here, unless `context` is one that was. */
-  async open(options: { context?: BrowserContext; csp?: string } = {}): Promise<Page> {
+  async open(options: { context?: BrowserContext } & PageOptions = {}): Promise<Page> {
     return this.pages.open(options.context ?? (await this.browser.newContext()), options);
   }
 
@@ -163,9 +194,11 @@ export async function countRows(page: Page, store: string): Promise<number> {
         const opened = indexedDB.open(name);
         opened.onerror = () => reject(opened.error);
         opened.onsuccess = () => {
-          const count = opened.result.transaction(store).objectStore(store).count();
-          count.onerror = () => reject(count.error);
-          count.onsuccess = () => resolve(count.result);
+          const all = opened.result.transaction(store).objectStore(store).getAll();
+          all.onerror = () => reject(all.error);
+          // A record is a list of rows, or one of them.
+          const counts = () => all.result.map(({ rows = [1] }) => rows.length);
+          all.onsuccess = () => resolve(counts().reduce((sum, count) => sum + count, 0));
           opened.result.close();
         };
       }),
@@ -188,10 +221,14 @@ export async function changeRows(
         });
       const database = await done(indexedDB.open(name));
       const store = database.transaction("outbox", "readwrite").objectStore("outbox");
-      await Promise.all([
-        ...rows.map((row) => done(store.put(row))),
-        ...deleted.map((id) => done(store.delete(id))),
-      ]);
+      await Promise.all(rows.map((row) => done(store.put(row))));
+      const gone = new Set(deleted);
+      const records: { id: string; rows?: { id: string }[] }[] = await done(store.getAll());
+      for (const { id, rows = [] } of gone.size ? records : []) {
+        const left = rows.filter((row) => !gone.has(row.id));
+        if (left.length && left.length < rows.length) await done(store.put({ id, rows: left }));
+        if (!left.length && (rows.length || gone.has(id))) await done(store.delete(id));
+      }
       database.close();
     },
     { name: `forebay.${APP_ID}`, rows, deleted },

@@ -16,6 +16,9 @@ const NODE: (u32, u32) = (20, 19);
 const PYTHON: (u32, u32) = (3, 11);
 /// What Spark asks for.
 const JAVA: u32 = 17;
+/// The variable that says in which engines the tests run.
+const ENGINES: &str = "FOREBAY_ENGINES";
+const FIREFOXES: [&str; 2] = ["firefox-esr", "firefox"];
 const CHROMIUMS: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -99,25 +102,114 @@ fn has(installed: &Map<String, Value>, wanted: &Map<String, Value>) -> bool {
         })
 }
 
-/// The browser of the tests: `$CHROMIUM`, or the first that is found, or Debian's, installed.
-pub fn chromium(progress: &Progress) -> Result<PathBuf> {
-    if let Some(program) = std::env::var_os("CHROMIUM").filter(|program| !program.is_empty()) {
-        let program = PathBuf::from(program);
-        return match program.is_file() {
-            true => Ok(program),
-            false => bail!("CHROMIUM says {}, which is no file", program.display()),
-        };
+/// A browser engine that the tests run in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    Chromium,
+    Firefox,
+    WebKit,
+}
+
+impl Engine {
+    /// All of them, Chromium first.
+    pub const ALL: [Engine; 3] = [Engine::Chromium, Engine::Firefox, Engine::WebKit];
+
+    /// As `FOREBAY_ENGINES` and the tests' own `FOREBAY_ENGINE` name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Chromium => "chromium",
+            Engine::Firefox => "firefox",
+            Engine::WebKit => "webkit",
+        }
     }
-    if let Some(program) = CHROMIUMS.iter().find_map(|name| find_program(name)) {
-        return Ok(program);
+
+    /// As people name it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Engine::Chromium => "Chromium",
+            Engine::Firefox => "Firefox",
+            Engine::WebKit => "WebKit",
+        }
     }
-    install(
-        progress,
-        &["chromium"],
-        "the browser tests need Chromium: install it (on Debian `sudo apt-get install chromium`), \
-         or set CHROMIUM to the program of any Chromium",
-    )?;
-    find_program("chromium").context("apt-get installed chromium, but there is none in the PATH")
+
+    /// The variable that says which program it is, to this command and to the tests.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Engine::Chromium => "CHROMIUM",
+            Engine::Firefox => "FIREFOX",
+            Engine::WebKit => "WEBKIT_DRIVER",
+        }
+    }
+
+    /// The names that its program, or the program that drives it, goes by.
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Engine::Chromium => &CHROMIUMS,
+            Engine::Firefox => &FIREFOXES,
+            Engine::WebKit => &["WebKitWebDriver"],
+        }
+    }
+
+    /// Debian's packages of it, and the others that it needs.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Engine::Chromium => &["chromium"],
+            Engine::Firefox => &["firefox-esr"],
+            // WebKit's browser wants a screen.
+            Engine::WebKit => &["webkit2gtk-driver", "xvfb"],
+        }
+    }
+
+    /// Its program: what its variable says, or the first that is found, or Debian's, installed.
+    pub fn program(self, progress: &Progress) -> Result<PathBuf> {
+        let variable = self.variable();
+        let has_screen = self != Engine::WebKit || find_program("Xvfb").is_some();
+        if let Some(program) = std::env::var_os(variable).filter(|program| !program.is_empty()) {
+            let program = PathBuf::from(program);
+            if !program.is_file() {
+                bail!("{variable} says {}, which is no file", program.display());
+            }
+            if has_screen {
+                return Ok(program);
+            }
+        }
+        let find = || self.programs().iter().find_map(|name| find_program(name));
+        if let Some(program) = find().filter(|_| has_screen) {
+            return Ok(program);
+        }
+        let names = self.packages().join(" ");
+        let title = self.title();
+        let next = format!(
+            "the browser tests need {title}: install it (on Debian `sudo apt-get install {names}`), \
+             set {variable} to its program, or say by {ENGINES} in which engines the tests are to \
+             run, such as `{ENGINES}=chromium`"
+        );
+        install(progress, self.packages(), &next)?;
+        find().with_context(|| format!("apt-get installed {names}, but it is not in the PATH"))
+    }
+}
+
+/// The engines that the tests run in: those in `$FOREBAY_ENGINES`, between commas, or all.
+pub fn engines() -> Result<Vec<Engine>> {
+    let names = std::env::var(ENGINES).unwrap_or_default();
+    named_engines(&names)
+}
+
+fn named_engines(names: &str) -> Result<Vec<Engine>> {
+    if names.is_empty() {
+        return Ok(Engine::ALL.to_vec());
+    }
+    let named = |name: &str| Engine::ALL.into_iter().find(|engine| engine.name() == name);
+    let found = names.split(',').map(|name| {
+        let known = Engine::ALL.map(Engine::name).join(", ");
+        let unknown = || format!("{ENGINES} says `{name}`; the engines are {known}");
+        named(name.trim()).with_context(unknown)
+    });
+    let found = found.collect::<Result<Vec<_>>>()?;
+    Ok(Engine::ALL
+        .into_iter()
+        .filter(|engine| found.contains(engine))
+        .collect())
 }
 
 /// What the tests run in Python, as `tests/requirements.txt` says, in `python` below the target
@@ -232,4 +324,26 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_which_engines_are_meant() {
+        assert_eq!(named_engines("").ok(), Some(Engine::ALL.to_vec()));
+        assert_eq!(
+            named_engines("webkit, chromium").ok(),
+            Some(vec![Engine::Chromium, Engine::WebKit])
+        );
+        let error = named_engines("chromium,opera").map_err(|error| error.to_string());
+        assert_eq!(
+            error,
+            Err(
+                "FOREBAY_ENGINES says `opera`; the engines are chromium, firefox, webkit"
+                    .to_owned()
+            )
+        );
+    }
 }

@@ -6,12 +6,22 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{Finished, cargo, command, finish, root, target};
-use crate::needs;
+use crate::needs::{self, Engine};
 use crate::parts::{self, Part};
 use crate::progress::{Progress, Step};
 
 /// How long a file of TypeScript tests may take, in milliseconds: a hang has to end by itself.
 const FILE_TIMEOUT: &str = "900000";
+
+/// The files of tests that run in every engine; all others run in Chromium alone.
+const IN_EVERY_ENGINE: [&str; 6] = [
+    "browser/auto-track.test.ts",
+    "browser/delivery.test.ts",
+    "browser/react.test.ts",
+    "browser/receipts.test.ts",
+    "browser/sign-in.test.ts",
+    "delivery/delivery.test.ts",
+];
 
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
@@ -67,8 +77,16 @@ impl Suite {
         matches!(self, Suite::Types | Suite::Size | Suite::Folder(_))
     }
 
-    fn needs_browser(&self) -> bool {
-        matches!(self, Suite::Folder(name) if ["amplify", "browser", "delivery", "e2e", "packaging", "schema"].contains(&name.as_str()))
+    /// The engines that it runs in, of those that are `wanted`.
+    fn engines(&self, wanted: &[Engine]) -> Vec<Engine> {
+        let Suite::Folder(name) = self else {
+            return Vec::new();
+        };
+        match name.as_str() {
+            "browser" | "delivery" => wanted.to_vec(),
+            "amplify" | "e2e" | "packaging" | "schema" => vec![Engine::Chromium],
+            _ => Vec::new(),
+        }
     }
 
     /// Whether some of it is written in Python.
@@ -80,7 +98,7 @@ impl Suite {
     }
 
     /// The programs it consists of.
-    fn tasks(&self, browser: Option<&Path>) -> Result<Vec<Task>> {
+    fn tasks(&self, browsers: &Browsers) -> Result<Vec<Task>> {
         Ok(match self {
             Suite::Fmt => vec![Task::check(
                 "cargo fmt",
@@ -153,7 +171,20 @@ impl Suite {
                     },
                 ),
             ],
-            Suite::Folder(name) => vec![folder(name, browser)?],
+            Suite::Folder(name) => {
+                let engines = self.engines(&browsers.wanted);
+                if engines.is_empty() {
+                    vec![folder(name, None)?]
+                } else {
+                    let programs = &browsers.programs;
+                    let chosen = programs
+                        .iter()
+                        .filter(|(engine, _)| engines.contains(engine));
+                    chosen
+                        .map(|browser| folder(name, Some(browser)))
+                        .collect::<Result<_>>()?
+                }
+            }
         })
     }
 }
@@ -203,6 +234,32 @@ impl Task {
     }
 }
 
+/// The browsers that the suites run in.
+struct Browsers {
+    /// The engines that were asked for.
+    wanted: Vec<Engine>,
+    /// Those that a suite needs, and their programs.
+    programs: Vec<(Engine, PathBuf)>,
+}
+
+impl Browsers {
+    /// What `suites` need, installed where it is missing.
+    fn find(suites: &[Suite], progress: &Progress) -> Result<Browsers> {
+        let wanted = needs::engines()?;
+        let needed: Vec<Engine> = suites
+            .iter()
+            .flat_map(|suite| suite.engines(&wanted))
+            .collect();
+        let found = Engine::ALL
+            .into_iter()
+            .filter(|engine| needed.contains(engine));
+        let programs = found
+            .map(|engine| Ok((engine, engine.program(progress)?)))
+            .collect::<Result<_>>()?;
+        Ok(Browsers { wanted, programs })
+    }
+}
+
 /// Every suite, those first that say most in the shortest time.
 fn suites() -> Result<Vec<Suite>> {
     let mut folders = Vec::new();
@@ -248,10 +305,7 @@ pub fn run(names: &[String]) -> Result<Counts> {
     needs::wasm_target(&progress)?;
     needs::node()?;
     needs::packages(&progress)?;
-    let browser = match chosen.iter().any(Suite::needs_browser) {
-        true => Some(needs::chromium(&progress)?),
-        false => None,
-    };
+    let browsers = Browsers::find(&chosen, &progress)?;
     if chosen.iter().any(Suite::needs_python) {
         needs::python(&progress)?;
     }
@@ -259,7 +313,7 @@ pub fn run(names: &[String]) -> Result<Counts> {
     let (later, first) = chosen
         .into_iter()
         .partition::<Vec<_>, _>(Suite::needs_parts);
-    run_suites(&progress, &first, None, &mut total)?;
+    run_suites(&progress, &first, &browsers, &mut total)?;
     if later.is_empty() {
         return Ok(total);
     }
@@ -273,18 +327,18 @@ pub fn run(names: &[String]) -> Result<Counts> {
         total.failed += 1;
         return Ok(total);
     }
-    run_suites(&progress, &later, browser.as_deref(), &mut total)?;
+    run_suites(&progress, &later, &browsers, &mut total)?;
     Ok(total)
 }
 
 fn run_suites(
     progress: &Progress,
     suites: &[Suite],
-    browser: Option<&Path>,
+    browsers: &Browsers,
     total: &mut Counts,
 ) -> Result<()> {
     for suite in suites {
-        for mut task in suite.tasks(browser)? {
+        for mut task in suite.tasks(browsers)? {
             let (counts, finished) = progress.test(&task.name.clone(), |step| task.run(step))?;
             if counts.failed > 0 {
                 let command = crate::command::shown(&task.command);
@@ -294,6 +348,9 @@ fn run_suites(
                     finished.status
                 ));
             }
+            for line in left_out(&finished.output) {
+                progress.say(&format!("          left out: {line}"));
+            }
             total.passed += counts.passed;
             total.failed += counts.failed;
         }
@@ -301,19 +358,28 @@ fn run_suites(
     Ok(())
 }
 
-/// The tests in a folder, as one run of Node's test runner.
-fn folder(name: &str, browser: Option<&Path>) -> Result<Task> {
+/// The tests in a folder, as one run of Node's test runner: all of them, or those that run in every
+/// engine where it is not Chromium.
+fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
     let mut node = command("node", ["--import", "tsx", "--test"]);
     // One file after the other: some of them measure time.
     node.args(["--test-concurrency=1", "--test-reporter=spec"]);
     node.arg(format!("--test-timeout={FILE_TIMEOUT}"));
-    node.args(test_files(&root().join("tests").join(name))?);
+    let tests = root().join("tests");
+    let mut files = test_files(&tests.join(name))?;
+    let mut title = format!("tests/{name}");
     node.env("FOREBAY_XTASK", std::env::current_exe()?)
         .env("CARGO_TARGET_DIR", target());
-    if let Some(browser) = browser {
-        node.env("CHROMIUM", browser);
+    if let Some((engine, program)) = browser {
+        if *engine != Engine::Chromium {
+            files.retain(|file| IN_EVERY_ENGINE.iter().any(|name| *file == tests.join(name)));
+            title = format!("{title} in {}", engine.title());
+        }
+        node.env("FOREBAY_ENGINE", engine.name());
+        node.env(engine.variable(), program);
     }
-    Ok(Task::new(&format!("tests/{name}"), node, node_counts))
+    node.args(files);
+    Ok(Task::new(&title, node, node_counts))
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -373,6 +439,18 @@ fn node_counts(output: &str) -> Option<Counts> {
     (counts != Counts::default()).then_some(counts)
 }
 
+/// The tests that Node's reporter calls skipped or to do, with the reason: lines such as
+/// `﹣ a name (0.3ms) # an engine cannot do it`.
+fn left_out(output: &str) -> Vec<String> {
+    let lines = output.lines().map(str::trim);
+    let marked = lines.filter_map(|line| {
+        let (test, reason) = line.strip_prefix("﹣ ")?.rsplit_once(" # ")?;
+        let (name, _time) = test.rsplit_once(" (")?;
+        Some(format!("{name} ({reason})"))
+    });
+    marked.collect()
+}
+
 /// The number that stands before `word`.
 fn count_before(text: &str, word: &str) -> Option<u64> {
     let (before, _) = text.split_once(word)?;
@@ -417,6 +495,16 @@ mod tests {
         assert_eq!(
             libtest_counts("test result: ok. 0 passed; 0 failed; 0 ignored"),
             None
+        );
+    }
+
+    #[test]
+    fn reads_what_was_left_out() {
+        let output =
+            "✔ one (1ms)\n  ﹣ two (with more) (0.2ms) # webkit: no command does it\nℹ skipped 1\n";
+        assert_eq!(
+            left_out(output),
+            ["two (with more) (webkit: no command does it)"]
         );
     }
 

@@ -1,49 +1,60 @@
 import type { Anything } from "./config.js";
 
-/** Where Forebay's own configuration has its members. */
-const OWN = ["", "appId", "region", "identityPoolId"];
+/** The forms of configuration: Forebay's own, Amplify v6's, v5's with and without the provider, Gen 2's, the CLI's. */
+const FORMS = ["", "Analytics.Pinpoint.", "Analytics.AWSPinpoint.", "Analytics."];
 
 /**
- * Where a configuration of this form has its members: what stands before those of the application,
- * the names of its id and region, and the path of the identity pool's id.
+ * Where each setting stands, by the forms in their order: `FORMS`, and then `amplify_outputs.json` and
+ * `aws-exports.js`. People mix forms, so that each setting is looked for at all of its places.
  */
-function places({ Analytics, Auth, analytics, ...given }: Anything): string[] {
-  if (given.appId) return OWN;
-  if (analytics) {
-    return ["analytics.amazon_pinpoint.", "app_id", "aws_region", "auth.identity_pool_id"];
-  }
-  if (Analytics?.Pinpoint || Auth?.Cognito) {
-    return ["Analytics.Pinpoint.", "appId", "region", "Auth.Cognito.identityPoolId"];
-  }
-  if (Analytics) {
-    // Without the provider's name, the whole object is the provider's.
-    const where = Analytics.appId ? "Analytics." : "Analytics.AWSPinpoint.";
-    return [where, "appId", "region", "Auth.identityPoolId"];
-  }
-  return Object.keys(given).some((name) => name.startsWith("aws_"))
-    ? [
-        "",
-        "aws_mobile_analytics_app_id",
-        "aws_mobile_analytics_app_region",
-        "aws_cognito_identity_pool_id",
-      ]
-    : OWN;
+const PLACES: Record<string, string[]> = {
+  appId: inForms("appId", "analytics.amazon_pinpoint.app_id", "aws_mobile_analytics_app_id"),
+  region: inForms(
+    "region",
+    "analytics.amazon_pinpoint.aws_region",
+    "aws_mobile_analytics_app_region",
+  ),
+  identityPoolId: [
+    "identityPoolId",
+    "Auth.Cognito.identityPoolId",
+    "Auth.identityPoolId",
+    "Auth.identityPoolId",
+    "auth.identity_pool_id",
+    "aws_cognito_identity_pool_id",
+  ],
+  disabled: ["disabled", "Analytics.disabled"],
+  ...Object.fromEntries(
+    ["endpointId", "flushInterval", "flushSize", "bufferSize"].map((name) => [name, inForms(name)]),
+  ),
+};
+
+function inForms(name: string, ...others: string[]): string[] {
+  return [...FORMS.map((form) => form + name), ...others];
 }
 
-/** The paths at which a configuration of this form has what Forebay's own has at its top. */
-export function paths(given: Anything): Record<string, string> {
-  const [where, appId, region, identityPoolId] = places(given);
-  const path = { appId: where + appId, region: where + region, identityPoolId };
-  const same = ["endpointId", "flushInterval", "flushSize", "bufferSize"];
-  return { ...path, ...Object.fromEntries(same.map((name) => [name, where + name])) };
-}
-
-/** A configuration of any of Amplify's forms in Forebay's own, with what is not read left in. */
+/** A configuration of any form, or of several mixed, in Forebay's own, with what is not read left in. */
 export function flat(given: Anything): Anything {
-  const own = { ...given, disabled: given.disabled ?? given.Analytics?.disabled };
-  for (const [name, path] of Object.entries(paths(given))) own[name] = at(given, path);
+  const own = { ...given };
+  for (const name of Object.keys(PLACES)) own[name] = at(given, path(name, given));
   return own;
 }
+
+/** The path at which a configuration has what Forebay's own has at its top, or should have it. */
+export function path(name: string, given: Anything): string {
+  const places = PLACES[name] ?? [name];
+  return places.find((place) => isGiven(at(given, place))) ?? places[formOf(given)] ?? name;
+}
+
+/** The form that a configuration mostly has. */
+function formOf({ Analytics, Auth, analytics, ...given }: Anything): number {
+  if (given.appId) return 0;
+  if (analytics) return 4;
+  if (Analytics?.Pinpoint || Auth?.Cognito) return 1;
+  if (Analytics) return Analytics.appId ? 3 : 2;
+  return Object.keys(given).some((name) => name.startsWith("aws_")) ? 5 : 0;
+}
+
+const isGiven = (value: Anything) => value !== undefined && value !== null && value !== "";
 
 /** What stands at a path such as `Auth.Cognito.identityPoolId`. */
 function at(given: Anything, path: string): Anything {

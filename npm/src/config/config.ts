@@ -1,9 +1,12 @@
-import { MAX_BATCH_EVENTS } from "../module/contract.js";
 import type { AnalyticsEvent, CompiledSchema } from "../types.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {
-  /** Where the Forebay worker answers: scheme, host and port. */
+  /**
+   * Where the Forebay worker answers, such as `https://events.example.com`. A proxy of the page's own site
+   * may stand before it: `https://app.example.com/ingest`, or `/ingest`.
+   */
   endpoint: string;
   /** Where Cognito Identity answers; `endpoint` unless given. */
   identityEndpoint?: string;
@@ -93,10 +96,14 @@ interface Pinpoint extends Unread {
   bufferSize?: number;
 }
 
+/** Where v6 has the pool, or v5. */
+type Auth = ({ Cognito: { identityPoolId: string } & Unread } | { identityPoolId: string }) &
+  Unread;
+
 /** The configuration object of Amplify v6, with `endpoint` added. */
 export interface AmplifyV6Config extends Options {
   Analytics: { Pinpoint: Pinpoint } & Unread;
-  Auth: { Cognito: { identityPoolId: string } & Unread } & Unread;
+  Auth: Auth;
 }
 
 /** The configuration object of Amplify v5, with `endpoint` added. */
@@ -106,7 +113,7 @@ export interface AmplifyV5Config extends Options {
     autoSessionRecord?: boolean;
     AWSPinpoint: Pinpoint & { endpointId?: string };
   } & Unread;
-  Auth: { identityPoolId: string } & Unread;
+  Auth: Auth;
 }
 
 /** What the Amplify CLI writes to `aws-exports.js`, with `endpoint` added. */
@@ -147,38 +154,6 @@ export interface Settings extends Options {
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 export type Anything = any;
 
-/** The longest wait that a browser's timer takes. */
-export const LONGEST = 2 ** 31 - 1;
-
-/** Whole numbers from 1: what each is unless given, and the most that it may be. */
-export const COUNTS: Record<string, [fallback: number, most?: number]> = {
-  flushInterval: [5000],
-  flushSize: [MAX_BATCH_EVENTS, MAX_BATCH_EVENTS],
-  bufferSize: [10_000],
-  bufferBytes: [32 * 1024 * 1024],
-  maxAge: [30 * 86_400_000, Number.MAX_SAFE_INTEGER],
-  sessionTimeout: [1_800_000],
-};
-
-/** Words, the first unless given. */
-export const CHOICES: Record<string, (string | undefined)[]> = {
-  sessions: ["shared", "perTab"],
-  dropPolicy: ["oldest", "newest"],
-  wire: [undefined, "forebay", "pinpoint"],
-};
-
-/** The types of what may be left out. */
-export const TYPES: Record<string, string> = {
-  schema: "string",
-  before: "function",
-  globalProperties: "object",
-  guestRoleArn: "string",
-  disabled: "boolean",
-  respectPrivacySignals: "boolean",
-  keepCredentials: "boolean",
-  debug: "boolean",
-};
-
 /**
  * Reads any of the forms of configuration.
  *
@@ -186,7 +161,8 @@ export const TYPES: Record<string, string> = {
  */
 export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
   const given: Anything = config ?? {};
-  const read = { ...(given.appId ? given : (await import("./amplify.js")).flat(given)) };
+  const isPlain = given.appId && given.region && given.identityPoolId && !given.Analytics;
+  const read = { ...(isPlain ? given : (await import("./amplify.js")).flat(given)) };
   const wrong: string[] = [];
   const check = (name: string, holds: boolean) => {
     if (!holds) wrong.push(name);
@@ -195,7 +171,7 @@ export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise
   read.sampleRate ??= 1;
   read.identityEndpoint ||= read.endpoint;
   for (const name of ["endpoint", "identityEndpoint", "stsEndpoint"]) {
-    read[name] &&= origin(read[name]);
+    read[name] &&= address(read[name]);
   }
   for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
     check(name, !!read[name] && typeof read[name] === "string");
@@ -218,11 +194,19 @@ export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise
   return read;
 }
 
-/** Scheme, host and port of an address that is nothing else; empty for any other. */
-function origin(address: Anything): string {
+/**
+ * An address without the slash at its end; empty where it has a user, a query or a fragment, or is none. One
+ * that begins with a slash is of the page's own site.
+ */
+function address(given: Anything): string {
   try {
-    const { href, origin } = new URL(address);
-    if (href === `${origin}/` && href.startsWith("http")) return origin;
+    const { href, origin, pathname } = new URL(
+      given,
+      /^\//.test(given) ? globalThis.origin : undefined,
+    );
+    if (href === origin + pathname && href.startsWith("http") && !pathname.includes("//")) {
+      return href.replace(/\/$/, "");
+    }
   } catch {}
   return "";
 }

@@ -1,16 +1,20 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
-import { ForebayError } from "../client.js";
-import { paths } from "./amplify.js";
-import { type Anything, CHOICES, COUNTS, LONGEST, TYPES } from "./config.js";
+import type { Answer } from "../send/requests.js";
+import { ForebayError, type Violation } from "../types.js";
+import { path } from "./amplify.js";
+import type { Anything, Settings } from "./config.js";
+import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
-const ORIGIN = "an http(s) address without a path, such as https://events.example.com";
+const ADDRESS =
+  "an http(s) address without a query, such as https://events.example.com, " +
+  "or a path of the page's own site, such as /ingest";
 const TEXT = "a string that is not empty";
 
 const RULES: Record<string, string> = {
-  endpoint: ORIGIN,
-  identityEndpoint: ORIGIN,
-  stsEndpoint: ORIGIN,
+  endpoint: ADDRESS,
+  identityEndpoint: ADDRESS,
+  stsEndpoint: ADDRESS,
   appId: TEXT,
   region: TEXT,
   identityPoolId: TEXT,
@@ -23,7 +27,7 @@ const RULES: Record<string, string> = {
 export function invalidConfig(name: string, given: Anything): ForebayError {
   return new ForebayError(
     "InvalidConfig",
-    `Forebay configuration: ${paths(given)[name] ?? name} must be ${rule(name)}.`,
+    `Forebay configuration: ${path(name, given)} must be ${rule(name)}.`,
   );
 }
 
@@ -37,8 +41,10 @@ function rule(name: string): string {
 /** Why no WebAssembly at all runs here; `undefined` where it does. */
 export function refusal(): ForebayError | undefined {
   try {
-    // The smallest module there is: magic number and version.
-    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    // The smallest module there is: magic number and version. WebKit compiles what it forbids to run.
+    new WebAssembly.Instance(
+      new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)),
+    );
   } catch (error) {
     return new ForebayError(
       "WasmBlocked",
@@ -57,9 +63,119 @@ export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
   );
 }
 
+/** `reason`: what the disk says. */
+export function noRoom(reason: unknown): void {
+  console.warn(
+    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
+      "as many as fit there; the others are lost.",
+    reason,
+  );
+}
+
+/** `reason`: the trap. */
+export function trapped(reason: unknown): void {
+  console.error(
+    "Forebay: its WebAssembly module failed, and another one goes on with what waits. This is a fault of " +
+      "Forebay's; please report it.",
+    reason,
+  );
+}
+
 export function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
       "Run `npx forebay codegen` of the version that the page loads.",
+  );
+}
+
+/** The first event that is not valid. */
+export function invalidEvent([name, violations]: [string, Violation[]]): void {
+  const what = violations.map(
+    ({ path, expected, actual }) => `${path} has to be ${expected}, and is ${actual}`,
+  );
+  console.warn(
+    `Forebay: the event ${name} is not valid, and is not sent: ${what.join("; ")}. ` +
+      "Further ones are told by onDelivery(), stats() and the setting `debug`.",
+  );
+}
+
+/** The first event that the endpoint refuses for what is in it. */
+export function rejectedEvent([name, reason]: [string, unknown]): void {
+  console.warn(
+    `Forebay: the endpoint refuses the event ${name}: ${reason} ` +
+      "Does the page have the schema that the endpoint has? " +
+      "Further ones are told by onDelivery(), stats() and the setting `debug`.",
+  );
+}
+
+/** The identity pool gives nothing to sign with. */
+export function noCredentials(answer: Answer, settings: Settings): void {
+  const { identityPoolId, identityEndpoint, guestRoleArn } = settings;
+  console.error(
+    `Forebay: no credentials, so that events wait. ${said(answer, identityEndpoint)} ` +
+      `Does it have the identity pool ${identityPoolId}, and may guests use that` +
+      `${guestRoleArn ? ` and take on the role ${guestRoleArn}` : ""}?`,
+  );
+}
+
+/** The endpoint does not take requests of this page. */
+export function refused(answer: Answer, { endpoint, appId, region }: Settings): void {
+  const advice =
+    answer.status === 404
+      ? `Does it have the application ${appId}?`
+      : /AccessDenied/.test(answer.type)
+        ? "The role of the identity pool's guests needs mobiletargeting:PutEvents and mobiletargeting:UpdateEndpoint."
+        : `Is its region ${region}, and are the credentials of its own identity pool? ` +
+          "A proxy before it has to hand on the host, and the path by `base_path`.";
+  console.error(
+    `Forebay: the endpoint refuses requests, so that events wait. ${said(answer, endpoint)} ${advice}`,
+  );
+}
+
+/** What came as an answer, such as STS has it too, in XML. */
+function said({ status, type, body, text }: Answer, url: string): string {
+  const member = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(text)?.[1];
+  const words = [type || member("Code"), body.Message ?? body.message ?? member("Message")];
+  return `${url} answered ${[status, ...words].filter(Boolean).join(" ")}.`;
+}
+
+/** What is read besides what members.ts has. */
+const READ =
+  "endpoint identityEndpoint stsEndpoint appId region identityPoolId endpointId sampleRate".split(
+    " ",
+  );
+
+const told = new Set<string>();
+
+/** Says in what two configurations of one page differ; not in functions, which are made anew each time. */
+export async function compare(first: Settings, reading: Promise<Settings>): Promise<void> {
+  const names = [...READ, ...[COUNTS, CHOICES, TYPES].flatMap(Object.keys)] as (keyof Settings)[];
+  const message = await reading.then(
+    (other) => {
+      const differing = names.filter((name) => text(first[name]) !== text(other[name]));
+      return differing.length
+        ? `Forebay is configured already, and with another ${differing.join(", ")}. The first stays.`
+        : "";
+    },
+    ({ message }) => message as string,
+  );
+  if (message && !told.has(message)) console.error(message);
+  told.add(message);
+}
+
+/** A value of a setting, whatever the order of its members; of a function nothing. */
+function text(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, given) =>
+    given && typeof given === "object" && !Array.isArray(given)
+      ? Object.fromEntries(Object.entries(given).sort())
+      : given,
+  );
+}
+
+/** `reason`: what the endpoint says. */
+export function refusedUser(reason: unknown): void {
+  console.error(
+    `Forebay: the endpoint refuses what identifyUser() said, and events go on without it: ${reason} ` +
+      "Call identifyUser() with values that it takes.",
   );
 }

@@ -2,22 +2,13 @@
 
 import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { type Core, clocks } from "../module/core.js";
-import { type Answer, ask, type Credentials, isForebays } from "../send/requests.js";
-import { soon } from "../send/turns.js";
-import { round, settings } from "../setup.js";
+import { clocks, core, withCore } from "../module/core.js";
+import type { Answer, Credentials } from "../send/requests.js";
+import { round, say, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
+import { GET_CREDENTIALS, pool } from "./pool.js";
 import type { Login, SignIn } from "./sign-in.js";
-import { link } from "./user.js";
 
-/** Tokens of whoever is signed in, by the names of their issuers. */
-export type Logins = Record<string, string>;
-
-/** Asks the identity pool. */
-export type Pool = (operation: string, body: object) => Promise<Answer>;
-
-const TARGET = "AWSCognitoIdentityService.";
-export const GET_CREDENTIALS = "GetCredentialsForIdentity";
 /** Kept credentials that end sooner are not worth a try. */
 const SHORTEST = 60_000;
 
@@ -33,31 +24,33 @@ export function numberOf(identity: string): number {
 }
 
 /** Gets the credentials that the core asks for: those that are kept for their hour, or else new ones. */
-export async function renew(core: Core, number: number): Promise<void> {
-  const begun = round;
-  const now = Date.now() + core.outbox_clock_offset();
+export async function renew(number: number): Promise<void> {
+  const [begun, machine] = [round, core];
+  const now = Date.now() + (withCore((core) => core.outbox_clock_offset()) ?? 0);
   const identity = identities[number];
   const key = keyOf(identity);
   const found = credentialsIn(kept(key));
   // The core asks though there are some: those are refused, or about to end.
   const isNews = found?.SessionToken !== credentials[number]?.SessionToken;
   if (found && isNews && found.Expiration * 1000 > now + SHORTEST) {
-    got(core, number, found, now);
+    got(number, found, now);
   } else {
     const answer = await issued(identity, (id) => {
       if (begun === round) keepIdentityId(id);
     });
-    if (begun !== round) return;
+    // Another core asks for itself.
+    if (begun !== round || core !== machine) return;
     const given = answer?.body.Credentials;
     if (isCredentials(given)) {
       if (areKept()) keep(key, JSON.stringify(given));
-      got(core, number, given, answer?.date || now);
+      got(number, given, answer?.date || now);
     } else {
-      core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks());
+      if (answer && answer.status >= 400 && answer.status < 500) say("noCredentials", answer);
+      withCore((core) =>
+        core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks()),
+      );
     }
   }
-  link();
-  soon();
 }
 
 /** Gives the identity id of whoever signs in. */
@@ -68,7 +61,12 @@ export async function loggedIn(input: SignIn): Promise<string> {
   return login.identityId;
 }
 
-/** Of what is kept here nothing is left. */
+/** Another core asks for credentials anew: those that are kept will do. */
+export function forgetGiven(): void {
+  credentials.length = 0;
+}
+
+/** Deletes what is kept here. */
 export function forgetCredentials(): void {
   remove(identities.map(keyOf));
   identities.length = 1;
@@ -76,9 +74,10 @@ export function forgetCredentials(): void {
   logins.clear();
 }
 
-function got(core: Core, number: number, given: Credentials, now: number): void {
+function got(number: number, given: Credentials, now: number): void {
+  const lifetime = Math.max(0, given.Expiration * 1000 - now);
   credentials[number] = given;
-  core.outbox_got_credentials(number, Math.max(0, given.Expiration * 1000 - now), ...clocks());
+  withCore((core) => core.outbox_got_credentials(number, lifetime, ...clocks()));
 }
 
 /** Credentials, in the answer's body. */
@@ -115,15 +114,6 @@ async function issuedToGuest(): Promise<Answer> {
   const { IdentityId, Credentials } = answer.body;
   // Forebay's pool gives both at once.
   return !IdentityId || Credentials ? answer : of(IdentityId);
-}
-
-function pool(operation: string, body: object): Promise<Answer> {
-  const { identityEndpoint, wire } = settings;
-  const target = TARGET + operation;
-  const [query, headers]: [string, Record<string, string>] = isForebays(identityEndpoint, wire)
-    ? [`?X-Amz-Target=${target}`, { "content-type": "text/plain" }]
-    : ["", { "content-type": "application/x-amz-json-1.1", "x-amz-target": target }];
-  return ask("POST", `${identityEndpoint}/${query}`, headers, JSON.stringify(body));
 }
 
 function keyOf(identity: string): string {

@@ -44,6 +44,7 @@ let timeout = Number.POSITIVE_INFINITY;
 /** Whether the start and the end of sessions are events themselves. */
 let announces = false;
 let session: Session | undefined;
+let isRead = false;
 /** What is in storage, and the `last` in it. */
 let text: string | null | undefined;
 let written = 0;
@@ -61,16 +62,21 @@ export function announce(yes: boolean): void {
   announces = yes;
 }
 
+/** The session that an event at this time would belong to, if there is one. */
+export function sessionAt(at: number): Session | undefined {
+  const known = read();
+  return known && Math.abs(at - known.last) <= timeout ? known : undefined;
+}
+
 /**
  * Something is recorded at `at`: goes on with the session, or ends it and begins the next where the time
  * without an event was too long. A clock that was put back by more than that begins one, too. Gives what is
  * to be recorded before it.
  */
 export function touch(at: number): SessionEvent[] {
-  const known = read();
-  const goesOn = known && Math.abs(at - known.last) <= timeout;
-  const next = goesOn ? { ...known, last: at } : begun(at);
-  const events = goesOn ? [] : ended(known);
+  const known = sessionAt(at);
+  const next = known ? { ...known, last: at } : begun(at);
+  const events = known ? [] : ended(session);
   if (announces && !next.announced) {
     // Of two tabs that notice at the same time both record it: under one id it counts once.
     events.push({ id: next.id, name: START, at: next.start, session: stamp(next) });
@@ -121,7 +127,13 @@ function stamp({ id, start }: Session, stop?: number): SessionStamp {
   return { id, start, stop };
 }
 
+/** Reads what is kept once a task: what it does not know yet, another tab has only just written. */
 function read(): Session | undefined {
+  if (isRead) return session;
+  isRead = true;
+  queueMicrotask(() => {
+    isRead = false;
+  });
   const found = sessionKey && kept(sessionKey);
   if (found !== text) {
     // Another tab wrote it, or an earlier visit.

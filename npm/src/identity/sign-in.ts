@@ -1,7 +1,7 @@
-import { ForebayError } from "../client.js";
 import type { Settings } from "../config/config.js";
 import { type Answer, ask } from "../send/requests.js";
-import { GET_CREDENTIALS, type Logins, type Pool } from "./credentials.js";
+import { ForebayError } from "../types.js";
+import { GET_CREDENTIALS, type Logins, type Pool } from "./pool.js";
 
 /** The argument of `signIn`. */
 export interface SignIn {

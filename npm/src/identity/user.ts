@@ -1,9 +1,9 @@
 // Whose events are recorded at present: the guest's of this browser, or a user's who is signed in.
 
-import { core } from "../module/core.js";
+import { withCore } from "../module/core.js";
 import { type Taken, taken, takeOver } from "../queue/intake.js";
 import { add } from "../queue/outbox.js";
-import { network } from "../send/turns.js";
+import { network } from "../queue/turns.js";
 import { page } from "../setup.js";
 import { identities, loggedIn, numberOf } from "./credentials.js";
 import { identityId } from "./ids.js";
@@ -33,7 +33,7 @@ export function signOut(): void {
 function become(identity: string): void {
   addOwn(takeOver());
   current = numberOf(identity);
-  core?.outbox_set_current(current);
+  withCore((core) => core.outbox_set_current(current));
   network();
 }
 

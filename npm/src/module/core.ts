@@ -10,26 +10,53 @@ export type { Core } from "./contract.js";
 /** What `forebay_wasm_bg.wasm` comes as. */
 export type Wasm = Response | BufferSource | WebAssembly.Module;
 
-/** The module, once it runs. There is one of it. */
+/** The module, while it runs. There is one of it. */
 export let core: Core | undefined;
 
-export function run(instance: Core): void {
+let trapped: (error: unknown) => void;
+let depth = 0;
+
+/** Goes on with a module that holds nothing yet. `whenTrapped` hears that it cannot be used any more. */
+export function run(instance: Core, whenTrapped: typeof trapped): void {
   core = instance;
+  trapped = whenTrapped;
 }
 
-/** Makes the module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
-export async function instantiate(wasm: Wasm): Promise<Core> {
-  const source = wasm instanceof Response ? await wasm.arrayBuffer() : wasm;
+/** Calls into the module. Gives nothing where none runs, or where it traps, which ends it. */
+export function withCore<T>(use: (core: Core) => T): T | undefined {
+  const used = core;
+  if (!used) return undefined;
+  depth++;
+  try {
+    return use(used);
+  } catch (error) {
+    if (core === used) {
+      core = undefined;
+      trapped(error);
+    }
+    // Whoever called this with the same module cannot go on with it, either.
+    if (depth > 1) throw error;
+  } finally {
+    depth--;
+  }
+}
+
+/** Makes a module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
+export async function instantiate(module: WebAssembly.Module): Promise<Core> {
   const text = (address: number, length: number) => textAt(exports, address, length);
   const js = {
     number: (address: number, length: number) => +text(address, length),
     matches: (pattern: number, ofPattern: number, address: number, length: number) =>
       RegExp(text(pattern, ofPattern)).test(text(address, length)),
   };
-  const made: object = await WebAssembly.instantiate(source as BufferSource, { js });
-  const instance = ("instance" in made ? made.instance : made) as WebAssembly.Instance;
-  const exports = instance.exports as object as Core;
+  const exports = (await WebAssembly.instantiate(module, { js })).exports as object as Core;
   return exports;
+}
+
+/** Compiles the module, whatever it comes as. */
+export async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
 }
 
 /** The arguments `wall` and `monotonic`. */

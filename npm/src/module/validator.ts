@@ -23,8 +23,33 @@ export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
   return lengths;
 }
 
-/** The same for texts. */
-export const putTexts = (wasm: Validator, ...texts: string[]) => put(wasm, ...texts.map(encode));
+/** The same for texts, as UTF-8. */
+export function putTexts(wasm: Validator, ...texts: string[]): number[] {
+  // A UTF-16 unit takes three bytes at most.
+  const start = wasm.page_buffer(3 * texts.join("").length);
+  const memory = new Uint8Array(wasm.memory.buffer);
+  let end = start;
+  const lengths = texts.map((text) => {
+    const from = end;
+    // For texts as short as fields are, the encoder takes ten times as long as this.
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit > 127) {
+        end += encoder.encodeInto(text.slice(at), memory.subarray(end)).written;
+        break;
+      }
+      memory[end++] = unit;
+    }
+    return end - from;
+  });
+  wasm.page_buffer(end - start);
+  return lengths;
+}
+
+/** A text as it travels: half a surrogate pair is U+FFFD, as everywhere on the platform. */
+export function wellFormed(text: string): string {
+  return text.toWellFormed ? text.toWellFormed() : decoder.decode(encode(text));
+}
 
 /** The bytes in the buffer, until the next call into the module. */
 export const bytes = (wasm: Validator, length: number) =>
@@ -49,30 +74,35 @@ export function setRules(wasm: Validator, rules: string): boolean {
 
 /**
  * Hands an event to the validator. Gives what of it is to be sent. `misplaced` hears where something that
- * is no object stands in its place, and of what type it is.
+ * is no object of fields stands in its place, and what it is.
  */
 export function hand(
   wasm: Validator,
-  { name, attributes, metrics }: AnalyticsEvent,
-  misplaced: (path: string, type: string) => void,
+  event: AnalyticsEvent,
+  misplaced: (path: string, given: unknown) => void,
 ): AnalyticsEvent {
   const fields = (isMetric: boolean, path: string, map: object | null | undefined) => {
     const given: object = map ?? {};
-    if (typeof given !== "object") {
-      misplaced(path, typeof given);
+    if ({}.toString.call(given) !== "[object Object]") {
+      misplaced(path, given);
       return undefined;
     }
-    const entries = Object.entries(given).filter(
-      ([name, value]) => value !== undefined && field(wasm, isMetric, name, value),
-    );
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the page recorded; the validator judges it.
+    const entries: [string, any][] = [];
+    for (const [key, value] of Object.entries(given)) {
+      const name = wellFormed(key);
+      const sent = typeof value === "string" ? wellFormed(value) : value;
+      if (value !== undefined && field(wasm, isMetric, name, sent)) entries.push([name, sent]);
+    }
     return entries.length ? Object.fromEntries(entries) : undefined;
   };
+  const name = wellFormed(event.name);
   putTexts(wasm, name);
   wasm.validator_begin();
   return {
     name,
-    attributes: fields(false, "Attributes", attributes),
-    metrics: fields(true, "Metrics", metrics),
+    attributes: fields(false, "Attributes", event.attributes),
+    metrics: fields(true, "Metrics", event.metrics),
   };
 }
 

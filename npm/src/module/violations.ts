@@ -1,7 +1,7 @@
-import deflated from "#violations";
+import text from "#violations";
 import type { AnalyticsEvent, Violation } from "../types.js";
 import type { Explainer } from "./contract.js";
-import { inflated } from "./inflate.js";
+import { bytesOf } from "./text.js";
 import { hand, setRules, take } from "./validator.js";
 
 let loaded: Promise<Explainer> | undefined;
@@ -14,15 +14,21 @@ export async function violationsOf(
   loaded ??= load(schema);
   const wasm = await loaded;
   const found: Violation[] = [];
-  hand(wasm, event, (path, actual) =>
-    found.push({ path, rule: "type", expected: "an object", actual }),
+  hand(wasm, event, (path, given) =>
+    found.push({ path, rule: "type", expected: "an object", actual: kindOf(given) }),
   );
   return found.concat(JSON.parse(take(wasm, wasm.validator_violations())));
 }
 
+/** What stands where fields should. Of objects `record()` leaves a text such as `[object Map]`. */
+function kindOf(given: unknown): string {
+  const kind = typeof given === "object" ? Object.prototype.toString.call(given) : given;
+  return /^\[object (\w+)]$/.exec(String(kind))?.[1] ?? typeof given;
+}
+
 async function load(schema: string | undefined): Promise<Explainer> {
   try {
-    const { instance } = await WebAssembly.instantiate(await inflated(deflated));
+    const { instance } = await WebAssembly.instantiate(bytesOf(text));
     const wasm = instance.exports as object as Explainer;
     if (schema) setRules(wasm, schema);
     return wasm;

@@ -1,4 +1,4 @@
-// The disk. Without one everything fails, and nothing throws.
+// The disk: events in IndexedDB. Where there is none everything fails, and nothing throws.
 
 import type { SessionStamp } from "../identity/session.js";
 import { parsedList } from "../json.js";
@@ -23,10 +23,37 @@ export interface Row {
   v: 1;
 }
 
+/**
+ * The record of the database that a row is in. The rows of a task share one, since a record costs the main
+ * thread more than the rows in it.
+ */
+export interface Place {
+  /** The record's key: the id of the first row that was put into it. */
+  key: string;
+  /** How many rows it has. */
+  size: number;
+}
+
+/** A record that is not on disk yet. */
+interface Unsaved {
+  place: Place;
+  rows: Row[];
+  /** Whether the disk could not take it. */
+  hasFailed?: boolean;
+}
+
+/** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
+export type Verdict = "enough" | "over" | undefined;
+
 const OUTBOX = "outbox";
 const ASIDE = "aside";
-/** Rows that are read at once. */
-const CHUNK = 1000;
+/** Most rows in a record. */
+const RECORD_ROWS = 100;
+/** Records that are read at once, at first; and rows that are to be read at once, about. */
+const RECORDS = 10;
+const ROWS = 1000;
+/** Most rows and ids in an item of localStorage. */
+const ITEM = 100;
 /** Milliseconds after which a disk that says nothing counts as none. */
 const PATIENCE = 10_000;
 
@@ -35,18 +62,40 @@ let database: IDBDatabase | undefined;
 let opening: Promise<void>;
 let opened: Promise<unknown>;
 let isSettled = false;
-/** What is asked for in one task is one transaction. */
-let task: { transaction: IDBTransaction; done: Promise<boolean> } | undefined;
-/** What is asked of the disk and not done yet, by id: a row, or its removal. */
-const pending = new Map<string, Row | string>();
+/** Whether the page is frozen, and has to let go of the database. */
+let isClosed = false;
 
-/** What the keys of localStorage begin with under which pages leave what is pending. */
+/** Transactions that are under way. */
+const active = new Set<IDBTransaction>();
+
+let isDue = false;
+/** The record that the next row is put into. */
+let current: Unsaved | undefined;
+/** Those that are to be put with the next transaction. */
+let waiting: Unsaved[] = [];
+/** Those, those under way and those that the disk did not take. */
+const unsaved = new Map<Place, Unsaved>();
+/** The ids of rows that have ended, by the keys of their records, until they are deleted. */
+const ending = new Map<string, { place: Place; ids: Set<string> }>();
+
+let settled: (rows: Row[], isStored: boolean) => void;
+let emptied: () => void;
+
+/** What the keys of localStorage begin with under which pages leave what is not on disk. */
 const leaving = () => `${nameOf("")}.leaving.`;
-const own = Math.random();
+const own = () => `${leaving()}${page}.`;
+const page = Math.random();
 let hasLeft = false;
+/** What other pages left there and is not on disk yet, by its keys. */
+let adopted: string[] = [];
 
-/** Opens the database of this application, or creates it. */
-export function openStore(): void {
+/**
+ * Opens the database of this application, or creates it. `whenSettled` hears of rows that are on disk, or
+ * could not be put there; `whenEmptied` of a database that was deleted, and is a new one.
+ */
+export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptied): void {
+  settled = whenSettled;
+  emptied = whenEmptied;
   opening = open(1).then(use);
   const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
@@ -56,24 +105,137 @@ export function openStore(): void {
     });
 }
 
-/** Whether there is a disk. */
-export function isOpen(): boolean {
-  return !!database;
+/** Whether there is a disk, and it took all that it was given. */
+export function isDurable(): boolean {
+  return !!database && ![...unsaved.values()].some(({ hasFailed }) => hasFailed);
 }
 
-/** Puts a row on its way to disk in this task. Gives whether it is there. */
-export const put = (row: Row) => about(row.id, row, (outbox) => outbox.put(row));
+/** Puts a row on its way to disk in this task. */
+export function put(row: Row): Place {
+  if (!current || current.rows.length === RECORD_ROWS) {
+    current = { place: { key: row.id, size: 0 }, rows: [] };
+    unsaved.set(current.place, current);
+    waiting.push(current);
+  }
+  current.rows.push(row);
+  current.place.size++;
+  flushSoon();
+  return current.place;
+}
 
-export const remove = (id: string) => about(id, id, (outbox) => outbox.delete(id));
+/** Lets the next row begin a record, so that the places that are known by now stay as they are. */
+export function seal(): void {
+  current = undefined;
+}
+
+/** Deletes a row. */
+export function remove(id: string, place: Place): void {
+  const record = unsaved.get(place);
+  if (record) record.rows = record.rows.filter((row) => row.id !== id);
+  const { ids } = getOrAdd(place);
+  ids.add(id);
+  flushSoon();
+}
+
+function getOrAdd(place: Place) {
+  const found = ending.get(place.key) ?? { place, ids: new Set<string>() };
+  ending.set(place.key, found);
+  return found;
+}
+
+function flushSoon(): void {
+  if (isDue) return;
+  isDue = true;
+  if (isSettled) queueMicrotask(flush);
+  else opened.then(flush);
+}
+
+/** What was asked for in one task is two transactions: a disk that is full still deletes. */
+function flush(): void {
+  isDue = false;
+  seal();
+  if (waiting.length) putRecords(waiting);
+  waiting = [];
+  if (ending.size) deleteRows();
+}
+
+function putRecords(records: Unsaved[]): void {
+  const given = records.map(({ rows }) => rows);
+  transact((outbox) => {
+    for (const { place, rows } of records) outbox.put({ id: place.key, rows });
+  }).then((error) => {
+    for (const record of records) record.hasFailed = !!error;
+    if (!error) {
+      for (const { place } of records) unsaved.delete(place);
+      // Failed, and ended since: the disk is well again, and nothing is left to put.
+      for (const { place, rows } of unsaved.values()) if (!rows.length) unsaved.delete(place);
+      tryAgain();
+    } else if (database) {
+      say("noRoom", error);
+    }
+    for (const rows of given) settled(rows, !error);
+  });
+}
+
+/** The disk takes something: it may take what it did not before. */
+function tryAgain(): void {
+  const failed = [...unsaved.values()].filter(({ hasFailed, rows }) => hasFailed && rows.length);
+  for (const record of failed) record.hasFailed = false;
+  waiting.push(...failed);
+  if (waiting.length) flushSoon();
+  if (unsaved.size) return;
+  removeKept(adopted);
+  adopted = [];
+  if (hasLeft) leave();
+}
+
+function deleteRows(): void {
+  const asked = [...ending.values()].map(({ place, ids }) => ({ place, ids: new Set(ids) }));
+  transact((outbox) => {
+    const parts = asked.filter(({ place, ids }) => ids.size < place.size);
+    for (const { place, ids } of parts) deleteFrom(outbox, place.key, ids);
+    for (const { place, ids } of asked) if (ids.size >= place.size) outbox.delete(place.key);
+    return parts.length;
+  }).then((error) => {
+    if (error) return;
+    for (const { place, ids } of asked) {
+      const known = ending.get(place.key);
+      for (const id of ids) if (known?.ids.delete(id)) known.place.size--;
+      if (!known?.ids.size) ending.delete(place.key);
+    }
+    tryAgain();
+  });
+}
+
+/** Deletes rows from a record that has others. */
+function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void {
+  const asked = outbox.get(key);
+  asked.onsuccess = () => {
+    const rows = asked.result && rowsOf(asked.result).filter(({ id }) => !ids.has(id));
+    if (rows?.length) outbox.put({ id: key, rows });
+    else outbox.delete(key);
+  };
+}
 
 /**
  * The page may end before the disk has done what it was asked for: that is kept where writing does not
- * take long, and the next scan makes up for it.
+ * take long, as much as fits, and the next scan makes up for it.
  */
 export function leave(): void {
-  if (!pending.size && !hasLeft) return;
-  hasLeft = pending.size > 0;
-  keep(leaving() + own, hasLeft ? JSON.stringify([...pending.values()]) : null);
+  if (hasLeft) removeKept(keysOf(own()));
+  const rows = [...unsaved.values()].flatMap(({ rows }) => rows);
+  const ids = [...ending.values()].flatMap(({ ids }) => [...ids]);
+  const left = [...ids, ...rows];
+  hasLeft = left.length > 0;
+  for (let at = 0; at < left.length; at += ITEM)
+    leaveItem(left.slice(at, at + ITEM), `${own()}${at}`);
+}
+
+function leaveItem(item: (Row | string)[], key: string): void {
+  if (keep(key, JSON.stringify(item)) || item.length < 2) return;
+  const half = item.length / 2;
+  leaveItem(item.slice(0, half), key);
+  leaveItem(item.slice(half), `${key}.`);
 }
 
 /**
@@ -88,45 +250,105 @@ export function left(key: string | null): (Row | string)[] {
 }
 
 export function clear(): void {
-  pending.clear();
+  waiting = [];
+  unsaved.clear();
+  ending.clear();
   removeKept(keysOf(leaving()));
-  inTask((outbox) => outbox.clear());
+  transact((outbox) => {
+    outbox.clear();
+  });
 }
 
 /**
- * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough.
- * What is no row is set aside; gives how many were. Fails without a disk.
+ * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough:
+ * first those that other pages left, at once and however the disk does. What is no row is set aside; gives
+ * how many were. Fails without a disk.
  */
-export async function scan(take: (row: Row) => boolean | undefined): Promise<number> {
+export async function scan(
+  take: (row: Row, place: Place, isStored: boolean) => Verdict,
+): Promise<number> {
+  const over = new Set<string>();
+  for (const key of keysOf(leaving())) {
+    if (key.startsWith(own()) || adopted.includes(key)) continue;
+    adopted.push(key);
+    for (const left of leftIn(kept(key))) {
+      if (typeof left === "string") over.add(left);
+      else if (isRow(left)) take(left, put(left), false);
+    }
+  }
   // However late: what an earlier visit left is there.
   await opening;
-  for (const key of keysOf(leaving())) {
-    await Promise.all(
-      leftIn(kept(key)).map((left) => (typeof left === "string" ? remove(left) : put(left))),
-    );
-    keep(key, null);
-  }
   let aside = 0;
   let isEnough = false;
+  let count = RECORDS;
   for (let range: IDBKeyRange | undefined; ; ) {
-    const transaction = transact([OUTBOX, ASIDE]);
+    let found = 0;
+    const transaction = begin([OUTBOX, ASIDE]);
     const outbox = transaction.objectStore(OUTBOX);
-    const rows = await answer<Row[]>(outbox.getAll(range, CHUNK));
-    for (const row of rows) {
-      if (isRow(row)) {
-        isEnough = take(row) || isEnough;
-      } else {
-        aside++;
-        transaction.objectStore(ASIDE).add(row);
-        outbox.delete((row as Row).id);
-      }
+    const records = await answer<Stored[]>(outbox.getAll(range, count));
+    for (const record of records) {
+      const place = { key: record.id, size: 0 };
+      const all = rowsOf(record);
+      found += all.length;
+      const rows = all.filter((row) => {
+        if (!isRow(row)) {
+          aside++;
+          transaction.objectStore(ASIDE).add(row);
+          return false;
+        }
+        const verdict = over.has(row.id) ? "over" : take(row, place, true);
+        isEnough ||= verdict === "enough";
+        return verdict !== "over";
+      });
+      place.size = rows.length;
+      if (!rows.length) outbox.delete(record.id);
+      else if (rows.length < all.length) outbox.put({ id: record.id, rows });
     }
-    if (isEnough || rows.length < CHUNK) return aside;
-    range = IDBKeyRange.lowerBound(rows[CHUNK - 1].id, true);
+    if (isEnough || records.length < count) break;
+    range = IDBKeyRange.lowerBound(records[count - 1].id, true);
+    if (found < ROWS / 2) count *= 2;
   }
+  if (!unsaved.size) tryAgain();
+  return aside;
 }
 
-function use(opened: IDBDatabase): void {
+/** What is in the database: rows, or a single one by itself, as an earlier version put it there. */
+type Stored = Row & { rows?: Row[] };
+
+function rowsOf(record: Stored): Row[] {
+  return Array.isArray(record.rows) ? record.rows : [record];
+}
+
+/**
+ * Lets go of the database, which a page that is frozen keeps from others, as it does with transactions that
+ * wait for it.
+ */
+export function close(): void {
+  isClosed = true;
+  for (const transaction of active) {
+    try {
+      transaction.abort();
+    } catch {
+      // It does not wait for the page any more.
+    }
+  }
+  database?.close();
+  database = undefined;
+}
+
+/** Opens it again. */
+export function reopen(): void {
+  isClosed = false;
+  if (database) return;
+  opening = open().then(use);
+  opening.catch((reason) => say("noDisk", reason));
+}
+
+function use({ database: opened, isNew }: { database: IDBDatabase; isNew: boolean }): void {
+  if (isClosed) {
+    opened.close();
+    return;
+  }
   // Throws where another program has one of that name.
   opened.transaction([OUTBOX, ASIDE]);
   database = opened;
@@ -134,55 +356,34 @@ function use(opened: IDBDatabase): void {
   opened.onversionchange = opened.onclose = () => {
     opened.close();
     database = undefined;
-    opening = open().then(use);
-    opening.catch(() => {});
+    reopen();
   };
+  if (isSettled && isNew) emptied();
+  tryAgain();
 }
 
-function transact(names: string[]): IDBTransaction {
-  return (database as IDBDatabase).transaction(names, "readwrite");
-}
-
-/** Keeps in mind what is asked for about a row until it is done. */
-async function about(
-  id: string,
-  asked: Row | string,
-  ask: (outbox: IDBObjectStore) => unknown,
-): Promise<boolean> {
-  pending.set(id, asked);
-  const isDone = await inTask(ask);
-  if (pending.get(id) === asked) pending.delete(id);
-  if (!pending.size) leave();
-  return isDone;
-}
-
-/** Gives whether it was done. */
-async function inTask(ask: (outbox: IDBObjectStore) => unknown): Promise<boolean> {
-  if (!isSettled) await opened;
-  try {
-    task ??= begin();
-    ask(task.transaction.objectStore(OUTBOX));
-    return task.done;
-  } catch {
-    return false;
+function begin(names: string[]): IDBTransaction {
+  const transaction = (database as IDBDatabase).transaction(names, "readwrite");
+  active.add(transaction);
+  for (const end of ["complete", "abort"]) {
+    transaction.addEventListener(end, () => active.delete(transaction));
   }
+  return transaction;
 }
 
-function begin() {
-  const transaction = transact([OUTBOX]);
-  queueMicrotask(() => {
-    task = undefined;
+/** Gives why it was not done, if it was not. `ask` gives whether it goes on to ask once it has read. */
+function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
+  return new Promise((resolve) => {
     try {
-      transaction.commit();
-    } catch {
-      // It failed, and says so by itself.
+      const transaction = begin([OUTBOX]);
+      transaction.oncomplete = () => resolve(undefined);
+      transaction.onabort = () => resolve(transaction.error ?? true);
+      // Else a page that dies now would take with it what it asked for.
+      if (!ask(transaction.objectStore(OUTBOX))) transaction.commit();
+    } catch (error) {
+      resolve(error);
     }
   });
-  const done = new Promise<boolean>((resolve) => {
-    transaction.oncomplete = () => resolve(true);
-    transaction.onabort = () => resolve(false);
-  });
-  return { transaction, done };
 }
 
 /** What `leave` kept. */
@@ -192,7 +393,7 @@ function leftIn(text: string | null): (Row | string)[] {
 
 /** Whether it is a row that this version can read, whoever wrote it. */
 export function isRow(row: Row): boolean {
-  const { id, at, name, body, who, session, v } = row;
+  const { id, at, name, body, who, session, v } = row ?? {};
   const texts = [id, name, body, who, session?.id ?? ""];
   const times = [at, session?.start ?? 0, session?.stop ?? 0];
   if (v !== 1 || !id || texts.some((text) => typeof text !== "string")) return false;
@@ -211,18 +412,23 @@ export function isTime(at: unknown): boolean {
 }
 
 /** A later version of this package may have opened it as a later version: its rows tell. */
-async function open(version?: number): Promise<IDBDatabase> {
+async function open(version?: number): Promise<{ database: IDBDatabase; isNew: boolean }> {
   const opening = indexedDB.open(nameOf(""), version);
+  let isNew = false;
   opening.onupgradeneeded = () => {
     const { result } = opening;
     // What is there already stays.
     if (!result.objectStoreNames.contains(OUTBOX)) {
+      isNew = true;
       result.createObjectStore(OUTBOX, { keyPath: "id" });
       result.createObjectStore(ASIDE, { autoIncrement: true });
     }
+    // It does not wait for a page that is frozen by now.
+    opening.transaction?.commit();
   };
-  return answer(opening).catch((error) =>
-    version && error.name === "VersionError" ? open() : Promise.reject(error),
+  return answer(opening).then(
+    (database) => ({ database, isNew }),
+    (error) => (version && error.name === "VersionError" ? open() : Promise.reject(error)),
   );
 }
 

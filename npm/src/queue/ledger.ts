@@ -1,31 +1,38 @@
 // The events that this tab knows of, and how they end.
 
-import { DELIVERED, ENDS, REJECTED } from "../module/contract.js";
 import { page } from "../setup.js";
 import type { AnalyticsEvent, DeliveryState } from "../types.js";
-import { type Row, remove as removeRow } from "./disk.js";
+import { type Place, type Row, remove as removeRow } from "./disk.js";
 
 /** An event on its way. */
 export interface Held {
   /** The core's number of it. */
   number: number;
   row: Row;
+  /** Where it is on disk, or on its way there. */
+  place?: Place;
   /** As it was recorded, until it is validated. */
   event?: AnalyticsEvent;
+  /** Whether it is on disk; `undefined` until the disk has said. */
   isStored?: boolean;
-  /** Whether this tab's books alone hold it, so that this tab tells of it. */
+  /** Whether it is this tab that tells of it: it recorded or loaded it. */
   isOurs: boolean;
   /** Whether the core has it. */
   isAccepted?: boolean;
+  /** How often the module has trapped while it was handed to the core. */
+  traps?: number;
   immediate: boolean;
-  /** What was said about it last. */
+  /** What an answer said about it last. */
   reason?: string;
-  /** How it ended in another tab. */
-  end?: Ending;
+  /** How it ended in another tab, which this one heard of before its core had it. */
+  ending?: Ending;
 }
 
-/** How an event ended, by the number of the core's `Action`, and why. */
-export type Ending = [end: number, reason?: string];
+/** How an event ended, and why. In words, since tabs tell it each other, and may be of several versions. */
+export interface Ending {
+  state: "delivered" | "rejected" | "dropped";
+  reason?: string;
+}
 
 /** Most events that have ended and are remembered. */
 const MOST_ENDED = 10_000;
@@ -34,12 +41,23 @@ export const byNumber = new Map<number, Held>();
 export const byId = new Map<string, Held>();
 /** Those that the core does not have yet. */
 export const early = new Set<Held>();
-/** Those on their way to disk. */
-export const writing = new Set<Held>();
-/** Ids of those that ended last: the disk or another tab may speak of them once more. */
-const lately = new Set<string>();
+/** How those ended that did so last: the disk or another tab may speak of them once more. */
+export const lately = new Map<string, Ending>();
 
+/** How many events ended which way. */
+let counts = { delivered: 0, rejected: 0, dropped: 0 };
+/** How many were dropped for which reason. */
+let droppedBy: Record<string, number> = {};
 let nextNumber = 0;
+
+/** How many events ended so far. */
+export const books = () => ({ ...counts, droppedBy: { ...droppedBy } });
+
+/** Begins to count anew. */
+export function clearBooks(): void {
+  counts = { delivered: 0, rejected: 0, dropped: 0 };
+  droppedBy = {};
+}
 
 export function hold(row: Row, isOurs: boolean, immediate = false): Held {
   const held = { number: nextNumber++, row, isOurs, immediate };
@@ -48,46 +66,30 @@ export function hold(row: Row, isOurs: boolean, immediate = false): Held {
   return held;
 }
 
-/** Whether it has not ended. */
-export function isHeld(held: Held): boolean {
-  return byNumber.get(held.number) === held;
-}
-
-/** Whether there is such an event, or was until lately. */
-export function isKnown(id: string): boolean {
-  return byId.has(id) || lately.has(id);
-}
-
-/** It waits on disk alone. */
+/** Forgets an event in memory: it has ended, or waits on disk alone. */
 export function evict(held: Held): void {
   byNumber.delete(held.number);
   byId.delete(held.row.id);
-}
-
-/** An event's way is at its end. Gives why. */
-export function end(held: Held, how: number): string | undefined {
-  const reason =
-    how > DELIVERED
-      ? (held.reason ?? (how > REJECTED ? ENDS[how - DELIVERED] : undefined))
-      : undefined;
-  remove(held);
-  tell(held, how === DELIVERED ? "delivered" : how === REJECTED ? "rejected" : "dropped", {
-    reason,
-  });
-  return reason;
-}
-
-export function remove(held: Held): void {
-  evict(held);
   early.delete(held);
-  writing.delete(held);
-  remember(held.row.id);
-  removeRow(held.row.id);
 }
 
-export function remember(id: string): void {
-  lately.add(id);
-  if (lately.size > MOST_ENDED) lately.delete(lately.values().next().value as string);
+/** An event's way is at its end. */
+export function end(held: Held, { state, reason }: Ending): void {
+  remove(held, { state, reason });
+  counts[state]++;
+  if (state === "dropped") droppedBy[`${reason}`] = (droppedBy[`${reason}`] ?? 0) + 1;
+  tell(held, state, { reason });
+}
+
+export function remove(held: Held, ending: Ending): void {
+  evict(held);
+  remember(held.row.id, ending);
+  if (held.place) removeRow(held.row.id, held.place);
+}
+
+export function remember(id: string, ending: Ending): void {
+  lately.set(id, ending);
+  if (lately.size > MOST_ENDED) lately.delete(lately.keys().next().value as string);
 }
 
 export function tell({ row, isOurs }: Held, state: DeliveryState, more?: object): void {

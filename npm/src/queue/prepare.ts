@@ -1,24 +1,40 @@
 // What a page may ask for besides: sampling, global properties, and its own look at every event.
 
 import type { Settings } from "../config/config.js";
-import type { AnalyticsEvent } from "../types.js";
+import { type AnalyticsEvent, ForebayError } from "../types.js";
 import type { Judged } from "./intake.js";
+
+const ASYNC = "before() gave a promise, and has to give the event at once";
 
 /** An event as it is to be sent, or why it is not. */
 export type Prepared = (event: AnalyticsEvent, endpointId: string) => Judged;
 
-/** Samples, adds the global properties, and then lets the page's hook look. */
+/** Whether the console was told that the hook is async. */
+let isTold = false;
+
+/**
+ * Samples, adds the global properties, and then lets the page's hook look.
+ *
+ * @throws ForebayError `InvalidConfig` where with these global properties no event would be valid.
+ */
 export function preparation({
   sampleRate,
   globalProperties,
   before,
 }: Pick<Settings, "sampleRate" | "globalProperties" | "before">): Prepared {
+  check("attributes", "string", globalProperties?.attributes);
+  check("metrics", "number", globalProperties?.metrics);
   return (event, endpointId) => {
     if (share(endpointId) >= sampleRate) return { reason: "not sampled" };
     const whole = withGlobals(event, globalProperties);
     if (!before) return { event: whole };
     try {
       const given = before(whole);
+      if (typeof (given as { then?: unknown } | null)?.then === "function") {
+        if (!isTold) console.error(`Forebay: ${ASYNC}.`);
+        isTold = true;
+        return { reason: ASYNC };
+      }
       if (given?.name && typeof given.name === "string") return { event: given };
       return { reason: "vetoed by before()" };
     } catch (error) {
@@ -27,6 +43,22 @@ export function preparation({
       return { reason: "before() threw" };
     }
   };
+}
+
+/** All values of these global properties have the type that events' have. */
+function check(member: string, type: string, values: object | null | undefined): void {
+  const isObject = Object.prototype.toString.call(values ?? {}) === "[object Object]";
+  const wrong = Object.entries(values ?? {}).find(
+    ([, value]) =>
+      // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
+      value != undefined && (typeof value !== type || Number.isNaN(value)),
+  );
+  if (isObject && !wrong) return;
+  const place = [member, ...(isObject && wrong ? [wrong[0]] : [])].join(".");
+  throw new ForebayError(
+    "InvalidConfig",
+    `Forebay configuration: globalProperties.${place} must be ${isObject ? `a ${type}` : "an object"}.`,
+  );
 }
 
 /** The event with the global properties that it does not have itself. */

@@ -3,11 +3,14 @@
 import { credentials } from "../identity/credentials.js";
 import { endpointId } from "../identity/ids.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { type Core, clocks, core } from "../module/core.js";
+import { type Core, clocks, core, withCore } from "../module/core.js";
 import { bytes, encode, put } from "../module/validator.js";
 import { byNumber, type Held, tell } from "../queue/ledger.js";
+import { endedElsewhere } from "../queue/outbox.js";
+import { isLeaving, soon } from "../queue/turns.js";
 import { wired } from "../queue/wire.js";
-import { form, nameOf, round } from "../setup.js";
+import { form, nameOf, round, say } from "../setup.js";
+import { tellTabs } from "../tabs/channel.js";
 import {
   type Answer,
   type Call,
@@ -17,19 +20,38 @@ import {
   send,
   WORTH_COMPRESSING,
 } from "./requests.js";
-import { isLeaving, soon } from "./turns.js";
+
+const ACCEPTED = 202;
 
 /** The last description of the endpoint, for where nothing can be kept. */
 let profile = "{}";
 /** Whether it was described before there was a core to tell. */
 export let isDescribed = false;
 
+/** Answers one after the other that say that this page may not send. */
+let refusals = 0;
+
 const offsetKey = () => nameOf("clock.");
-const profileKey = () => nameOf("endpoint.");
+const profileKey = () => nameOf("user.");
+/** Where earlier versions kept it, whatever it was. */
+const uncheckedKey = () => nameOf("endpoint.");
 
 /** What the endpoint's clock was ahead by at the end of an earlier visit. */
 export function keptOffset(): number {
   return Number(kept(offsetKey())) || 0;
+}
+
+/** Keeps what can be sent of a description that an earlier version kept. */
+export async function mendProfile(): Promise<void> {
+  const left = kept(uncheckedKey());
+  if (!left) return;
+  try {
+    const { mended } = await import("../identity/profile.js");
+    keep(profileKey(), mended(left));
+    keep(uncheckedKey(), null);
+  } catch {
+    // The next visit may have more luck.
+  }
 }
 
 /** Describes the endpoint from now on, as JSON. */
@@ -37,7 +59,7 @@ export function describe(endpoint: string): void {
   profile = endpoint;
   keep(profileKey(), profile);
   isDescribed = !core;
-  core?.outbox_update_endpoint();
+  withCore((core) => core.outbox_update_endpoint());
   soon();
 }
 
@@ -49,7 +71,7 @@ export function forgetProfile(): void {
 
 /** Deletes what is kept here. */
 export function forgetDeliveries(): void {
-  remove([offsetKey(), profileKey()]);
+  remove([offsetKey(), profileKey(), uncheckedKey()]);
 }
 
 /** Bytes of a batch without events. */
@@ -75,7 +97,9 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
   const body = envelope(events.join(), core.outbox_describes(request) ? described() : "{}");
   const post = (body: Uint8Array<ArrayBuffer>) => {
     const call = { method: "POST", path: "events", body, keepalive, offset };
-    sendSigned(core, request, call, begun, batch);
+    withCore((running) => {
+      if (running === core && begun === round) sendSigned(core, request, call, batch);
+    });
   };
   if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
   else compressed(body).then(post, () => post(body));
@@ -91,32 +115,45 @@ export function sendEndpoint(core: Core, request: number): void {
     keepalive: isLeaving,
     offset: core.outbox_clock_offset(),
   };
-  sendSigned(core, request, call, round, []);
+  sendSigned(core, request, call, []);
 }
 
 /** Sends a request in this task, and tells the core what came of it, and of each of these events. */
-function sendSigned(core: Core, request: number, call: Call, begun: number, batch: Held[]): void {
-  if (begun !== round) return;
+function sendSigned(core: Core, request: number, call: Call, batch: Held[]): void {
+  const begun = round;
   const found = credentials[core.outbox_who(request)];
   if (!found) {
     answered(core, request, NO_ANSWER);
     return;
   }
+  const profiled = described();
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
-    answered(core, request, answer, verdicts(batch, answer));
+    judgeProfile(profiled, answer, !batch.length);
+    complain(answer);
+    const statuses = verdicts(batch, answer);
+    const isTold = withCore((running) => {
+      if (running === core) answered(core, request, answer, statuses);
+      return running === core;
+    });
+    // Another core does not know of this request, but of its events.
+    if (isTold) return;
+    const ending = { state: "delivered" } as const;
+    const delivered = batch.filter((_, at) => statuses[at] === ACCEPTED);
+    for (const held of delivered) endedElsewhere(held, ending);
+    tellTabs({ ended: delivered.map(({ row }) => ({ id: row.id, ...ending })) });
   });
 }
 
-function answered(core: Core, request: number, answer: Answer, verdicts: number[] = []): void {
+function answered(core: Core, request: number, answer: Answer, statuses: number[] = []): void {
   const { type, status, retryAfter, date, body } = answer;
   const hasMessageBody = [body.Message, body.RequestID].every((text) => typeof text === "string");
-  put(core, new Uint8Array(Uint16Array.from(verdicts).buffer), encode(type));
+  put(core, new Uint8Array(Uint16Array.from(statuses).buffer), encode(type));
   core.outbox_answered(
     request,
     status,
     hasMessageBody,
-    verdicts.length,
+    statuses.length,
     retryAfter,
     date,
     ...clocks(),
@@ -126,12 +163,32 @@ function answered(core: Core, request: number, answer: Answer, verdicts: number[
   soon();
 }
 
+/** Says that the endpoint refuses this page: once may be its clock, or credentials that have ended. */
+function complain(answer: Answer): void {
+  refusals = answer.status === 403 ? refusals + 1 : 0;
+  if (refusals > 1 || answer.status === 404) say("refused", answer);
+}
+
+/** A description that the endpoint refuses goes with no further batch. */
+function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boolean): void {
+  const item = body.Results?.[endpointId]?.EndpointItemResponse;
+  const refusal = item?.StatusCode === 400 ? item : isAlone && status === 400 && body;
+  // What is not the endpoint's own has no message.
+  if (!refusal?.Message) return;
+  if (profiled === described()) {
+    forgetProfile();
+    remove([profileKey()]);
+  }
+  say("refusedUser", refusal.Message);
+}
+
 /** What an answer says about each of these events, as HTTP statuses. */
-function verdicts(batch: Held[], { body }: Answer): number[] {
+function verdicts(batch: Held[], { body, type, status }: Answer): number[] {
   const said = body.Results?.[endpointId]?.EventsItemResponse;
   return batch.map((held) => {
     const { StatusCode, Message } = said?.[held.row.id] ?? {};
-    held.reason = Message ?? body.Message ?? body.message;
+    held.reason = Message ?? body.Message ?? body.message ?? (type || `HTTP ${status}`);
+    if (StatusCode === 400) say("rejectedEvent", [held.row.name, Message]);
     return Number.isInteger(StatusCode) ? StatusCode : 0;
   });
 }
@@ -141,6 +198,7 @@ function envelope(events: string, endpoint: string): Uint8Array<ArrayBuffer> {
   return encode(`{"BatchItem":{${id}:{"Endpoint":${endpoint},"Events":{${events}}}}}`);
 }
 
-function described(): string {
+/** How the endpoint is described at present, as JSON. */
+export function described(): string {
   return kept(profileKey()) ?? profile;
 }

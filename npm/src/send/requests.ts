@@ -62,7 +62,7 @@ export async function ask(
       headers,
       body,
       keepalive,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout?.(REQUEST_TIMEOUT_MS),
       credentials: "omit",
     });
     const text = await response.text();
@@ -84,8 +84,12 @@ export async function ask(
 
 /** Rejects where the browser cannot. */
 export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { writable, readable } = new CompressionStream("gzip");
+  const writer = writable.getWriter();
+  // What fails here fails the reading, too.
+  writer.write(body).catch(() => {});
+  writer.close().catch(() => {});
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 /** A request that is to be signed. */
@@ -139,12 +143,12 @@ export function send(
   { AccessKeyId, SecretKey, SessionToken }: Credentials,
 ): Promise<Answer> {
   const { appId, endpoint, region } = settings;
-  const whole = `/v1/apps/${escaped(appId)}/${path}`;
+  const { href, host, pathname } = new URL(`${endpoint}/v1/apps/${escaped(appId)}/${path}`);
   const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
   const [url, headers] = (form ?? presigned)({
-    url: endpoint + whole,
-    host: new URL(endpoint).host,
+    url: href,
+    host,
     date,
     credential: `${AccessKeyId}/${scope}`,
     token: SessionToken,
@@ -153,7 +157,7 @@ export function send(
       const request = [
         method,
         // What is encoded in the path is encoded once more, as all services but S3 have it.
-        whole.replaceAll("%", "%25"),
+        pathname.split("/").map(escaped).join("/"),
         query,
         lines.join(""),
         Object.keys(headers).join(";"),

@@ -1,48 +1,65 @@
-// The tabs of this browser that have the same application open.
+// What tabs of this browser that have the same application open tell each other. They may have loaded different
+// versions of this package: messages hold names, and no numbers of the core's.
 
-import type { Row } from "../queue/disk.js";
+import type { Place, Row } from "../queue/disk.js";
+import type { Ending } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 
-/** What tabs tell each other. */
+/** How an event ended, by its id. */
+export type Ended = Ending & { id: string };
+
+/** An event for the tab that sends. */
+export interface Shared {
+  row: Row;
+  /** Where it is on disk, if it is there. */
+  place?: Place;
+  immediate: boolean;
+}
+
+/** What tabs tell each other. Members that a tab does not know it passes over. */
 export interface Message {
-  /** For the tab that sends: an event to be sent, whether at once, and whether it is on disk. */
-  row?: Row;
-  now?: boolean;
-  isStored?: boolean;
-  /** From the tab that sends: events that ended, by their actions, and why. */
-  ended?: [id: string, end: number, reason?: string][];
+  /** For the tab that sends. */
+  events?: Shared[];
+  /** From the tab that sends. */
+  ended?: Ended[];
   /** Another tab sends from now on. */
   leads?: boolean;
+  /** The endpoint id of the tab that sends, with `leads` and `pong`: for tabs that share no storage. */
+  endpoint?: string;
+  /** Whether the tab that sends is alive, and that it is. */
+  ping?: boolean;
+  pong?: boolean;
   /** Everything was deleted. */
   forget?: boolean;
 }
 
-let channel: BroadcastChannel | undefined;
+/** Goes up where a tab of another version would take a message for something that it does not say. */
+const VERSION = 1;
 
-/** Lets another tab send. */
-export let resign = () => {};
+let channel: BroadcastChannel | undefined;
+/** Whether no other tab was heard, so that there is nobody to tell how events ended. */
+export let isAlone = true;
+
+/** Whether tabs can agree on which of them sends. */
+export const isJoined = () => !!channel;
 
 export function joinTabs(hear: (message: Message) => void): void {
-  if (!navigator.locks || !globalThis.BroadcastChannel) return;
-  channel = new BroadcastChannel(nameOf(""));
-  channel.onmessage = ({ data }) => hear(data);
+  try {
+    if (!navigator.locks) return;
+    channel = new BroadcastChannel(nameOf(""));
+    channel.onmessage = ({ data }) => {
+      isAlone = false;
+      if (data?.version === VERSION) hear(data);
+    };
+    tellTabs({ ping: true });
+  } catch {
+    // A page whose storage is blocked may not have one.
+    channel = undefined;
+  }
 }
 
 export function tellTabs(message: Message): void {
-  channel?.postMessage(message);
-}
-
-/** Calls `won` once this tab is the one that sends; at once where tabs cannot agree. */
-export function campaign(won: () => void): void {
-  if (!channel) {
-    won();
-    return;
-  }
-  // Held as long as the page lives: the promise is open until then.
-  const lead = () =>
-    new Promise<void>((resolve) => {
-      resign = resolve;
-      won();
-    });
-  navigator.locks.request(nameOf(""), lead).catch(won);
+  // Whoever has events to hand over is not alone, though nobody may answer.
+  if (message.events) isAlone = false;
+  if (!isAlone || !message.ended) channel?.postMessage({ version: VERSION, ...message });
 }

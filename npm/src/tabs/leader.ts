@@ -1,78 +1,97 @@
 // Which tab sends. The others hand over what they record, and hear how it ended.
 
-import { DELIVERED } from "../module/contract.js";
-import { core } from "../module/core.js";
+import { adoptEndpointId, endpointId } from "../identity/ids.js";
+import { core, withCore } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, byNumber, type Held, hold, isKnown, remember } from "../queue/ledger.js";
+import { byId, byNumber, hold, lately, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
-import { forgetAll } from "../reset.js";
-import { soon } from "../send/turns.js";
-import { campaign, type Message, resign, tellTabs } from "./channel.js";
+import { soon } from "../queue/turns.js";
+import { type Ended, isJoined, type Message, type Shared, tellTabs } from "./channel.js";
+import { handOver, heardFromLeader } from "./handover.js";
+import { campaign, confirmed, isLeader, openLock, resign } from "./lock.js";
 
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
-
-/** Whether this tab is the one that sends. */
-export let isLeader = false;
-
-/** Waits until it is. */
+/** Waits until this tab is the one that sends; begins to, where it is and its core is new. */
 export function stand(): void {
-  if (core && !isLeader) campaign(lead);
+  openLock(lead, lose);
+  if (!core) return;
+  if (isLeader) lead();
+  else campaign();
 }
 
 async function lead(): Promise<void> {
-  const machine = core;
-  if (!machine) return;
-  isLeader = true;
-  tellTabs({ leads: true });
+  tellTabs({ leads: true, endpoint: endpointId });
   // What an earlier visit left goes first, but a slow disk holds nothing up for long.
   const late = setTimeout(follow, SCAN_PATIENCE);
-  await load(machine);
+  await load();
   clearTimeout(late);
   follow();
+}
+
+/** Another tab took this one for dead. */
+function lose(): void {
+  follow();
+  stand();
 }
 
 /** Lets another tab send. */
 export function stepDown(): void {
   resign();
-  isLeader = false;
   follow();
 }
 
 /** The core sends where this tab is the one that does. */
 export function follow(): void {
-  core?.outbox_set_leader(isLeader);
+  withCore((core) => core.outbox_set_leader(isLeader));
   soon();
 }
 
-/** Hands an event over to the tab that sends. */
-export function share({ row, isOurs, immediate, isAccepted, isStored }: Held): void {
-  if (!isLeader && isOurs && isAccepted) tellTabs({ row, now: immediate, isStored });
+/** Sends nothing until it is sure that no other tab has begun to in the meantime. */
+export function doubt(): void {
+  if (!isLeader || !isJoined()) return;
+  withCore((core) => core.outbox_set_leader(false));
+  confirmed().then(follow);
 }
 
 /** A page that ends may do so after the one that sends has looked for what was left. */
 export function hearOfLeft(key: string | null): void {
   if (!isLeader) return;
   for (const one of left(key)) {
-    hear(typeof one === "string" ? { ended: [[one, DELIVERED]] } : { row: one });
+    if (typeof one === "string") hearEnded({ id: one, state: "delivered" });
+    else take({ row: one, immediate: false });
   }
+  soon();
 }
 
 /** What another tab tells. */
-export function hear({ row, now, isStored, ended, leads, forget }: Message): void {
-  if (core && row && isLeader && !isKnown(row.id) && isRow(row)) {
-    const held = hold(row, false, !!now);
-    held.isStored = isStored;
-    accept(core, held);
-  }
-  for (const [id, how, reason] of ended ?? []) {
-    const held = byId.get(id);
-    remember(id);
-    if (held?.isAccepted) endedElsewhere(held, [how, reason]);
-    else if (held) held.end = [how, reason];
-  }
+export function hear({ events, ended, leads, ping, pong, endpoint }: Message): void {
+  if (isLeader && ping) tellTabs({ pong: true, endpoint: endpointId });
+  if (!isLeader && endpoint) adoptEndpointId(endpoint);
+  if (ended || leads || pong) heardFromLeader();
+  const over = isLeader && core ? (events ?? []).flatMap(take) : [];
+  if (over.length) tellTabs({ ended: over });
+  ended?.forEach(hearEnded);
   // The tab that sent before may have had them, and they are not on disk.
-  if (leads) for (const held of byNumber.values()) if (!held.isStored) share(held);
-  if (forget) forgetAll(true);
+  if (leads) handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
   soon();
+}
+
+/** Takes an event of another tab's to send it. Gives how it ended, if it has. */
+function take({ row, place, immediate }: Shared): Ended[] {
+  const { id } = row ?? {};
+  const ending = lately.get(id);
+  if (ending) return [{ id, ...ending }];
+  if (byId.has(id) || !isRow(row)) return [];
+  const held = hold(row, false, immediate);
+  held.place = place;
+  held.isStored = !!place;
+  accept(held);
+  return [];
+}
+
+function hearEnded({ id, ...ending }: Ended): void {
+  const held = byId.get(id);
+  remember(id, ending);
+  if (held) endedElsewhere(held, ending);
 }

@@ -3,6 +3,7 @@
 import { after, before, type TestContext, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { Endpoint } from "../../support/endpoint.ts";
+import { type Ability, lacks } from "../../support/engines/engine.ts";
 import { Site } from "../../support/page.ts";
 
 export interface Scenario {
@@ -20,12 +21,13 @@ before(async () => {
 });
 after(() => site.close());
 
-/** A test with an endpoint and a page by itself. */
+/** A test with an endpoint and a page by itself, where the engine can do what it `needs`. */
 export function scenario(
   name: string,
   run: (scenario: Scenario, test: TestContext) => Promise<void>,
+  needs: Ability[] = [],
 ): void {
-  test(name, { timeout: 120_000 }, async (test) => {
+  test(name, { timeout: 120_000, skip: lacks(...needs) }, async (test) => {
     const endpoint = await Endpoint.start();
     const page = await site.open();
     const context = page.context();
