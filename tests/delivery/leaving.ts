@@ -31,6 +31,8 @@ const EVERY_MS = 5;
 /** From the last event to the end of the page. */
 const CLOSED_AFTER_MS = 50;
 const KILLED_AFTER_MS = 300;
+/** Longer than tabs wait for the one that sends to answer, shorter than they wait for a test. */
+const HANGING_MS = 15_000;
 
 const unavailable: Fault = ({ operation }) =>
   operation === "preflight" ? undefined : { status: 503 };
@@ -105,21 +107,30 @@ export function leaving(): void {
     ["crash"],
   );
 
-  scenario("a page that ends before it has its engine", async (all, test) => {
-    const { site, endpoint, context } = all;
-    const page = await site.open({ context, stuck: "engine.js" });
-    await configure(page, endpoint);
-    const ids = await record(page);
-    await page.goto("about:blank");
-    await page.close();
-    const next = await revisit(site, context, endpoint);
-    await arrived(endpoint, ids, test);
-    await assertBalanced(next);
-    const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
-    assert.deepEqual(await next.evaluate(left), []);
-  });
+  for (const [what, options] of [
+    ["has its engine", { stuck: "engine.js" }],
+    ["has its engine, which could not be loaded", { broken: "engine.js" }],
+  ] as const) {
+    scenario(`a page that ends before it ${what}`, async (all, test) => {
+      const { site, endpoint, context } = all;
+      const page = await site.open({ context, ...options });
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.goto("about:blank");
+      await page.close();
+      const next = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await assertBalanced(next);
+      const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
+      assert.deepEqual(await next.evaluate(left), []);
+    });
+  }
 
-  test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
+  test(
+    "a page that comes back out of the back/forward cache",
+    { timeout: 120_000, skip: lacks("cache") },
+    backAndForth,
+  );
 
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";
@@ -282,6 +293,25 @@ export function twoTabs(): void {
       needs,
     );
   }
+
+  tabs("two tabs, and the one that sends hangs", async (all, test) => {
+    const { endpoint, leader, follower } = all;
+    await leader.evaluate((time) => {
+      setTimeout(() => {
+        const end = performance.now() + time;
+        while (performance.now() < end);
+      });
+    }, HANGING_MS);
+    const ids = await record(follower, { every: EVERY_MS });
+    await arrived(endpoint, ids, test);
+    assert.equal(await follower.evaluate(() => forebay.stats().leader), true);
+    // It does not take the lock back.
+    await leader.waitForFunction(() => !forebay.stats().leader);
+    await settled(leader);
+    await leader.evaluate(() => forebay.record({ name: "Numbered" }));
+    await endpoint.until(() => endpoint.distinct.size === COUNT + 1);
+    await Promise.all([settled(leader), settled(follower)]);
+  });
 
   tabs(
     "two tabs, and the one that sends is frozen, and goes on",
