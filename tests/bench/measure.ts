@@ -56,6 +56,8 @@ export interface Run {
 const QUIET_MS = 6000;
 /** How long it may take until a first event has arrived, or the next of many. */
 const TIMEOUT = { timeout: 60_000 };
+/** How long the calls of a run may take. */
+const CALLS_MS = 120_000;
 
 /** Runs a case with an SDK. The first event, and what only it needs, is over before. */
 export async function measure(browser: Browser, bench: Bench, sdk: Sdk, how: Case): Promise<Run> {
@@ -118,10 +120,26 @@ export async function record(
   { events, inTask, waiting }: Case,
   accepted: () => number,
 ): Promise<void> {
-  if (waiting === undefined) return page.evaluate(`calls(${events}, ${inTask})`);
+  if (waiting === undefined) {
+    await inTime(page.evaluate(`calls(${events}, ${inTask})`), `${events} calls`);
+    return;
+  }
   for (let recorded = 0; recorded < events; recorded += inTask) {
     await endpoint.until(() => recorded + inTask - accepted() <= waiting, TIMEOUT);
     await page.evaluate(`calls(${inTask}, ${inTask})`);
+  }
+}
+
+async function inTime(done: Promise<unknown>, what: string): Promise<void> {
+  const late = new AbortController();
+  const timeout = sleep(CALLS_MS, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`${what} are not done after ${CALLS_MS / 1000} s`);
+  });
+  try {
+    await Promise.race([done, timeout]);
+  } finally {
+    late.abort();
+    timeout.catch(() => {});
   }
 }
 

@@ -145,22 +145,27 @@ async function readable(): Promise<string> {
   const folder = join(TARGET, "bench/readable");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const nothing = join(folder, "nothing.deflated");
-  await writeFile(nothing, "");
+  // As it is before its exports get letters for names, and beside the code.
+  const module = "forebay_wasm_bg";
+  await copyFile(join(TARGET, "sdk-wasm", module, `${module}.wasm`), join(folder, "module.wasm"));
+  const entry = join(folder, "index.ts");
+  await writeFile(
+    entry,
+    `import { configure as configureWith } from "${join(ROOT, "npm/src/slim.ts")}";
+    export * from "${join(ROOT, "npm/src/client.ts")}";
+    const wasm = () => fetch(new URL("module.wasm", import.meta.url));
+    export const configure = (config) => configureWith(config, wasm);`,
+  );
   await build({
-    entryPoints: [join(ROOT, "npm/src/index.ts")],
+    entryPoints: [entry],
     outdir: folder,
     bundle: true,
     splitting: true,
     format: "esm",
     target: "es2022",
     define: { VERSION: '"0.0.0"' },
-    // What is loaded where the module itself is not, or an event is not valid.
-    alias: { "#deflated": nothing, "#violations": nothing },
-    loader: { ".deflated": "binary" },
+    // Texts that the package's build puts in.
+    external: ["#*"],
   });
-  // As it is before its exports get letters for names.
-  const module = "forebay_wasm_bg.wasm";
-  await copyFile(join(TARGET, "sdk-wasm/forebay_wasm_bg", module), join(folder, module));
   return folder;
 }

@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "5" },
     case: { type: "string", multiple: true },
     build: { type: "string", multiple: true, default: [] },
+    sdk: { type: "string", multiple: true },
     json: { type: "boolean" },
     profile: { type: "boolean" },
   },
@@ -83,7 +84,9 @@ if (options.profile) await profile(cases, console.log);
 else await compare();
 
 async function compare(): Promise<void> {
-  const sdks: Sdk[] = ["amplify", ...Object.keys(builds)];
+  const sdks = ["amplify", ...Object.keys(builds)].filter(
+    (sdk) => options.sdk?.includes(sdk) ?? true,
+  );
   const runs = new Map<string, Run[]>();
   const before = loadavg()[0];
   const bench = await Bench.start(builds);
@@ -95,7 +98,12 @@ async function compare(): Promise<void> {
         for (const sdk of sdks) {
           console.error(`  run ${run} of ${options.runs}: ${one.name}, ${sdk}`);
           const key = `${one.name} ${sdk}`;
-          runs.set(key, [...(runs.get(key) ?? []), await measure(browser, bench, sdk, one)]);
+          try {
+            runs.set(key, [...(runs.get(key) ?? []), await measure(browser, bench, sdk, one)]);
+          } catch (error) {
+            // One that cannot is no reason to lose the others.
+            console.error(`  no result: ${error}`);
+          }
         }
       }
     }
@@ -105,10 +113,11 @@ async function compare(): Promise<void> {
   }
   const spread = (name: string, sdk: Sdk, of: keyof Run): Spread => {
     const values = (runs.get(`${name} ${sdk}`) ?? []).map((run) => run[of]).sort((a, b) => a - b);
+    const at = (place: number) => values[place] ?? Number.NaN;
     return {
-      median: values[Math.floor(values.length / 2)],
-      least: values[0],
-      most: values[values.length - 1],
+      median: at(Math.floor(values.length / 2)),
+      least: at(0),
+      most: at(values.length - 1),
     };
   };
   const goals = GOALS.flatMap(({ says, of, most, cases: names }) =>
@@ -117,11 +126,14 @@ async function compare(): Promise<void> {
       .map(({ name }) => {
         const ratio = spread(name, "forebay", of).median / spread(name, "amplify", of).median;
         return { says, case: name, ratio, most, isMet: ratio <= most };
-      }),
+      })
+      // Where both were measured.
+      .filter(({ ratio }) => !Number.isNaN(ratio)),
   );
   const longTasks = cases
     .filter(({ events }) => events === 5000)
-    .map(({ name }) => ({ case: name, count: spread(name, "forebay", "longTasks").median }));
+    .map(({ name }) => ({ case: name, count: spread(name, "forebay", "longTasks").median }))
+    .filter(({ count }) => !Number.isNaN(count));
   const machine = {
     browser: product,
     cores: cpus().length,

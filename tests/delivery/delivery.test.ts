@@ -10,6 +10,7 @@ import { leaving, twoTabs } from "./leaving.ts";
 import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
 import { platform } from "./platform.ts";
+import { traps } from "./traps.ts";
 
 describe("delivery", { concurrency: engine.concurrency }, () => {
   outages();
@@ -20,4 +21,5 @@ describe("delivery", { concurrency: engine.concurrency }, () => {
   platform();
   limits();
   backlog();
+  traps();
 });

@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 
+mod bench;
 mod command;
 mod demo;
 mod needs;
@@ -13,10 +14,11 @@ mod worker;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use lexopt::Parser;
 use lexopt::prelude::*;
 
+use needs::Engine;
 use parts::Part;
 use progress::Progress;
 use stack::Port;
@@ -25,33 +27,106 @@ use supervise::Interrupted;
 /// What a stack is made of, besides Kinesis; the lake may be left out.
 const STACK: [Part; 2] = [Part::Edge, Part::Lake];
 
-const USAGE: &str = "\
-cargo xtask <command>
+/// A command, and what it says of itself.
+struct Command {
+    name: &'static str,
+    /// What it does, in a line.
+    says: &'static str,
+    /// Its options, and an example.
+    help: &'static [&'static str],
+    run: fn(&Command, Parser) -> Result<()>,
+}
 
-  demo                  build everything and run it on 127.0.0.1, with a page to try it; Ctrl-C
-                        stops it
-    --page-port PORT    (default: 5173, or any free one where it is taken)
-    --no-open           do not open a browser
-    and the options of stack
+const COMMANDS: [Command; 6] = [
+    Command {
+        name: "demo",
+        says: "build everything and run it on 127.0.0.1, with a page to try it; Ctrl-C stops it",
+        help: &[
+            "[option]..\n\n",
+            "  --page-port PORT     where the page is (default: 5173, or any free one where it is taken)\n",
+            "  --no-open            do not open a browser\n",
+            STACK_OPTIONS,
+            "\nFor example:  cargo xtask demo --no-open --page-port 3000\n",
+        ],
+        run: run_demo,
+    },
+    Command {
+        name: "stack",
+        says: "a Kinesis, the edge worker and the lake, for tests of your own",
+        help: &[
+            "[option]..\n\nPrints one line of JSON when they are ready, and runs until SIGINT or SIGTERM.\n\n",
+            STACK_OPTIONS,
+            "\nFor example:  cargo xtask stack --lake /tmp/lake --cf '{\"country\":\"NZ\"}'\n",
+        ],
+        run: run_stack,
+    },
+    Command {
+        name: "test",
+        says: "every check and test, or some",
+        help: &[
+            "[suite]..\n\n",
+            "The suites are fmt, lint, clippy, rust, types, size, and the folders of tests/ by their names. All of\n",
+            "them run where none is named. The last line is `N passed, N failed`.\n",
+            "\nFor example:  cargo xtask test clippy browser\n",
+        ],
+        run: test,
+    },
+    Command {
+        name: "size",
+        says: "what a page loads, and what a schema adds, in bytes",
+        help: &[
+            "[option]..\n\n",
+            "Bundles an app that records one event with esbuild and with Vite, opens it in Chromium, and measures the\n",
+            "files that it fetches until the event has arrived. Fails where that is over the budget, by either.\n\n",
+            "  --json               as JSON, for programs\n",
+            "  --write              put the numbers into README.md\n",
+            "\nFor example:  cargo xtask size --write\n",
+        ],
+        run: size,
+    },
+    Command {
+        name: "bench",
+        says: "what recording costs a page's main thread, with Amplify beside it",
+        help: &[
+            "sdk [option]..\n\n",
+            "Drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
+            "against one endpoint, by turns. Takes some minutes a run: Amplify sends 100 events every 5 seconds. A\n",
+            "number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
+            "  --runs N             how many times each (default: 5)\n",
+            "  --case NAME          burst, hundreds, single or paced (default: all); may be repeated\n",
+            "  --build NAME=FOLDER  another build of npm/dist, to be measured beside; may be repeated\n",
+            "  --sdk NAME           amplify, forebay or the name of a build (default: all); may be repeated\n",
+            "  --json               as JSON, for programs\n",
+            "  --profile            instead: where the package's own time goes, function by function\n",
+            "\nFor example:  cargo xtask bench sdk --runs 1 --case burst\n",
+        ],
+        run: bench,
+    },
+    Command {
+        name: "build",
+        says: "sdk, edge, lake or page; all where none is named",
+        help: &[
+            "[part]..\n\n",
+            "  sdk                  the npm package, with its WebAssembly\n",
+            "  edge                 the edge worker\n",
+            "  lake                 the program that writes the lake\n",
+            "  page                 the demo page\n",
+            "\nFor example:  cargo xtask build sdk edge\n",
+        ],
+        run: build,
+    },
+];
 
-  stack                 a Kinesis, the edge worker and the lake, for tests of your own; prints one
-                        line of JSON when they are ready, and runs until SIGINT or SIGTERM
-    --lake FOLDER       where the lake is (default: a new folder in .forebay)
-    --schema FILE       (default: demo-react/forebay.schema.json)
-    --edge-port PORT    (default: 8787, or any free one where it is taken)
-    --kinesis-port PORT (default: 4567, or any free one where it is taken)
-    --cf JSON           what `request.cf` holds
-    --kinesis-url URL   what the worker takes for Kinesis, such as a proxy in between
-    --no-lake           without the lake
-    --no-build          run what was built before
-
-  test [suite]..        every check and test, or some: fmt, lint, clippy, rust, types, and the
-                        folders of tests/
-
-  size [--json]         what a browser loads, and what a schema adds, in bytes; fails where that
-                        is over the budget
-
-  build [part]..        sdk, edge, lake, page; all where none is named
+/// Options of every command that starts a stack.
+const STACK_OPTIONS: &str = "\
+\x20 --lake FOLDER        where the lake is (default: a new folder in .forebay)
+  --schema FILE        (default: demo-react/forebay.schema.json)
+  --edge-port PORT     where the worker is (default: 8787, or any free one where it is taken)
+  --kinesis-port PORT  where Kinesis is (default: 4567, or any free one where it is taken)
+  --cf JSON            what `request.cf` holds
+  --kinesis-url URL    what the worker takes for Kinesis, such as a proxy in between
+  --no-lake            without the lake
+  --no-build           run what was built before
 ";
 
 fn main() -> ExitCode {
@@ -67,30 +142,78 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let mut arguments = Parser::from_env();
-    match arguments.next()? {
-        Some(Value(name)) => match name.string()?.as_str() {
-            "build" => build(arguments),
-            "demo" => demo::run(&demo_options(arguments)?),
-            "stack" => run_stack(arguments),
-            "test" => test(arguments),
-            "size" => size(arguments),
-            other => bail!("there is no command `{other}`\n\n{USAGE}"),
-        },
+    let name = match arguments.next()? {
+        Some(Value(name)) => name.string()?,
         Some(Short('h') | Long("help")) => {
-            println!("{USAGE}");
-            Ok(())
+            println!("{}", overview());
+            return Ok(());
         }
-        Some(other) => Err(other.unexpected().into()),
-        None => bail!("a command is missing\n\n{USAGE}"),
+        Some(other) => bail!(
+            "there is no option {} here\n\n{}",
+            shown(&other),
+            overview()
+        ),
+        None => bail!("a command is missing\n\n{}", overview()),
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        bail!("there is no command `{name}`\n\n{}", overview());
+    };
+    // Wherever it stands, whatever is wrong with the rest.
+    if std::env::args_os()
+        .skip(2)
+        .any(|word| word == "--help" || word == "-h")
+    {
+        println!("{}", command.help());
+        return Ok(());
+    }
+    (command.run)(command, arguments)
+}
+
+/// All commands, a line each.
+fn overview() -> String {
+    let mut text = String::from("cargo xtask <command>\n\n");
+    for Command { name, says, .. } in &COMMANDS {
+        text.push_str(&format!("  {name:7} {says}\n"));
+    }
+    text + "\nThe options of a command:  cargo xtask <command> --help"
+}
+
+impl Command {
+    /// How it is called, with an example.
+    fn help(&self) -> String {
+        let Command {
+            name, says, help, ..
+        } = self;
+        let text = format!("{name}: {says}\n\ncargo xtask {name} {}", help.concat());
+        text.trim_end().to_owned()
+    }
+
+    /// What says that an argument is none of this command's.
+    fn unexpected(&self, argument: &lexopt::Arg<'_>) -> anyhow::Error {
+        anyhow!(
+            "`{}` does not take {}\n\n{}",
+            self.name,
+            shown(argument),
+            self.help()
+        )
     }
 }
 
-fn build(arguments: Parser) -> Result<()> {
+/// An argument as it was written.
+fn shown(argument: &lexopt::Arg<'_>) -> String {
+    match argument {
+        Short(letter) => format!("`-{letter}`"),
+        Long(name) => format!("`--{name}`"),
+        Value(word) => format!("`{}`", word.to_string_lossy()),
+    }
+}
+
+fn build(command: &Command, arguments: Parser) -> Result<()> {
     let mut parts = Vec::new();
-    for name in names(arguments)? {
+    for name in names(command, arguments)? {
         match Part::named(&name) {
             Some(part) => parts.push(part),
-            None => bail!("there is no part `{name}`\n\n{USAGE}"),
+            None => bail!("there is no part `{name}`\n\n{}", command.help()),
         }
     }
     if parts.is_empty() {
@@ -99,8 +222,8 @@ fn build(arguments: Parser) -> Result<()> {
     parts::build(&Progress::start(), &parts)
 }
 
-fn test(arguments: Parser) -> Result<()> {
-    let counts = test::run(&names(arguments)?)?;
+fn test(command: &Command, arguments: Parser) -> Result<()> {
+    let counts = test::run(&names(command, arguments)?)?;
     println!("{counts}");
     // The counts are the last line: no word after them.
     if counts.failed > 0 {
@@ -109,20 +232,29 @@ fn test(arguments: Parser) -> Result<()> {
     Ok(())
 }
 
-fn size(mut arguments: Parser) -> Result<()> {
-    let mut json = false;
+fn size(command: &Command, mut arguments: Parser) -> Result<()> {
+    let (mut json, mut write) = (false, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("json") => json = true,
-            other => return Err(other.unexpected().into()),
+            Long("write") => write = true,
+            other => return Err(command.unexpected(&other)),
         }
     }
-    parts::build(&Progress::start(), &[Part::Sdk])?;
-    let report = size::measure()?;
+    let progress = Progress::start();
+    let browser = Engine::Chromium.program(&progress)?;
+    parts::build(&progress, &[Part::Sdk])?;
+    let report = progress.step("size: bundle and open an app", |_| size::measure(&browser))?;
     if json {
         println!("{}", report.json());
     } else {
         println!("{}", report.table());
+    }
+    if write {
+        report.write_to_readme()?;
+    } else if !report.is_in_readme()? {
+        progress
+            .say("README.md says otherwise: `cargo xtask size --write` puts these numbers there");
     }
     if report.is_over_budget() {
         std::process::exit(1);
@@ -130,7 +262,38 @@ fn size(mut arguments: Parser) -> Result<()> {
     Ok(())
 }
 
-fn demo_options(mut arguments: Parser) -> Result<demo::Options> {
+fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
+    match arguments.next()? {
+        Some(Value(name)) if name == "sdk" => (),
+        Some(other) => return Err(command.unexpected(&other)),
+        None => bail!(
+            "what is to be measured is missing: `sdk`\n\n{}",
+            command.help()
+        ),
+    }
+    let mut passed = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long(name @ ("json" | "profile")) => passed.push(format!("--{name}")),
+            Long(name @ ("runs" | "case" | "build" | "sdk")) => {
+                let name = name.to_owned();
+                let value = arguments.value()?.string()?;
+                if name == "runs" && !value.parse().is_ok_and(|runs: u32| runs > 0) {
+                    bail!("--runs takes a number from 1, not `{value}`");
+                }
+                passed.push(format!("--{name}={value}"));
+            }
+            other => return Err(command.unexpected(&other)),
+        }
+    }
+    bench::sdk(&passed)
+}
+
+fn run_demo(command: &Command, arguments: Parser) -> Result<()> {
+    demo::run(&demo_options(command, arguments)?)
+}
+
+fn demo_options(command: &Command, mut arguments: Parser) -> Result<demo::Options> {
     let mut options = demo::Options {
         stack: stack::Options::default(),
         build: true,
@@ -144,16 +307,16 @@ fn demo_options(mut arguments: Parser) -> Result<demo::Options> {
             Long("no-build") => options.build = false,
             Long(name) => {
                 let name = name.to_owned();
-                stack_option(&mut options.stack, &name, &mut arguments)?;
+                stack_option(command, &mut options.stack, &name, &mut arguments)?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(command.unexpected(&other)),
         }
     }
     stack::check(&options.stack)?;
     Ok(options)
 }
 
-fn run_stack(mut arguments: Parser) -> Result<()> {
+fn run_stack(command: &Command, mut arguments: Parser) -> Result<()> {
     let mut options = stack::Options::default();
     let mut build = true;
     while let Some(argument) = arguments.next()? {
@@ -161,9 +324,9 @@ fn run_stack(mut arguments: Parser) -> Result<()> {
             Long("no-build") => build = false,
             Long(name) => {
                 let name = name.to_owned();
-                stack_option(&mut options, &name, &mut arguments)?;
+                stack_option(command, &mut options, &name, &mut arguments)?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(command.unexpected(&other)),
         }
     }
     stack::check(&options)?;
@@ -184,7 +347,12 @@ fn run_stack(mut arguments: Parser) -> Result<()> {
 }
 
 /// Takes one option that every command has which starts a stack.
-fn stack_option(options: &mut stack::Options, name: &str, arguments: &mut Parser) -> Result<()> {
+fn stack_option(
+    command: &Command,
+    options: &mut stack::Options,
+    name: &str,
+    arguments: &mut Parser,
+) -> Result<()> {
     match name {
         "lake" => options.lake = Some(arguments.value()?.into()),
         "schema" => options.schema = arguments.value()?.into(),
@@ -193,18 +361,18 @@ fn stack_option(options: &mut stack::Options, name: &str, arguments: &mut Parser
         "cf" => options.cf = arguments.value()?.string()?,
         "kinesis-url" => options.kinesis_url = Some(arguments.value()?.string()?),
         "no-lake" => options.with_lake = false,
-        other => bail!("there is no option --{other}\n\n{USAGE}"),
+        other => return Err(command.unexpected(&Long(other))),
     }
     Ok(())
 }
 
 /// The words that follow a command that takes no options.
-fn names(mut arguments: Parser) -> Result<Vec<String>> {
+fn names(command: &Command, mut arguments: Parser) -> Result<Vec<String>> {
     let mut names = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Value(name) => names.push(name.string()?),
-            other => return Err(other.unexpected().into()),
+            other => return Err(command.unexpected(&other)),
         }
     }
     Ok(names)

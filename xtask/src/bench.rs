@@ -1,0 +1,25 @@
+//! `cargo xtask bench`: what things cost, beside what they replace. No part of the tests: a number is no failure.
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{command, target};
+use crate::needs::Engine;
+use crate::parts::{self, Part};
+use crate::progress::Progress;
+
+/// Measures the built package in a page, and Amplify beside it; or, with `--profile` among these arguments of
+/// `tests/bench/sdk.ts`, says where the package's time goes. Prints what comes of it.
+pub fn sdk(arguments: &[String]) -> Result<()> {
+    let progress = Progress::start();
+    let browser = Engine::Chromium.program(&progress)?;
+    parts::build(&progress, &[Part::Sdk])?;
+    let mut node = command("node", ["--import", "tsx", "tests/bench/sdk.ts"]);
+    node.args(arguments)
+        .env("CHROMIUM", browser)
+        .env("CARGO_TARGET_DIR", target());
+    let status = node.status().context("could not start `node`")?;
+    if !status.success() {
+        bail!("the bench ended with {status}");
+    }
+    Ok(())
+}
