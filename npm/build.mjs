@@ -10,7 +10,15 @@
 // module of the tools beside them.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -20,7 +28,7 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 /** What `exports` of package.json has for browsers. */
-const ENTRIES = ["index", "slim", "inline", "react", "amplify-v5"];
+const ENTRIES = ["index", "slim", "inline", "react", "testing", "amplify-v5"];
 /**
  * The files in src/ that they import, sooner or later: the client, the engine, the module as text, and what
  * not every page asks for. Each becomes a file of its own in dist/, without its folder.
@@ -50,6 +58,16 @@ const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt }
   binaryen.Features;
 const FEATURES = MutableGlobals | NontrappingFPToInt | BulkMemory | BulkMemoryOpt | SignExt;
 
+/**
+ * For what takes no other modules than CommonJS, such as Jest, and reads neither `exports` nor what JavaScript has
+ * got since 2018, such as webpack 4.
+ */
+const COMMON_JS = {
+  format: "cjs",
+  target: "es2018",
+  supported: { "dynamic-import": false },
+};
+
 const dist = here("dist");
 const [wasm, violations, toolsFolder] = process.argv.slice(2);
 if (!toolsFolder) {
@@ -76,13 +94,20 @@ const { version } = JSON.parse(readFileSync(here("package.json"), "utf8"));
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
 for (const source of [...ENTRIES, ...CHUNKS]) {
-  await forBrowsers(nameOf(source), source, { external: ["react"], plugins: [apart(source)] });
+  for (const [extension, form] of Object.entries({ ".js": {}, ".cjs": COMMON_JS })) {
+    const plugins = [apart(source, extension)];
+    await forBrowsers(nameOf(source) + extension, source, {
+      external: ["react"],
+      plugins,
+      ...form,
+    });
+  }
 }
-await forBrowsers("forebay.script", "index", { format: "iife", globalName: "forebay" });
+await forBrowsers("forebay.script.js", "index", { format: "iife", globalName: "forebay" });
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
 for (const entry of ["tools", "cli"]) {
   await build({
-    ...common(entry, entry === "cli" ? "cli/main" : entry),
+    ...common(`${entry}.js`, entry === "cli" ? "cli/main" : entry),
     platform: "node",
     target: "node20.19",
     alias: { "#tools": `${tools}.js` },
@@ -98,8 +123,27 @@ const node = {
   typeRoots: [here("../node_modules/@types")],
 };
 check(ENTRIES, {});
+forCommonJs();
 check(["tools"], node);
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
+
+/**
+ * The same declarations for modules of CommonJS; and a folder for each entry, which is where those look who do not
+ * read `exports`.
+ */
+function forCommonJs() {
+  for (const file of readdirSync(dist, { recursive: true })) {
+    if (!file.endsWith(".d.ts")) continue;
+    const text = readFileSync(join(dist, file), "utf8");
+    const renamed = text.replace(/(["'])(\.[^"']*)\.js\1/g, "$1$2.cjs$1");
+    writeFileSync(join(dist, file.replace(/\.ts$/, ".cts")), renamed);
+  }
+  for (const entry of ENTRIES.filter((entry) => entry !== "index")) {
+    const [main, types] = ["cjs", "d.cts"].map((extension) => `../dist/${entry}.${extension}`);
+    mkdirSync(here(entry), { recursive: true });
+    writeFileSync(here(`${entry}/package.json`), `${JSON.stringify({ main, types }, null, 2)}\n`);
+  }
+}
 
 /** A path in this folder. */
 function here(path) {
@@ -112,7 +156,7 @@ function nameOf(source) {
 }
 
 /** What is in a file of its own is in no other, but for the engine. */
-function apart(source) {
+function apart(source, extension) {
   return {
     name: "apart",
     setup({ onResolve }) {
@@ -121,7 +165,7 @@ function apart(source) {
         const name = NAMES.get(imported);
         if (!name || name === nameOf(source) || (name === "engine-slim" && source === "whole"))
           return;
-        return { path: `./${name}.js`, external: true };
+        return { path: `./${name}${extension}`, external: true };
       });
     },
   };
@@ -165,8 +209,8 @@ function withTexts({ onResolve, onLoad }) {
 }
 
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
-async function forBrowsers(name, source, options) {
-  const { outfile, ...rest } = common(name, source);
+async function forBrowsers(file, source, options) {
+  const { outfile, ...rest } = common(file, source);
   const { outputFiles } = await build({
     ...rest,
     minifySyntax: true,
@@ -180,10 +224,10 @@ async function forBrowsers(name, source, options) {
     write: false,
   });
   const { code } = await minify(outputFiles[0].text, {
-    ecma: 2022,
-    module: !options.format,
+    ecma: options.format === "cjs" ? 2018 : 2022,
+    module: options.format !== "iife",
     // Terser takes "use client" for one that means nothing.
-    compress: { directives: false, hoist_funs: true, passes: 2 },
+    compress: { directives: false, inline: 1, passes: 3, sequences: false, unsafe_arrows: true },
   });
   // Only now: minifiers choose names by what there is most of.
   writeFileSync(
@@ -192,10 +236,10 @@ async function forBrowsers(name, source, options) {
   );
 }
 
-function common(entry, source = entry) {
+function common(file, source) {
   return {
     entryPoints: [here(`src/${source}.ts`)],
-    outfile: join(dist, `${entry}.js`),
+    outfile: join(dist, file),
     bundle: true,
     format: "esm",
     logLevel: "warning",

@@ -60,19 +60,65 @@ pub async fn authenticate(
             TokenError::Expired => RequestError::ExpiredToken,
         })?;
     let body_sha256 = platform.sha256(body).await;
-    sigv4::verify_hashed(
-        &request,
-        &body_sha256,
-        &claim,
-        &secret_access_key,
-        &scope,
-        now,
-    )
-    .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
+    let verify = |request: &sigv4::Request<'_>| {
+        sigv4::verify_hashed(
+            request,
+            &body_sha256,
+            &claim,
+            &secret_access_key,
+            &scope,
+            now,
+        )
+    };
+    verify(&request)
+        .or_else(|error| verify_proxied(error, &request, &config.base_path, verify))
+        .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
     Ok(Caller {
         session,
         signed: claim.date,
     })
+}
+
+/// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,
+/// and may have put another host in the place of the one that it was asked for. `mismatch` is what
+/// was found without that.
+fn verify_proxied(
+    mismatch: VerifyError,
+    request: &sigv4::Request<'_>,
+    base_path: &str,
+    verify: impl Fn(&sigv4::Request<'_>) -> Result<(), VerifyError>,
+) -> Result<(), VerifyError> {
+    if mismatch != VerifyError::SignatureMismatch {
+        return Err(mismatch);
+    }
+    let whole = (!base_path.is_empty()).then(|| format!("{base_path}{}", request.path));
+    let forwarded = forwarded_host(request.headers);
+    let paths = [Some(request.path), whole.as_deref()];
+    let hosts = [Some(request.headers), forwarded.as_deref()];
+    for path in paths.into_iter().flatten() {
+        for headers in hosts.into_iter().flatten() {
+            match verify(&sigv4::Request {
+                path,
+                headers,
+                ..*request
+            }) {
+                Err(VerifyError::SignatureMismatch) => {}
+                other => return other,
+            }
+        }
+    }
+    Err(mismatch)
+}
+
+/// The headers with the host that a proxy was asked for, where it says so.
+fn forwarded_host<'a>(headers: &[(&'a str, &'a str)]) -> Option<Vec<(&'a str, &'a str)>> {
+    let (_, hosts) = headers
+        .iter()
+        .find(|(name, _)| *name == "x-forwarded-host")?;
+    // The first is the client's: every further proxy adds the one that it was asked for.
+    let host = hosts.split(',').next().unwrap_or_default().trim();
+    let others = headers.iter().filter(|(name, _)| *name != "host").copied();
+    Some(others.chain([("host", host)]).collect())
 }
 
 fn refusal(

@@ -37,6 +37,8 @@ struct Settings {
     aws_account_id: Option<String>,
     #[serde(default)]
     issuers: Vec<Issuer>,
+    #[serde(default)]
+    base_path: String,
 }
 
 /// An application that may send events.
@@ -75,6 +77,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// Where records go.
     pub kinesis: Kinesis,
+    /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
+    pub base_path: String,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// What session tokens are made with.
@@ -185,11 +189,21 @@ impl Config {
                     .kinesis_session_token
                     .filter(|token| !token.is_empty()),
             },
+            base_path: settings.base_path.trim_end_matches('/').to_owned(),
             aws_account_id: settings.aws_account_id,
             master_secrets,
             schema,
             pii_salt,
         })
+    }
+
+    /// A path without the base path, where it has that; other paths are those of a proxy that has
+    /// taken it off, or of nobody's.
+    pub fn routed<'a>(&self, path: &'a str) -> &'a str {
+        match path.strip_prefix(&self.base_path) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+            _ => path,
+        }
     }
 
     /// The app with this id.
@@ -261,6 +275,10 @@ fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigErr
             return Err(error(NAME, "`issuers` names one issuer twice"));
         }
     }
+    if !is_base_path(&settings.base_path) {
+        let problem = "`base_path` is not a path such as /ingest, as it stands in a URL";
+        return Err(error(NAME, problem));
+    }
     let stream_names = [
         &settings.kinesis.stream,
         &settings.kinesis.dead_letter_stream,
@@ -279,6 +297,18 @@ fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigErr
         ));
     }
     Ok(settings)
+}
+
+/// Whether it is empty, or segments of a URL's path that no client writes otherwise.
+fn is_base_path(path: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>`{}^|".contains(&byte);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path.is_empty()
+        || path.strip_prefix('/').is_some_and(|segments| {
+            let mut segments = segments.split('/');
+            path.bytes().all(is_allowed)
+                && segments.all(|segment| !matches!(segment, "" | "." | ".."))
+        })
 }
 
 fn read_master_secrets(text: Option<String>) -> Result<MasterSecrets, ConfigError> {
@@ -412,6 +442,27 @@ mod tests {
     }
 
     #[test]
+    fn the_base_path_is_taken_off_whole_segments() {
+        for base_path in ["/ingest", "/ingest/"] {
+            let mut forebay = settings();
+            forebay["base_path"] = json!(base_path);
+            let config = Config::read(bindings(forebay)).ok().unwrap();
+            for (path, routed) in [
+                ("/ingest/v1/apps", "/v1/apps"),
+                ("/ingest/", "/"),
+                ("/ingest", ""),
+                ("/ingested/v1", "/ingested/v1"),
+                ("/v1/apps", "/v1/apps"),
+                ("/ingest/ingest/v1", "/ingest/v1"),
+            ] {
+                assert_eq!(config.routed(path), routed, "{path}");
+            }
+        }
+        let config = Config::read(bindings(settings())).ok().unwrap();
+        assert_eq!(config.routed("/v1/apps"), "/v1/apps");
+    }
+
+    #[test]
     fn a_mistake_is_told_by_its_binding() {
         for (pointer, value, expected) in [
             ("/apps", json!([]), "names no app"),
@@ -429,6 +480,15 @@ mod tests {
                 "/kinesis/dead_letter_stream",
                 json!("events"),
                 "two streams",
+            ),
+            ("/base_path", json!("ingest"), "such as /ingest"),
+            ("/base_path", json!("/a//b"), "such as /ingest"),
+            ("/base_path", json!("/a/../b"), "such as /ingest"),
+            ("/base_path", json!("/ä"), "such as /ingest"),
+            (
+                "/base_path",
+                json!("https://a.example/b"),
+                "such as /ingest",
             ),
             (
                 "/issuers",

@@ -43,7 +43,9 @@ impl<'a, P: Platform> Service<'a, P> {
     }
 
     async fn route(&self, line: &mut Line<'a>) -> Result<Answer, RequestError> {
-        let route = Route::find(&self.head.method, &self.head.path)?;
+        let path = self.head.path.as_str();
+        let path = self.config.map_or(path, |config| config.routed(path));
+        let route = Route::find(&self.head.method, path)?;
         line.operation = Some(route.name());
         match route {
             Route::Preflight => Ok(preflight(self.head)),

@@ -3,7 +3,7 @@ import type { AmplifyConfig, ForebayConfig, Unread } from "./config/config.js";
 import { keepEarly } from "./early.js";
 import type { Engine, Recorded, SignIn, StartEngine } from "./engine.js";
 import { untilLoaded } from "./loading.js";
-import { receiptOf, sweepReceipts, tellReceipt, track } from "./receipts.js";
+import { receipts, sweepReceipts, Tracked } from "./receipts.js";
 import {
   type AnalyticsEvent,
   type Delivery,
@@ -40,7 +40,8 @@ export * from "./types.js";
 const CLAIMED = Symbol.for("forebay");
 /** Events that wait for the engine; from then on the configuration says how many. */
 const MOST_WAITING = 10_000;
-const NOT_HERE = "Forebay: this works in a browser only.";
+const NOT_HERE = "Forebay works in pages and their workers.";
+const ALREADY = "Forebay: a page has one configuration, and one copy of the package.";
 
 let configuration: ForebayConfig | AmplifyConfig | undefined;
 let ready: Promise<Engine> | undefined;
@@ -58,19 +59,13 @@ export function configure(
 ): void {
   // The rest is read, and judged, by the engine.
   if (!config?.endpoint) {
-    throw new ForebayError(
-      "InvalidConfig",
-      "Forebay configuration: endpoint must be an http(s) address, such as https://events.example.com.",
-    );
+    throw new ForebayError("InvalidConfig", "Forebay: the configuration needs an endpoint.");
   }
   if (ready && !configuration) return;
   if (!inBrowser(true)) return;
   if (configuration) {
     if (application(config) !== application(configuration)) {
-      throw new ForebayError(
-        "AlreadyConfigured",
-        "Forebay is configured already, and not like this. A page has one configuration.",
-      );
+      throw new ForebayError("AlreadyConfigured", ALREADY);
     }
     // Other differences are told on the console: they are known once both are read.
     if (config !== configuration) {
@@ -129,14 +124,14 @@ function text(value: unknown): string {
  */
 export function record(event: AnalyticsEvent): Receipt {
   if (!event?.name || typeof event.name !== "string") {
-    throw new ForebayError("InvalidEvent", "Forebay: an event needs a name, as a string.");
+    throw new ForebayError("InvalidEvent", "Forebay: an event needs a name.");
   }
   const at = Date.now();
   const id = uuid(at);
-  const receipt = receiptOf(id);
+  const receipt = new Tracked(id);
   if (!inBrowser()) return receipt;
   configured();
-  track(receipt);
+  receipts.set(id, receipt);
   // What the caller changes afterwards was not recorded.
   const { attributes, metrics } = event;
   const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };
@@ -318,10 +313,7 @@ function inBrowser(says?: boolean): boolean {
   if (engine) return true;
   const has = (name: string) => name in globalThis;
   if (has("ServiceWorkerGlobalScope") && has("registration")) {
-    throw new ForebayError(
-      "NotInBrowser",
-      "Forebay does not work in a service worker, which ends at any time. Record in the page.",
-    );
+    throw new ForebayError("NotInBrowser", NOT_HERE);
   }
   if (has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope")) return true;
   if (!has("window")) return false;
@@ -334,10 +326,7 @@ function inBrowser(says?: boolean): boolean {
 function claim(): void {
   const page = globalThis as { [CLAIMED]?: true };
   if (page[CLAIMED]) {
-    throw new ForebayError(
-      "AlreadyConfigured",
-      "Forebay: another copy of it is configured in this page. Load the package once.",
-    );
+    throw new ForebayError("AlreadyConfigured", ALREADY);
   }
   page[CLAIMED] = true;
 }
@@ -364,10 +353,8 @@ function started(
     // It is told of a page that is seen again, too.
     if (type !== "pagehide" && document.visibilityState !== "hidden") return;
     try {
-      const isRefused = Object.entries(localStorage).some(
-        ([key, enabled]) => /^forebay.enabled/.test(key) && enabled !== "true",
-      );
-      if (!isRefused) keepEarly(own, waiting);
+      const isRefused = (entry: unknown) => /^forebay.enabled.*,false/.test(`${entry}`);
+      if (!Object.entries(localStorage).some(isRefused)) keepEarly(own, waiting);
     } catch {}
   };
   for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
@@ -420,7 +407,7 @@ function lose(reason: string, count: number): void {
  * @internal
  */
 export function deliver(delivery: Delivery): void {
-  tellReceipt(delivery);
+  receipts.get(delivery.id)?.deref()?.reach(delivery);
   for (const listener of listeners) {
     try {
       listener(delivery);

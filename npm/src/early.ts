@@ -21,7 +21,7 @@ export function keepEarly(key: string, events: Recorded[]): void {
   };
   keep(0);
   for (let more = all; more; more >>= 1) if (kept + more <= all) keep(kept + more);
-  if (kept < all) console.warn(`Forebay: no room to keep ${all - kept} of ${all} events.`);
+  if (kept < all) console.warn(`Forebay: no room for ${all - kept} of ${all} events.`);
 }
 
 function textOf(recorded: Recorded): string {

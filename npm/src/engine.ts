@@ -190,7 +190,7 @@ function takeEarly(): void {
       const left = key === page.own ? [] : parsedList(kept(key));
       keep(key, null);
       left.filter(isRecorded).forEach(record);
-      for (const { lost } of left) if (lost > 0) page.lose("no room to keep it", lost);
+      for (const { lost } of left) if (lost > 0) page.lose("no room to keep", lost);
     };
     if (key === page.own || !navigator.locks) take();
     else {
@@ -269,8 +269,8 @@ function carryOut(core: Core, action: number, number: number): void {
 function load(source: WasmSource): void {
   let module: WebAssembly.Module;
   const begin = async () => run(await instantiate(module), restart);
-  const restart = (trapped: Core, error: unknown) => {
-    const pause = outlive(trapped);
+  const restart = (error: unknown) => {
+    const pause = outlive();
     say("trapped", error);
     ready = new Promise((resolve) => setTimeout(resolve, pause)).then(begin).then(goOn);
   };

@@ -13,7 +13,7 @@ export function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded
         const told =
           error instanceof ForebayError
             ? error
-            : new ForebayError("NotLoaded", `Forebay did not load, and events wait: ${error}`);
+            : new ForebayError("NotLoaded", `Forebay did not load: ${error}`);
         // What the browser does not know, or cannot read, it will not next time.
         const isFinal = told === error || /^(Ref|Syn)/.test(`${error}`);
         if (isFinal || pause === 1000) console.error(told.message);
@@ -21,7 +21,7 @@ export function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded
         if (isFinal) return;
         await new Promise((go) => {
           setTimeout(go, pause);
-          addEventListener("online", go, { once: true });
+          addEventListener("online", go);
         });
         attempt(pause * 2);
       }

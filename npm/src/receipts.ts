@@ -6,10 +6,12 @@ import type { Delivery, DeliveryState, Receipt } from "./types.js";
 const MOST_HELD = 2000;
 const ON_THE_WAY: DeliveryState[] = ["recorded", "stored", "sent"];
 
-const receipts = new Map<string, { deref(): Tracked | undefined }>();
+/** By the ids of their events. */
+export const receipts = new Map<string, { deref(): Tracked | undefined }>();
 let most = MOST_HELD;
 
-class Tracked implements Receipt {
+/** A receipt that hears of its event once it is among the others. */
+export class Tracked implements Receipt {
   state: DeliveryState = "recorded";
   #settled?: Promise<Delivery>;
   #last?: Delivery;
@@ -45,21 +47,7 @@ class Tracked implements Receipt {
   }
 }
 
-/** A receipt of no event that anybody keeps. */
-export function receiptOf(id: string): Tracked {
-  return new Tracked(id);
-}
-
-/** Tells the receipt what becomes of its event. */
-export function track(receipt: Tracked): void {
-  receipts.set(receipt.id, receipt);
-}
-
-export function tellReceipt(delivery: Delivery): void {
-  receipts.get(delivery.id)?.deref()?.reach(delivery);
-}
-
-/** Lets go of receipts that nobody has. Cheap: they are looked through when there are twice as many as last time. */
+/** Lets go of receipts that nobody has. They are looked through whenever there are many more than last time. */
 export function sweepReceipts(): void {
   if (receipts.size < most || !globalThis.WeakRef) return;
   for (const [id, held] of receipts) {
@@ -67,5 +55,5 @@ export function sweepReceipts(): void {
     if (!receipt) receipts.delete(id);
     else if (receipt === held) receipts.set(id, receipt.weak());
   }
-  most = Math.max(MOST_HELD, receipts.size * 2);
+  most = receipts.size + MOST_HELD;
 }

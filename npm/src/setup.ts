@@ -31,13 +31,22 @@ const said = new Set<string>();
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
 export function say(
-  what: "noDisk" | "noRoom" | "refusedUser" | "trapped" | "unreadableSchema",
+  what:
+    | "invalidEvent"
+    | "noCredentials"
+    | "noDisk"
+    | "noRoom"
+    | "refused"
+    | "refusedUser"
+    | "rejectedEvent"
+    | "trapped"
+    | "unreadableSchema",
   reason?: unknown,
 ): void {
   if (said.has(what)) return;
   said.add(what);
   import("./config/mistakes.js").then(
-    (mistakes) => mistakes[what](reason),
+    (mistakes) => mistakes[what](reason as never, settings),
     () => {},
   );
 }

@@ -142,12 +142,17 @@ pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64, wall: f64, m
         .no_credentials(who, retry_after, now(wall, monotonic));
 }
 
-/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `events`, so many, and `error_type` are
-/// in the buffer.
+/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
+/// are in the buffer.
 #[unsafe(no_mangle)]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "numbers cross the boundary cheapest"
+)]
 pub extern "C" fn outbox_answered(
     request: u32,
     status: u16,
+    has_message_body: bool,
     events: usize,
     retry_after: f64,
     date: f64,
@@ -159,6 +164,7 @@ pub extern "C" fn outbox_answered(
     let answer = Answer {
         status,
         error_type,
+        has_message_body,
         retry_after,
         date,
         events: statuses.as_chunks().0,
@@ -198,6 +204,12 @@ pub extern "C" fn outbox_batch(request: u32) -> usize {
         }
     }
     page.buffer.len()
+}
+
+/// `Outbox::describes`
+#[unsafe(no_mangle)]
+pub extern "C" fn outbox_describes(request: u32) -> bool {
+    page().outbox.describes(request)
 }
 
 /// `Outbox::who`

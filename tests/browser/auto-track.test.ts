@@ -215,3 +215,175 @@ test("what cannot be tracked is told on the console", async () => {
   }, endpoint.config);
   assert.match((await told).text(), /nothing to track of the type "scroll"/);
 });
+
+test("what the page's own functions throw is reported, and reaches nobody who calls history", async () => {
+  const page = await site.open();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    const attributes = () => {
+      throw new Error("attributes");
+    };
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { attributes } });
+  }, endpoint.config);
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.pushState(null, "", "/1"));
+  await page.evaluate(() => {
+    const attributes = () => Promise.reject(new Error("attributes later"));
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { attributes } });
+  });
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.replaceState(null, "", "/2"));
+  await page.evaluate(() => {
+    const urlProvider = () => {
+      throw new Error("address");
+    };
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { urlProvider } });
+  });
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.pushState(null, "", "/3"));
+  // Of a page view is kept what can be.
+  assert.deepEqual(
+    (await recorded(page)).map(({ Attributes }) => Attributes),
+    [{ url: `${site.url}1` }, { url: `${site.url}2` }],
+  );
+  assert.deepEqual([...new Set(errors)].sort(), ["address", "attributes", "attributes later"]);
+});
+
+test("navigations by the Navigation API count, each once", async () => {
+  const page = await tracking({ enable: true, type: "pageView" });
+  await page.evaluate(async () => {
+    type Navigation = EventTarget & {
+      navigate(url: string, options?: object): { finished: Promise<void> };
+    };
+    const { navigation } = globalThis as object as { navigation: Navigation };
+    navigation.addEventListener("navigate", (event) =>
+      (event as Event & { intercept(options: object): void }).intercept({
+        handler: async () => {},
+      }),
+    );
+    await navigation.navigate("/1").finished;
+    await navigation.navigate("/2", { history: "replace" }).finished;
+    history.pushState(null, "", "/3");
+    const link = Object.assign(document.createElement("a"), { href: "/4" });
+    document.body.append(link);
+    link.click();
+  });
+  await delivered(page, 4);
+  assert.deepEqual(
+    (await recorded(page)).map(({ Attributes }) => Attributes?.url),
+    ["1", "2", "3", "4"].map((path) => site.url + path),
+  );
+});
+
+/** What a browser says when a page comes out of its back/forward cache. */
+const restored = (page: Page) =>
+  page.evaluate(() => {
+    dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+  });
+
+for (const appType of ["singlePage", "multiPage"] as const) {
+  test(`a ${appType} that comes out of the back/forward cache is viewed once more`, async () => {
+    const options = { appType, first: true };
+    const page = await tracking({ enable: true, type: "pageView", options });
+    await delivered(page, 1);
+    await page.evaluate(() => {
+      dispatchEvent(new PageTransitionEvent("pageshow"));
+    });
+    await restored(page);
+    assert.deepEqual(
+      (await recorded(page)).map(({ Attributes }) => Attributes?.url),
+      [site.url, site.url],
+    );
+    await page.evaluate(() => forebay.configureAutoTrack({ enable: false, type: "pageView" }));
+    await page.evaluate(trackers);
+    await restored(page);
+    assert.equal((await recorded(page)).length, 2);
+  });
+}
+
+test("a page that is prerendered is viewed when it is shown, under its address of then", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    Object.defineProperty(document, "prerendering", { value: true, configurable: true });
+    forebay.configure(config);
+    forebay.configureAutoTrack({ enable: true, type: "session" });
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { first: true } });
+  }, endpoint.config);
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.replaceState(null, "", "/shown"));
+  assert.deepEqual(await recorded(page), []);
+  await page.evaluate(() => {
+    Object.defineProperty(document, "prerendering", { value: false, configurable: true });
+    document.dispatchEvent(new Event("prerenderingchange"));
+  });
+  await delivered(page, 3);
+  assert.deepEqual(
+    Object.fromEntries(
+      (await recorded(page)).map(({ EventType, Attributes }) => [EventType, Attributes?.url]),
+    ),
+    { "_session.start": undefined, pageView: `${site.url}shown` },
+  );
+});
+
+test("own values that are too long are cut", async () => {
+  const page = await tracking({ enable: true, type: "pageView" });
+  await page.evaluate(() => {
+    forebay.configureAutoTrack({ enable: true, type: "event" });
+    history.pushState(null, "", `/${"x".repeat(220)}`);
+    history.pushState(null, "", `/${"x".repeat(220)}y`);
+  });
+  await page.evaluate(trackers);
+  await page.evaluate(() => {
+    const options = { urlProvider: () => "🎹".repeat(220), first: true };
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options });
+    document.body.innerHTML = `<button id="${"i".repeat(220)}" data-amplify-analytics-on="click">go</button>`;
+  });
+  await page.evaluate(trackers);
+  await page.click("button");
+  await delivered(page, 4);
+  const cut = (text: string) => [...text].slice(0, 200).join("");
+  const long = cut(`${site.url}${"x".repeat(220)}`);
+  assert.deepEqual(
+    (await recorded(page)).map(({ Attributes }) => Attributes?.url ?? Attributes?.target),
+    [long, long, "🎹".repeat(200), cut(`button with id ${"i".repeat(220)}`)],
+  );
+});
+
+test("what happens in open shadow roots is recorded, in nested ones too", async () => {
+  const page = await tracking({ enable: true, type: "event" });
+  await page.evaluate(() => {
+    const named = (name: string) =>
+      `data-amplify-analytics-on="click" data-amplify-analytics-name="${name}"`;
+    document.body.innerHTML = `<section ${named("Outer")}><div id="host"></div></section>`;
+    const host = document.getElementById("host") as HTMLElement;
+    const inner = host.attachShadow({ mode: "open" });
+    inner.innerHTML = `<p>bare</p><article></article>`;
+    const nested = inner.querySelector("article") as HTMLElement;
+    nested.attachShadow({ mode: "open" }).innerHTML = `<button ${named("Inner")}>go</button>`;
+  });
+  await page.click("button");
+  await page.click("p");
+  await delivered(page, 2);
+  assert.deepEqual(
+    (await recorded(page)).map(({ EventType }) => EventType),
+    ["Inner", "Outer"],
+  );
+});
+
+test("attributes that are no strings are said at configureAutoTrack()", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    const attributes = { shop: "1", floor: 2, open: true } as never;
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { attributes } });
+  }, endpoint.config);
+  await page.evaluate(trackers);
+  assert.deepEqual(
+    said.map((text) => /options\.attributes\.\w+/.exec(text)?.[0]),
+    ["options.attributes.floor", "options.attributes.open"],
+  );
+});

@@ -114,6 +114,80 @@ test("what Amplify Gen 2 writes to amplify_outputs.json", async () => {
   );
 });
 
+const POOL = "eu-west-1:pool";
+const exported = {
+  aws_project_region: "us-east-2",
+  aws_mobile_analytics_app_id: "app",
+  aws_mobile_analytics_app_region: "eu-west-1",
+  aws_cognito_identity_pool_id: POOL,
+};
+const pinpoint = { appId: "app", region: "eu-west-1" };
+const MIXED: [what: string, given: object, more?: object][] = [
+  ["aws-exports and Analytics", { ...exported, Analytics: { autoSessionRecord: false } }],
+  [
+    "aws-exports and the provider's settings of v5",
+    { ...exported, Analytics: { AWSPinpoint: { flushSize: 10 } } },
+    { flushSize: 10 },
+  ],
+  [
+    "aws-exports and the provider's settings of v6",
+    { ...exported, Analytics: { Pinpoint: { bufferSize: 7 }, disabled: true } },
+    { bufferSize: 7, disabled: true },
+  ],
+  [
+    "aws-exports and Auth.Cognito, which goes before",
+    {
+      ...exported,
+      aws_cognito_identity_pool_id: "other",
+      Auth: { Cognito: { identityPoolId: POOL } },
+    },
+  ],
+  [
+    "v6's Pinpoint and v5's Auth",
+    { Analytics: { Pinpoint: pinpoint }, Auth: { identityPoolId: POOL } },
+  ],
+  [
+    "v5's provider and v6's Auth",
+    { Analytics: { AWSPinpoint: pinpoint }, Auth: { Cognito: { identityPoolId: POOL } } },
+  ],
+  ["Forebay's own and v6's Auth", { ...pinpoint, Auth: { Cognito: { identityPoolId: POOL } } }],
+  [
+    "Gen 2's Auth and v6's Pinpoint",
+    { auth: { identity_pool_id: POOL }, Analytics: { Pinpoint: pinpoint } },
+  ],
+  [
+    "Forebay's own, and disabled as v5 has it",
+    { ...pinpoint, identityPoolId: POOL, Analytics: { disabled: true } },
+    { disabled: true },
+  ],
+  [
+    "what is empty in one place and given in another",
+    { ...exported, Analytics: { Pinpoint: { appId: "", region: null } }, Auth: {} },
+  ],
+];
+for (const [what, given, more] of MIXED) {
+  test(`forms mixed: ${what}`, async () => {
+    assert.deepEqual(await readConfig({ endpoint, ...given } as never), { ...settings, ...more });
+  });
+}
+
+test("a wrong value is named where it stands, in whatever form", async () => {
+  const given = { endpoint, ...exported, Analytics: { AWSPinpoint: { flushSize: 0 } } };
+  await assert.rejects(() => readConfig(given), /: Analytics.AWSPinpoint.flushSize must be/);
+  const other = { endpoint, ...exported, Auth: { Cognito: { identityPoolId: 7 } } };
+  await assert.rejects(() => readConfig(other), /: Auth.Cognito.identityPoolId must be/);
+});
+
+test("an endpoint may have a path", async () => {
+  const config = { ...pinpoint, identityPoolId: POOL, endpoint: "https://app.example.com/ingest/" };
+  const ingest = "https://app.example.com/ingest";
+  assert.deepEqual(await readConfig(config), {
+    ...settings,
+    endpoint: ingest,
+    identityEndpoint: ingest,
+  });
+});
+
 test("a schema file in place of the generated rules is told what to do", async () => {
   const config = {
     endpoint,
@@ -136,7 +210,12 @@ test("what is missing or wrong is named", async () => {
     [{}, "endpoint"],
     [{ ...good, endpoint: "events.example.com" }, "endpoint"],
     [{ ...good, endpoint: "ftp://events.example.com" }, "endpoint"],
-    [{ ...good, endpoint: "https://events.example.com/v1" }, "endpoint"],
+    [{ ...good, endpoint: "https://events.example.com/ingest?key=1" }, "endpoint"],
+    [{ ...good, endpoint: "https://events.example.com/#ingest" }, "endpoint"],
+    [{ ...good, endpoint: "https://me:secret@events.example.com" }, "endpoint"],
+    [{ ...good, endpoint: "https://events.example.com//ingest" }, "endpoint"],
+    // Outside of a page it is relative to nothing.
+    [{ ...good, endpoint: "/ingest" }, "endpoint"],
     [{ ...good, identityEndpoint: "pool" }, "identityEndpoint"],
     [{ ...good, appId: undefined }, "appId"],
     [{ ...good, region: "" }, "region"],

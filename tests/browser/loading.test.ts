@@ -64,6 +64,117 @@ test("a module that does not come at first is asked for again", async () => {
   assert.equal(endpoint.accepted.length, 1);
 });
 
+test("where nothing loads it is told once, what is awaited ends, and tries become rare", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => {
+    if (message.text().startsWith("Forebay")) said.push(message.text());
+  });
+  let tries = 0;
+  await page.route("**/engine.js", (route) => {
+    tries++;
+    return route.abort();
+  });
+  const codes = await page.evaluate(async (config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Waits" });
+    const code = (error: { code: string }) => error.code;
+    return Promise.all([
+      forebay.validate({ name: "Waits" }).catch(code),
+      forebay.identifyUser({ userId: "u", userProfile: {} }).catch(code),
+      forebay.forget().catch(code),
+    ]);
+  }, endpoint.config);
+  assert.deepEqual(codes, ["NotLoaded", "NotLoaded", "NotLoaded"]);
+  assert.equal(said.length, 1, said.join("\n"));
+  assert.match(said[0], /did not load/);
+  assert.equal(tries, 4);
+  assert.equal(await page.evaluate(() => forebay.stats().queued), 1);
+
+  // At once where the browser says that there is a network again.
+  await page.unroute("**/engine.js");
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await delivered(page, 1);
+  assert.deepEqual(await page.evaluate(() => forebay.validate({ name: "Works" })), []);
+});
+
+test("what the browser has not cannot be loaded by trying again", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  const codes = await page.evaluate(async (config) => {
+    Reflect.deleteProperty(globalThis, "TextEncoder");
+    forebay.configure(config);
+    const { state } = forebay.record({ name: "Stays" });
+    const code = await forebay.validate({ name: "Stays" }).catch((error) => error.code);
+    return [state, code, forebay.stats().queued];
+  }, endpoint.config);
+  assert.deepEqual(codes, ["recorded", "NotLoaded", 1]);
+  assert.equal(said.length, 1);
+  assert.match(said[0], /^Forebay did not load: ReferenceError: TextEncoder/);
+});
+
+/** What a page, or the browser it runs in, may have taken away or put in the place of what there was. */
+const MISSING: Record<string, string> = {
+  "no FinalizationRegistry and no WeakRef":
+    "delete globalThis.FinalizationRegistry; delete globalThis.WeakRef",
+  "no crypto.randomUUID": "Crypto.prototype.randomUUID = undefined",
+  "no crypto.getRandomValues": "Crypto.prototype.getRandomValues = undefined",
+  "no AbortSignal.timeout": "AbortSignal.timeout = undefined",
+  "another Response": "globalThis.Response = class {}",
+  "another Response, and another fetch":
+    "const { fetch } = globalThis; globalThis.Response = class {}; globalThis.fetch = (...all) => fetch(...all)",
+  "no DecompressionStream and no Blob.stream":
+    "delete globalThis.DecompressionStream; delete Blob.prototype.stream",
+  "no CompressionStream": "delete globalThis.CompressionStream",
+  "no reportError": "delete globalThis.reportError",
+  "no BroadcastChannel": "delete globalThis.BroadcastChannel",
+  "no locks": "Object.defineProperty(navigator, 'locks', { value: undefined })",
+  "no indexedDB": "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })",
+  "no localStorage": "Object.defineProperty(globalThis, 'localStorage', { value: undefined })",
+  "no performance.now that tells": "performance.now = () => 0",
+};
+for (const [what, code] of Object.entries(MISSING)) {
+  test(`a page with ${what} records and sends`, async () => {
+    const page = await site.open();
+    const ids = await page.evaluate(
+      async ({ config, code }) => {
+        new Function(code)();
+        const thrown: string[] = [];
+        addEventListener("error", ({ message }) => thrown.push(message));
+        forebay.configure(config);
+        const all = Array.from({ length: 2500 }, (_, n) =>
+          forebay.record({ name: "Works", metrics: { n } }),
+        );
+        forebay.flushEvents();
+        const { state } = await all[2499].settled;
+        return { state, thrown, ids: new Set(all.map(({ id }) => id)).size };
+      },
+      { config: endpoint.config, code },
+    );
+    assert.deepEqual(ids, { state: "delivered", thrown: [], ids: 2500 });
+  });
+}
+
+test("ids are of version 7, differ, and count up within a millisecond", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => forebay.configure(config), endpoint.config);
+  const ids = await page.evaluate(() => {
+    const now = Date.now();
+    Date.now = () => now;
+    // As many as one random part is for, and some more.
+    return Array.from({ length: 9000 }, () => forebay.record({ name: "Many" }).id);
+  });
+  assert.equal(new Set(ids).size, 9000);
+  const form = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.deepEqual(
+    ids.filter((id) => !form.test(id)),
+    [],
+  );
+  const some = ids.slice(0, 4000);
+  assert.deepEqual(some.toSorted(), some);
+});
+
 test("a page that forbids WebAssembly hears of it, and keeps its events up to the cap", async () => {
   const page = await site.open({ csp: "script-src 'self' 'unsafe-inline'" });
   const said: ConsoleMessage[] = [];
@@ -94,6 +205,7 @@ test("a page that forbids WebAssembly hears of it, and keeps its events up to th
     aside: 0,
     durable: true,
     leader: false,
+    traps: 0,
   });
   const dropped = await page.evaluate(() => deliveries.map(({ state, reason }) => [state, reason]));
   assert.deepEqual(dropped, [["dropped", "too many events are waiting"]]);

@@ -92,3 +92,66 @@ test("a receipt's state is rendered step by step, and page views are recorded on
     );
   assert.deepEqual(urls, [`${origin}/first`, `${origin}//second`, `${origin}/first`]);
 });
+
+test("a provider with another configuration keeps the first, and the console says so once", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => {
+    if (message.text().startsWith("Forebay")) said.push(message.text());
+  });
+  const pageErrors: Error[] = [];
+  page.on("pageerror", (error) => pageErrors.push(error));
+  await page.evaluate(
+    async ({ config, react, provider }) => {
+      const { createElement: h, createRoot, StrictMode, useState } = await import(react);
+      const { ForebayProvider, useRecord } = await import(provider);
+      function Form() {
+        const record = useRecord();
+        return h("button", { onClick: () => record({ name: "Clicked", immediate: true }) }, "go");
+      }
+      function App() {
+        const [mounts, setMounts] = useState(0);
+        // Mounted again with every click on the other one.
+        const given = mounts ? { ...config, appId: `another${mounts}` } : config;
+        return h(
+          "div",
+          null,
+          h("a", { onClick: () => setMounts(mounts + 1) }, `mounted ${mounts}`),
+          h(ForebayProvider, { config: given, key: mounts }, h(Form)),
+        );
+      }
+      createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App)));
+    },
+    { config: endpoint.config, react: "react", provider: "forebay/react" },
+  );
+  for (const mounts of [1, 2]) {
+    await page.click("a");
+    await page.getByText(`mounted ${mounts}`).waitFor();
+  }
+  await page.getByRole("button").click();
+  await delivered(page, 1);
+  assert.deepEqual(pageErrors, []);
+  assert.deepEqual(said, [
+    "Forebay is configured already, and not like this. A page has one configuration.",
+  ]);
+});
+
+test("a page view of a long path is cut to what an attribute may hold", async () => {
+  const page = await site.open();
+  const from = endpoint.batches.length;
+  await page.evaluate(
+    async ({ config, react, provider }) => {
+      const { createElement: h, createRoot } = await import(react);
+      const { ForebayProvider, usePageViews } = await import(provider);
+      function Views() {
+        usePageViews(`/${"x".repeat(220)}`);
+        return null;
+      }
+      createRoot(document.getElementById("root")).render(h(ForebayProvider, { config }, h(Views)));
+    },
+    { config: endpoint.config, react: "react", provider: "forebay/react" },
+  );
+  await delivered(page, 1);
+  const [view] = endpoint.batches[from].events.values();
+  assert.equal(view.Attributes?.url, `${site.url}${"x".repeat(220)}`.slice(0, 200));
+});

@@ -117,7 +117,19 @@ test("what is no string in attributes and no number in metrics is named", async 
     ],
     [`{ name: "A", attributes: { a: null } }`, ["Attributes.a type"]],
     [`{ name: "A", attributes: "text" }`, ["Attributes type"]],
-    [`{ name: "A", attributes: [1] }`, ["Attributes.0 type"]],
+    // What has fields that nobody means is not taken for an object without any.
+    [`{ name: "A", attributes: [1] }`, ["Attributes type"]],
+    [`{ name: "A", attributes: ["text"] }`, ["Attributes type"]],
+    [`{ name: "A", attributes: new Map([["a", "b"]]) }`, ["Attributes type"]],
+    [`{ name: "A", attributes: new FormData() }`, ["Attributes type"]],
+    [`{ name: "A", attributes: new URLSearchParams("a=b") }`, ["Attributes type"]],
+    [
+      `{ name: "A", attributes: new Date(), metrics: new Set([1]) }`,
+      ["Attributes type", "Metrics type"],
+    ],
+    [`{ name: "A", attributes: Promise.resolve({}) }`, ["Attributes type"]],
+    [`{ name: "A", attributes: Object.assign(Object.create(null), { a: "b" }) }`, []],
+    [`{ name: "A", attributes: new (class { a = "b" })() }`, []],
     [
       `{ name: "A", metrics: { a: NaN, b: Infinity, c: "1", d: null, e: 1n } }`,
       ["Metrics.a type", "Metrics.b type", "Metrics.c type", "Metrics.d type", "Metrics.e type"],
@@ -238,6 +250,22 @@ test("rules that cannot be read are named on the console, and events go on", asy
   assert.equal(errors.length, 1);
   assert.match(errors[0], /schema cannot be read/);
   assert.match(errors[0], /npx forebay codegen/);
+});
+
+test("a receipt names what stands in the place of attributes", async () => {
+  const page = await open(false);
+  const said = await page.evaluate(async () => {
+    const given = [new Map([["a", "b"]]), new FormData(), ["a"], new Date(), 7] as never[];
+    const ended = given.map((attributes) => forebay.record({ name: "A", attributes }).settled);
+    return (await Promise.all(ended)).map(({ state, violations }) => [state, violations]);
+  });
+  assert.deepEqual(
+    said,
+    ["Map", "FormData", "Array", "Date", "number"].map((actual) => [
+      "invalid",
+      [{ path: "Attributes", rule: "type", expected: "an object", actual }],
+    ]),
+  );
 });
 
 test("mistakes of the program are thrown", async () => {

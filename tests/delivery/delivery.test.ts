@@ -9,6 +9,7 @@ import { disks } from "./disks.ts";
 import { leaving, twoTabs } from "./leaving.ts";
 import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
+import { traps } from "./traps.ts";
 
 describe("delivery", { concurrency: engine.concurrency }, () => {
   outages();
@@ -18,4 +19,5 @@ describe("delivery", { concurrency: engine.concurrency }, () => {
   cold();
   limits();
   backlog();
+  traps();
 });

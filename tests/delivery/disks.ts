@@ -7,6 +7,7 @@ import type { Page } from "playwright-core";
 import { APP_ID, type Endpoint } from "../support/endpoint.ts";
 import { engine } from "../support/engines/engine.ts";
 import { changeRows, countRows } from "../support/page.ts";
+import { until } from "../support/until.ts";
 import {
   arrived,
   assertBalanced,
@@ -127,6 +128,83 @@ export function disks(): void {
       await assertBalanced(page);
     },
   );
+
+  scenario("a disk that becomes full, and a tab that closes", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    const texts: string[] = [];
+    page.on("console", (message) => texts.push(message.text()));
+    endpoint.fault = () => ({ status: 503 });
+    await configure(page, endpoint);
+    const ids = await record(page, { count: COUNT / 2 });
+    await safe(page);
+    await page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException("The disk is full.", "QuotaExceededError");
+      };
+    });
+    ids.push(...(await record(page, { from: COUNT / 2, count: COUNT / 2, every: 5 })));
+    await page.waitForFunction(() => !forebay.stats().durable);
+    assert.equal(texts.filter((text) => text.includes("the disk does not take events")).length, 1);
+    await page.goto("about:blank");
+    await page.close();
+    endpoint.fault = undefined;
+    const next = await revisit(site, context, endpoint);
+    await arrived(endpoint, ids, test);
+    await settled(next);
+    await until("nothing is left", async () => (await leftKeys(next)).length === 0);
+  });
+
+  scenario("a disk and a localStorage that are nearly full", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    endpoint.fault = () => ({ status: 503 });
+    await configure(page, endpoint);
+    await page.waitForFunction(() => forebay.stats().durable);
+    const room = await page.evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException("The disk is full.", "QuotaExceededError");
+      };
+      // All of localStorage but 40 kB.
+      for (let size = 2 ** 22; size > 1000; size /= 2) {
+        try {
+          localStorage.setItem("filler", (localStorage.getItem("filler") ?? "") + "x".repeat(size));
+        } catch {}
+      }
+      const filler = localStorage.getItem("filler") ?? "";
+      localStorage.setItem("filler", filler.slice(0, filler.length - 40_000));
+      return filler.length;
+    });
+    assert.ok(room > 1_000_000);
+    const ids = await record(page);
+    await page.goto("about:blank");
+    await page.close();
+    endpoint.fault = undefined;
+    const next = await revisit(site, context, endpoint);
+    await endpoint.until(() => endpoint.distinct.size > 60);
+    await settled(next);
+    const arrivals = ids.filter((id) => endpoint.distinct.has(id)).length;
+    test.diagnostic(`${arrivals} of ${COUNT} were kept in 40 kB`);
+  });
+
+  scenario("a database that is deleted while events wait", async (all, test) => {
+    const { site, endpoint, context, page } = all;
+    const ids = await recordToDisk(page, endpoint);
+    await page.evaluate(
+      (name) =>
+        new Promise((resolve, reject) => {
+          const request = indexedDB.deleteDatabase(name);
+          request.onsuccess = resolve;
+          request.onerror = reject;
+          request.onblocked = () => reject(new Error("the page keeps it"));
+        }),
+      DATABASE,
+    );
+    await until("all are on disk again", async () => (await countRows(page, "outbox")) === COUNT);
+    assert.equal(await page.evaluate(() => forebay.stats().durable), true);
+    await page.close();
+    await endpoint.connections("served");
+    await revisit(site, context, endpoint);
+    await arrived(endpoint, ids, test);
+  });
 
   scenario(
     "a disk that holds rows that are no events",

@@ -89,6 +89,14 @@ const REACT_18 = {
   "@types/react-dom": "18.3.7",
 };
 
+const TESTED = {
+  react: "19.3.1",
+  "react-dom": "19.3.1",
+  "@testing-library/react": "16.3.3",
+  "@testing-library/dom": "10.4.2",
+};
+const VITEST = { ...TESTED, vitest: "5.1.2", jsdom: "26.1.0", "happy-dom": "21.0.4" };
+
 for (const [name, packages] of Object.entries({
   "vite-8-react-19": { ...REACT_19, vite: "8.3.8", "@vitejs/plugin-react": "6.3.0" },
   "vite-7-react-18": { ...REACT_18, vite: "7.3.8", "@vitejs/plugin-react": "5.2.0" },
@@ -144,6 +152,41 @@ test("webpack", async (t) => {
     });
   }
 });
+
+test("webpack 4, which knows neither exports nor modern syntax", async () => {
+  const packages = { webpack: "4.47.0", "webpack-cli": "3.3.12", react: "18.3.1" };
+  const app = await App.install("webpack-4", "webpack-4", packages, packed);
+  await app.run("webpack", "--config", "webpack.config.cjs");
+  assert.deepEqual(await useAndStop(await app.files()), ["Clicked"]);
+});
+
+for (const environment of ["jsdom", "happy-dom"]) {
+  test(`vitest with ${environment}`, async () => {
+    const app = await App.install("vitest", "vitest", VITEST, packed);
+    await app.run("vitest", "run", "--environment", environment);
+  });
+}
+
+test("jest, where modules are CommonJS", async () => {
+  const packages = { ...TESTED, jest: "30.5.2", "jest-environment-jsdom": "30.5.2" };
+  const app = await App.install("jest", "jest", packages, packed);
+  await app.run("jest", "--env", "jsdom");
+});
+
+for (const [resolution, module, file] of [
+  ["node10", "commonjs", "main.ts"],
+  ["node16", "node16", "main.cts"],
+  ["nodenext", "nodenext", "main.cts"],
+  ["nodenext", "nodenext", "main.ts"],
+  ["bundler", "esnext", "main.ts"],
+]) {
+  test(`TypeScript with moduleResolution ${resolution} takes ${file}`, async () => {
+    const packages = { typescript: "5.9.3", react: "19.3.1", "@types/react": "19.3.0" };
+    const app = await App.install("types", "types", packages, packed);
+    const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "react"];
+    await app.run("tsc", ...options, "--moduleResolution", resolution, "--module", module, file);
+  });
+}
 
 test("esbuild, to a classic script", async () => {
   const app = await App.install("esbuild", "esbuild", { esbuild: "0.28.2" }, packed);

@@ -19,7 +19,7 @@ enum Call {
     SetOnline(bool),
     GotCredentials(u8, f64),
     NoCredentials(u8, f64),
-    Answered(u8, u16, String, f64, f64, Vec<u16>),
+    Answered(u8, u16, String, bool, f64, f64, Vec<u16>),
     Hidden(u16),
     Pass(u32),
     Jump(i64),
@@ -96,11 +96,12 @@ fuzz_target!(|input: Calls| {
             Call::NoCredentials(who, retry_after) => {
                 outbox.no_credentials(who.into(), retry_after, now);
             }
-            Call::Answered(at, status, error_type, retry_after, date, events) => {
+            Call::Answered(at, status, error_type, has_message_body, retry_after, date, events) => {
                 let events: Vec<_> = events.into_iter().map(u16::to_le_bytes).collect();
                 let answer = Answer {
                     status,
                     error_type: error_type.as_bytes(),
+                    has_message_body,
                     retry_after,
                     date,
                     events: &events,

@@ -1,18 +1,23 @@
 //! What an HTTP answer says about the request as a whole.
 
-/// An answer to a request, or that there is none.
+/// An answer to a request, or that there is none. A proxy, a firewall or a captive portal may have given it instead
+/// of the endpoint: see [`Answer::is_own`].
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     /// HTTP status; 0 where no answer came.
     pub status: u16,
-    /// `x-amzn-errortype`; empty where it is not there.
+    /// The code of an error: the header `x-amzn-errortype`, or else `__type` of a JSON body; empty where there is
+    /// neither.
     pub error_type: &'a [u8],
+    /// Whether the body is Pinpoint's `MessageBody`: a JSON object with the texts `Message` and `RequestID`.
+    pub has_message_body: bool,
     /// `Retry-After`, in milliseconds from now; NaN where it is not there.
     pub retry_after: f64,
     /// `Date`, in milliseconds since the epoch; NaN where it is not there.
     pub date: f64,
     /// What the answer says about each event, as HTTP statuses of two bytes, the lower one first, in the order
-    /// of the batch; 0 for one that it says nothing about.
+    /// of the batch: a whole number as `StatusCode` in `Results`, at the endpoint's id, `EventsItemResponse` and the
+    /// event's id. 0 for an event that has none there.
     pub events: &'a [[u8; 2]],
 }
 
@@ -25,21 +30,22 @@ pub(super) enum Fault {
     NotAuthorized,
     /// The request itself is at fault, says the endpoint.
     Refused,
+    /// The request is too large for something on its way.
+    TooLarge,
     /// Anything else: try again.
     Failed,
 }
 
-/// What the codes of errors about credentials and clocks go on with behind their second letter, and no
-/// others: each is one number to compare. Pinpoint answers them with 403, which says enough; AWS's JSON
-/// services with 400, which needs the code.
-const NOT_AUTHORIZED: [u64; 7] = [
-    u64::from_le_bytes(*b"piredTok"),
-    u64::from_le_bytes(*b"validSig"),
-    u64::from_le_bytes(*b"recogniz"),
-    u64::from_le_bytes(*b"validCli"),
-    u64::from_le_bytes(*b"ssingAut"),
-    u64::from_le_bytes(*b"complete"),
-    u64::from_le_bytes(*b"questExp"),
+/// How codes of errors about credentials and clocks begin. Pinpoint answers them with 403, which says enough;
+/// AWS's JSON services answer them with 400.
+const NOT_AUTHORIZED: [&str; 7] = [
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "UnrecognizedClient",
 ];
 
 impl Answer<'_> {
@@ -47,24 +53,33 @@ impl Answer<'_> {
     pub const NONE: Answer<'static> = Answer {
         status: 0,
         error_type: &[],
+        has_message_body: false,
         retry_after: f64::NAN,
         date: f64::NAN,
         events: &[],
     };
+
+    /// Whether the endpoint itself gave this answer: it names an error as AWS does, or has Pinpoint's form. What
+    /// else says that a request failed may be anything on the way to the endpoint, and ends no event. A
+    /// `message` alone does not count: gateways and firewalls answer so.
+    pub fn is_own(&self) -> bool {
+        !self.error_type.is_empty() || self.has_message_body
+    }
 
     pub(super) fn fault(&self) -> Fault {
         match self.status {
             200..=299 => Fault::None,
             401 | 403 => Fault::NotAuthorized,
             400 if self.is_not_authorized() => Fault::NotAuthorized,
-            400 | 413 => Fault::Refused,
+            400 | 413 if self.is_own() => Fault::Refused,
+            413 => Fault::TooLarge,
             _ => Fault::Failed,
         }
     }
 
     /// Whether it names an error about credentials or clocks.
     fn is_not_authorized(&self) -> bool {
-        let code = self.error_type.get(2..).and_then(<[u8]>::first_chunk);
-        code.is_some_and(|code| NOT_AUTHORIZED.contains(&u64::from_le_bytes(*code)))
+        let mut names = NOT_AUTHORIZED.iter();
+        names.any(|name| self.error_type.starts_with(name.as_bytes()))
     }
 }

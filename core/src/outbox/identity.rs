@@ -23,6 +23,8 @@ pub(super) struct Identity {
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
     pub refusals: u32,
+    /// How often credentials were discarded for them.
+    pub renewals: u32,
     /// Events of this identity that wait in memory.
     pub waiting: usize,
     /// Their bytes.
@@ -39,6 +41,7 @@ impl Identity {
         expires_at: 0.0,
         backoff: Backoff::NONE,
         refusals: 0,
+        renewals: 0,
         waiting: 0,
         bytes: 0,
         evicted: 0,
@@ -72,6 +75,7 @@ impl Identity {
     /// A request was authorised. Only now it is known that the credentials are good.
     pub fn accepted(&mut self) {
         self.refusals = 0;
+        self.renewals = 0;
         self.backoff.succeeded();
     }
 

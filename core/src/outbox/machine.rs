@@ -18,8 +18,10 @@ pub const MAX_IN_FLIGHT: usize = 4;
 
 /// No identity.
 const NOBODY: u32 = u32::MAX;
+/// The number of the first of [`Action::ENDS`].
+const FIRST_END: usize = Action::Delivered as usize;
 /// The place of [`Action::DroppedLost`] in [`Books::ended`].
-const LOST: usize = Action::DroppedLost as usize - Action::Delivered as usize;
+const LOST: usize = Action::DroppedLost as usize - FIRST_END;
 
 /// A request that waits for its answer.
 struct Request {
@@ -32,6 +34,8 @@ struct Request {
     keepalive_bytes: usize,
     /// [`Outbox::signing_era`] when it was signed.
     signing_era: u32,
+    /// Whether it has the description of the endpoint.
+    describes: bool,
 }
 
 /// The outbox.
@@ -41,8 +45,6 @@ pub struct Outbox {
     /// Whether the disk has been read once. Before that none are evicted: what is read then is not known yet,
     /// and is counted.
     is_loaded: bool,
-    /// Where the last event stood that [`Outbox::evict`] was asked about: the next one is right behind it.
-    found_at: usize,
     /// The identity that the disk is being read for; [`NOBODY`] where it is not.
     reading: u32,
     /// How many events of it waited on disk alone when that began; 0 once one came.
@@ -65,6 +67,8 @@ pub struct Outbox {
     endpoint_waits: bool,
     /// Whether one is under way.
     endpoint_sent: bool,
+    /// Whether batches carry it.
+    describes: bool,
     random: Random,
     clock: Clock,
     /// Goes up when the clock is corrected or credentials are replaced.
@@ -95,7 +99,6 @@ impl Outbox {
         },
         queue: Queue::EMPTY,
         is_loaded: false,
-        found_at: 0,
         reading: 0,
         expected: 0,
         ages_unchecked: false,
@@ -109,6 +112,7 @@ impl Outbox {
         endpoint_backoff: Backoff::NONE,
         endpoint_waits: false,
         endpoint_sent: false,
+        describes: true,
         random: Random(0),
         clock: Clock::new(0.0),
         signing_era: 0,
@@ -136,6 +140,7 @@ impl Outbox {
         self.endpoint_backoff = Backoff::NONE;
         self.endpoint_waits = false;
         self.endpoint_sent = false;
+        self.describes = true;
         self.random = Random(entropy);
         self.clock = Clock::new(config.clock_offset);
         self.online = true;
@@ -211,25 +216,15 @@ impl Outbox {
     /// An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
     /// its identity do, or too many of them wait in memory.
     pub fn evict(&mut self, event: u32) -> bool {
-        let length = self.queue.entries.len();
-        let mut places = (0..length).map(|step| (self.found_at + step) % length);
-        let Some(at) = places.find(|at| {
-            let entry = &self.queue.entries[*at];
-            entry.event == event && entry.is_waiting()
-        }) else {
+        let Some((at, entry)) = self.queue.find(event) else {
             return false;
         };
-        self.found_at = at;
-        let entry = self.queue.entries[at];
         let most = self.config.resident_events;
         let identity = self.identity(entry.who);
         let is_far = identity.evicted > 0 || identity.waiting > most;
-        let is_evicted = self.is_loaded && is_far;
+        let is_evicted = self.is_loaded && is_far && entry.is_waiting();
         if is_evicted {
-            // No end: it stays in the books.
-            self.end(at, Action::Load);
-            self.books.queued += 1;
-            self.queue.bytes += entry.bytes;
+            self.leave(at);
             self.identity(entry.who).evicted += 1;
         }
         is_evicted
@@ -263,7 +258,7 @@ impl Outbox {
 
     /// Another tab knows how an event ended: `end` is one of [`Action::ENDS`].
     pub fn ended_elsewhere(&mut self, event: u32, end: Action) {
-        if let Some(at) = self.queue.find(event) {
+        if let Some((at, _)) = self.queue.find(event) {
             self.end(at, end);
         }
         self.queue.compact();
@@ -279,6 +274,7 @@ impl Outbox {
     /// A description of the endpoint waits to be sent, instead of one that waited before.
     pub fn update_endpoint(&mut self) {
         self.endpoint_waits = true;
+        self.describes = true;
     }
 
     /// Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
@@ -375,6 +371,15 @@ impl Outbox {
         request.map_or(self.current, |request| request.who)
     }
 
+    /// Whether the batch of a request under way is to carry the description of the endpoint; without it, the batch
+    /// has an empty one. No event ends because of a description: once the endpoint has refused it, or a batch with
+    /// it, batches go without it. They have it again once there is another, or once it is known that something
+    /// else was refused.
+    pub fn describes(&self, request: u32) -> bool {
+        let mut requests = self.requests.iter();
+        requests.any(|sent| sent.id == request && sent.describes)
+    }
+
     /// What the endpoint's clock is ahead by, as well as known, in milliseconds.
     pub fn clock_offset(&self) -> f64 {
         self.clock.offset
@@ -432,37 +437,38 @@ impl Outbox {
         }
     }
 
+    /// An event that is waiting or under way comes to one of [`Action::ENDS`].
     fn end(&mut self, at: usize, end: Action) {
-        let Some(entry) = self.queue.entries.get_mut(at) else {
-            return;
-        };
-        let was = *entry;
-        entry.is_over = true;
+        let was = self.leave(at);
         self.books.queued -= 1;
         // What waited on disk alone need not have come back with the bytes that it went with.
         self.queue.bytes = self.queue.bytes.saturating_sub(was.bytes);
+        if let Some(count) = self
+            .books
+            .ended
+            .get_mut((end as usize).wrapping_sub(FIRST_END))
+        {
+            *count += 1;
+        }
+        self.actions.push((end, was.event));
+    }
+
+    /// An event that is waiting or under way leaves memory. Gives it.
+    fn leave(&mut self, at: usize) -> Entry {
+        let was = self.queue.entries[at];
+        self.queue.entries[at].is_over = true;
         self.queue.resident -= 1;
         if was.is_waiting() {
             self.identity(was.who).waits_less(1, was.bytes);
         }
-        self.ended(was.event, end);
+        was
     }
 
     /// Lets an event wait behind all others.
     fn move_back(&mut self, at: usize) {
-        if let Some(entry) = self.queue.entries.get_mut(at) {
-            let moved = *entry;
-            entry.is_over = true;
-            self.queue.entries.push(moved);
-        }
-    }
-
-    fn ended(&mut self, event: u32, end: Action) {
-        let at = (end as usize).wrapping_sub(Action::Delivered as usize);
-        if let Some(count) = self.books.ended.get_mut(at) {
-            *count += 1;
-            self.actions.push((end, event));
-        }
+        let moved = self.queue.entries[at];
+        self.queue.entries[at].is_over = true;
+        self.queue.entries.push(moved);
     }
 
     /// Looks at the clocks. Where the wall clock jumped, what was recorded before keeps the correction

@@ -56,6 +56,8 @@ pub(super) struct Queue {
     pub resident: usize,
     /// The bytes of those that wait or are under way, on disk alone too.
     pub bytes: usize,
+    /// Where the event stood that was found last: the next one that is looked for is right behind it.
+    found_at: usize,
 }
 
 impl Queue {
@@ -64,6 +66,7 @@ impl Queue {
         earlier: Vec::new(),
         resident: 0,
         bytes: 0,
+        found_at: 0,
     };
 
     /// Forgets all events.
@@ -74,10 +77,16 @@ impl Queue {
         self.bytes = 0;
     }
 
-    /// The place of an event that is waiting or under way.
-    pub fn find(&self, event: u32) -> Option<usize> {
-        let is_it = |entry: &Entry| entry.event == event && !entry.is_over;
-        self.entries.iter().position(is_it)
+    /// The place of an event that is waiting or under way, and the event.
+    pub fn find(&mut self, event: u32) -> Option<(usize, Entry)> {
+        let length = self.entries.len();
+        let mut places = (0..length).map(|step| (self.found_at + step) % length);
+        let at = places.find(|at| {
+            let entry = &self.entries[*at];
+            entry.event == event && !entry.is_over
+        })?;
+        self.found_at = at;
+        Some((at, self.entries[at]))
     }
 
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.

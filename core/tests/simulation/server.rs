@@ -82,6 +82,7 @@ impl Reply {
         Answer {
             status: self.status,
             error_type: self.error_type.as_bytes(),
+            has_message_body: true,
             retry_after: self.retry_after.map_or(f64::NAN, |wait| wait as f64),
             date: self.date.map_or(f64::NAN, |date| date as f64),
             events: &self.events,

@@ -48,6 +48,7 @@ fn config() -> Config {
         }],
         issuers: Vec::new(),
         kinesis: kinesis(),
+        base_path: String::new(),
         aws_account_id: Some("123456789012".into()),
         master_secrets: secrets(&["1"]),
         schema: Schema::parse(schema.as_bytes()).unwrap(),
@@ -387,6 +388,73 @@ fn a_record_says_who_where_on_what_and_when() {
         record.session.unwrap().start_timestamp,
         Timestamp(ARRIVAL.0 - 30_000)
     );
+}
+
+/// What a proxy of `/ingest` makes of a request: the path and the host that the worker sees.
+fn proxied(mut head: Head, path: &str, host: &str, forwarded: Option<&str>) -> Head {
+    head.path = path.into();
+    head.headers.retain(|(name, _)| name != "host");
+    head.headers.push(("host".into(), host.into()));
+    if let Some(forwarded) = forwarded {
+        head.headers
+            .push(("x-forwarded-host".into(), forwarded.into()));
+    }
+    head
+}
+
+#[test]
+fn what_is_signed_for_a_proxy_is_taken_however_it_hands_it_on() {
+    let mut config = config();
+    config.base_path = "/ingest".into();
+    let body = batch(json!({ "e1": event(json!({ "email": "a@example.com" })) }));
+    let whole = format!("/ingest{EVENTS}");
+    let chain = "edge.example, inner.example";
+    for (signed_path, path, host, forwarded, status) in [
+        (EVENTS, EVENTS, "edge.example", None, 202),
+        (&whole, &whole, "edge.example", None, 202),
+        (&whole, EVENTS, "edge.example", None, 202),
+        (&whole, &whole, "inner.example", Some("edge.example"), 202),
+        (&whole, EVENTS, "inner.example", Some(chain), 202),
+        (EVENTS, EVENTS, "inner.example", Some("edge.example"), 202),
+        // What the client did not ask for.
+        (&whole, &whole, "inner.example", None, 403),
+        (&whole, EVENTS, "inner.example", Some("other.example"), 403),
+        (EVENTS, &whole, "edge.example", None, 403),
+        (
+            "/other/v1/apps/app-1/events",
+            EVENTS,
+            "edge.example",
+            None,
+            403,
+        ),
+        (
+            &whole,
+            "/other/v1/apps/app-1/events",
+            "edge.example",
+            None,
+            404,
+        ),
+    ] {
+        let head = signed(&config, "POST", signed_path, &body, ARRIVAL);
+        let head = proxied(head, path, host, forwarded);
+        let (answer, _, _) = serve(&head, &config, &body, all_stored);
+        assert_eq!(
+            answer.status, status,
+            "{signed_path} as {path} at {host}, {forwarded:?}"
+        );
+    }
+}
+
+#[test]
+fn the_identity_pool_answers_below_the_base_path() {
+    let mut config = config();
+    config.base_path = "/ingest".into();
+    for path in ["/", "/ingest/", "/ingest"] {
+        let target = [("x-amz-target", "AWSCognitoIdentityService.Nothing")];
+        let (answer, line, _) = serve(&head("POST", path, &target), &config, b"{}", all_stored);
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(line.contains("CognitoIdentity"), "{line}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
-import { ForebayError } from "../types.js";
+import type { Answer } from "../send/requests.js";
+import { ForebayError, type Violation } from "../types.js";
 import { path } from "./amplify.js";
 import type { Anything, Settings } from "./config.js";
 import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
@@ -83,6 +84,57 @@ export function unreadableSchema(): void {
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
       "Run `npx forebay codegen` of the version that the page loads.",
   );
+}
+
+/** The first event that is not valid. */
+export function invalidEvent([name, violations]: [string, Violation[]]): void {
+  const what = violations.map(
+    ({ path, expected, actual }) => `${path} has to be ${expected}, and is ${actual}`,
+  );
+  console.warn(
+    `Forebay: the event ${name} is not valid, and is not sent: ${what.join("; ")}. ` +
+      "Further ones are told by onDelivery(), stats() and the setting `debug`.",
+  );
+}
+
+/** The first event that the endpoint refuses for what is in it. */
+export function rejectedEvent([name, reason]: [string, unknown]): void {
+  console.warn(
+    `Forebay: the endpoint refuses the event ${name}: ${reason} ` +
+      "Does the page have the schema that the endpoint has? " +
+      "Further ones are told by onDelivery(), stats() and the setting `debug`.",
+  );
+}
+
+/** The identity pool gives nothing to sign with. */
+export function noCredentials(answer: Answer, settings: Settings): void {
+  const { identityPoolId, identityEndpoint, guestRoleArn } = settings;
+  console.error(
+    `Forebay: no credentials, so that events wait. ${said(answer, identityEndpoint)} ` +
+      `Does it have the identity pool ${identityPoolId}, and may guests use that` +
+      `${guestRoleArn ? ` and take on the role ${guestRoleArn}` : ""}?`,
+  );
+}
+
+/** The endpoint does not take requests of this page. */
+export function refused(answer: Answer, { endpoint, appId, region }: Settings): void {
+  const advice =
+    answer.status === 404
+      ? `Does it have the application ${appId}?`
+      : /AccessDenied/.test(answer.type)
+        ? "The role of the identity pool's guests needs mobiletargeting:PutEvents and mobiletargeting:UpdateEndpoint."
+        : `Is its region ${region}, and are the credentials of its own identity pool? ` +
+          "A proxy before it has to hand on the host, and the path by `base_path`.";
+  console.error(
+    `Forebay: the endpoint refuses requests, so that events wait. ${said(answer, endpoint)} ${advice}`,
+  );
+}
+
+/** What came as an answer, such as STS has it too, in XML. */
+function said({ status, type, body, text }: Answer, url: string): string {
+  const member = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(text)?.[1];
+  const words = [type || member("Code"), body.Message ?? body.message ?? member("Message")];
+  return `${url} answered ${[status, ...words].filter(Boolean).join(" ")}.`;
 }
 
 /** What is read besides what members.ts has. */

@@ -4,7 +4,7 @@ import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
 import { clocks, core, withCore } from "../module/core.js";
 import type { Answer, Credentials } from "../send/requests.js";
-import { round, settings } from "../setup.js";
+import { round, say, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
 import { GET_CREDENTIALS, pool } from "./pool.js";
 import type { Login, SignIn } from "./sign-in.js";
@@ -45,6 +45,7 @@ export async function renew(number: number): Promise<void> {
       if (areKept()) keep(key, JSON.stringify(given));
       got(number, given, answer?.date || now);
     } else {
+      if (answer && answer.status >= 400 && answer.status < 500) say("noCredentials", answer);
       withCore((core) =>
         core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks()),
       );

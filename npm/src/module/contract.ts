@@ -168,12 +168,13 @@ export interface Core extends Validator {
    */
   outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
   /**
-   * `outbox_answered`, with the members of the core's `outbox::Answer`: `events`, so many, and `error_type` are
-   * in the buffer.
+   * `outbox_answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
+   * are in the buffer.
    */
   outbox_answered(
     request: number,
     status: number,
+    hasMessageBody: boolean,
     events: number,
     retryAfter: number,
     date: number,
@@ -197,6 +198,13 @@ export interface Core extends Validator {
    * length.
    */
   outbox_batch(request: number): number;
+  /**
+   * Whether the batch of a request under way is to carry the description of the endpoint; without it, the batch
+   * has an empty one. No event ends because of a description: once the endpoint has refused it, or a batch with
+   * it, batches go without it. They have it again once there is another, or once it is known that something
+   * else was refused.
+   */
+  outbox_describes(request: number): number;
   /** The identity that a request under way is to be signed as. */
   outbox_who(request: number): number;
   /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */

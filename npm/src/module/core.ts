@@ -13,7 +13,7 @@ export type Wasm = Response | BufferSource | WebAssembly.Module;
 /** The module, while it runs. There is one of it. */
 export let core: Core | undefined;
 
-let trapped: (core: Core, error: unknown) => void;
+let trapped: (error: unknown) => void;
 let depth = 0;
 
 /** Goes on with a module that holds nothing yet. `whenTrapped` hears that it cannot be used any more. */
@@ -32,7 +32,7 @@ export function withCore<T>(use: (core: Core) => T): T | undefined {
   } catch (error) {
     if (core === used) {
       core = undefined;
-      trapped(used, error);
+      trapped(error);
     }
     // Whoever called this with the same module cannot go on with it, either.
     if (depth > 1) throw error;

@@ -44,7 +44,20 @@ export const early = new Set<Held>();
 /** How those ended that did so last: the disk or another tab may speak of them once more. */
 export const lately = new Map<string, Ending>();
 
+/** How many events ended which way. */
+let counts = { delivered: 0, rejected: 0, dropped: 0 };
+/** How many were dropped for which reason. */
+let droppedBy: Record<string, number> = {};
 let nextNumber = 0;
+
+/** How many events ended so far. */
+export const books = () => ({ ...counts, droppedBy: { ...droppedBy } });
+
+/** Begins to count anew. */
+export function clearBooks(): void {
+  counts = { delivered: 0, rejected: 0, dropped: 0 };
+  droppedBy = {};
+}
 
 export function hold(row: Row, isOurs: boolean, immediate = false): Held {
   const held = { number: nextNumber++, row, isOurs, immediate };
@@ -61,9 +74,11 @@ export function evict(held: Held): void {
 }
 
 /** An event's way is at its end. */
-export function end(held: Held, ending: Ending): void {
-  remove(held, ending);
-  tell(held, ending.state, { reason: ending.reason });
+export function end(held: Held, { state, reason }: Ending): void {
+  remove(held, { state, reason });
+  counts[state]++;
+  if (state === "dropped") droppedBy[`${reason}`] = (droppedBy[`${reason}`] ?? 0) + 1;
+  tell(held, state, { reason });
 }
 
 export function remove(held: Held, ending: Ending): void {

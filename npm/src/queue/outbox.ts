@@ -1,17 +1,26 @@
 // Events on their way from the intake to the validator, the disk and the core.
 
 import { numberOf } from "../identity/credentials.js";
-import { BOOK_ENDED, BOOK_QUEUED, DELIVERED, DROPPED_TOO_MANY, ENDS } from "../module/contract.js";
+import {
+  BOOK_ENDED,
+  BOOK_QUEUED,
+  DELIVERED,
+  DROPPED_LOST,
+  DROPPED_TOO_MANY,
+  ENDS,
+} from "../module/contract.js";
 import { type Core, checked, clocks, core, withCore } from "../module/core.js";
-import { round, settings } from "../setup.js";
+import { round, say, settings } from "../setup.js";
 import { handOver } from "../tabs/handover.js";
 import { isLeader } from "../tabs/lock.js";
 import type { AnalyticsEvent, Stats, Violation } from "../types.js";
 import { isDurable, type Place, put, type Row, scan, type Verdict } from "./disk.js";
 import type { Taken } from "./intake.js";
 import {
+  books,
   byId,
   byNumber,
+  clearBooks,
   type Ending,
   early,
   end,
@@ -33,10 +42,6 @@ const MOST_TRAPS = 2;
 let invalid = 0;
 let aside = 0;
 let traps = 0;
-/** Events that were dropped before the core had them, by reason. */
-let dropped: Record<string, number> = {};
-/** How many events ended in modules that have trapped, in the order of `ENDS`. */
-let endedBefore: number[] = [];
 /** What is being handed to the core. */
 let handed: Held | undefined;
 
@@ -61,21 +66,15 @@ function addEarly(held: Held, event: AnalyticsEvent): void {
   }
   if (early.size > settings.bufferSize) {
     const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
-    drop(oldest, ENDS[DROPPED_TOO_MANY - DELIVERED]);
+    end(oldest, { state: "dropped", reason: ENDS[DROPPED_TOO_MANY - DELIVERED] });
   }
-}
-
-/** Gives up an event that the core does not have. */
-function drop(held: Held, reason: string): void {
-  dropped[reason] = (dropped[reason] ?? 0) + 1;
-  end(held, { state: "dropped", reason });
 }
 
 /** Hands an event to the disk, and then to the core. Gives whether there is one. */
 export function accept(held: Held): boolean {
   const { row, number, immediate, traps = 0 } = held;
   if (traps >= MOST_TRAPS) {
-    drop(held, "the WebAssembly module fails on it");
+    end(held, { state: "dropped", reason: "the WebAssembly module fails on it" });
     return true;
   }
   const isDone = withCore((core) => {
@@ -151,7 +150,10 @@ function isValid(core: Core, held: Held): boolean {
   // Nothing asks how it ended: it was never sent.
   remove(held, { state: "rejected" });
   explained(given).then(
-    (violations) => tell(held, "invalid", { violations }),
+    (violations) => {
+      say("invalidEvent", [row.name, violations]);
+      tell(held, "invalid", { violations });
+    },
     (error) =>
       tell(held, "invalid", {
         violations: [],
@@ -231,17 +233,10 @@ export async function load(whose?: number): Promise<void> {
  * The module has trapped: what is in memory waits for another, to which it is handed anew. Gives how many
  * milliseconds to wait before that one begins.
  */
-export function outlive(trapped: Core): number {
+export function outlive(): number {
   traps++;
   if (handed) handed.traps = (handed.traps ?? 0) + 1;
   handed = undefined;
-  try {
-    for (const at of ENDS.keys()) {
-      endedBefore[at] = (endedBefore[at] ?? 0) + trapped.outbox_books(BOOK_ENDED + at);
-    }
-  } catch {
-    // What it had counted is gone with it.
-  }
   for (const held of byNumber.values()) {
     held.isAccepted = false;
     early.add(held);
@@ -252,30 +247,23 @@ export function outlive(trapped: Core): number {
 /** Ends all there is. */
 export function forgetEvents(): void {
   for (const held of [...byNumber.values()]) end(held, { state: "dropped", reason: "forgotten" });
+  clearBooks();
   invalid = aside = 0;
-  dropped = {};
-  endedBefore = [];
 }
 
 export function stats(): Stats {
   const book = (at: number) => withCore((core) => core.outbox_books(at)) ?? 0;
-  const [delivered, rejected, ...counts] = ENDS.map(
-    (_, at) => (endedBefore[at] ?? 0) + book(BOOK_ENDED + at),
-  );
-  const droppedBy = { ...dropped };
-  for (const [at, count] of counts.entries()) {
-    const reason = ENDS[at + 2];
-    if (count) droppedBy[reason] = (droppedBy[reason] ?? 0) + count;
-  }
-  const all = Object.values(droppedBy).reduce((sum, count) => sum + count, 0);
+  const counted = books();
+  // Which those are nobody knows, so that they do not come to an end one by one.
+  const lost = book(BOOK_ENDED + DROPPED_LOST - DELIVERED);
+  if (lost) counted.droppedBy[ENDS[DROPPED_LOST - DELIVERED]] = lost;
+  const dropped = counted.dropped + lost;
   const queued = book(BOOK_QUEUED) + early.size;
   return {
-    recorded: delivered + rejected + all + queued,
+    ...counted,
+    recorded: counted.delivered + counted.rejected + dropped + queued,
     invalid,
-    delivered,
-    rejected,
-    dropped: all,
-    droppedBy,
+    dropped,
     queued,
     aside,
     durable: isDurable(),

@@ -28,6 +28,9 @@ let profile = "{}";
 /** Whether it was described before there was a core to tell. */
 export let isDescribed = false;
 
+/** Answers one after the other that say that this page may not send. */
+let refusals = 0;
+
 const offsetKey = () => nameOf("clock.");
 const profileKey = () => nameOf("user.");
 /** Where earlier versions kept it, whatever it was. */
@@ -73,7 +76,7 @@ export function forgetDeliveries(): void {
 
 /** Bytes of a batch without events. */
 export function overhead(): number {
-  return envelope("").length;
+  return envelope("", described()).length;
 }
 
 /** Sends a batch that the core has made. */
@@ -91,7 +94,7 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
   // refused, and sent again with others.
   const offset = core.outbox_clock_offset();
   const begun = round;
-  const body = envelope(events.join());
+  const body = envelope(events.join(), core.outbox_describes(request) ? described() : "{}");
   const post = (body: Uint8Array<ArrayBuffer>) => {
     const call = { method: "POST", path: "events", body, keepalive, offset };
     withCore((running) => {
@@ -127,6 +130,7 @@ function sendSigned(core: Core, request: number, call: Call, batch: Held[]): voi
   send(core, call, found).then((answer) => {
     if (begun !== round) return;
     judgeProfile(profiled, answer, !batch.length);
+    complain(answer);
     const statuses = verdicts(batch, answer);
     const isTold = withCore((running) => {
       if (running === core) answered(core, request, answer, statuses);
@@ -142,12 +146,27 @@ function sendSigned(core: Core, request: number, call: Call, batch: Held[]): voi
 }
 
 function answered(core: Core, request: number, answer: Answer, statuses: number[] = []): void {
-  const { type, status, retryAfter, date } = answer;
+  const { type, status, retryAfter, date, body } = answer;
+  const hasMessageBody = [body.Message, body.RequestID].every((text) => typeof text === "string");
   put(core, new Uint8Array(Uint16Array.from(statuses).buffer), encode(type));
-  core.outbox_answered(request, status, statuses.length, retryAfter, date, ...clocks());
+  core.outbox_answered(
+    request,
+    status,
+    hasMessageBody,
+    statuses.length,
+    retryAfter,
+    date,
+    ...clocks(),
+  );
   const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
   soon();
+}
+
+/** Says that the endpoint refuses this page: once may be its clock, or credentials that have ended. */
+function complain(answer: Answer): void {
+  refusals = answer.status === 403 ? refusals + 1 : 0;
+  if (refusals > 1 || answer.status === 404) say("refused", answer);
 }
 
 /** A description that the endpoint refuses goes with no further batch. */
@@ -164,18 +183,19 @@ function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boole
 }
 
 /** What an answer says about each of these events, as HTTP statuses. */
-function verdicts(batch: Held[], { body }: Answer): number[] {
+function verdicts(batch: Held[], { body, type, status }: Answer): number[] {
   const said = body.Results?.[endpointId]?.EventsItemResponse;
   return batch.map((held) => {
     const { StatusCode, Message } = said?.[held.row.id] ?? {};
-    held.reason = Message ?? body.Message ?? body.message;
-    return StatusCode;
+    held.reason = Message ?? body.Message ?? body.message ?? (type || `HTTP ${status}`);
+    if (StatusCode === 400) say("rejectedEvent", [held.row.name, Message]);
+    return Number.isInteger(StatusCode) ? StatusCode : 0;
   });
 }
 
-function envelope(events: string): Uint8Array<ArrayBuffer> {
+function envelope(events: string, endpoint: string): Uint8Array<ArrayBuffer> {
   const id = JSON.stringify(endpointId);
-  return encode(`{"BatchItem":{${id}:{"Endpoint":${described()},"Events":{${events}}}}}`);
+  return encode(`{"BatchItem":{${id}:{"Endpoint":${endpoint},"Events":{${events}}}}}`);
 }
 
 /** How the endpoint is described at present, as JSON. */

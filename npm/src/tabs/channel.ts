@@ -56,5 +56,7 @@ export function joinTabs(hear: (message: Message) => void): void {
 }
 
 export function tellTabs(message: Message): void {
+  // Whoever has events to hand over is not alone, though nobody may answer.
+  if (message.events) isAlone = false;
   if (!isAlone || !message.ended) channel?.postMessage({ version: VERSION, ...message });
 }

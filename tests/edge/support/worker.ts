@@ -22,6 +22,8 @@ export interface WorkerOptions {
   piiSalt?: string;
   /** Whose tokens are logins: `issuers` of the configuration. */
   issuers?: { issuer: string; audiences: string[]; jwks_uri: string }[];
+  /** `base_path` of the configuration. */
+  basePath?: string;
   /** A module that stands before `worker.js` and hands requests on to it. */
   front?: string;
 }
@@ -99,6 +101,7 @@ async function config(
     region,
     apps: [{ app_id, identity_pool_id }],
     issuers: options.issuers,
+    base_path: options.basePath,
     kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
   };
   const { piiSalt } = options;

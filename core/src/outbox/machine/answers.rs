@@ -6,8 +6,10 @@ use crate::outbox::queue::NONE;
 use crate::outbox::{Action, Answer, Now};
 
 /// How many answers in a row that call requests of an identity unauthorised are followed by another
-/// try without delay: enough to correct the clock and renew the credentials for all under way.
-const FREE_RENEWALS: u32 = 2 * MAX_IN_FLIGHT as u32;
+/// try without delay: enough for all that were under way when the clock was corrected or credentials were renewed.
+const FREE_REFUSALS: u32 = 2 * MAX_IN_FLIGHT as u32;
+/// How often in a row an identity's credentials are renewed without delay.
+const FREE_RENEWALS: u32 = 2;
 
 impl Outbox {
     /// Takes the answer to a request. An answer to one that is not waited for is passed over: it was
@@ -23,21 +25,32 @@ impl Outbox {
             self.signing_era += 1;
         }
         let now_ms = now.monotonic;
-        let fault = answer.fault();
+        let mut fault = answer.fault();
         let mut is_free = false;
         if fault == Fault::None {
             self.identity(request.who).accepted();
         } else if fault == Fault::NotAuthorized {
-            is_free = self.renew(&request, answer.retry_after, now_ms);
+            is_free = self.renew(&request, answer, now_ms);
+            // New credentials did not help: it is trouble on the way.
+            if !is_free && !answer.is_own() {
+                fault = Fault::Failed;
+            }
+        }
+        match fault {
+            // It is good, whatever another batch that had it was refused for.
+            Fault::None => self.describes |= request.describes && request.events > 0,
+            Fault::Refused if request.describes => self.describes = false,
+            _ => {}
         }
         if request.events == 0 {
-            self.endpoint_answered(fault, is_free, answer.retry_after, now_ms);
+            self.endpoint_answered(fault, is_free, answer, now_ms);
         } else {
             self.batch_answered(&request, fault, answer, now);
         }
     }
 
     fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
+        let is_alone = request.events == 1;
         let mut ended = 0;
         let mut verdicts = answer.events.iter();
         for at in 0..self.queue.entries.len() {
@@ -52,7 +65,7 @@ impl Outbox {
                     Some(400) => Some(Action::Rejected),
                     _ => None,
                 },
-                Fault::Refused if request.events == 1 => Some(Action::Rejected),
+                Fault::Refused if is_alone && !request.describes => Some(Action::Rejected),
                 _ => None,
             };
             ended += usize::from(end.is_some());
@@ -65,7 +78,7 @@ impl Outbox {
             self.identity(entry.who).waits(entry.bytes, end.is_none());
             if let Some(end) = end {
                 self.end(at, end);
-            } else if fault == Fault::None {
+            } else if fault == Fault::None || fault == Fault::TooLarge && is_alone {
                 self.move_back(at);
             }
         }
@@ -81,11 +94,18 @@ impl Outbox {
                     self.drop_too_old(now);
                 }
             }
-            Fault::Refused if request.events > 1 => self.batch_events = request.events / 2,
             // Whether a request is authorised is between the endpoint and one identity, and holds
             // up no others.
             Fault::NotAuthorized => {}
+            // The description may have been at fault: the same again without it.
+            Fault::Refused if request.describes => {}
+            Fault::Refused if !is_alone => self.batch_events = request.events / 2,
             _ => {
+                if fault == Fault::TooLarge && !is_alone {
+                    self.batch_events = request.events / 2;
+                }
+                // The event is what was refused, and not the description.
+                self.describes |= fault == Fault::Refused;
                 let Outbox {
                     backoff, random, ..
                 } = self;
@@ -94,33 +114,39 @@ impl Outbox {
         }
     }
 
-    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, retry_after: f64, now: f64) {
+    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, answer: Answer<'_>, now: f64) {
         self.endpoint_sent = false;
         match fault {
-            Fault::None => self.endpoint_backoff.succeeded(),
+            Fault::None if answer.is_own() => self.endpoint_backoff.succeeded(),
             // It would be refused again.
             Fault::Refused => {}
             _ => {
                 self.endpoint_waits = true;
                 if !is_free || self.endpoint_backoff.is_failing() {
                     self.endpoint_backoff
-                        .failed(now, retry_after, &mut self.random);
+                        .failed(now, answer.retry_after, &mut self.random);
                 }
             }
         }
     }
 
     /// An answer called a request unauthorised. Where the clock was corrected or credentials were
-    /// replaced since it was signed, that was why; else its credentials are, as they are when this
-    /// happens again and again. Gives whether to try again without delay.
-    fn renew(&mut self, request: &Request, retry_after: f64, now: f64) -> bool {
+    /// replaced since it was signed, that was why. Otherwise its credentials are at fault, and are renewed, and so
+    /// they are where this happens again and again, if it is the endpoint that says so. Gives whether to try again
+    /// without delay.
+    fn renew(&mut self, request: &Request, answer: Answer<'_>, now: f64) -> bool {
         let identity = &mut self.identities[place(request.who)];
         identity.refusals += 1;
-        let is_free = identity.refusals <= FREE_RENEWALS;
-        if !is_free {
-            identity.backoff.failed(now, retry_after, &mut self.random);
+        let is_stale = request.signing_era != self.signing_era;
+        let is_free =
+            identity.refusals <= FREE_REFUSALS && (is_stale || identity.renewals < FREE_RENEWALS);
+        if !is_free && answer.is_own() {
+            let wait = answer.retry_after;
+            identity.backoff.failed(now, wait, &mut self.random);
         }
-        if !is_free || request.signing_era == self.signing_era {
+        let is_at_fault = if is_free { !is_stale } else { answer.is_own() };
+        if is_at_fault {
+            identity.renewals += 1;
             identity.discard();
             self.signing_era += 1;
         }

@@ -146,6 +146,7 @@ impl Outbox {
             deadline: now + REQUEST_TIMEOUT_MS,
             keepalive_bytes,
             signing_era: self.signing_era,
+            describes: self.describes,
         });
         self.actions.push((action, self.last_request));
     }

@@ -3,6 +3,8 @@
 use super::*;
 
 const USER: u32 = 1;
+/// How often in a row credentials are renewed without delay.
+const FREE_RENEWALS: usize = 2;
 
 fn expired(page: &mut Page, request: u32) {
     page.answer(request, 403);
@@ -102,7 +104,7 @@ fn credentials_are_asked_for_once_whatever_is_answered_meanwhile() {
     let mut page = Page::ready(CONFIG);
     page.record(40);
     // So often that from then on there is a back-off.
-    for _ in 0..2 {
+    for _ in 0..FREE_RENEWALS {
         for (request, _) in page.batches() {
             expired(&mut page, request);
         }
@@ -152,7 +154,6 @@ fn aws_json_services_say_it_with_400() {
         assert_eq!(page.queued(), 1, "{error_type}");
     }
     for error_type in [
-        "",
         "BadRequestException",
         "ValidationException",
         "InvalidParameterValueException",
@@ -160,6 +161,10 @@ fn aws_json_services_say_it_with_400() {
         "RequestEntityTooLargeException",
     ] {
         let mut page = answered_400(error_type);
+        assert_eq!(page.actions.len(), 1, "{error_type}");
+        let (again, events) = page.batch();
+        assert_eq!(events, [0]);
+        page.answer(again, 400);
         assert_eq!(page.take(Action::Rejected), [0], "{error_type}");
     }
 }
@@ -183,6 +188,7 @@ fn ten_minutes(page: &mut Page, answer: impl Fn(Action, u32) -> u16) -> usize {
                         number,
                         Answer {
                             status,
+                            has_message_body: true,
                             events: &statuses([202; 10]),
                             ..Answer::NONE
                         },
@@ -374,4 +380,114 @@ fn events_of_an_identity_without_room_are_left_to_the_shell() {
         ..event(101)
     };
     assert!(page.outbox.record(last, true, page.now));
+}
+
+#[test]
+fn credentials_are_renewed_twice_and_then_after_a_back_off() {
+    // However many requests are under way.
+    for events in [1, 40] {
+        let mut page = Page::ready(CONFIG);
+        page.record(events);
+        let mut renewed = 0;
+        while page.wait().is_none_or(|wait| wait >= 10_000.0) || !page.actions.is_empty() {
+            for (action, number) in core::mem::take(&mut page.actions) {
+                if action == Action::GetCredentials {
+                    renewed += 1;
+                    page.outbox.got_credentials(number, HOUR_MS, page.now);
+                    page.turn();
+                } else {
+                    page.answer(number, 403);
+                }
+            }
+        }
+        assert_eq!(renewed, FREE_RENEWALS, "of {events} events");
+    }
+}
+
+#[test]
+fn accepted_request_makes_renewals_free_again() {
+    let mut page = Page::ready(CONFIG);
+    for _ in 0..10 {
+        page.record_now();
+        let (request, _) = page.batch();
+        expired(&mut page, request);
+        assert_eq!(page.take(Action::GetCredentials), [GUEST]);
+        page.outbox.got_credentials(GUEST, HOUR_MS, page.now);
+        page.turn();
+        let (request, _) = page.batch();
+        page.accept(request);
+        page.take(Action::Delivered);
+    }
+}
+
+#[test]
+fn firewall_that_forbids_everything_costs_no_more_than_two_renewals() {
+    for status in [401, 403] {
+        let mut page = Page::ready(CONFIG);
+        page.record(1);
+        let (mut renewed, mut requests) = (0, 0);
+        while page.now.monotonic < 600_000.0 {
+            for (action, number) in core::mem::take(&mut page.actions) {
+                requests += 1;
+                if action == Action::GetCredentials {
+                    renewed += 1;
+                    page.outbox.got_credentials(number, HOUR_MS, page.now);
+                    page.turn();
+                } else {
+                    page.answer_for(number, status);
+                }
+            }
+            if page.actions.is_empty() {
+                page.wait_for_action();
+            }
+        }
+        assert_eq!(renewed, FREE_RENEWALS);
+        assert!((20..100).contains(&requests), "{requests} requests");
+    }
+}
+
+/// Ten minutes of an endpoint whose clock seems to be another one with each answer.
+#[test]
+fn clocks_that_contradict_each_other_make_no_busy_loop() {
+    let mut page = Page::ready(CONFIG);
+    page.record(1);
+    let mut requests = 0;
+    while page.now.monotonic < 600_000.0 {
+        for (action, number) in core::mem::take(&mut page.actions) {
+            requests += 1;
+            if action == Action::GetCredentials {
+                page.outbox.got_credentials(number, HOUR_MS, page.now);
+                page.turn();
+                continue;
+            }
+            page.answer_with(
+                number,
+                Answer {
+                    status: 403,
+                    has_message_body: true,
+                    date: page.now.wall + f64::from(requests % 2) * HOUR_MS,
+                    ..Answer::NONE
+                },
+            );
+        }
+        if page.actions.is_empty() {
+            page.wait_for_action();
+        }
+    }
+    assert!(requests < 200, "{requests} requests");
+}
+
+#[test]
+fn endpoint_update_that_something_else_answered_is_sent_again() {
+    for status in [200, 302, 400, 404, 413] {
+        let mut page = Page::ready(CONFIG);
+        page.outbox.update_endpoint();
+        page.turn();
+        let [update] = page.take(Action::SendEndpoint)[..] else {
+            panic!("no update");
+        };
+        page.answer_for(update, status);
+        page.wait_for_action();
+        assert_eq!(page.take(Action::SendEndpoint).len(), 1, "{status}");
+    }
 }

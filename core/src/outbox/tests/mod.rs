@@ -10,6 +10,7 @@ mod going_away;
 mod identities;
 mod memory;
 mod pace;
+mod refusals;
 mod retries;
 
 const WALL: f64 = 1_795_000_000_000.0;
@@ -221,6 +222,18 @@ impl Page {
             request,
             Answer {
                 status,
+                has_message_body: true,
+                ..Answer::NONE
+            },
+        );
+    }
+
+    /// Something on the way answers instead of the endpoint.
+    fn answer_for(&mut self, request: u32, status: u16) {
+        self.answer_with(
+            request,
+            Answer {
+                status,
                 ..Answer::NONE
             },
         );
@@ -376,6 +389,7 @@ fn nonsense_from_outside_is_survived() {
                 Answer {
                     status: [200, 202, 400, 0, 999, 403][round as usize % 6],
                     error_type: b"?",
+                    has_message_body: true,
                     retry_after: f64::INFINITY,
                     date,
                     events: &statuses([202, 1]),

@@ -151,55 +151,6 @@ fn answer_that_accepts_nothing_counts_as_a_failure() {
 }
 
 #[test]
-fn refused_batch_is_halved_until_the_event_at_fault_is_alone() {
-    for status in [400, 413] {
-        let mut page = Page::ready(Config {
-            batch_events: 100,
-            ..CONFIG
-        });
-        page.record(100);
-        let (mut sizes, mut rejected) = (Vec::new(), Vec::new());
-        while page.queued() > 0 {
-            rejected.extend(page.take(Action::Rejected));
-            if page.actions.is_empty() {
-                page.wait_for_action();
-            }
-            let (request, events) = page.batch();
-            sizes.push(events.len());
-            assert!(sizes.len() < 40, "{sizes:?}");
-            if events.contains(&37) {
-                page.answer(request, status);
-            } else {
-                page.accept(request);
-            }
-            page.take(Action::Delivered);
-        }
-        assert_eq!(page.ended(Action::Delivered), 99);
-        rejected.extend(page.take(Action::Rejected));
-        assert_eq!(rejected, [37]);
-    }
-}
-
-#[test]
-fn endpoint_that_refuses_everything_does_not_eat_the_queue() {
-    let mut page = Page::ready(CONFIG);
-    page.record(1_000);
-    let end = page.now.monotonic + 600_000.0;
-    while page.now.monotonic < end {
-        for (request, _) in page.batches() {
-            page.answer(request, 400);
-        }
-        page.take(Action::Rejected);
-        if page.actions.is_empty() {
-            page.wait_for_action();
-        }
-    }
-    // Ten minutes, at half a cap of thirty seconds each.
-    let rejected = page.ended(Action::Rejected);
-    assert!((20..100).contains(&rejected), "{rejected}");
-}
-
-#[test]
 fn request_without_an_answer_is_given_up_and_a_late_answer_passed_over() {
     let mut page = Page::ready(CONFIG);
     page.record(1);

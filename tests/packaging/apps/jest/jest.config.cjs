@@ -1,0 +1,5 @@
+module.exports = {
+  testMatch: ["**/*.test.cjs"],
+  moduleFileExtensions: ["cjs", "js"],
+  transform: {},
+};

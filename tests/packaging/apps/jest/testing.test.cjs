@@ -1,0 +1,38 @@
+const { cleanup, fireEvent, render, screen } = require("@testing-library/react");
+const { configure, disable, record, stats } = require("forebay");
+const { recorded, reset } = require("forebay/testing");
+const { createElement } = require("react");
+
+const { App, SignUp } = require("./sign-up.cjs");
+
+beforeEach(reset);
+afterEach(cleanup);
+
+const view = { name: "pageView", attributes: { url: `${location.origin}/sign-up` } };
+const clicked = [
+  { name: "SignUp", attributes: { plan: "pro" } },
+  { name: "Counted", metrics: { seats: 3 } },
+];
+
+for (const [name, Component] of Object.entries({ App, SignUp })) {
+  test(`${name} records, with or without a provider around it`, async () => {
+    render(createElement(Component));
+    fireEvent.click(screen.getByRole("button"));
+    expect(recorded()).toStrictEqual([view, ...clicked]);
+    await screen.findByText("delivered");
+  });
+}
+
+test("reset begins anew, whatever was configured or disabled", async () => {
+  configure({ endpoint: "https://one.invalid" });
+  disable();
+  record({ name: "Unheard" });
+  expect(recorded()).toEqual([]);
+  expect(stats().droppedBy).toEqual({ disabled: 1 });
+  reset();
+  configure({ endpoint: "https://another.invalid" });
+  const { settled } = record({ name: "Heard" });
+  expect(recorded()).toEqual([{ name: "Heard" }]);
+  expect((await settled).state).toBe("delivered");
+  expect(stats().recorded).toBe(1);
+});
