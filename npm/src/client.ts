@@ -351,13 +351,15 @@ function started(
     // Of a browser that may not want to be kept in mind nothing is kept.
     if (disabled || respectPrivacySignals || Analytics?.disabled) return;
     // It is told of a page that is seen again, too.
-    if (type !== "pagehide" && document.visibilityState !== "hidden") return;
+    if (type === "visibilitychange" && document.visibilityState !== "hidden") return;
     try {
       const isRefused = (entry: unknown) => /^forebay.enabled.*,false/.test(`${entry}`);
       if (!Object.entries(localStorage).some(isRefused)) keepEarly(own, waiting);
     } catch {}
   };
-  for (const type of ["pagehide", "visibilitychange"]) addEventListener(type, leave);
+  // Firefox tears a page that goes to another site down so fast that what it keeps after the first is lost.
+  for (const type of ["beforeunload", "pagehide", "visibilitychange"])
+    addEventListener(type, leave);
   const loaded = untilLoaded(async () => {
     const { start } = await load();
     const page = { config, early, own, deliver, onDelivery, drop, lose, uuid };

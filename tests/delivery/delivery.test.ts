@@ -9,6 +9,7 @@ import { disks } from "./disks.ts";
 import { leaving, twoTabs } from "./leaving.ts";
 import { limits } from "./limits.ts";
 import { outages } from "./outages.ts";
+import { platform } from "./platform.ts";
 import { traps } from "./traps.ts";
 
 describe("delivery", { concurrency: engine.concurrency }, () => {
@@ -17,6 +18,7 @@ describe("delivery", { concurrency: engine.concurrency }, () => {
   twoTabs();
   disks();
   cold();
+  platform();
   limits();
   backlog();
   traps();

@@ -121,7 +121,7 @@ export function disks(): void {
       endpoint.fault = () => ({ status: 503 });
       ids.push(...(await record(page, { from: COUNT / 2, count: COUNT / 4 })));
       await page.waitForFunction(() => !forebay.stats().durable);
-      await page.evaluate("makeRoom()");
+      await page.evaluate("void makeRoom()");
       ids.push(...(await record(page, { from: (COUNT * 3) / 4, count: COUNT / 4 })));
       endpoint.fault = undefined;
       await arrived(endpoint, ids, test);

@@ -107,21 +107,56 @@ export function leaving(): void {
     ["crash"],
   );
 
-  scenario("a page that ends before it has its engine", async (all, test) => {
-    const { site, endpoint, context } = all;
-    const page = await site.open({ context, stuck: "engine.js" });
+  for (const [what, options] of [
+    ["has its engine", { stuck: "engine.js" }],
+    ["has its engine, which could not be loaded", { broken: "engine.js" }],
+  ] as const) {
+    scenario(`a page that ends before it ${what}`, async (all, test) => {
+      const { site, endpoint, context } = all;
+      const page = await site.open({ context, ...options });
+      await configure(page, endpoint);
+      const ids = await record(page);
+      await page.goto("about:blank");
+      await page.close();
+      const next = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await assertBalanced(next);
+      const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
+      assert.deepEqual(await next.evaluate(left), []);
+    });
+  }
+
+  scenario("pages that are left while they open their disk", async ({ endpoint, page }, test) => {
+    endpoint.fault = unavailable;
     await configure(page, endpoint);
-    const ids = await record(page);
-    await page.goto("about:blank");
-    await page.close();
-    const next = await revisit(site, context, endpoint);
-    await arrived(endpoint, ids, test);
-    await assertBalanced(next);
-    const left = () => Object.keys(localStorage).filter((key) => key.includes("early"));
-    assert.deepEqual(await next.evaluate(left), []);
+    const ids = await record(page, { count: COUNT / 2 });
+    const after = [0, 1, 2, 5, 10, 20, 40, 80];
+    for (const [visit, milliseconds] of after.entries()) {
+      await page.evaluate(
+        ({ visit, milliseconds }) => {
+          setTimeout(() => location.assign(`/?${visit}`), milliseconds);
+        },
+        { visit, milliseconds },
+      );
+      await page.waitForFunction(
+        (search) => location.search === search && globalThis.forebay,
+        `?${visit}`,
+      );
+      await configure(page, endpoint);
+    }
+    const rest = await record(page, { from: COUNT / 2, count: COUNT / 2 });
+    await page.waitForFunction(() => forebay.stats().durable);
+    await safe(page);
+    endpoint.fault = undefined;
+    await arrived(endpoint, [...ids, ...rest], test);
+    await settled(page);
   });
 
-  test("a page that comes back out of the back/forward cache", { timeout: 120_000 }, backAndForth);
+  test(
+    "a page that comes back out of the back/forward cache",
+    { timeout: 120_000, skip: lacks("cache") },
+    backAndForth,
+  );
 
   for (const reachable of [true, false]) {
     const where = reachable ? "" : ", with an endpoint that took nothing";

@@ -33,12 +33,14 @@ export interface PageOptions {
   before?: () => void;
   /** A file of the package that never arrives. */
   stuck?: string;
+  /** A file of the package that cannot be had. */
+  broken?: string;
 }
 
 /** The page, as its address asks for it. */
 function page(query: URLSearchParams): string {
-  const stuck = query.get("stuck");
-  const dist = stuck ? `/stuck:${stuck}` : "/forebay";
+  const [how, file] = [...query].find(([name]) => name === "stuck" || name === "broken") ?? [];
+  const dist = how ? `/${how}:${file}` : "/forebay";
   const imports = {
     forebay: `${dist}/index.js`,
     "forebay/amplify-v5": `${dist}/amplify-v5.js`,
@@ -75,8 +77,10 @@ export class PageServer {
       const csp = url.searchParams.get("csp");
       if (csp) response.setHeader("content-security-policy", csp);
       try {
-        const [, folder, file] = /^\/(forebay|stuck:[^/]+)\/(.+)/.exec(url.pathname) ?? [];
+        const [, folder, file] =
+          /^\/(forebay|stuck:[^/]+|broken:[^/]+)\/(.+)/.exec(url.pathname) ?? [];
         if (folder === `stuck:${file}`) return;
+        if (folder === `broken:${file}`) request.socket.destroy();
         const body =
           url.pathname === "/"
             ? page(url.searchParams)
@@ -99,11 +103,15 @@ export class PageServer {
   }
 
   /** Opens the page; resolves when it has loaded the package. */
-  async open(context: BrowserContext, { csp, before, stuck }: PageOptions = {}): Promise<Page> {
+  async open(
+    context: BrowserContext,
+    { csp, before, stuck, broken }: PageOptions = {},
+  ): Promise<Page> {
     const query = new URLSearchParams();
     if (csp) query.set("csp", csp);
     if (before) query.set("before", `(${before})()`);
     if (stuck) query.set("stuck", stuck);
+    if (broken) query.set("broken", broken);
     const page = await context.newPage();
     await page.goto(this.url + (query.size ? `?${query}` : ""));
     await page.waitForFunction(() => globalThis.forebay);

@@ -4,9 +4,12 @@ import type { Engine } from "./engine.ts";
 /** Chromium, driven by Playwright over its own protocol. */
 export const chromiumEngine: Engine = {
   name: "chromium",
-  cannot: {},
+  cannot: { blocked: "no argument blocks cookies; what it takes from pages is taken by scripts" },
   concurrency: 12,
   launch: launchChromium,
+  async launchBlocked() {
+    throw new Error("Chromium is not told to block cookies here");
+  },
   launchProfile,
   async crash(page) {
     const session = await page.context().newCDPSession(page);

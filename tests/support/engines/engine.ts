@@ -10,10 +10,16 @@ import { webkitEngine } from "./webkit.ts";
 export type Ability =
   /** Take the network away from a page (`context.setOffline`). */
   | "offline"
+  /** Ask once more for a script whose `import()` failed. */
+  | "reimport"
+  /** Keep a page in the back/forward cache that held a Web Lock as it was left. */
+  | "cache"
   /** Kill the process of one page (`crash`). */
   | "crash"
   /** Be killed as a whole and started again with what was on its disk (`launchProfile`). */
   | "profile"
+  /** Block all cookies, and with them what else a page could keep (`launchBlocked`). */
+  | "blocked"
   /** Say that the disk is full (`fillDisk`). */
   | "quota"
   /** Collect garbage when told to (`collectGarbage`). */
@@ -29,6 +35,8 @@ export interface Engine {
   launch(): Promise<Browser>;
   /** Starts it as users have it, with a profile in `folder`, which outlives it where it can. */
   launchProfile(folder: string): Promise<ProfileBrowser>;
+  /** Starts it so that no page may keep anything. */
+  launchBlocked(): Promise<Browser>;
   /** Kills the process of a page, which hears nothing of it. */
   crash(page: Page): Promise<void>;
   /** Leaves the origin of `page` no room on disk. */

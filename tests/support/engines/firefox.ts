@@ -156,9 +156,12 @@ class FirefoxVisitor implements Visitor {
   }
 }
 
-async function start(folder: string): Promise<{ connection: Connection; group: Group }> {
+async function start(
+  folder: string,
+  more: object = {},
+): Promise<{ connection: Connection; group: Group }> {
   await mkdir(folder, { recursive: true });
-  const lines = Object.entries(PREFERENCES).map(
+  const lines = Object.entries({ ...PREFERENCES, ...more }).map(
     ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
   );
   await writeFile(join(folder, "user.js"), lines.join(""));
@@ -191,9 +194,9 @@ async function newVisitor(connection: Connection): Promise<Visitor> {
   return new FirefoxVisitor(connection, userContext);
 }
 
-async function launch(): Promise<Browser> {
+async function launch(preferences?: object): Promise<Browser> {
   const folder = await mkdtemp(join(tmpdir(), "forebay-firefox-"));
-  const { connection, group } = await start(folder);
+  const { connection, group } = await start(folder, preferences);
   return remoteBrowser(
     () => newVisitor(connection),
     async () => {
@@ -211,12 +214,16 @@ const unable = (what: string) => async () => {
 export const firefoxEngine: Engine = {
   name: "firefox",
   cannot: {
+    reimport: "an import() that failed once fails for as long as the page lives",
+    cache: "a page that holds a Web Lock, as the one that sends does, is not kept when it is left",
     crash: "no command kills the process of one page",
     quota: "no command takes an origin's room on disk away",
     garbage: "no command collects garbage",
   },
   concurrency: 8,
-  launch,
+  launch: () => launch(),
+  // "Block all cookies" in the settings.
+  launchBlocked: () => launch({ "network.cookie.cookieBehavior": 2 }),
   async launchProfile(folder) {
     const { connection, group } = await start(folder);
     // The default visitor is the one whose storage stays.

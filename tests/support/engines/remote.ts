@@ -197,7 +197,6 @@ class RemoteContext {
   async newPage(): Promise<Page> {
     const tab = await this.#visitor.newTab();
     const page = asPlaywrights<Page>("page", new RemotePage(tab, () => asContext(this)));
-    tabs.set(page, tab);
     this.#pages.push(page);
     return page;
   }
@@ -213,13 +212,6 @@ class RemoteContext {
   async close(): Promise<void> {
     await this.#visitor.close();
   }
-}
-
-const tabs = new WeakMap<Page, Tab>();
-
-/** The tab that a page of {@link remoteBrowser} stands for. */
-export function tabOf(page: Page): Tab {
-  return tabs.get(page) as Tab;
 }
 
 function asContext(context: RemoteContext): BrowserContext {

@@ -2,14 +2,13 @@
 // a browser with storage of its own that is gone when it ends.
 
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import type { Readable } from "node:stream";
 import type { Browser } from "playwright-core";
 import { until } from "../until.ts";
 import type { Engine } from "./engine.ts";
 import { type Group, program, startGroup } from "./processes.ts";
-import { remoteBrowser, type Tab, tabOf, type Visitor } from "./remote.ts";
+import { remoteBrowser, type Tab, type Visitor } from "./remote.ts";
 
 /** How long one command waits for a script, in milliseconds: others wait for it meanwhile. */
 const AT_ONCE_MS = 100;
@@ -89,13 +88,10 @@ async function command(method: string, url: string, body?: object): Promise<unkn
 class WebKitTab implements Tab {
   readonly #session: Session;
   readonly #window: string;
-  /** The processes that came with it. */
-  readonly processes: () => number[];
 
-  constructor(session: Session, window: string, processes: () => number[]) {
+  constructor(session: Session, window: string) {
     this.#session = session;
     this.#window = window;
-    this.processes = processes;
   }
 
   async evaluate(expression: string): Promise<string> {
@@ -149,12 +145,10 @@ class WebKitVisitor implements Visitor {
 
   /** A window by itself, since tabs that others cover are hidden pages. The first one stays: a session ends with its last. */
   async newTab(): Promise<Tab> {
-    const before = new Set(pageProcesses(this.#driver));
     const opened = await this.#session.to(this.#first, "POST", "/window/new", {
       type: "window",
     });
-    const own = () => pageProcesses(this.#driver).filter((process) => !before.has(process));
-    return new WebKitTab(this.#session, (opened as { handle: string }).handle, own);
+    return new WebKitTab(this.#session, (opened as { handle: string }).handle);
   }
 
   async setOffline(): Promise<void> {
@@ -167,25 +161,6 @@ class WebKitVisitor implements Visitor {
 }
 
 const OFFLINE = "no command takes a page's network away";
-
-/** The processes of pages among what a driver has started. */
-function pageProcesses(driver: Group): number[] {
-  const all = readdirSync("/proc").map(Number).filter(Boolean);
-  return all.filter((process) => {
-    // E.g. `29724 (WebKitWebProces) S 29364 29355 ..`: its name, state, parent and group.
-    const [, name, group] = /\((.*)\) \S+ \d+ (\d+)/.exec(statOf(process)) ?? [];
-    return name?.startsWith("WebKitWebProces") && Number(group) === driver.child.pid;
-  });
-}
-
-function statOf(process: number): string {
-  try {
-    return readFileSync(`/proc/${process}/stat`, "utf8");
-  } catch {
-    // It has ended since.
-    return "";
-  }
-}
 
 /** A screen that nobody sees, for browsers that want one. */
 async function startScreen(): Promise<{ display: string; group: Group }> {
@@ -258,22 +233,21 @@ const unable = (what: string) => async () => {
 export const webkitEngine: Engine = {
   name: "webkit",
   cannot: {
+    crash: "its driver ends the session with a page that crashes",
     offline: OFFLINE,
     profile: "a browser that is driven keeps nothing on disk",
+    blocked: "no command blocks cookies",
     quota: "no command takes an origin's room on disk away",
     garbage: "no command collects garbage",
   },
   concurrency: 6,
   launch,
+  launchBlocked: unable("block cookies when told to"),
   async launchProfile() {
     const browser = await launch();
     return { context: await browser.newContext(), kill: () => browser.close() };
   },
-  async crash(page) {
-    const { processes } = tabOf(page) as WebKitTab;
-    for (const pid of processes()) process.kill(pid, 9);
-    await page.close().catch(() => {});
-  },
+  crash: unable("go on after a page has crashed"),
   fillDisk: unable("take room on disk away"),
   collectGarbage: unable("collect garbage when told to"),
 };
