@@ -51,6 +51,8 @@ let pumping = false;
 /** What this page said last. What an earlier visit said, the engine knows. */
 let enabled: boolean | undefined;
 let drops: Record<string, number> = {};
+/** Whether the console was told that this is no browser. */
+let isTold = false;
 const listeners = new Set<(delivery: Delivery) => void>();
 /** `configure` of every entry. They differ in where the engine comes from. */
 export function configure(
@@ -318,7 +320,8 @@ function inBrowser(says?: boolean): boolean {
   if (has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope")) return true;
   if (!has("window")) return false;
   const isPage = has("document") && has("addEventListener");
-  if (says && !isPage) console.warn(NOT_HERE);
+  if (says && !isPage && !isTold) console.warn(NOT_HERE);
+  isTold ||= !!says;
   return isPage;
 }
 
