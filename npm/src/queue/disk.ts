@@ -65,6 +65,9 @@ let isSettled = false;
 /** Whether the page is frozen, and has to let go of the database. */
 let isClosed = false;
 
+/** Transactions that are under way. */
+const active = new Set<IDBTransaction>();
+
 let isDue = false;
 /** The record that the next row is put into. */
 let current: Unsaved | undefined;
@@ -316,9 +319,19 @@ function rowsOf(record: Stored): Row[] {
   return Array.isArray(record.rows) ? record.rows : [record];
 }
 
-/** Lets go of the database, which a page that is frozen keeps from others. */
+/**
+ * Lets go of the database, which a page that is frozen keeps from others, as it does with transactions that
+ * wait for it.
+ */
 export function close(): void {
   isClosed = true;
+  for (const transaction of active) {
+    try {
+      transaction.abort();
+    } catch {
+      // It does not wait for the page any more.
+    }
+  }
   database?.close();
   database = undefined;
 }
@@ -350,7 +363,12 @@ function use({ database: opened, isNew }: { database: IDBDatabase; isNew: boolea
 }
 
 function begin(names: string[]): IDBTransaction {
-  return (database as IDBDatabase).transaction(names, "readwrite");
+  const transaction = (database as IDBDatabase).transaction(names, "readwrite");
+  active.add(transaction);
+  for (const end of ["complete", "abort"]) {
+    transaction.addEventListener(end, () => active.delete(transaction));
+  }
+  return transaction;
 }
 
 /** Gives why it was not done, if it was not. `ask` gives whether it goes on to ask once it has read. */
@@ -405,6 +423,8 @@ async function open(version?: number): Promise<{ database: IDBDatabase; isNew: b
       result.createObjectStore(OUTBOX, { keyPath: "id" });
       result.createObjectStore(ASIDE, { autoIncrement: true });
     }
+    // It does not wait for a page that is frozen by now.
+    opening.transaction?.commit();
   };
   return answer(opening).then(
     (database) => ({ database, isNew }),

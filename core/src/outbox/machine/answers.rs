@@ -30,7 +30,7 @@ impl Outbox {
         if fault == Fault::None {
             self.identity(request.who).accepted();
         } else if fault == Fault::NotAuthorized {
-            is_free = self.renew(&request, answer, now_ms);
+            is_free = self.renew(&request, &answer, now_ms);
             // New credentials did not help: it is trouble on the way.
             if !is_free && !answer.is_own() {
                 fault = Fault::Failed;
@@ -43,13 +43,13 @@ impl Outbox {
             _ => {}
         }
         if request.events == 0 {
-            self.endpoint_answered(fault, is_free, answer, now_ms);
+            self.endpoint_answered(fault, is_free, &answer, now_ms);
         } else {
-            self.batch_answered(&request, fault, answer, now);
+            self.batch_answered(&request, fault, &answer, now);
         }
     }
 
-    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
+    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: &Answer<'_>, now: Now) {
         let is_alone = request.events == 1;
         let mut ended = 0;
         let mut verdicts = answer.events.iter();
@@ -114,7 +114,7 @@ impl Outbox {
         }
     }
 
-    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, answer: Answer<'_>, now: f64) {
+    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, answer: &Answer<'_>, now: f64) {
         self.endpoint_sent = false;
         match fault {
             Fault::None if answer.is_own() => self.endpoint_backoff.succeeded(),
@@ -134,7 +134,7 @@ impl Outbox {
     /// replaced since it was signed, that was why. Otherwise its credentials are at fault, and are renewed, and so
     /// they are where this happens again and again, if it is the endpoint that says so. Gives whether to try again
     /// without delay.
-    fn renew(&mut self, request: &Request, answer: Answer<'_>, now: f64) -> bool {
+    fn renew(&mut self, request: &Request, answer: &Answer<'_>, now: f64) -> bool {
         let identity = &mut self.identities[place(request.who)];
         identity.refusals += 1;
         let is_stale = request.signing_era != self.signing_era;
