@@ -1,5 +1,6 @@
 //! Whole requests, through all modules, on a simulated platform.
 
+mod duplicates;
 mod personal_data;
 
 use std::cell::RefCell;
@@ -49,6 +50,7 @@ fn config() -> Config {
         issuers: Vec::new(),
         kinesis: kinesis(),
         base_path: String::new(),
+        deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),
         master_secrets: secrets(&["1"]),
         schema: Schema::parse(schema.as_bytes()).unwrap(),
@@ -93,8 +95,24 @@ fn signed(config: &Config, method: &str, path: &str, body: &[u8], signed: Timest
     head(method, path, &headers)
 }
 
+/// A window that remembers nothing.
+fn no_window() -> RefCell<DeduplicationWindow> {
+    RefCell::new(DeduplicationWindow::new(0, [0; 32]))
+}
+
 /// The answer, the log's line, and what was sent to Kinesis.
 fn serve(
+    head: &Head,
+    config: &Config,
+    body: &[u8],
+    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
+) -> (Answer, String, Vec<Call>) {
+    serve_with(&no_window(), head, config, body, answering)
+}
+
+/// The same by a worker that has accepted what is in the window.
+fn serve_with(
+    window: &RefCell<DeduplicationWindow>,
     head: &Head,
     config: &Config,
     body: &[u8],
@@ -104,6 +122,7 @@ fn serve(
     let service = Service {
         head,
         config: Ok(config),
+        window,
         platform: &platform,
     };
     let (answer, line) = block_on(service.answer());
@@ -522,6 +541,7 @@ fn without_a_configuration_nothing_is_claimed() {
         let service = Service {
             head,
             config: Err(&errors),
+            window: &no_window(),
             platform: &platform,
         };
         block_on(service.answer()).0
@@ -567,6 +587,7 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
         let service = Service {
             head: &head,
             config: Ok(&config),
+            window: &no_window(),
             platform: &platform,
         };
         block_on(service.answer()).0
@@ -835,7 +856,7 @@ fn the_log_line_names_no_person() {
     assert_eq!(line["operation"], "PutEvents");
     assert_eq!(
         line["events"],
-        json!({ "accepted": 0, "rejected": 1, "throttled": 0, "failed": 0 })
+        json!({ "accepted": 0, "duplicate": 0, "rejected": 1, "throttled": 0, "failed": 0 })
     );
 }
 
