@@ -93,7 +93,7 @@ let adopted: string[] = [];
 export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptied): void {
   settled = whenSettled;
   emptied = whenEmptied;
-  opening = open(1).then(use);
+  opening = open(1);
   const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
     .catch((reason) => say("noDisk", reason))
@@ -129,15 +129,10 @@ export function seal(): void {
 export function remove(id: string, place: Place): void {
   const record = unsaved.get(place);
   if (record) record.rows = record.rows.filter((row) => row.id !== id);
-  const { ids } = getOrAdd(place);
-  ids.add(id);
+  const known = ending.get(place.key) ?? { place, ids: new Set() };
+  ending.set(place.key, known);
+  known.ids.add(id);
   flushSoon();
-}
-
-function getOrAdd(place: Place) {
-  const found = ending.get(place.key) ?? { place, ids: new Set<string>() };
-  ending.set(place.key, found);
-  return found;
 }
 
 function flushSoon(): void {
@@ -327,11 +322,11 @@ export function close(): void {
 export function reopen(): void {
   isClosed = false;
   if (database) return;
-  opening = open().then(use);
+  opening = open();
   opening.catch((reason) => say("noDisk", reason));
 }
 
-function use({ database: opened, isNew }: { database: IDBDatabase; isNew: boolean }): void {
+function use(opened: IDBDatabase, isNew: boolean): void {
   if (isClosed) {
     opened.close();
     return;
@@ -394,7 +389,7 @@ export function isTime(at: unknown): boolean {
 }
 
 /** A later version of this package may have opened it as a later version: its rows tell. */
-async function open(version?: number): Promise<{ database: IDBDatabase; isNew: boolean }> {
+async function open(version?: number): Promise<void> {
   const opening = indexedDB.open(nameOf(""), version);
   let isNew = false;
   opening.onupgradeneeded = () => {
@@ -407,7 +402,7 @@ async function open(version?: number): Promise<{ database: IDBDatabase; isNew: b
     }
   };
   return answer(opening).then(
-    (database) => ({ database, isNew }),
+    (database) => use(database, isNew),
     (error) => (version && error.name === "VersionError" ? open() : Promise.reject(error)),
   );
 }
