@@ -103,7 +103,7 @@ let adopted: string[] = [];
 export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptied): void {
   settled = whenSettled;
   emptied = whenEmptied;
-  opening = open(1).then(use);
+  opening = open(1);
   const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
     .catch((reason) => say("noDisk", reason))
@@ -356,11 +356,11 @@ export function close(): void {
 export function reopen(): void {
   isClosed = false;
   if (database) return;
-  opening = open().then(use);
+  opening = open();
   opening.catch((reason) => say("noDisk", reason));
 }
 
-function use({ database: opened, isNew }: { database: IDBDatabase; isNew: boolean }): void {
+function use(opened: IDBDatabase, isNew: boolean): void {
   if (isClosed) {
     opened.close();
     return;
@@ -428,7 +428,7 @@ export function isTime(at: unknown): boolean {
 }
 
 /** A later version of this package may have opened it as a later version: its rows tell. */
-async function open(version?: number): Promise<{ database: IDBDatabase; isNew: boolean }> {
+async function open(version?: number): Promise<void> {
   const opening = indexedDB.open(nameOf(""), version);
   let isNew = false;
   opening.onupgradeneeded = () => {
@@ -443,7 +443,7 @@ async function open(version?: number): Promise<{ database: IDBDatabase; isNew: b
     opening.transaction?.commit();
   };
   return answer(opening).then(
-    (database) => ({ database, isNew }),
+    (database) => use(database, isNew),
     (error) => (version && error.name === "VersionError" ? open() : Promise.reject(error)),
   );
 }
