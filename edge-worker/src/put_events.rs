@@ -206,7 +206,7 @@ impl<'a> Planner<'a> {
         };
         let body = self
             .sent
-            .get_or_init(|| Value::parse(self.body, LIMITS).unwrap_or(Value::Null));
+            .get_or_init(|| Value::parse_repetitive(self.body, LIMITS).unwrap_or(Value::Null));
         ["BatchItem", client_id, "Events", event_id]
             .into_iter()
             .try_fold(body, |value, name| value.get(name))

@@ -936,3 +936,75 @@ prop_assert!(calls.is_empty());
         }
     }
 }
+
+/// The cases of a file of vectors.
+fn vectors(file: &str) -> Vec<Value> {
+    let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    serde_json::from_value(vectors["cases"].take()).unwrap()
+}
+
+#[test]
+fn half_a_surrogate_pair_is_a_character_of_its_event() {
+    let schema = r#"{
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {
+            "Note": { "type": "object", "properties": { "text": { "type": "string" } } }
+        }
+    }"#;
+    let config = Config {
+        schema: Schema::parse(schema.as_bytes()).unwrap(),
+        ..config()
+    };
+    let cases = vectors("surrogates.json");
+    let note = |attributes: String| {
+        let time = Timestamp(ARRIVAL.0 - 1_000).to_iso8601();
+        format!(r#"{{"EventType":"Note","Timestamp":"{time}","Attributes":{attributes}}}"#)
+    };
+    let mut events: Vec<String> = (cases.iter().enumerate())
+        .map(|(at, case)| {
+            let json = case["json"].as_str().unwrap();
+            let event = note(format!(r#"{{"text":{json}}}"#));
+            format!(r#""e{at}":{event}"#)
+        })
+        .collect();
+    for (id, event) in [
+        ("name", note(r#"{"\ud83c":"x"}"#.into())),
+        ("names", note(r#"{"\ud83c":"x","\ud83d":"y"}"#.into())),
+        ("twice", note(r#"{"text":"x","text":"y"}"#.into())),
+        ("type", note("{}".into()).replace("Note", r"Note\ud83c")),
+    ] {
+        events.push(format!(r#""{id}":{event}"#));
+    }
+    let body = format!(
+        r#"{{"BatchItem":{{"client-1":{{"Endpoint":{{}},"Events":{{{}}}}}}}}}"#,
+        events.join(",")
+    );
+    let head = signed(&config, "POST", EVENTS, body.as_bytes(), ARRIVAL);
+    let (answer, _, calls) = serve(&head, &config, body.as_bytes(), all_stored);
+    let items = items(&answer);
+    for at in 0..cases.len() {
+        assert_eq!(items[format!("e{at}")]["StatusCode"], 202, "{items}");
+    }
+    let message = |id: &str| {
+        assert_eq!(items[id]["StatusCode"], 400, "{id}: {items}");
+        items[id]["Message"].as_str().unwrap().to_owned()
+    };
+    assert!(message("name").contains('\u{fffd}'), "{}", message("name"));
+    assert!(message("type").contains("EventType"), "{}", message("type"));
+    assert!(message("names").contains('\u{fffd}'), "{items}");
+    assert!(message("twice").contains("each name once"), "{items}");
+    let stored: Vec<String> = sent_records(&calls[0])
+        .iter()
+        .map(|record| {
+            let record = event_stream::Record::decode(record.as_bytes()).unwrap();
+            record.attributes[0].1.to_string()
+        })
+        .collect();
+    let expected: Vec<&str> = cases
+        .iter()
+        .map(|case| case["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(stored, expected);
+    assert_eq!(sent_records(&calls[1]).len(), 4, "dead letters");
+}
