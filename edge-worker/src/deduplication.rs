@@ -135,13 +135,13 @@ mod tests {
             numbers in prop::collection::vec(0_u16..60, 0..200),
         ) {
             let mut window = window(size);
+            let keys: Vec<EventKey> = (0..60).map(|number| key(&window, number)).collect();
             for (index, number) in numbers.iter().enumerate() {
-                let added = key(&window, *number);
-                window.insert(added);
+                window.insert(keys[usize::from(*number)]);
                 let so_far = &numbers[..=index];
                 let last = &so_far[so_far.len().saturating_sub(size)..];
-                for other in 0..60 {
-                    let known = window.contains(&key(&window, other));
+                for (other, key) in (0..60).zip(&keys) {
+                    let known = window.contains(key);
                     prop_assert!(known || !last.contains(&other), "{} is forgotten", other);
                     prop_assert!(!known || so_far.contains(&other), "{} was never added", other);
                 }
