@@ -126,14 +126,16 @@ test("a provider with another configuration keeps the first, and the console say
   );
   for (const mounts of [1, 2]) {
     await page.click("a");
-    await page.getByText(`mounted ${mounts}`).waitFor();
+    await page.waitForFunction(
+      (text) => document.body.textContent?.includes(text),
+      `mounted ${mounts}`,
+    );
   }
-  await page.getByRole("button").click();
+  await page.click("button");
   await delivered(page, 1);
   assert.deepEqual(pageErrors, []);
-  assert.deepEqual(said, [
-    "Forebay is configured already, and not like this. A page has one configuration.",
-  ]);
+  assert.equal(said.length, 1);
+  assert.match(said[0], /a page has one configuration/i);
 });
 
 test("a page view of a long path is cut to what an attribute may hold", async () => {
