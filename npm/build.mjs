@@ -36,7 +36,7 @@ const ENTRIES = ["index", "slim", "inline", "react", "testing", "amplify-v5"];
 const CHUNKS = [
   "whole",
   "engine",
-  "config/amplify",
+  "config/members",
   "auto-track",
   "debug",
   "config/mistakes",

@@ -134,7 +134,7 @@ test("a provider with another configuration keeps the first, and the console say
   await page.click("button");
   await delivered(page, 1);
   assert.deepEqual(pageErrors, []);
-  assert.equal(said.length, 1);
+  assert.equal(said.length, 1, said.join("\n"));
   assert.match(said[0], /a page has one configuration/i);
 });
 

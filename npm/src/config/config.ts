@@ -1,5 +1,5 @@
+import { MAX_BATCH_EVENTS } from "../module/contract.js";
 import type { AnalyticsEvent, CompiledSchema } from "../types.js";
-import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {
@@ -154,6 +154,24 @@ export interface Settings extends Options {
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 export type Anything = any;
 
+/** What is what, unless given. */
+const DEFAULTS = {
+  flushInterval: 5000,
+  flushSize: MAX_BATCH_EVENTS,
+  bufferSize: 10_000,
+  bufferBytes: 32 * 1024 * 1024,
+  maxAge: 30 * 86_400_000,
+  sampleRate: 1,
+  sessionTimeout: 1_800_000,
+  sessions: "shared",
+  dropPolicy: "oldest",
+} as const;
+
+export type Defaults = typeof DEFAULTS;
+
+/** What most pages have is read here; what there is to be judged of others is loaded for them. */
+const PLAIN = /^appId,endpoint,identityPoolId,region(,schema)?$/;
+
 /**
  * Reads any of the forms of configuration.
  *
@@ -161,52 +179,21 @@ export type Anything = any;
  */
 export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
   const given: Anything = config ?? {};
-  const isPlain = given.appId && given.region && given.identityPoolId && !given.Analytics;
-  const read = { ...(isPlain ? given : (await import("./amplify.js")).flat(given)) };
-  const wrong: string[] = [];
-  const check = (name: string, holds: boolean) => {
-    if (!holds) wrong.push(name);
-  };
-
-  read.sampleRate ??= 1;
-  read.identityEndpoint ||= read.endpoint;
-  for (const name of ["endpoint", "identityEndpoint", "stsEndpoint"]) {
-    read[name] &&= address(read[name]);
-  }
-  for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
-    check(name, !!read[name] && typeof read[name] === "string");
-  }
-  check("stsEndpoint", read.stsEndpoint !== "");
-  check("sampleRate", read.sampleRate >= 0 && read.sampleRate <= 1);
-  for (const [name, type] of Object.entries(TYPES)) {
-    // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
-    check(name, read[name] == undefined || typeof read[name] === type);
-  }
-  for (const [name, [fallback, most = LONGEST]] of Object.entries(COUNTS)) {
-    read[name] ??= fallback;
-    check(name, Number.isInteger(read[name]) && read[name] > 0 && read[name] <= most);
-  }
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    read[name] ??= choices[0];
-    check(name, choices.includes(read[name]));
-  }
-  if (wrong[0]) throw (await import("./mistakes.js")).invalidConfig(wrong[0], given);
+  const isPlain =
+    PLAIN.test(`${Object.keys(given).sort()}`) &&
+    Object.values(given).every((text) => text && typeof text === "string") &&
+    isOrigin(given.endpoint);
+  if (isPlain) return { ...DEFAULTS, identityEndpoint: given.endpoint, ...given };
+  const { read, wrong } = (await import("./members.js")).judged(given, DEFAULTS);
+  if (wrong) throw (await import("./mistakes.js")).invalidConfig(wrong, given);
   return read;
 }
 
-/**
- * An address without the slash at its end; empty where it has a user, a query or a fragment, or is none. One
- * that begins with a slash is of the page's own site.
- */
-function address(given: Anything): string {
+/** Whether an address stays as it is. */
+function isOrigin(given: string): boolean {
   try {
-    const { href, origin, pathname } = new URL(
-      given,
-      /^\//.test(given) ? globalThis.origin : undefined,
-    );
-    if (href === origin + pathname && href.startsWith("http") && !pathname.includes("//")) {
-      return href.replace(/\/$/, "");
-    }
-  } catch {}
-  return "";
+    return /^http/.test(given) && new URL(given).origin === given;
+  } catch {
+    return false;
+  }
 }

@@ -1,25 +1,29 @@
-// What the members of a configuration may be.
+// What the members of a configuration may be: loaded where there is more to be judged than config.ts can.
 
 import { MAX_BATCH_EVENTS } from "../module/contract.js";
+import { flat } from "./amplify.js";
+import type { Anything, Defaults, Settings } from "./config.js";
+
+export { path } from "./amplify.js";
 
 /** The longest wait that a browser's timer takes. */
-export const LONGEST = 2 ** 31 - 1;
+const LONGEST = 2 ** 31 - 1;
 
-/** Whole numbers from 1: what each is unless given, and the most that it may be. */
-export const COUNTS: Record<string, [fallback: number, most?: number]> = {
-  flushInterval: [5000],
-  flushSize: [MAX_BATCH_EVENTS, MAX_BATCH_EVENTS],
-  bufferSize: [10_000],
-  bufferBytes: [32 * 1024 * 1024],
-  maxAge: [30 * 86_400_000, Number.MAX_SAFE_INTEGER],
-  sessionTimeout: [1_800_000],
+/** Whole numbers from 1, and the most that each may be. */
+export const COUNTS: Record<string, number> = {
+  flushInterval: LONGEST,
+  flushSize: MAX_BATCH_EVENTS,
+  bufferSize: LONGEST,
+  bufferBytes: LONGEST,
+  maxAge: Number.MAX_SAFE_INTEGER,
+  sessionTimeout: LONGEST,
 };
 
-/** Words, the first unless given. */
-export const CHOICES: Record<string, (string | undefined)[]> = {
+/** Words. */
+export const CHOICES: Record<string, string[]> = {
   sessions: ["shared", "perTab"],
   dropPolicy: ["oldest", "newest"],
-  wire: [undefined, "forebay", "pinpoint"],
+  wire: ["forebay", "pinpoint"],
 };
 
 /** The types of what may be left out. */
@@ -33,3 +37,55 @@ export const TYPES: Record<string, string> = {
   keepCredentials: "boolean",
   debug: "boolean",
 };
+
+/** A configuration of any form in Forebay's own, and the name of the first member that is wrong, if one is. */
+export function judged(
+  given: Anything,
+  defaults: Defaults,
+): { read: Settings; wrong: string | undefined } {
+  const isPlain = given.appId && given.region && given.identityPoolId && !given.Analytics;
+  const read = { ...(isPlain ? given : flat(given)) };
+  const wrong: string[] = [];
+  const check = (name: string, holds: boolean) => {
+    if (!holds) wrong.push(name);
+  };
+
+  for (const [name, value] of Object.entries(defaults)) read[name] ??= value;
+  read.identityEndpoint ||= read.endpoint;
+  for (const name of ["endpoint", "identityEndpoint", "stsEndpoint"]) {
+    read[name] &&= address(read[name]);
+  }
+  for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
+    check(name, !!read[name] && typeof read[name] === "string");
+  }
+  check("stsEndpoint", read.stsEndpoint !== "");
+  check("sampleRate", read.sampleRate >= 0 && read.sampleRate <= 1);
+  for (const [name, type] of Object.entries(TYPES)) {
+    // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
+    check(name, read[name] == undefined || typeof read[name] === type);
+  }
+  for (const [name, most] of Object.entries(COUNTS)) {
+    check(name, Number.isInteger(read[name]) && read[name] > 0 && read[name] <= most);
+  }
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    check(name, (read[name] ?? undefined) === undefined || choices.includes(read[name]));
+  }
+  return { read, wrong: wrong[0] };
+}
+
+/**
+ * An address without the slash at its end; empty where it has a user, a query or a fragment, or is none. One
+ * that begins with a slash is of the page's own site.
+ */
+function address(given: Anything): string {
+  try {
+    const { href, origin, pathname } = new URL(
+      given,
+      /^\//.test(given) ? globalThis.origin : undefined,
+    );
+    if (href === origin + pathname && href.startsWith("http") && !pathname.includes("//")) {
+      return href.replace(/\/$/, "");
+    }
+  } catch {}
+  return "";
+}

@@ -2,9 +2,8 @@
 
 import type { Answer } from "../send/requests.js";
 import { ForebayError, type Violation } from "../types.js";
-import { path } from "./amplify.js";
 import type { Anything, Settings } from "./config.js";
-import { CHOICES, COUNTS, LONGEST, TYPES } from "./members.js";
+import { CHOICES, COUNTS, path, TYPES } from "./members.js";
 
 const ADDRESS =
   "an http(s) address without a query, such as https://events.example.com, " +
@@ -33,8 +32,8 @@ export function invalidConfig(name: string, given: Anything): ForebayError {
 
 function rule(name: string): string {
   const [count, choices] = [COUNTS[name], CHOICES[name]];
-  if (count) return `a whole number from 1 to ${count[1] ?? LONGEST}`;
-  if (choices) return `"${choices.filter(Boolean).join('" or "')}"`;
+  if (count) return `a whole number from 1 to ${count}`;
+  if (choices) return `"${choices.join('" or "')}"`;
   return RULES[name] ?? (TYPES[name] === "boolean" ? "true or false" : `a ${TYPES[name]}`);
 }
 

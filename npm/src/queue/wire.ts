@@ -1,6 +1,5 @@
 // Events as texts: as they are kept, and as they travel.
 
-import type { SessionStamp } from "../identity/session.js";
 import type { AnalyticsEvent } from "../types.js";
 import type { Row } from "./disk.js";
 
@@ -9,24 +8,16 @@ const OVERHEAD = 182;
 /** And those more of an event that ends a session. */
 const STOP_OVERHEAD = 64;
 
-/** What the last event had: most of a batch are of one session. */
-let lastSession: unknown[] = [];
-let lastSessionText = "";
-
 /** An event as it travels, with times by a clock that is so many milliseconds ahead. */
 export function wired({ id, at, session, body }: Row, offset: number): string {
   const time = (at: number) => new Date(at + offset).toISOString();
-  const whole = session ? [session.id, session.start, session.stop, offset] : [];
-  if (whole.some((part, at) => part !== lastSession[at])) {
-    const { id: Id, start, stop } = session as SessionStamp;
-    const StopTimestamp = stop === undefined ? stop : time(stop);
-    const Duration = stop === undefined ? stop : stop - start;
-    const Session = { Id, StartTimestamp: time(start), StopTimestamp, Duration };
-    lastSessionText = `,"Session":${JSON.stringify(Session)}`;
-    lastSession = whole;
+  let text = "";
+  if (session) {
+    const { id: Id, start, stop } = session;
+    const ended = stop === undefined ? {} : { StopTimestamp: time(stop), Duration: stop - start };
+    text = `"Session":${JSON.stringify({ Id, StartTimestamp: time(start), ...ended })},`;
   }
-  const text = session ? lastSessionText : "";
-  return `${JSON.stringify(id)}:{"Timestamp":"${time(at)}"${text},${body.slice(1)}`;
+  return `${JSON.stringify(id)}:{"Timestamp":"${time(at)}",${text}${body.slice(1)}`;
 }
 
 /** Bytes that it takes in a request, all in all. */
