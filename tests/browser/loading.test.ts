@@ -157,9 +157,7 @@ for (const [what, code] of Object.entries(MISSING)) {
   });
 }
 
-test("a browser that says it is offline, and is not, is not believed for ever", {
-  todo: true,
-}, async () => {
+test("a browser that says it is offline, and is not, is not believed for ever", async () => {
   const page = await site.open();
   await page.clock.install();
   await page.evaluate((config) => {
