@@ -26,7 +26,7 @@ import {
 import { setRules } from "./module/validator.js";
 import { clear, close, isTime, leave, openDisk, reopen, seal } from "./queue/disk.js";
 import { openIntake, taken, trackSessions } from "./queue/intake.js";
-import { byNumber, early } from "./queue/ledger.js";
+import { early } from "./queue/ledger.js";
 import {
   accept,
   explained,
@@ -236,7 +236,7 @@ function away(event?: Event): void {
   lastTurn(overhead());
   // Who sends hears of them, should this page end before they are on disk.
   seal();
-  handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
+  handOver();
   leave();
   if (event?.type !== "freeze" && !(event as PageTransitionEvent)?.persisted) return;
   stepDown();

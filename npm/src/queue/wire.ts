@@ -14,8 +14,7 @@ export function wired({ id, at, session, body }: Row, offset: number): string {
   let text = "";
   if (session) {
     const { id: Id, start, stop } = session;
-    const ended =
-      stop === undefined ? {} : { StopTimestamp: time(stop), Duration: stop - start };
+    const ended = stop === undefined ? {} : { StopTimestamp: time(stop), Duration: stop - start };
     text = `"Session":${JSON.stringify({ Id, StartTimestamp: time(start), ...ended })},`;
   }
   return `${JSON.stringify(id)}:{"Timestamp":"${time(at)}",${text}${body.slice(1)}`;

@@ -2,7 +2,7 @@
 
 import { core, withCore } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, byNumber, hold, lately, remember } from "../queue/ledger.js";
+import { byId, hold, lately, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
 import { soon } from "../queue/turns.js";
 import { type Ended, isJoined, type Message, type Shared, tellTabs } from "./channel.js";
@@ -71,7 +71,7 @@ export function hear({ events, ended, leads, ping, pong }: Message): void {
   if (over.length) tellTabs({ ended: over });
   ended?.forEach(hearEnded);
   // The tab that sent before may have had them, and they are not on disk.
-  if (leads) handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
+  if (leads) handOver();
   soon();
 }
 
