@@ -39,7 +39,17 @@ struct Settings {
     issuers: Vec<Issuer>,
     #[serde(default)]
     base_path: String,
+    #[serde(default = "default_deduplication_window")]
+    deduplication_window: usize,
 }
+
+/// 100,000 events: at most 4.5 MB of the 128 MB that an isolate has.
+fn default_deduplication_window() -> usize {
+    100_000
+}
+
+/// At most 36 MB.
+const MAX_DEDUPLICATION_WINDOW: usize = 500_000;
 
 /// An application that may send events.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -79,6 +89,8 @@ pub struct Config {
     pub kinesis: Kinesis,
     /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
     pub base_path: String,
+    /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
+    pub deduplication_window: usize,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// What session tokens are made with.
@@ -190,6 +202,7 @@ impl Config {
                     .filter(|token| !token.is_empty()),
             },
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
+            deduplication_window: settings.deduplication_window,
             aws_account_id: settings.aws_account_id,
             master_secrets,
             schema,
@@ -277,6 +290,11 @@ fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigErr
     }
     if !is_base_path(&settings.base_path) {
         let problem = "`base_path` is not a path such as /ingest, as it stands in a URL";
+        return Err(error(NAME, problem));
+    }
+    if settings.deduplication_window > MAX_DEDUPLICATION_WINDOW {
+        let problem =
+            format!("`deduplication_window` is more than {MAX_DEDUPLICATION_WINDOW} events");
         return Err(error(NAME, problem));
     }
     let stream_names = [
@@ -513,6 +531,13 @@ mod tests {
                 json!([{ "issuer": "https://a", "jwks_uri": "https://a", "audiences": [] }]),
                 "`audiences` names no audience",
             ),
+            (
+                "/deduplication_window",
+                json!(500_001),
+                "more than 500000 events",
+            ),
+            ("/deduplication_window", json!(-1), "invalid value"),
+            ("/deduplication_window", json!(false), "invalid type"),
             ("/kinesis/endpoint", json!("kinesis"), "not an http"),
             ("/kinesis/steam", json!("x"), "unknown field `steam`"),
             ("/region", json!(5), "invalid type"),

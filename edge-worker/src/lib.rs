@@ -12,6 +12,7 @@
 //! | [`authenticate`], [`session_token`] | who sends |
 //! | [`cognito`], [`identity_id`], [`login`], [`jwks`] | the identity pool; who logs in |
 //! | [`put_events`], [`record`], [`enrich`] | what becomes of an event |
+//! | [`deduplication`] | of one that is sent again |
 //! | [`malformed`], [`dead_letter`], [`redact`] | of one that is refused |
 //! | [`update_endpoint`], [`health`] | the other operations |
 //! | [`kinesis`] | PutRecords |
@@ -22,6 +23,7 @@ mod authenticate;
 mod cognito;
 mod config;
 mod dead_letter;
+mod deduplication;
 mod enrich;
 mod error;
 mod gzip;

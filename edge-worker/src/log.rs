@@ -8,6 +8,8 @@ use serde::Serialize;
 pub struct Counts {
     /// Answered 202: the stream has them.
     pub accepted: usize,
+    /// Answered 202 without being written: the stream has had them from an earlier request.
+    pub duplicate: usize,
     /// Answered 400: the dead letters have them.
     pub rejected: usize,
     /// Answered 429: to be sent again.

@@ -1,8 +1,9 @@
 //! PutEvents: every event becomes a record in the stream, a dead letter, or an answer that has it
-//! sent again. 202 is said of an event only when the stream has it.
+//! sent again. 202 is said of an event only when the stream has it, from this request or, where the
+//! event was sent before, from an earlier one.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use forebay_core::event::{Endpoint, Event, Text};
 use forebay_core::json::{Limits, Value};
@@ -11,6 +12,7 @@ use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Malformed, Req
 use futures_util::future::join;
 
 use crate::dead_letter::DeadLetter;
+use crate::deduplication::{DeduplicationWindow, EventKey};
 use crate::error::RequestError;
 use crate::http::Answer;
 use crate::kinesis::{self, KinesisError, MAX_RECORD_BYTES, Outcome, Record};
@@ -31,17 +33,20 @@ pub struct Answered {
     pub kinesis_error: Option<KinesisError>,
 }
 
-/// Answers a request.
+/// Answers a request, and adds to the window what the stream has acknowledged of it. Of two requests
+/// with the same event that are under way at once, both write it: whether the first will be
+/// acknowledged is not known yet.
 ///
 /// # Errors
 /// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form.
 pub async fn answer(
     context: &Context<'_>,
     body: &[u8],
+    window: &RefCell<DeduplicationWindow>,
     platform: &impl Platform,
 ) -> Result<Answered, RequestError> {
     let request = Request::decode(body)?;
-    let plan = Planner::new(context, body).plan(&request);
+    let plan = Planner::new(context, body).plan(&request, &window.borrow());
     let kinesis = &context.config.kinesis;
     let (records, dead_letters) = join(
         kinesis::put_records(platform, kinesis, &kinesis.stream, &plan.records),
@@ -53,6 +58,7 @@ pub async fn answer(
         ),
     )
     .await;
+    plan.remember(&records.outcomes, &mut window.borrow_mut());
     let (response, counts) = plan.respond(&records.outcomes, &dead_letters.outcomes);
     Ok(Answered {
         answer: Answer::json(202, response.encode()),
@@ -66,6 +72,8 @@ pub async fn answer(
 enum Fate {
     /// To the stream.
     Record,
+    /// Nowhere: the stream has it.
+    Duplicate,
     /// To the dead letters; answered with this message.
     DeadLetter(String),
 }
@@ -77,6 +85,8 @@ struct Plan<'a> {
     /// Endpoint id -> event id -> fate.
     batches: Vec<(&'a str, Vec<(&'a str, Fate)>)>,
     records: Vec<Record<'a>>,
+    /// One for each record; `None` where its event cannot be told by its id.
+    record_keys: Vec<Option<EventKey>>,
     dead_letters: Vec<Record<'a>>,
 }
 
@@ -98,14 +108,22 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn plan<'r>(&self, request: &'r Request<'_>) -> Plan<'r> {
+    fn plan<'r>(&self, request: &'r Request<'_>, window: &DeduplicationWindow) -> Plan<'r> {
+        let Context { app, caller, .. } = self.context;
+        let sender = window.sender(&app.app_id, &caller.session.identity_id);
         let mut plan = Plan::default();
         for (client_id, batch) in &request.batches {
             let mut fates = Vec::with_capacity(batch.events.len());
             for (event_id, event) in &batch.events {
+                let key = sender.event(event_id);
+                if key.is_some_and(|key| window.contains(&key)) {
+                    fates.push((event_id.as_ref(), Fate::Duplicate));
+                    continue;
+                }
                 let fate = match self.record(client_id, event_id, event, &batch.endpoint) {
                     Ok(record) => {
                         plan.records.push(record);
+                        plan.record_keys.push(key);
                         Fate::Record
                     }
                     Err(violations) => {
@@ -188,7 +206,7 @@ impl<'a> Planner<'a> {
         };
         let body = self
             .sent
-            .get_or_init(|| Value::parse(self.body, LIMITS).unwrap_or(Value::Null));
+            .get_or_init(|| Value::parse_repetitive(self.body, LIMITS).unwrap_or(Value::Null));
         ["BatchItem", client_id, "Events", event_id]
             .into_iter()
             .try_fold(body, |value, name| value.get(name))
@@ -223,6 +241,16 @@ fn message(violations: &[Violation]) -> String {
 }
 
 impl Plan<'_> {
+    /// Adds to the window the events that the stream has acknowledged, and none of the others: they
+    /// are to be sent again, and written then.
+    fn remember(&self, records: &[Outcome], window: &mut DeduplicationWindow) {
+        for (key, outcome) in self.record_keys.iter().zip(records) {
+            if let (Some(key), Outcome::Stored) = (key, outcome) {
+                window.insert(*key);
+            }
+        }
+    }
+
     /// The response, once the streams have answered for each record and dead letter.
     fn respond(&self, records: &[Outcome], dead_letters: &[Outcome]) -> (Response<'_>, Counts) {
         let (mut records, mut dead_letters) = (records.iter(), dead_letters.iter());
@@ -233,10 +261,14 @@ impl Plan<'_> {
             for (event_id, fate) in fates {
                 let outcome = match fate {
                     Fate::Record => records.next(),
+                    Fate::Duplicate => Some(&Outcome::Stored),
                     Fate::DeadLetter(_) => dead_letters.next(),
                 };
                 let item = item_response(fate, outcome.copied().unwrap_or(Outcome::Failed));
-                counts.add(item.status_code);
+                match fate {
+                    Fate::Duplicate => counts.duplicate += 1,
+                    _ => counts.add(item.status_code),
+                }
                 events.push((Text::from(*event_id), item));
             }
             let endpoint = ItemResponse {
@@ -252,7 +284,7 @@ impl Plan<'_> {
 /// An event's answer. 400 is said only once its dead letter is kept.
 fn item_response(fate: &Fate, outcome: Outcome) -> ItemResponse<'_> {
     let (status_code, message) = match (outcome, fate) {
-        (Outcome::Stored, Fate::Record) => (202, "Accepted"),
+        (Outcome::Stored, Fate::Record | Fate::Duplicate) => (202, "Accepted"),
         (Outcome::Stored, Fate::DeadLetter(message)) => (400, message.as_str()),
         (Outcome::Throttled, _) => (429, "The stream is busy. Send the event again later."),
         (Outcome::Failed, _) => (500, "The event could not be stored. Send it again."),

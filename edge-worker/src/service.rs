@@ -3,9 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+
 use crate::authenticate::authenticate;
 use crate::cognito::{self, IdentityError};
 use crate::config::{Config, ConfigError};
+use crate::deduplication::DeduplicationWindow;
 use crate::error::RequestError;
 use crate::gzip::inflated;
 use crate::http::{Answer, Head, preflight};
@@ -16,12 +19,14 @@ use crate::record::Context;
 use crate::router::{AppOperation, Route};
 use crate::{health, update_endpoint};
 
-/// A request, the configuration (or why there is none), and the platform.
+/// A request, the configuration (or why there is none), what was accepted lately, and the platform.
 pub struct Service<'a, P> {
     /// The request.
     pub head: &'a Head,
     /// The configuration, or what is wrong with it.
     pub config: Result<&'a Config, &'a [ConfigError]>,
+    /// The events that were accepted lately.
+    pub window: &'a RefCell<DeduplicationWindow>,
     /// The platform.
     pub platform: &'a P,
 }
@@ -86,7 +91,7 @@ impl<'a, P: Platform> Service<'a, P> {
             app,
             caller: &caller,
         };
-        let answered = put_events::answer(&context, &body, self.platform).await?;
+        let answered = put_events::answer(&context, &body, self.window, self.platform).await?;
         line.events = Some(answered.counts);
         line.kinesis_requests = Some(answered.kinesis_requests);
         line.kinesis_error = answered.kinesis_error.map(|error| error.to_string());

@@ -1,6 +1,6 @@
 //! Cloudflare Workers and workerd: the shell around the service.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use worker::{
 };
 
 use crate::config::{Bindings, Config, ConfigError};
+use crate::deduplication::DeduplicationWindow;
 use crate::enrich::Cf;
 use crate::http::Head;
 use crate::jwks::{Algorithm, PublicKey};
@@ -31,6 +32,9 @@ type Configuration = Result<Config, Vec<ConfigError>>;
 thread_local! {
     /// Read with the first request: the bindings of an isolate never change.
     static CONFIGURATION: Cell<Option<&'static Configuration>> = const { Cell::new(None) };
+    /// What this isolate has accepted lately. Made with the first request: before it, the platform
+    /// has no randomness to give.
+    static WINDOW: Cell<Option<&'static RefCell<DeduplicationWindow>>> = const { Cell::new(None) };
 }
 
 /// Answers a request of the platform's.
@@ -42,9 +46,11 @@ pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
     let platform = Workers {
         request: Cell::new(Some(request)),
     };
+    let configuration = configuration(env);
     let service = Service {
         head: &head,
-        config: configuration(env).as_ref().map_err(Vec::as_slice),
+        config: configuration.as_ref().map_err(Vec::as_slice),
+        window: window(configuration),
         platform: &platform,
     };
     let (answer, line) = service.answer().await;
@@ -123,6 +129,24 @@ fn configuration(env: &Env) -> &'static Configuration {
     let configuration = Box::leak(Box::new(configuration));
     CONFIGURATION.set(Some(configuration));
     configuration
+}
+
+fn window(configuration: &Configuration) -> &'static RefCell<DeduplicationWindow> {
+    if let Some(window) = WINDOW.get() {
+        return window;
+    }
+    let mut secret = [0; 32];
+    // Keys that could be foreseen might be made to collide: without randomness nothing is remembered.
+    let size = match (getrandom::fill(&mut secret), configuration) {
+        (Ok(()), Ok(config)) => config.deduplication_window,
+        _ => 0,
+    };
+    // One for the isolate's life.
+    let window = Box::leak(Box::new(RefCell::new(DeduplicationWindow::new(
+        size, secret,
+    ))));
+    WINDOW.set(Some(window));
+    window
 }
 
 struct Workers {

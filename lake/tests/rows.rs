@@ -356,3 +356,22 @@ fn records_that_pinpoint_wrote_are_told_by_their_place() {
     let ids = [0, 1].map(|number| format!("{SHARD}:{}", sequence_number(number)));
     assert_eq!(support::row_ids(&files), ids);
 }
+
+#[test]
+fn half_a_surrogate_pair_is_a_character() {
+    let path = format!(
+        "{}/../tests/vectors/surrogates.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    for case in vectors["cases"].as_array().unwrap() {
+        let text = record("PiecePlayedEvent", "e1").encode();
+        let session = |id: &str| format!(r#""session_id":{id}"#);
+        let with = session(case["json"].as_str().unwrap());
+        let sent = text.replace(&session(r#""session""#), &with);
+        assert!(sent.contains(&with));
+        let rows = only_rows(&files(&[at(0, sent)]));
+        let expected = case["text"].as_str().unwrap().to_owned();
+        assert_eq!(strings(&rows, "session_id"), [Some(expected)]);
+    }
+}

@@ -38,6 +38,8 @@ export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
 const CLAIMED = Symbol.for("forebay");
+/** Milliseconds of a task in which events are handed to the engine; what is left goes on in the next one. */
+const SLICE = 10;
 /** Events that wait for the engine; from then on the configuration says how many. */
 const MOST_WAITING = 10_000;
 const NOT_HERE = "Forebay works in pages and their workers.";
@@ -51,6 +53,8 @@ let pumping = false;
 /** What this page said last. What an earlier visit said, the engine knows. */
 let enabled: boolean | undefined;
 let drops: Record<string, number> = {};
+/** Whether the console was told that this is no browser. */
+let isTold = false;
 const listeners = new Set<(delivery: Delivery) => void>();
 /** `configure` of every entry. They differ in where the engine comes from. */
 export function configure(
@@ -143,7 +147,7 @@ export function record(event: AnalyticsEvent): Receipt {
   }
   if (!pumping) {
     pumping = true;
-    queueMicrotask(pump);
+    queueMicrotask(pumpInSlices);
   }
   return receipt;
 }
@@ -318,7 +322,8 @@ function inBrowser(says?: boolean): boolean {
   if (has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope")) return true;
   if (!has("window")) return false;
   const isPage = has("document") && has("addEventListener");
-  if (says && !isPage) console.warn(NOT_HERE);
+  if (says && !isPage && !isTold) console.warn(NOT_HERE);
+  isTold ||= !!says;
   return isPage;
 }
 
@@ -347,7 +352,9 @@ function started(
   const early = `forebay.early.${endpoint}.${appId}.`;
   const own = early + uuid();
   const leave = ({ type }: Event) => {
-    if (engine || !waiting.length) return;
+    // What a task has left for the next one goes in time.
+    if (engine) pump();
+    if (!waiting.length) return;
     // Of a browser that may not want to be kept in mind nothing is kept.
     if (disabled || respectPrivacySignals || Analytics?.disabled) return;
     // It is told of a page that is seen again, too.
@@ -378,17 +385,32 @@ function started(
 }
 
 /**
- * Hands over what was recorded. Listeners therefore never run inside `record()`.
+ * Hands over what was recorded, all of it. Listeners therefore never run inside `record()`.
  *
  * @internal
  */
 export function pump(): void {
   pumping = false;
+  hand(Number.POSITIVE_INFINITY);
+}
+
+/** Hands over what was recorded, for some milliseconds at a time: thousands at once are no long task. */
+function pumpInSlices(): void {
+  hand(SLICE);
+  pumping = waiting.length > 0 && !!engine;
+  if (pumping) setTimeout(pumpInSlices);
+}
+
+function hand(time: number): void {
   sweepReceipts();
   if (!engine) return;
+  const until = performance.now() + time;
   const batch = waiting;
+  // A listener may record.
   waiting = [];
-  for (const recorded of batch) engine.record(recorded);
+  let count = 0;
+  while (count < batch.length && performance.now() < until) engine.record(batch[count++]);
+  if (count < batch.length) waiting = [...batch.slice(count), ...waiting];
 }
 
 /** Gives up an event that is in nobody else's books. */

@@ -1,7 +1,8 @@
 // The forms of configuration that Amplify's users have, as the compiler sees them: what is here is
 // checked by its types alone.
 
-import { configure } from "forebay";
+import { configure, getConfig, identifiers, identifyUser } from "forebay";
+import { Amplify, Analytics } from "forebay/amplify-v5";
 
 const endpoint = "https://events.example.com";
 
@@ -57,6 +58,29 @@ export const forms = [
       analytics: { amazon_pinpoint: { app_id: "app", aws_region: "eu-west-1" } },
       auth: { identity_pool_id: "eu-west-1:pool", user_pool_id: "users", aws_region: "eu-west-1" },
     }),
+
+  // Forms mixed.
+  () =>
+    configure({
+      endpoint: "/ingest",
+      Analytics: { Pinpoint: { appId: "app", region: "eu-west-1" } },
+      Auth: { identityPoolId: "eu-west-1:pool" },
+    }),
+  () =>
+    configure({
+      endpoint,
+      aws_mobile_analytics_app_id: "app",
+      aws_mobile_analytics_app_region: "eu-west-1",
+      aws_cognito_identity_pool_id: "eu-west-1:pool",
+      Analytics: { AWSPinpoint: { flushSize: 5 } },
+    }),
+  () => configure({ ...getConfig(), Storage: { S3: { bucket: "photos" } } }),
+  async () => (await identifiers()).sessionId?.length,
+  () =>
+    identifyUser({ userId: "u", userProfile: { customProperties: { plan: "pro", tags: ["a"] } } }),
+  () => Amplify.configure({ endpoint, Auth: { identityPoolId: "eu-west-1:pool" } }),
+  () => Analytics.configure({ disabled: true }),
+  () => Analytics.updateEndpoint({ userAttributes: { plan: "pro" } }),
 
   // @ts-expect-error Amplify's endpoint was fixed; Forebay's has to be said.
   () => configure({ appId: "app", region: "eu-west-1", identityPoolId: "eu-west-1:pool" }),

@@ -2,10 +2,11 @@
 //
 // Bundles the least of an app with esbuild and with Vite, opens what they made in Chromium, and waits until its
 // event has arrived. Prints JSON, a list: the `bundler`, and the paths of the files that the page had `before` it
-// recorded, fetched `afterwards`, and left `unused`.
+// recorded, fetched `afterwards`, and left `unused`; and the first file of an app that has a chunk of its own and
+// `bare` else: what a bundler adds to any app.
 
 import { once } from "node:events";
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
@@ -24,13 +25,13 @@ const TYPES: Record<string, string> = {
   ".wasm": "application/wasm",
 };
 
-const BUNDLERS: { bundler: string; bundle(folder: string): Promise<unknown> }[] = [
+const BUNDLERS: { bundler: string; bundle(app: string, folder: string): Promise<unknown> }[] = [
   {
     bundler: `esbuild ${esbuild.version}`,
-    async bundle(folder) {
-      await cp(join(APP, "index.html"), join(folder, "index.html"));
+    async bundle(app, folder) {
+      await cp(join(app, "index.html"), join(folder, "index.html"));
       await esbuild.build({
-        entryPoints: [join(APP, "main.js")],
+        entryPoints: [join(app, "main.js")],
         outdir: folder,
         bundle: true,
         splitting: true,
@@ -43,9 +44,9 @@ const BUNDLERS: { bundler: string; bundle(folder: string): Promise<unknown> }[] 
   },
   {
     bundler: `Vite ${vite.version}`,
-    bundle: (folder) =>
+    bundle: (app, folder) =>
       vite.build({
-        root: APP,
+        root: app,
         base: "./",
         configFile: false,
         logLevel: "error",
@@ -60,10 +61,21 @@ interface Fetched {
   before: string[];
   afterwards: string[];
   unused: string[];
+  bare: string;
 }
 
 /** Whether a bundler's output has it for pages. */
 const isForPages = (file: string) => [".js", ".css", ".wasm"].includes(extname(file));
+
+/** An app without the package, and with a chunk, as it has one with it. */
+async function bareApp(): Promise<string> {
+  const folder = join(TARGET, "bench/bare");
+  await mkdir(folder, { recursive: true });
+  await cp(join(APP, "index.html"), join(folder, "index.html"));
+  await writeFile(join(folder, "main.js"), 'import("./chunk.js").then(({ start }) => start());');
+  await writeFile(join(folder, "chunk.js"), "export const start = () => console.log(location);");
+  return folder;
+}
 
 async function fetchedBy(
   { bundler, bundle }: (typeof BUNDLERS)[number],
@@ -72,7 +84,7 @@ async function fetchedBy(
   const folder = join(TARGET, "bench/fetched", bundler.replace(" ", "-"));
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await bundle(folder);
+  await bundle(APP, folder);
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://127.0.0.1");
     try {
@@ -104,8 +116,14 @@ async function fetchedBy(
     const all = await readdir(folder, { recursive: true });
     const fetched = new Set(files.map(({ file }) => file));
     const paths = (names: string[]) => names.map((file) => join(folder, file));
+    const bare = `${folder}-bare`;
+    await bundle(await bareApp(), bare);
+    const [first] = (await readdir(bare, { recursive: true })).filter((file) =>
+      /(main|index).*\.js$/.test(file),
+    );
     return {
       bundler,
+      bare: join(bare, first),
       before: paths(files.filter(({ isBefore }) => isBefore).map(({ file }) => file)),
       afterwards: paths(files.filter(({ isBefore }) => !isBefore).map(({ file }) => file)),
       unused: paths(all.filter((file) => isForPages(file) && !fetched.has(file))),

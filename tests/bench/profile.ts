@@ -21,6 +21,8 @@ const CATEGORIES = [
 ];
 /** Lines of a table. */
 const MOST = 30;
+/** Milliseconds of a long task. */
+const LONG_MS = 50;
 /** Microseconds between two samples of the profiler. */
 const INTERVAL = 100;
 
@@ -76,7 +78,8 @@ async function traced(
     self.set(event.label, { self: sum.self + cpuOf(event) - event.inner, count: sum.count + 1 });
   };
   const open: Given[] = [];
-  for (const event of ofThePage(events)) {
+  const all = ofThePage(events);
+  for (const event of all) {
     while (open.length && open[open.length - 1].ts + open[open.length - 1].dur <= event.ts) {
       end(open.pop());
     }
@@ -86,6 +89,9 @@ async function traced(
     open.push(event);
   }
   for (const event of open.reverse()) end(event);
+  const tasks = all.filter(({ name }) => name === "RunTask").map((task) => cpuOf(task) / 1000);
+  const long = tasks.filter((time) => time >= LONG_MS).length;
+  print(`  tasks of ${LONG_MS} ms of CPU and more: ${long}; the longest: ${Math.max(...tasks)} ms`);
   print("  CPU by Chromium's tracing, which takes time itself");
   const most = [...self].sort(([, a], [, b]) => b.self - a.self).slice(0, MOST);
   for (const [label, { self, count }] of most) {

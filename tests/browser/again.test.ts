@@ -122,9 +122,10 @@ for (const [member, values, place] of [
   ["attributes", { release: 7 }, "globalProperties.attributes.release must be a string"],
   ["attributes", { beta: true }, "globalProperties.attributes.beta must be a string"],
   ["attributes", ["a"], "globalProperties.attributes must be an object"],
-  ["metrics", { level: "7" }, "globalProperties.metrics.level must be a number"],
+  ["metrics", { level: "7" }, "globalProperties.metrics.level must be a finite number"],
+  ["metrics", { level: Number.NaN }, "globalProperties.metrics.level must be a finite number"],
 ] as const) {
-  test(`${place} is said at configure()`, async () => {
+  test(`${JSON.stringify(values)}: ${place} is said at configure()`, async () => {
     const page = await site.open();
     const said = listening(page);
     const code = await page.evaluate(

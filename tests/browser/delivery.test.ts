@@ -232,20 +232,25 @@ test("a page whose storage is closed to it sends all the same", async () => {
   assert.equal(endpoint.accepted.length, 1);
 });
 
-test("what is recorded as the page goes away still leaves", async () => {
-  const page = await site.open();
-  await page.evaluate((config) => {
-    forebay.configure({ ...config, flushInterval: 600_000 });
-    forebay.record({ name: "First" });
-  }, endpoint.config);
-  await delivered(page, 1);
-  await page.evaluate(() => {
-    forebay.record({ name: "Last" });
+for (const [where, address] of [
+  ["away", () => "about:blank"],
+  ["to another site", () => site.url.replace("127.0.0.1", "localhost")],
+] as const) {
+  test(`what is recorded as the page goes ${where} still leaves`, async () => {
+    const page = await site.open();
+    await page.evaluate((config) => {
+      forebay.configure({ ...config, flushInterval: 600_000 });
+      forebay.record({ name: "First" });
+    }, endpoint.config);
+    await delivered(page, 1);
+    await page.evaluate(() => {
+      forebay.record({ name: "Last" });
+    });
+    await page.goto(address());
+    await endpoint.until(() => endpoint.accepted.length === 2);
+    assert.deepEqual(names(endpoint), [["First"], ["Last"]]);
   });
-  await page.goto("about:blank");
-  await endpoint.until(() => endpoint.accepted.length === 2);
-  assert.deepEqual(names(endpoint), [["First"], ["Last"]]);
-});
+}
 
 test("identifyUser describes the endpoint as Amplify does", async () => {
   const page = await site.open();

@@ -156,6 +156,21 @@ for (const [what, code] of Object.entries(MISSING)) {
   });
 }
 
+test("a browser that says it is offline, and is not, is not believed for ever", {
+  todo: true,
+}, async () => {
+  const page = await site.open();
+  await page.clock.install();
+  await page.evaluate((config) => {
+    Object.defineProperty(navigator, "onLine", { value: false });
+    forebay.configure(config);
+    forebay.record({ name: "Online" });
+  }, endpoint.config);
+  await page.waitForFunction(() => forebay.stats().leader);
+  await page.clock.runFor(120_000);
+  await delivered(page, 1);
+});
+
 test("ids are of version 7, differ, and count up within a millisecond", async () => {
   const page = await site.open();
   await page.evaluate((config) => forebay.configure(config), endpoint.config);

@@ -253,6 +253,34 @@ test("what the endpoint says of the description ends no event, and is said once"
   assert.match(said[0], /User: no such user/);
 });
 
+test("a description that makes the endpoint refuse a whole batch goes with no further one", async () => {
+  const page = await site.open();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  // As another program could have left it there.
+  await page.evaluate(
+    ([key, left]) => localStorage.setItem(key, left),
+    [`forebay.user.${APP_ID}`, `{"Attributes":{"plan":"pro"}}`],
+  );
+  let refused = 0;
+  endpoint.fault = ({ batch }) => {
+    if (!batch || Object.keys(batch.endpoint).length === 0) return undefined;
+    refused++;
+    const Message = `BatchItem.${batch.endpointId}.Endpoint.Attributes.plan: expected an array`;
+    return {
+      status: 400,
+      headers: { "x-amzn-errortype": "BadRequestException" },
+      body: { Message, RequestID: "r1" },
+    };
+  };
+  await configured(page);
+  for (const _ of [1, 2, 3]) assert.deepEqual(await recorded(page), {});
+  assert.equal(refused, 1);
+  const ours = said.filter((text) => text.startsWith("Forebay"));
+  assert.equal(ours.length, 1, ours.join("\n"));
+  assert.match(ours[0], /Endpoint.Attributes.plan: expected an array/);
+});
+
 /** Takes the events and refuses the endpoint, where it is described. */
 function answeredApart(batch: Batch) {
   const isDescribed = Object.keys(batch.endpoint).length > 0;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
+import { encode } from "../../npm/src/module/validator.ts";
 import { wired } from "../../npm/src/queue/wire.ts";
 import { inHeaders } from "../../npm/src/send/pinpoint.ts";
 import { send } from "../../npm/src/send/requests.ts";
@@ -67,6 +68,14 @@ for (const { name, events, expected } of cases("put_events_encoding.json")) {
     });
     const [{ Events }] = Object.values(JSON.parse(expected).BatchItem) as { Events: object }[];
     assert.deepEqual(JSON.parse(`{${texts.join()}}`), Events);
+  });
+}
+
+for (const { name, units, json, text } of cases("surrogates.json")) {
+  test(`halves of surrogate pairs as the platform encodes them: ${name}`, () => {
+    const given = String.fromCharCode(...units);
+    assert.equal(JSON.parse(json), given);
+    assert.equal(new TextDecoder().decode(encode(given)), text);
   });
 }
 

@@ -126,6 +126,32 @@ export function leaving(): void {
     });
   }
 
+  scenario("pages that are left while they open their disk", async ({ endpoint, page }, test) => {
+    endpoint.fault = unavailable;
+    await configure(page, endpoint);
+    const ids = await record(page, { count: COUNT / 2 });
+    const after = [0, 1, 2, 5, 10, 20, 40, 80];
+    for (const [visit, milliseconds] of after.entries()) {
+      await page.evaluate(
+        ({ visit, milliseconds }) => {
+          setTimeout(() => location.assign(`/?${visit}`), milliseconds);
+        },
+        { visit, milliseconds },
+      );
+      await page.waitForFunction(
+        (search) => location.search === search && globalThis.forebay,
+        `?${visit}`,
+      );
+      await configure(page, endpoint);
+    }
+    const rest = await record(page, { from: COUNT / 2, count: COUNT / 2 });
+    await page.waitForFunction(() => forebay.stats().durable);
+    await safe(page);
+    endpoint.fault = undefined;
+    await arrived(endpoint, [...ids, ...rest], test);
+    await settled(page);
+  });
+
   test(
     "a page that comes back out of the back/forward cache",
     { timeout: 120_000, skip: lacks("cache") },

@@ -140,6 +140,38 @@ export function outages(): void {
     },
   );
 
+  // A firewall, a captive portal, the body limit of nginx: what they answer is not the endpoint's.
+  const proxies: [number, string, string][] = [
+    [400, "a page", "<h1>400 Bad Request</h1>"],
+    [413, "a page", "<h1>413 Request Entity Too Large</h1>"],
+    [400, "JSON of its own", '{"error":"bad_request"}'],
+    [413, "nothing", ""],
+    [422, "a page", "<h1>Unprocessable</h1>"],
+    [200, "a page", "<h1>Log in to the network</h1>"],
+  ];
+  for (const [status, what, page] of proxies) {
+    outage(`15 s of a proxy that answers ${status} with ${what}`, ({ endpoint }) =>
+      endpoint.faulty(OUTAGE_MS, ({ operation }) =>
+        operation === "preflight" ? undefined : { status, page },
+      ),
+    );
+  }
+
+  scenario("a proxy that takes no more than 4 kB at once", async ({ endpoint, page }, test) => {
+    endpoint.fault = ({ batch }) =>
+      batch && JSON.stringify([...batch.events.values()]).length > 4_000
+        ? { status: 413, page: "<h1>413 Request Entity Too Large</h1>" }
+        : undefined;
+    await configure(page, endpoint);
+    await delivered({ endpoint, page }, await record(page), test);
+  });
+
+  scenario("a browser that says it is offline, and is not", async ({ endpoint, page }, test) => {
+    await page.evaluate(() => Object.defineProperty(navigator, "onLine", { value: false }));
+    await configure(page, endpoint);
+    await delivered({ endpoint, page }, await record(page, { every: 5 }), test);
+  });
+
   firstVisit("15 s offline on a first visit, before the module has loaded", offline, [
     "offline",
     "reimport",

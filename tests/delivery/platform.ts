@@ -60,12 +60,6 @@ const LACKS: Record<string, () => void> = {
       Promise.reject(new DOMException("The operation is insecure.", "SecurityError"));
     LockManager.prototype.query = LockManager.prototype.request as never;
   },
-  "whose locks throw": () => {
-    LockManager.prototype.request = () => {
-      throw new DOMException("The operation is insecure.", "SecurityError");
-    };
-    LockManager.prototype.query = LockManager.prototype.request as never;
-  },
   "as old as Safari 15": () => {
     for (const name of ["CompressionStream", "DecompressionStream", "reportError"]) {
       Object.defineProperty(globalThis, name, { value: undefined });

@@ -262,17 +262,6 @@ test("a hundred events are stored in the order they were sent, and null is no va
   );
 });
 
-test("the same event sent twice has one id in both records", async () => {
-  const id = randomUUID();
-  const endpointId = randomUUID();
-  const event = { [id]: { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } } };
-  await putEvents(stack, credentials, event, endpointId);
-  await putEvents(stack, credentials, event, endpointId);
-  const stored = await records([id]);
-  assert.equal(stored.length, 2);
-  assert.equal(stored[0].shard, stored[1].shard);
-});
-
 test("a clock that is off is corrected for, and the time it told is kept", async () => {
   for (const off of [-120_000, 120_000]) {
     const id = randomUUID();

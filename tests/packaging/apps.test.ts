@@ -2,8 +2,10 @@
 // arrives.
 
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { compile } from "forebay/tools";
 import type { Browser } from "playwright-core";
 import { launchChromium } from "../support/chromium.ts";
 import { Endpoint } from "../support/endpoint.ts";
@@ -47,15 +49,21 @@ async function use(url: string): Promise<string[]> {
   }
 }
 
+/** A schema without the events of the apps. */
+const ANOTHER = JSON.stringify({
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  $defs: { Another: { type: "object", properties: {} } },
+});
+
 /** Records on the page what is not valid, and waits for the console to say what is wrong with it. */
 async function misuse(url: string): Promise<void> {
   const endpoint = await Endpoint.start();
   const page = await browser.newPage();
-  const config = { ...endpoint.config, debug: true, globalProperties: { attributes: { a: 1 } } };
+  const config = { ...endpoint.config, debug: true, schema: compile(ANOTHER) };
   try {
     await page.goto(`${url}?config=${encodeURIComponent(JSON.stringify(config))}`);
     const said = page.waitForEvent("console", {
-      predicate: (message) => message.text().startsWith("Forebay: Attributes.a has to be a string"),
+      predicate: (message) => message.text().startsWith("Forebay: EventType has to be"),
       timeout: 20_000,
     });
     await page.getByRole("button", { name: "Record" }).click();
@@ -89,6 +97,23 @@ const REACT_18 = {
   "@types/react-dom": "18.3.7",
 };
 
+/** How WebAssembly begins (`\0asm`, version 1) as the package writes modules into scripts. */
+const MODULE = "$ * < 6%$$$";
+
+/**
+ * Looks for modules in what a bundler wrote into a folder: those in scripts, of which there are two, the one
+ * that every page loads and the one that says what is wrong with an event; and files, for who wants files.
+ */
+async function modules(app: App, folder: string): Promise<[inScripts: number, files: number]> {
+  const files = await readdir(join(app.folder, folder), { recursive: true });
+  const scripts = files.filter((file) => /\.js$/.test(file));
+  const texts = await Promise.all(
+    scripts.map((file) => readFile(join(app.folder, folder, file), "utf8")),
+  );
+  const found = texts.reduce((sum, text) => sum + text.split(MODULE).length - 1, 0);
+  return [found, files.filter((file) => file.endsWith(".wasm")).length];
+}
+
 const TESTED = {
   react: "19.3.1",
   "react-dom": "19.3.1",
@@ -114,6 +139,8 @@ for (const [name, packages] of Object.entries({
       await app.run("vite", "build", "--logLevel", "warn");
       assert.deepEqual(await useAndStop(await app.files("dist")), ["pageView", "Clicked"]);
       assert.deepEqual(await useAndStop(await app.files("dist"), "slim.html"), ["Clicked"]);
+      // The file is the other page's.
+      assert.deepEqual(await modules(app, "dist"), [2, 1]);
     });
     await t.test(
       "its development server records, under StrictMode that does things twice",
@@ -135,6 +162,7 @@ test("next", async (t) => {
     await app.run("next", "build");
     const server = await app.server("next", (port) => ["start", "-H", "127.0.0.1", "-p", port]);
     assert.deepEqual(await useAndStop(server), ["pageView", "Clicked"]);
+    assert.deepEqual(await modules(app, ".next/static"), [2, 0]);
   });
   await t.test("its development server records", async () => {
     const server = await app.server("next", (port) => ["dev", "-H", "127.0.0.1", "-p", port]);
@@ -151,6 +179,7 @@ test("webpack", async (t) => {
       assert.deepEqual(await useAndStop(await app.files(), `${entry}.html`), ["Clicked"]);
     });
   }
+  assert.deepEqual(await modules(app, "dist"), [2, 1]);
 });
 
 test("webpack 4, which knows neither exports nor modern syntax", async () => {
@@ -188,11 +217,21 @@ for (const [resolution, module, file] of [
   });
 }
 
-test("esbuild, to a classic script", async () => {
-  const app = await App.install("esbuild", "esbuild", { esbuild: "0.28.2" }, packed);
-  await app.run("esbuild", "--bundle", "main.js", "--outdir=dist", "--log-level=warning");
-  assert.deepEqual(await useAndStop(await app.files()), ["Clicked"]);
-});
+for (const [form, options] of [
+  ["a classic script", []],
+  ["a minified classic script for older browsers", ["--minify", "--target=es2018"]],
+  ["modules", ["--format=esm", "--splitting", "--minify"]],
+  ["CommonJS in a function", ["--format=cjs", "--banner:js=(() => {", "--footer:js=})()"]],
+] as const) {
+  test(`esbuild, to ${form}`, async () => {
+    const app = await App.install("esbuild", "esbuild", { esbuild: "0.28.2" }, packed);
+    const words = ["--bundle", "main.js", "--outdir=dist", "--log-level=warning"];
+    await app.run("esbuild", ...words, ...options);
+    const page = form === "modules" ? "module.html" : "index.html";
+    assert.deepEqual(await useAndStop(await app.files(), page), ["Clicked"]);
+    assert.deepEqual(await modules(app, "dist"), [2, 0]);
+  });
+}
 
 test("pages without a bundler", async (t) => {
   const app = await App.install("html", "html", {}, packed);

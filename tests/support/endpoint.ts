@@ -27,6 +27,8 @@ export interface Answer {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
+  /** Instead of a body as JSON: the page of a proxy. */
+  page?: string;
 }
 
 export interface SentEvent {
@@ -233,11 +235,11 @@ export class Endpoint {
         "access-control-allow-origin": "*",
         "timing-allow-origin": "*",
         "access-control-expose-headers": "Date, Retry-After, x-amzn-errortype",
-        "content-type": "application/json",
+        "content-type": answer.page === undefined ? "application/json" : "text/html",
         date: new Date(this.#now()).toUTCString(),
         ...answer.headers,
       });
-      response.end(answer.body === undefined ? "" : JSON.stringify(answer.body));
+      response.end(answer.page ?? (answer.body === undefined ? "" : JSON.stringify(answer.body)));
     }
     this.#changes.emit("change");
   }

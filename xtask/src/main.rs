@@ -377,3 +377,36 @@ fn names(command: &Command, mut arguments: Parser) -> Result<Vec<String>> {
     }
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_how_it_is_called() {
+        for command in &COMMANDS {
+            let help = command.help();
+            let example = format!("For example:  cargo xtask {} ", command.name);
+            assert!(help.contains(&example), "{help}");
+            assert!(overview().contains(command.says));
+            // As wide as a terminal, and a little more.
+            assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_does_not_take_is_named_with_what_it_takes() {
+        for (given, shown) in [("--wirte", "`--wirte`"), ("-x", "`-x`"), ("word", "`word`")] {
+            let size = COMMANDS.iter().find(|command| command.name == "size");
+            let error = size
+                .map(|command| (command.run)(command, Parser::from_args([given])))
+                .and_then(Result::err);
+            let told = format!("{:#}", error.unwrap());
+            assert!(
+                told.contains(&format!("`size` does not take {shown}")),
+                "{told}"
+            );
+            assert!(told.contains("--write"), "{told}");
+        }
+    }
+}

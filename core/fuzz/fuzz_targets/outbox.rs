@@ -2,7 +2,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now, Outbox};
+use forebay_core::outbox::{Action, Answer, Config, MAX_IDENTITIES, NewEvent, Now, Outbox};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
@@ -21,6 +21,8 @@ enum Call {
     NoCredentials(u8, f64),
     Answered(u8, u16, String, bool, f64, f64, Vec<u16>),
     Hidden(u16),
+    /// The module is thrown away, and another takes over.
+    Start(u32),
     Pass(u32),
     Jump(i64),
 }
@@ -72,10 +74,12 @@ fuzz_target!(|input: Calls| {
         };
         match call {
             Call::Record(who, bytes, at, immediate) => {
-                outbox.record(new(who, bytes, at), immediate, now);
+                let is_taken = outbox.record(new(who, bytes, at), immediate, now);
+                assert_eq!(is_taken, usize::from(who) < MAX_IDENTITIES);
             }
             Call::Load(who, bytes, at) => {
-                outbox.load(new(who, bytes, at));
+                let is_taken = outbox.load(new(who, bytes, at));
+                assert!(!is_taken || usize::from(who) < MAX_IDENTITIES);
             }
             Call::Loaded => outbox.loaded(),
             Call::Evict(event) => {
@@ -110,6 +114,7 @@ fuzz_target!(|input: Calls| {
                 outbox.answered(request, answer, now);
             }
             Call::Hidden(envelope) => outbox.hidden(envelope.into(), now),
+            Call::Start(entropy) => outbox.start(config, entropy),
             Call::Pass(milliseconds) => {
                 now.monotonic += f64::from(milliseconds);
                 now.wall += f64::from(milliseconds);

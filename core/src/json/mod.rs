@@ -29,7 +29,8 @@ pub enum Value<'a> {
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Value<'a>>),
-    /// An object, in the order of its text. Names are unique: a repeated name is an error.
+    /// An object, in the order of its text. Names are unique, unless it was read by
+    /// [`Value::parse_repetitive`].
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
@@ -37,13 +38,27 @@ impl<'a> Value<'a> {
     /// Reads one JSON text. Nothing may follow it but white space.
     ///
     /// # Errors
-    /// [`ParseError`] for anything RFC 8259 does not allow, a name repeated in one object, an
-    /// escaped surrogate without its other half, invalid UTF-8, and anything beyond `limits`.
+    /// [`ParseError`] for anything RFC 8259 does not allow, a name repeated in one object, invalid
+    /// UTF-8, and anything beyond `limits`.
     pub fn parse(text: &'a [u8], limits: Limits) -> Result<Value<'a>, ParseError> {
-        read::parse(text, limits)
+        read::parse(text, limits, false)
     }
 
-    /// The member `name` of an object; `None` for a missing member and for what is not an object.
+    /// The same for a text in whose objects names may repeat, so that one such object harms no other part of the
+    /// text. Who uses an object asks for [`Value::repeats_a_name`].
+    ///
+    /// # Errors
+    /// As for [`Value::parse`], but for repeated names.
+    pub fn parse_repetitive(text: &'a [u8], limits: Limits) -> Result<Value<'a>, ParseError> {
+        read::parse(text, limits, true)
+    }
+
+    /// Whether it is an object with two members of one name. Halves of surrogate pairs are all the same character.
+    pub fn repeats_a_name(&self) -> bool {
+        matches!(self, Value::Object(members) if read::repeats_a_name(members))
+    }
+
+    /// The member `name` of an object, the first one; `None` for a missing member and for what is not an object.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         match self {
             Value::Object(members) => members

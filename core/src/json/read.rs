@@ -41,7 +41,12 @@ impl core::fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-pub(super) fn parse(text: &[u8], limits: Limits) -> Result<Value<'_>, ParseError> {
+/// Reads a text. `names_may_repeat`: in one object.
+pub(super) fn parse(
+    text: &[u8],
+    limits: Limits,
+    names_may_repeat: bool,
+) -> Result<Value<'_>, ParseError> {
     let text = core::str::from_utf8(text).map_err(|error| ParseError {
         offset: error.valid_up_to(),
         reason: "not UTF-8",
@@ -50,6 +55,7 @@ pub(super) fn parse(text: &[u8], limits: Limits) -> Result<Value<'_>, ParseError
         text,
         position: 0,
         values_left: limits.values,
+        names_may_repeat,
         reason: "",
     };
     reader
@@ -65,6 +71,7 @@ struct Reader<'a> {
     text: &'a str,
     position: usize,
     values_left: usize,
+    names_may_repeat: bool,
     reason: &'static str,
 }
 
@@ -205,7 +212,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        if repeats_a_name(&members) {
+        if !self.names_may_repeat && repeats_a_name(&members) {
             return self.fail("a name is repeated in this object");
         }
         Some(Value::Object(members))
@@ -257,28 +264,22 @@ impl<'a> Reader<'a> {
         Some(character)
     }
 
-    /// Reads `\uXXXX`, and the other half that must follow the first half of a surrogate pair.
+    /// Reads `\uXXXX`, and the other half where it is one of a surrogate pair. A half that stands alone is no
+    /// character: as everywhere on the web, U+FFFD stands in its place.
     fn unicode_escape(&mut self) -> Option<char> {
-        let start = self.position;
         let first = self.code_unit()?;
-        let code_point = if (0xd800..0xdc00).contains(&first) {
+        let mut code_point = first;
+        if (0xd800..0xdc00).contains(&first) {
+            let next = self.position;
             match self.code_unit() {
                 Some(second @ 0xdc00..=0xdfff) => {
-                    0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                    code_point = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
                 }
-                // A surrogate is no character, so that the conversion below refuses it.
-                _ => first,
-            }
-        } else {
-            first
-        };
-        match char::from_u32(code_point) {
-            Some(character) => Some(character),
-            None => {
-                self.position = start;
-                self.fail("half of a surrogate pair stands alone")
+                // Another character, or a mistake that is met once more.
+                _ => self.position = next,
             }
         }
+        Some(char::from_u32(code_point).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
     /// Reads one `\uXXXX`.
@@ -305,7 +306,7 @@ impl<'a> Reader<'a> {
 /// Up to this many members, comparing each name with each is quickest.
 const FEW_MEMBERS: usize = 16;
 
-fn repeats_a_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+pub(super) fn repeats_a_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
     if members.len() <= FEW_MEMBERS {
         let mut later = members.iter();
         while let Some((name, _)) = later.next() {

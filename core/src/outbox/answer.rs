@@ -36,17 +36,9 @@ pub(super) enum Fault {
     Failed,
 }
 
-/// How codes of errors about credentials and clocks begin. Pinpoint answers them with 403, which says enough;
-/// AWS's JSON services answer them with 400.
-const NOT_AUTHORIZED: [&str; 7] = [
-    "ExpiredToken",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignature",
-    "MissingAuthenticationToken",
-    "RequestExpired",
-    "UnrecognizedClient",
-];
+/// What codes of errors about credentials and clocks have in them, and no others. Pinpoint answers them with
+/// 403, which says enough; AWS's JSON services answer them with 400.
+const NOT_AUTHORIZED: [&str; 4] = ["Token", "Signature", "Expired", "UnrecognizedClient"];
 
 impl Answer<'_> {
     /// No answer.
@@ -79,7 +71,10 @@ impl Answer<'_> {
 
     /// Whether it names an error about credentials or clocks.
     fn is_not_authorized(&self) -> bool {
-        let mut names = NOT_AUTHORIZED.iter();
-        names.any(|name| self.error_type.starts_with(name.as_bytes()))
+        let contains = |part: &&str| {
+            let mut parts = self.error_type.windows(part.len());
+            parts.any(|there| there == part.as_bytes())
+        };
+        NOT_AUTHORIZED.iter().any(contains)
     }
 }

@@ -367,7 +367,7 @@ impl Outbox {
 
     /// The identity that a request under way is to be signed as.
     pub fn who(&self, request: u32) -> u32 {
-        let request = self.requests.iter().find(|sent| sent.id == request);
+        let request = self.request(request);
         request.map_or(self.current, |request| request.who)
     }
 
@@ -376,13 +376,16 @@ impl Outbox {
     /// it, batches go without it. They have it again once there is another, or once it is known that something
     /// else was refused.
     pub fn describes(&self, request: u32) -> bool {
-        let mut requests = self.requests.iter();
-        requests.any(|sent| sent.id == request && sent.describes)
+        self.request(request).is_some_and(|sent| sent.describes)
     }
 
     /// What the endpoint's clock is ahead by, as well as known, in milliseconds.
     pub fn clock_offset(&self) -> f64 {
         self.clock.offset
+    }
+
+    fn request(&self, id: u32) -> Option<&Request> {
+        self.requests.iter().find(|sent| sent.id == id)
     }
 
     /// The books.
@@ -466,9 +469,11 @@ impl Outbox {
 
     /// Lets an event wait behind all others.
     fn move_back(&mut self, at: usize) {
-        let moved = self.queue.entries[at];
-        self.queue.entries[at].is_over = true;
-        self.queue.entries.push(moved);
+        if let Some(entry) = self.queue.entries.get_mut(at) {
+            let moved = *entry;
+            entry.is_over = true;
+            self.queue.entries.push(moved);
+        }
     }
 
     /// Looks at the clocks. Where the wall clock jumped, what was recorded before keeps the correction

@@ -14,9 +14,12 @@
 //!   exponential back-off with full jitter. An event that fails by itself goes to the back, so that
 //!   it never holds up the others. Its id stays the same.
 //! - **Refusals of a whole batch** (the endpoint calls the request itself bad or too large): nobody
-//!   says which event is at fault, so the batch size is halved until it is found. An event refused
-//!   while alone is rejected, and the queue backs off: an endpoint that refuses everything must not
+//!   says what is at fault. First the batch is sent again without the description of the endpoint
+//!   ([`Outbox::describes`]). If that is refused as well, the batch size is halved until the event is found. An
+//!   event refused while alone is rejected, and the queue backs off: an endpoint that refuses everything must not
 //!   eat the queue in a moment. Accepted batches double the size again.
+//! - **Answers that are not the endpoint's** ([`Answer::is_own`]) end no event. Where a request is too large for
+//!   something on the way, batches get smaller, and an event that is alone waits behind the others.
 //! - **Identities**: a batch holds events of one identity, and is signed as that one. Where the
 //!   endpoint does not authorise it, the clock may be wrong or the credentials spent: they are renewed
 //!   and the batch is sent again, at once the first times and then by a back-off that holds up no

@@ -19,7 +19,10 @@ pub(super) fn message<'a, T>(
     limits: Limits,
     read: impl FnOnce(&Node<'_, 'a>) -> T,
 ) -> Result<T, DecodeError> {
-    value(&parse(body, limits)?, read)
+    value(&parse(body, limits)?, |root| {
+        root.check_names();
+        read(root)
+    })
 }
 
 /// Reads a value that stands for itself.
@@ -41,7 +44,7 @@ pub(super) fn value<'a, T>(
 }
 
 fn parse(body: &[u8], limits: Limits) -> Result<Value<'_>, DecodeError> {
-    Value::parse(body, limits).map_err(|error| {
+    Value::parse_repetitive(body, limits).map_err(|error| {
         let mut reason = String::from("not readable as JSON at byte ");
         push_digits(&mut reason, error.offset as u64, 1);
         reason.push_str(": ");
@@ -127,12 +130,20 @@ impl<'n, 'a> Node<'n, 'a> {
         (!self.is_absent()).then(|| read(self))
     }
 
+    /// A name that stands in an object twice is a mistake of that object.
+    fn check_names(&self) {
+        if self.value.repeats_a_name() {
+            self.refuse("expected each name once");
+        }
+    }
+
     /// The members of an object.
     pub(super) fn object(&self) -> &'n [(Text<'a>, Value<'a>)] {
         let members = match self.value {
             Value::Object(members) => Some(members.as_slice()),
             _ => None,
         };
+        self.check_names();
         self.expect(members, "expected an object")
     }
 

@@ -97,6 +97,27 @@ fn json() {
 }
 
 #[test]
+fn surrogates() {
+    with_vectors("surrogates.json", |vectors| {
+        for case in list(vectors, "cases") {
+            let json = text(case, "json");
+            let expected = Value::String(text(case, "text").into());
+            assert_eq!(
+                Value::parse(json.as_bytes(), LIMITS),
+                Ok(expected),
+                "{case:?}"
+            );
+            let units = list(case, "units").iter().map(|unit| match unit {
+                Value::Number(unit) => unit.to_i64().unwrap() as u16,
+                _ => panic!("{case:?}"),
+            });
+            let units: Vec<u16> = units.collect();
+            assert_eq!(String::from_utf16_lossy(&units), text(case, "text"));
+        }
+    });
+}
+
+#[test]
 fn timestamps() {
     type Read = fn(&str) -> Option<Timestamp>;
     type Write = fn(Timestamp) -> String;

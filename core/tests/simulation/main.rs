@@ -34,6 +34,15 @@ struct Summary {
     repeated: u64,
     unauthorised: u64,
     crashes: u64,
+    /// How often a module was thrown away while its page went on.
+    traps: u64,
+    /// Events that a fresh module was told the end of by an answer to the one before.
+    ended_by_late_answer: u64,
+    /// Answers of firewalls and proxies.
+    foreign: u64,
+    refused_descriptions: u64,
+    /// Events that waited for a page with room for their identity.
+    without_room: u64,
     /// How often the disk was read for what waits there alone.
     read: u64,
 }
@@ -49,6 +58,11 @@ impl Summary {
         self.repeated += other.repeated;
         self.unauthorised += other.unauthorised;
         self.crashes += other.crashes;
+        self.traps += other.traps;
+        self.ended_by_late_answer += other.ended_by_late_answer;
+        self.foreign += other.foreign;
+        self.refused_descriptions += other.refused_descriptions;
+        self.without_room += other.without_room;
         self.read += other.read;
     }
 }
@@ -85,7 +99,9 @@ fn every_event_ends_delivered_or_counted() {
     assert!(total.delivered > total.recorded / 2);
     assert!(total.rejected > 1_000 && total.dropped > 1_000 && total.lost_in_crash > 1_000);
     assert!(total.repeated > 1_000 && total.crashes > 1_000 && total.unauthorised > 1_000);
-    assert!(total.read > 1_000);
+    assert!(total.read > 1_000 && total.traps > 1_000 && total.foreign > 1_000);
+    assert!(total.refused_descriptions > 500 && total.without_room > 1_000);
+    assert!(total.ended_by_late_answer > 100);
     // Only what the disk did not take before its tab was gone.
     assert!(total.lost_in_crash < total.recorded / 20);
 }

@@ -48,9 +48,10 @@ impl World {
             random.pick(&[0, 30_000, -200_000])
         };
         let config = config(&mut random);
-        let identities = random.pick(&[1, 1, 2, 3]);
+        let identities = random.pick(&[1, 1, 2, 3, 70]);
         let lifetime = random.pick(&[20_000, 120_000, 3_600_000]);
-        let has_locks = random.percent(85);
+        // Who leads without room for an identity would leave other tabs' events to a later page.
+        let has_locks = random.percent(85) && identities <= 64;
         let large = random.percent(5);
         let mut world = World::empty(random, server, trouble, config);
         world.identities = identities;
@@ -84,19 +85,28 @@ impl World {
         self.spells(length, 2, 20_000, |_| {
             (Happening::Do(Doing::Close), Happening::Open)
         });
+        if self.random.percent(30) {
+            for _ in 0..self.random.between(1, 4) {
+                let time = self.random.between(0, length);
+                self.at(time, Happening::Do(Doing::Trap));
+            }
+        }
         self.spells(length, 3, 90_000, |_| {
             (Happening::Network(false), Happening::Network(true))
         });
         if self.random.percent(20) {
             self.spells(length, 2, 200_000, |random| {
-                let status = random.pick(&[403, 403, 404, 500, 503]);
-                (Happening::Outage(Some(status)), Happening::Outage(None))
+                let status = random.pick(&[400, 403, 403, 404, 413, 500, 503]);
+                // An endpoint that refuses whatever it gets rejects events, as it may.
+                let is_own = !matches!(status, 400 | 413) && random.percent(50);
+                let only = Some((status, is_own));
+                (Happening::Outage(only), Happening::Outage(None))
             });
         }
         for _ in 0..self.random.between(0, 10) {
             let doing = match self.random.between(0, 6) {
                 0 => Doing::Flush,
-                1 => Doing::Describe,
+                1 | 5 => Doing::Describe,
                 2 => Doing::SignIn,
                 3 => Doing::LoseLock,
                 _ => Doing::Hide,
@@ -142,6 +152,9 @@ fn faults(random: &mut Random) -> Faults {
     Faults {
         status: often(random, 60),
         item: often(random, 40),
+        foreign: often(random, 30),
+        proxy_events: random.percent(20).then(|| random.between(1, 20) as usize),
+        bad_descriptions: random.percent(50).then(|| random.between(1, 4) as u32),
         garbled: often(random, 20),
         revocation: often(random, 10),
         only: None,

@@ -33,8 +33,14 @@ pub(crate) struct Faults {
     pub garbled: u64,
     /// All credentials are revoked.
     pub revocation: u64,
-    /// All that is answered.
-    pub only: Option<u16>,
+    /// A firewall or a proxy answers instead.
+    pub foreign: u64,
+    /// More events than this in a request a proxy does not let pass.
+    pub proxy_events: Option<usize>,
+    /// Every n-th description of the endpoint is refused, in batches too.
+    pub bad_descriptions: Option<u32>,
+    /// All that is answered, and whether by the endpoint.
+    pub only: Option<(u16, bool)>,
     /// More events than this in a request are too many.
     pub max_events: Option<usize>,
     /// An identity that may send nothing.
@@ -53,6 +59,8 @@ pub(crate) struct Key {
 /// What arrives at the endpoint.
 pub(crate) struct Request {
     pub tab: u32,
+    /// Of the tab's module.
+    pub generation: u32,
     pub number: u32,
     pub key: Key,
     pub signed_at: i64,
@@ -60,8 +68,8 @@ pub(crate) struct Request {
 }
 
 pub(crate) enum Content {
-    /// Events with their times.
-    Events(Vec<(u64, i64)>),
+    /// Events with their times, and the description that is sent with them.
+    Events(Vec<(u64, i64)>, Option<u32>),
     /// A description of the endpoint, by its serial number.
     Endpoint(u32),
 }
@@ -70,6 +78,8 @@ pub(crate) enum Content {
 pub(crate) struct Reply {
     pub status: u16,
     pub error_type: &'static str,
+    /// Whether it has the endpoint's form.
+    pub is_own: bool,
     pub retry_after: Option<u64>,
     pub date: Option<i64>,
     pub events: Vec<[u8; 2]>,
@@ -82,7 +92,7 @@ impl Reply {
         Answer {
             status: self.status,
             error_type: self.error_type.as_bytes(),
-            has_message_body: true,
+            has_message_body: self.is_own,
             retry_after: self.retry_after.map_or(f64::NAN, |wait| wait as f64),
             date: self.date.map_or(f64::NAN, |date| date as f64),
             events: &self.events,
@@ -99,6 +109,9 @@ pub(crate) struct Server {
     /// The descriptions of the endpoint that arrived.
     pub described: Vec<u32>,
     pub unauthorised: u64,
+    /// How many requests something on the way refused, and how many were refused for a description.
+    pub foreign: u64,
+    pub refused_descriptions: u64,
     turned_away: BTreeMap<u64, u32>,
     /// Credentials before this one are revoked.
     first_valid: u64,
@@ -113,6 +126,8 @@ impl Server {
             ledger: BTreeMap::new(),
             described: Vec::new(),
             unauthorised: 0,
+            foreign: 0,
+            refused_descriptions: 0,
             turned_away: BTreeMap::new(),
             first_valid: 0,
             issued: 0,
@@ -135,10 +150,23 @@ impl Server {
         now: i64,
         random: &mut Random,
     ) -> Reply {
-        let mut reply = if random.percent(self.faults.status) {
+        let is_too_large = match &request.content {
+            Content::Events(events, _) => {
+                (self.faults.proxy_events).is_some_and(|most| events.len() > most)
+            }
+            Content::Endpoint(_) => false,
+        };
+        let mut reply = if is_too_large || random.percent(self.faults.foreign) {
+            self.foreign += 1;
+            let any = random.pick(&[200, 302, 400, 400, 403, 404, 413, 413]);
+            status_only(if is_too_large { 413 } else { any })
+        } else if random.percent(self.faults.status) {
             fault(random)
-        } else if let Some(status) = self.faults.only {
-            status_only(status)
+        } else if let Some((status, is_own)) = self.faults.only {
+            Reply {
+                is_own,
+                ..status_only(status)
+            }
         } else {
             self.authorised(request, fate, now, random)
         };
@@ -164,7 +192,7 @@ impl Server {
         if !is_valid || is_forbidden || (request.signed_at - now).abs() > SIGNATURE_TOLERANCE_MS {
             self.unauthorised += 1;
             return if random.percent(50) {
-                status_only(403)
+                own(403)
             } else {
                 Reply {
                     error_type: "ExpiredTokenException",
@@ -174,11 +202,21 @@ impl Server {
         }
         match &request.content {
             Content::Endpoint(serial) => {
+                // Refused, it is known too, and does not come again.
                 self.described.push(*serial);
-                status_only(202)
+                own(if self.refuses(*serial) { 400 } else { 202 })
             }
-            Content::Events(events) => self.put(events, fate, random),
+            Content::Events(_, Some(serial)) if self.refuses(*serial) => {
+                self.refused_descriptions += 1;
+                own(random.pick(&[400, 413]))
+            }
+            Content::Events(events, _) => self.put(events, fate, random),
         }
+    }
+
+    fn refuses(&self, description: u32) -> bool {
+        let every = self.faults.bad_descriptions;
+        every.is_some_and(|every| description.is_multiple_of(every))
     }
 
     fn put(
@@ -189,9 +227,9 @@ impl Server {
     ) -> Reply {
         let too_many = self.faults.max_events.is_some_and(|max| events.len() > max);
         if too_many || events.iter().any(|(event, _)| fate(*event) == Fate::Poison) {
-            return status_only(random.pick(&[400, 413]));
+            return own(random.pick(&[400, 413]));
         }
-        let mut reply = status_only(202);
+        let mut reply = own(202);
         for (event, time) in events {
             let status: u16 = match fate(*event) {
                 Fate::Refused => 400,
@@ -229,6 +267,14 @@ impl Server {
 
     fn accept(&mut self, event: u64, time: i64) {
         self.ledger.entry(event).or_insert((0, time)).0 += 1;
+    }
+}
+
+/// An answer in the endpoint's form.
+fn own(status: u16) -> Reply {
+    Reply {
+        is_own: true,
+        ..status_only(status)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forebay_core::outbox::{Action, Books, Config, NewEvent, Outbox};
+use forebay_core::outbox::{Action, Books, Config, MAX_IDENTITIES, NewEvent, Now, Outbox};
 
 use crate::server::{Key, Reply};
 
@@ -38,6 +38,16 @@ pub(crate) struct Tab {
     pub unstored: BTreeSet<u64>,
     /// Events that are known to have ended.
     pub ended: BTreeSet<u64>,
+    /// How events ended that are held here, where another tab told so, or the disk.
+    pub ends: BTreeMap<u64, Action>,
+    /// Identities by the numbers that this tab gave them.
+    pub identities: Vec<u32>,
+    /// Goes up when the module is thrown away: what its requests bring is no more for the outbox.
+    pub generation: u32,
+    /// After how many actions that happens next.
+    pub trap_after: Option<u64>,
+    /// The events of batches under way, by generation and request.
+    pub batches: BTreeMap<(u32, u32), Vec<u64>>,
     /// How many events wait on disk alone, by identity.
     evicted: BTreeMap<u32, u32>,
     /// The identity that the disk is read for.
@@ -63,8 +73,7 @@ impl Tab {
     pub(crate) fn new(config: Config, entropy: u32, now: u64, current: u32) -> Tab {
         let mut outbox = Outbox::EMPTY;
         outbox.start(config, entropy);
-        outbox.set_current(current);
-        Tab {
+        let mut tab = Tab {
             outbox,
             leads: false,
             offline: false,
@@ -76,6 +85,11 @@ impl Tab {
             stored: BTreeSet::new(),
             unstored: BTreeSet::new(),
             ended: BTreeSet::new(),
+            ends: BTreeMap::new(),
+            identities: Vec::new(),
+            generation: 0,
+            trap_after: None,
+            batches: BTreeMap::new(),
             evicted: BTreeMap::new(),
             reading: None,
             keys: BTreeMap::new(),
@@ -83,27 +97,100 @@ impl Tab {
             described: None,
             disk_busy_until: now,
             channel_busy_until: now,
-            counts: Books {
-                recorded: 0,
-                ended: [0; 6],
-                queued: 0,
-            },
+            counts: Books::NEW,
             open: BTreeMap::new(),
             silent_until: 0,
             requests: BTreeMap::new(),
             ticks: BTreeMap::new(),
+        };
+        let who = tab.number_of(current);
+        tab.outbox.set_current(who);
+        tab
+    }
+
+    /// The number of an identity here.
+    pub(crate) fn number_of(&mut self, identity: u32) -> u32 {
+        let at = self.identities.iter().position(|known| *known == identity);
+        let at = at.unwrap_or_else(|| {
+            self.identities.push(identity);
+            self.identities.len() - 1
+        });
+        at as u32
+    }
+
+    /// Whether the outbox has room for whoever is there.
+    pub(crate) fn knows_current(&self) -> bool {
+        let mut known = self.identities.iter().take(MAX_IDENTITIES);
+        known.any(|known| *known == self.current)
+    }
+
+    /// Gives an event a number of this tab, and the outbox the event. Gives whether that takes it.
+    pub(crate) fn record(&mut self, event: u64, new: NewEvent, immediate: bool, now: Now) -> bool {
+        let who = self.number_of(new.who);
+        self.next += 1;
+        let event_number = self.next;
+        let new = NewEvent {
+            event: event_number,
+            who,
+            ..new
+        };
+        let is_taken = self.outbox.record(new, immediate, now);
+        assert_eq!(is_taken, (who as usize) < MAX_IDENTITIES);
+        if is_taken {
+            self.number(event);
+            self.counts.recorded += 1;
+            self.counts.queued += 1;
+        }
+        is_taken
+    }
+
+    /// The module is thrown away. Another takes all that the shell holds.
+    pub(crate) fn restart(
+        &mut self,
+        config: Config,
+        entropy: u32,
+        event: impl Fn(u64) -> (NewEvent, bool),
+        now: Now,
+    ) {
+        self.generation += 1;
+        self.outbox.start(config, entropy);
+        self.outbox.set_leader(self.leads);
+        self.outbox.set_online(!self.offline);
+        let who = self.number_of(self.current);
+        self.outbox.set_current(who);
+        if self.described.is_some() {
+            self.outbox.update_endpoint();
+        }
+        self.counts = Books::NEW;
+        self.evicted.clear();
+        self.reading = None;
+        self.open.clear();
+        self.silent_until = 0;
+        for (number, held) in self.events.clone() {
+            let (new, immediate) = event(held);
+            let who = self.number_of(new.who);
+            let new = NewEvent {
+                event: number,
+                who,
+                ..new
+            };
+            assert!(self.outbox.record(new, immediate, now), "held before");
+            self.counts.recorded += 1;
+            self.counts.queued += 1;
+            // The one before may have been told, and not have said so any more.
+            if let Some(end) = self.ends.get(&held) {
+                self.outbox.ended_elsewhere(number, *end);
+            }
         }
     }
 
-    /// Gives an event a number of this tab.
-    pub(crate) fn hold(&mut self, event: u64, new: NewEvent) -> NewEvent {
-        self.next += 1;
-        self.number(event);
-        self.counts.recorded += 1;
-        self.counts.queued += 1;
-        NewEvent {
-            event: self.next,
-            ..new
+    /// An event has ended, though not by what this tab sent.
+    pub(crate) fn ended_elsewhere(&mut self, event: u64, end: Action) {
+        if self.ended.insert(event)
+            && let Some(number) = self.numbers.get(&event)
+        {
+            self.ends.insert(event, end);
+            self.outbox.ended_elsewhere(*number, end);
         }
     }
 
@@ -124,7 +211,8 @@ impl Tab {
     }
 
     /// An event that was recorded here is on disk: it may wait there alone.
-    pub(crate) fn evict(&mut self, event: u64, who: u32) {
+    pub(crate) fn evict(&mut self, event: u64, identity: u32) {
+        let who = self.number_of(identity);
         if let Some(number) = self.numbers.get(&event).copied()
             && self.outbox.evict(number)
         {
@@ -141,14 +229,21 @@ impl Tab {
         self.asked(now);
     }
 
-    /// Hands over an event from disk. Gives whether it is taken.
-    pub(crate) fn load(&mut self, event: u64, new: NewEvent) -> bool {
+    /// Hands over an event from disk. Gives whether it is taken into memory, or else whether there is room for its
+    /// identity.
+    pub(crate) fn load(&mut self, event: u64, new: NewEvent) -> Result<(), bool> {
         let recorded = self.outbox.books().recorded;
         self.next += 1;
-        let is_resident = self.outbox.load(NewEvent {
+        let new = NewEvent {
             event: self.next,
+            who: self.number_of(new.who),
             ..new
-        });
+        };
+        let is_resident = self.outbox.load(new);
+        if new.who as usize >= MAX_IDENTITIES {
+            assert!(!is_resident);
+            return Err(false);
+        }
         let evicted = self.evicted.entry(new.who).or_default();
         if self.outbox.books().recorded > recorded {
             self.counts.recorded += 1;
@@ -159,10 +254,10 @@ impl Tab {
         }
         if is_resident {
             self.number(event);
-        } else {
-            *evicted += 1;
+            return Ok(());
         }
-        is_resident
+        *evicted += 1;
+        Err(true)
     }
 
     /// All there is has been handed over.
@@ -239,7 +334,7 @@ impl Tab {
     pub(crate) fn asked(&mut self, now: u64) {
         let requests = self.requests.entry(now / 60_000).or_default();
         *requests += 1;
-        let most = 120 + 2 * u64::from(self.counts.recorded);
+        let most = 120 + 2 * u64::from(self.counts.recorded) + 8 * self.identities.len() as u64;
         assert!(*requests <= most, "a busy loop of requests");
     }
 

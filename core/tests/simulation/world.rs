@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forebay_core::outbox::{Action, Config, NewEvent, Now};
+use forebay_core::outbox::{Action, Config, MAX_IDENTITIES, NewEvent, Now};
 
 use crate::Summary;
 use crate::plan::MAX_AGE_MS;
@@ -32,6 +32,8 @@ pub(crate) enum Doing {
     /// The tab is no more.
     Crash,
     LoseLock,
+    /// A call into the module traps soon.
+    Trap,
 }
 
 pub(crate) enum Happening {
@@ -42,7 +44,7 @@ pub(crate) enum Happening {
     /// The machine sleeps so long: the tabs get nothing.
     Sleep(u64),
     /// From now on this status is all that the endpoint answers; `None` ends it.
-    Outage(Option<u16>),
+    Outage(Option<(u16, bool)>),
     Calm,
     Arrive(Request),
     /// For a tab: all that follow.
@@ -52,15 +54,18 @@ pub(crate) enum Happening {
 pub(crate) enum ToTab {
     /// At this time, as it asked.
     Tick(u64),
-    Answer(u32, Option<Reply>),
+    /// The answer to a request of a module, by its generation.
+    Answer(u32, u32, Option<Reply>),
     /// The pool's answer about an identity.
     Pool(u32),
     /// The next thing that it asked of the disk.
     Disk(Step),
-    /// To read the disk: whole, or until an identity has enough.
-    Read(Option<u32>),
+    /// To read the disk for a module: whole, or until an identity has enough.
+    Read(u32, Option<u32>),
     /// What the disk held when it was read, and what the tab knew to be there then.
-    Rows(Option<u32>, Vec<u64>, Vec<u64>),
+    Rows(u32, Option<u32>, Vec<u64>, Vec<u64>),
+    /// Another module has taken over.
+    Restarted,
     Lock,
     Message(Message),
 }
@@ -214,7 +219,8 @@ impl World {
         let is_idle = |happening: &Happening| matches!(happening, Happening::To(_, ToTab::Tick(_)));
         self.tabs.values().all(|tab| {
             let last = tab.described.as_ref();
-            tab.is_empty() && last.is_none_or(|last| self.server.described.contains(last))
+            let is_described = last.is_none_or(|last| self.server.described.contains(last));
+            tab.is_empty() && (is_described || !tab.knows_current())
         }) && self.agenda.values().all(is_idle)
     }
 
@@ -276,7 +282,7 @@ impl World {
             Happening::To(id, what) => {
                 if self.tabs.contains_key(&id) {
                     self.tell(id, what);
-                } else if let ToTab::Answer(_, Some(reply)) = what {
+                } else if let ToTab::Answer(_, _, Some(reply)) = what {
                     self.may_repeat(&reply.accepted);
                 }
             }
@@ -349,9 +355,12 @@ impl World {
         } else {
             tab.leads = true;
             tab.outbox.set_leader(true);
+        }
+        let leads = tab.leads;
+        self.tabs.insert(id, tab);
+        if leads {
             self.read(id, None);
         }
-        self.tabs.insert(id, tab);
         self.grant();
     }
 
@@ -437,7 +446,8 @@ impl World {
                 let who = self.random.between(0, self.identities.into()) as u32;
                 self.give(id, |tab, _| {
                     tab.current = who;
-                    tab.outbox.set_current(who);
+                    let number = tab.number_of(who);
+                    tab.outbox.set_current(number);
                 });
             }
             Doing::Hide => self.hide(id),
@@ -447,6 +457,10 @@ impl World {
             }
             Doing::Crash => self.crash(id),
             Doing::LoseLock => self.lose_lock(id),
+            Doing::Trap => {
+                let after = self.random.between(0, 8);
+                self.tabs.get_mut(&id).expect("a tab").trap_after = Some(after);
+            }
         }
     }
 
@@ -476,6 +490,10 @@ impl World {
     }
 
     fn record(&mut self, id: u32) {
+        if self.identities as usize > MAX_IDENTITIES {
+            // Whoever they are, they all sign in here.
+            self.do_in(id, Doing::SignIn);
+        }
         let event = self.events.len() as u64;
         let fate = match self.random.between(0, 60) {
             0 => Fate::Refused,
@@ -507,10 +525,19 @@ impl World {
             may_repeat: !self.has_locks,
         });
         self.ask_disk(id, Step::Store(event));
+        let mut is_taken = false;
         self.give(id, |tab, now| {
-            let new = tab.hold(event, new);
-            tab.outbox.record(new, immediate, now);
+            is_taken = tab.record(event, new, immediate, now);
         });
+        self.note_room(event, is_taken);
+    }
+
+    /// What an outbox has no room for waits on disk, for another page.
+    fn note_room(&mut self, event: u64, has_room: bool) {
+        if !has_room {
+            self.summary.without_room += 1;
+            self.events[event as usize].bereaved = true;
+        }
     }
 
     // What a tab is told.
@@ -524,18 +551,30 @@ impl World {
                     self.give(id, |_, _| {});
                 }
             }
-            ToTab::Answer(request, reply) => self.answer(id, request, reply),
+            ToTab::Answer(generation, request, reply) => {
+                self.answer(id, generation, request, reply);
+            }
             ToTab::Pool(who) => self.pool(id, who),
             ToTab::Disk(step) => self.disk(id, step),
-            ToTab::Read(whose) => {
+            ToTab::Read(generation, whose) => {
                 let rows = self.disk.iter().copied().collect();
                 let tab = &self.tabs[&id];
                 let is_held = |event: &&u64| tab.numbers.contains_key(event);
                 let known = tab.stored.iter().filter(is_held).copied().collect();
                 let delay = self.random.pick(&[0, 5, 50, 1_000]);
-                self.to(id, delay, ToTab::Rows(whose, rows, known));
+                self.to(id, delay, ToTab::Rows(generation, whose, rows, known));
             }
-            ToTab::Rows(whose, rows, known) => self.load(id, whose, &rows, &known),
+            ToTab::Rows(generation, whose, rows, known) => {
+                if generation == self.tabs[&id].generation {
+                    self.load(id, whose, &rows, &known);
+                }
+            }
+            ToTab::Restarted => {
+                self.give(id, |_, _| {});
+                if self.tabs[&id].leads {
+                    self.read(id, None);
+                }
+            }
             ToTab::Lock => {
                 self.give(id, |tab, _| {
                     tab.leads = true;
@@ -550,18 +589,22 @@ impl World {
 
     fn read(&mut self, id: u32, whose: Option<u32>) {
         let delay = self.random.between(0, 200);
-        self.to(id, delay, ToTab::Read(whose));
+        let generation = self.tabs[&id].generation;
+        self.to(id, delay, ToTab::Read(generation, whose));
     }
 
     fn load(&mut self, id: u32, whose: Option<u32>, rows: &[u64], known: &[u64]) {
         let events = &self.events;
+        let mut without_room = Vec::new();
         let tab = self.tabs.get_mut(&id).expect("a tab");
         for row in rows {
             if !tab.ended.contains(row) && !tab.numbers.contains_key(row) {
                 tab.stored.insert(*row);
                 let new = events[*row as usize].new;
-                if !tab.load(*row, new) && whose == Some(new.who) {
-                    break;
+                match tab.load(*row, new) {
+                    Err(true) if whose == Some(tab.number_of(new.who)) => break,
+                    Err(false) => without_room.push(*row),
+                    _ => {}
                 }
             }
         }
@@ -570,9 +613,8 @@ impl World {
         let known = if whose.is_none() { known } else { &[] };
         let missed = known.iter().filter(|event| !rows.contains(event));
         for event in missed {
-            if let Some(number) = tab.numbers.get(event) {
-                tab.ended.insert(*event);
-                tab.outbox.ended_elsewhere(*number, Action::Delivered);
+            if tab.numbers.contains_key(event) {
+                tab.ended_elsewhere(*event, Action::Delivered);
             }
         }
         // What was there before it was known what waits on disk.
@@ -580,6 +622,10 @@ impl World {
             tab.evict(*event, events[*event as usize].new.who);
         }
         // Who sent it was gone before it could delete it.
+        without_room
+            .into_iter()
+            .for_each(|event| self.note_room(event, false));
+        let tab = &self.tabs[&id];
         let ended = rows.iter().filter(|row| tab.ended.contains(row));
         let ended: Vec<u64> = ended.copied().collect();
         for event in ended {
@@ -634,17 +680,12 @@ impl World {
                         } else {
                             tab.unstored.insert(event);
                         }
-                        let new = tab.hold(event, new);
-                        tab.outbox.record(new, immediate, now);
+                        tab.record(event, new, immediate, now);
                     });
                 }
             }
             Message::Ended(event, end) => self.give(id, |tab, _| {
-                if tab.ended.insert(event)
-                    && let Some(number) = tab.numbers.get(&event)
-                {
-                    tab.outbox.ended_elsewhere(*number, end);
-                }
+                tab.ended_elsewhere(event, end);
             }),
             Message::NewLeader => {
                 let unstored = tab.unstored.iter();
@@ -657,9 +698,13 @@ impl World {
         }
     }
 
-    fn answer(&mut self, id: u32, request: u32, reply: Option<Reply>) {
+    fn answer(&mut self, id: u32, generation: u32, request: u32, reply: Option<Reply>) {
         let reply = reply.unwrap_or_default();
         let tab = self.tabs.get_mut(&id).expect("a tab");
+        let batch = tab.batches.remove(&(generation, request));
+        if generation != tab.generation {
+            return self.answer_late(id, &batch.unwrap_or_default(), &reply);
+        }
         tab.answered(request, &reply, self.now - tab.origin);
         if tab.outbox.batch(request).next().is_none() {
             // It was given up.
@@ -669,6 +714,47 @@ impl World {
             tab.outbox.answered(request, reply.answer(), now)
         });
         self.kept_offset = self.tabs[&id].outbox.clock_offset();
+    }
+
+    /// An answer to a module that is no more: the next one hears what was delivered.
+    fn answer_late(&mut self, id: u32, batch: &[u64], reply: &Reply) {
+        for (event, status) in batch.iter().zip(&reply.events) {
+            if u16::from_le_bytes(*status) == 202
+                && let Some(number) = self.tabs[&id].numbers.get(event).copied()
+            {
+                self.summary.ended_by_late_answer += 1;
+                self.give(id, |tab, _| {
+                    tab.outbox.ended_elsewhere(number, Action::Delivered);
+                });
+            }
+        }
+    }
+
+    /// A call into the module trapped. The shell has what the module had in memory, and the disk the rest.
+    fn trap(&mut self, id: u32) {
+        self.summary.traps += 1;
+        let config = Config {
+            clock_offset: self.kept_offset,
+            ..self.config
+        };
+        let entropy = self.random.next() as u32;
+        let now = self.clock(&self.tabs[&id]);
+        let tab = self.tabs.get_mut(&id).expect("a tab");
+        for event in tab.events.values() {
+            self.events[*event as usize].may_repeat = true;
+        }
+        let events = &self.events;
+        tab.restart(
+            config,
+            entropy,
+            |event| {
+                let known = &events[event as usize];
+                (known.new, known.immediate)
+            },
+            now,
+        );
+        self.excuse_the_disk();
+        self.to(id, 0, ToTab::Restarted);
     }
 
     fn pool(&mut self, id: u32, who: u32) {
@@ -682,7 +768,8 @@ impl World {
             return self.give(id, |tab, now| tab.outbox.no_credentials(who, silence, now));
         }
         let expires = self.server_time() + self.credential_lifetime_ms;
-        let key = self.server.issue(who, expires);
+        let identity = self.tabs[&id].identities[who as usize];
+        let key = self.server.issue(identity, expires);
         self.give(id, |tab, now| {
             tab.keys.insert(who, key);
             // By the clock of the browser, as well as it is known.
@@ -720,6 +807,11 @@ impl World {
     fn drain(&mut self, id: u32, is_last: bool) {
         loop {
             let tab = self.tabs.get_mut(&id).expect("a tab");
+            if tab.trap_after.is_some_and(|after| after == 0) {
+                tab.trap_after = None;
+                return self.trap(id);
+            }
+            tab.trap_after = tab.trap_after.map(|after| after - 1);
             let Some((action, number)) = tab.outbox.poll() else {
                 break;
             };
@@ -754,17 +846,25 @@ impl World {
             let events = batch.map(|(number, offset)| {
                 let event = tab.events[&number];
                 let new = self.events[event as usize].new;
-                assert_eq!(new.who, who, "identities are mixed");
+                assert_eq!(
+                    new.who, tab.identities[who as usize],
+                    "identities are mixed"
+                );
                 bytes += new.bytes;
                 (event, (new.at + offset) as i64)
             });
-            Content::Events(events.collect())
+            let events: Vec<(u64, i64)> = events.collect();
+            let numbers = events.iter().map(|(event, _)| *event).collect();
+            tab.batches.insert((tab.generation, number), numbers);
+            let described = tab.described.filter(|_| tab.outbox.describes(number));
+            Content::Events(events, described)
         };
         let monotonic = self.now - tab.origin;
         tab.requested(action, number, bytes, is_last, monotonic);
         let offset = tab.outbox.clock_offset();
         let request = Request {
             tab: id,
+            generation: tab.generation,
             number,
             key: tab.keys[&who],
             signed_at: self.server_time() + self.skew + offset as i64,
@@ -802,12 +902,16 @@ impl World {
             return;
         }
         let latency = self.latency();
-        self.to(request.tab, latency, ToTab::Answer(request.number, reply));
+        self.to(
+            request.tab,
+            latency,
+            ToTab::Answer(request.generation, request.number, reply),
+        );
     }
 
     /// Events that the tab is not told the acceptance of may be sent again.
     fn excuse(&mut self, request: &Request, told: &[[u8; 2]]) {
-        let Content::Events(events) = &request.content else {
+        let Content::Events(events, _) = &request.content else {
             return;
         };
         for (at, (event, _)) in events.iter().enumerate() {
@@ -906,6 +1010,8 @@ impl World {
             }
         }
         self.summary.unauthorised = self.server.unauthorised;
+        self.summary.foreign = self.server.foreign;
+        self.summary.refused_descriptions = self.server.refused_descriptions;
         self.summary
     }
 }

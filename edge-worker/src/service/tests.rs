@@ -1,5 +1,6 @@
 //! Whole requests, through all modules, on a simulated platform.
 
+mod duplicates;
 mod personal_data;
 
 use std::cell::RefCell;
@@ -49,6 +50,7 @@ fn config() -> Config {
         issuers: Vec::new(),
         kinesis: kinesis(),
         base_path: String::new(),
+        deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),
         master_secrets: secrets(&["1"]),
         schema: Schema::parse(schema.as_bytes()).unwrap(),
@@ -93,8 +95,24 @@ fn signed(config: &Config, method: &str, path: &str, body: &[u8], signed: Timest
     head(method, path, &headers)
 }
 
+/// A window that remembers nothing.
+fn no_window() -> RefCell<DeduplicationWindow> {
+    RefCell::new(DeduplicationWindow::new(0, [0; 32]))
+}
+
 /// The answer, the log's line, and what was sent to Kinesis.
 fn serve(
+    head: &Head,
+    config: &Config,
+    body: &[u8],
+    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
+) -> (Answer, String, Vec<Call>) {
+    serve_with(&no_window(), head, config, body, answering)
+}
+
+/// The same by a worker that has accepted what is in the window.
+fn serve_with(
+    window: &RefCell<DeduplicationWindow>,
     head: &Head,
     config: &Config,
     body: &[u8],
@@ -104,6 +122,7 @@ fn serve(
     let service = Service {
         head,
         config: Ok(config),
+        window,
         platform: &platform,
     };
     let (answer, line) = block_on(service.answer());
@@ -522,6 +541,7 @@ fn without_a_configuration_nothing_is_claimed() {
         let service = Service {
             head,
             config: Err(&errors),
+            window: &no_window(),
             platform: &platform,
         };
         block_on(service.answer()).0
@@ -567,6 +587,7 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
         let service = Service {
             head: &head,
             config: Ok(&config),
+            window: &no_window(),
             platform: &platform,
         };
         block_on(service.answer()).0
@@ -835,7 +856,7 @@ fn the_log_line_names_no_person() {
     assert_eq!(line["operation"], "PutEvents");
     assert_eq!(
         line["events"],
-        json!({ "accepted": 0, "rejected": 1, "throttled": 0, "failed": 0 })
+        json!({ "accepted": 0, "duplicate": 0, "rejected": 1, "throttled": 0, "failed": 0 })
     );
 }
 
@@ -914,4 +935,76 @@ prop_assert!(calls.is_empty());
             prop_assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{name}: {value}");
         }
     }
+}
+
+/// The cases of a file of vectors.
+fn vectors(file: &str) -> Vec<Value> {
+    let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    serde_json::from_value(vectors["cases"].take()).unwrap()
+}
+
+#[test]
+fn half_a_surrogate_pair_is_a_character_of_its_event() {
+    let schema = r#"{
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {
+            "Note": { "type": "object", "properties": { "text": { "type": "string" } } }
+        }
+    }"#;
+    let config = Config {
+        schema: Schema::parse(schema.as_bytes()).unwrap(),
+        ..config()
+    };
+    let cases = vectors("surrogates.json");
+    let note = |attributes: String| {
+        let time = Timestamp(ARRIVAL.0 - 1_000).to_iso8601();
+        format!(r#"{{"EventType":"Note","Timestamp":"{time}","Attributes":{attributes}}}"#)
+    };
+    let mut events: Vec<String> = (cases.iter().enumerate())
+        .map(|(at, case)| {
+            let json = case["json"].as_str().unwrap();
+            let event = note(format!(r#"{{"text":{json}}}"#));
+            format!(r#""e{at}":{event}"#)
+        })
+        .collect();
+    for (id, event) in [
+        ("name", note(r#"{"\ud83c":"x"}"#.into())),
+        ("names", note(r#"{"\ud83c":"x","\ud83d":"y"}"#.into())),
+        ("twice", note(r#"{"text":"x","text":"y"}"#.into())),
+        ("type", note("{}".into()).replace("Note", r"Note\ud83c")),
+    ] {
+        events.push(format!(r#""{id}":{event}"#));
+    }
+    let body = format!(
+        r#"{{"BatchItem":{{"client-1":{{"Endpoint":{{}},"Events":{{{}}}}}}}}}"#,
+        events.join(",")
+    );
+    let head = signed(&config, "POST", EVENTS, body.as_bytes(), ARRIVAL);
+    let (answer, _, calls) = serve(&head, &config, body.as_bytes(), all_stored);
+    let items = items(&answer);
+    for at in 0..cases.len() {
+        assert_eq!(items[format!("e{at}")]["StatusCode"], 202, "{items}");
+    }
+    let message = |id: &str| {
+        assert_eq!(items[id]["StatusCode"], 400, "{id}: {items}");
+        items[id]["Message"].as_str().unwrap().to_owned()
+    };
+    assert!(message("name").contains('\u{fffd}'), "{}", message("name"));
+    assert!(message("type").contains("EventType"), "{}", message("type"));
+    assert!(message("names").contains('\u{fffd}'), "{items}");
+    assert!(message("twice").contains("each name once"), "{items}");
+    let stored: Vec<String> = sent_records(&calls[0])
+        .iter()
+        .map(|record| {
+            let record = event_stream::Record::decode(record.as_bytes()).unwrap();
+            record.attributes[0].1.to_string()
+        })
+        .collect();
+    let expected: Vec<&str> = cases
+        .iter()
+        .map(|case| case["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(stored, expected);
+    assert_eq!(sent_records(&calls[1]).len(), 4, "dead letters");
 }

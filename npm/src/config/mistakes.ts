@@ -40,8 +40,10 @@ function rule(name: string): string {
 /** Why no WebAssembly at all runs here; `undefined` where it does. */
 export function refusal(): ForebayError | undefined {
   try {
-    // The smallest module there is: magic number and version.
-    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    // The smallest module there is: magic number and version. WebKit compiles what it forbids to run.
+    new WebAssembly.Instance(
+      new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)),
+    );
   } catch (error) {
     return new ForebayError(
       "WasmBlocked",

@@ -30,6 +30,14 @@ export function nameEndpoint(): void {
     (kept(endpointKey()) || first(amplifyEndpoints(), dataOf) || page.uuid());
 }
 
+/**
+ * Takes over the id of the tab that sends where none is configured or kept: an event that one tab sends again
+ * for another stays one endpoint's.
+ */
+export function adoptEndpointId(id: string): void {
+  endpointId = settings.endpointId ?? (kept(endpointKey()) || id);
+}
+
 export function keepEndpointId(): void {
   keep(endpointKey(), endpointId);
 }

@@ -38,8 +38,12 @@ export interface Place {
 interface Unsaved {
   place: Place;
   rows: Row[];
-  /** Whether the disk could not take it. */
-  hasFailed?: boolean;
+}
+
+/** Rows of a record that have ended, and are to be deleted. */
+interface Ending {
+  place: Place;
+  ids: Set<string>;
 }
 
 /** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
@@ -65,6 +69,9 @@ let isSettled = false;
 /** Whether the page is frozen, and has to let go of the database. */
 let isClosed = false;
 
+/** Transactions that are under way. */
+const active = new Set<IDBTransaction>();
+
 let isDue = false;
 /** The record that the next row is put into. */
 let current: Unsaved | undefined;
@@ -72,8 +79,11 @@ let current: Unsaved | undefined;
 let waiting: Unsaved[] = [];
 /** Those, those under way and those that the disk did not take. */
 const unsaved = new Map<Place, Unsaved>();
-/** The ids of rows that have ended, by the keys of their records, until they are deleted. */
-const ending = new Map<string, { place: Place; ids: Set<string> }>();
+/** Those that the disk did not take. */
+const failed = new Set<Unsaved>();
+/** What is to be deleted with the next transaction, by the records' keys; and what is being deleted. */
+let ending = new Map<string, Ending>();
+const deleting = new Set<Ending[]>();
 
 let settled: (rows: Row[], isStored: boolean) => void;
 let emptied: () => void;
@@ -104,7 +114,7 @@ export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptie
 
 /** Whether there is a disk, and it took all that it was given. */
 export function isDurable(): boolean {
-  return !!database && ![...unsaved.values()].some(({ hasFailed }) => hasFailed);
+  return !!database && !failed.size;
 }
 
 /** Puts a row on its way to disk in this task. */
@@ -129,9 +139,13 @@ export function seal(): void {
 export function remove(id: string, place: Place): void {
   const record = unsaved.get(place);
   if (record) record.rows = record.rows.filter((row) => row.id !== id);
-  const known = ending.get(place.key) ?? { place, ids: new Set() };
-  ending.set(place.key, known);
-  known.ids.add(id);
+  deleteSoon(place, [id]);
+}
+
+function deleteSoon(place: Place, all: Iterable<string>): void {
+  const { ids } = ending.get(place.key) ?? { ids: new Set() };
+  ending.set(place.key, { place, ids });
+  for (const id of all) ids.add(id);
   flushSoon();
 }
 
@@ -156,24 +170,24 @@ function putRecords(records: Unsaved[]): void {
   transact((outbox) => {
     for (const { place, rows } of records) outbox.put({ id: place.key, rows });
   }).then((error) => {
-    for (const record of records) record.hasFailed = !!error;
-    if (!error) {
-      for (const { place } of records) unsaved.delete(place);
-      // Failed, and ended since: the disk is well again, and nothing is left to put.
-      for (const { place, rows } of unsaved.values()) if (!rows.length) unsaved.delete(place);
-      tryAgain();
-    } else if (database) {
-      say("noRoom", error);
+    for (const record of records) {
+      if (error) failed.add(record);
+      else unsaved.delete(record.place);
     }
+    if (!error) tryAgain(true);
+    else if (database) say("noRoom", error);
     for (const rows of given) settled(rows, !error);
   });
 }
 
-/** The disk takes something: it may take what it did not before. */
-function tryAgain(): void {
-  const failed = [...unsaved.values()].filter(({ hasFailed, rows }) => hasFailed && rows.length);
-  for (const record of failed) record.hasFailed = false;
-  waiting.push(...failed);
+/** The disk did something: it may take what it did not before. */
+function tryAgain(hasPut = false): void {
+  for (const record of failed) {
+    if (record.rows.length) waiting.push(record);
+    else if (hasPut) unsaved.delete(record.place);
+    // Of a record whose rows have all ended, nothing but another one can tell that the disk is well.
+    if (record.rows.length || hasPut) failed.delete(record);
+  }
   if (waiting.length) flushSoon();
   if (unsaved.size) return;
   removeKept(adopted);
@@ -182,20 +196,27 @@ function tryAgain(): void {
 }
 
 function deleteRows(): void {
-  const asked = [...ending.values()].map(({ place, ids }) => ({ place, ids: new Set(ids) }));
+  const asked = [...ending.values()];
+  ending = new Map();
+  deleting.add(asked);
   transact((outbox) => {
-    const parts = asked.filter(({ place, ids }) => ids.size < place.size);
-    for (const { place, ids } of parts) deleteFrom(outbox, place.key, ids);
-    for (const { place, ids } of asked) if (ids.size >= place.size) outbox.delete(place.key);
-    return parts.length;
-  }).then((error) => {
-    if (error) return;
+    let reads = false;
     for (const { place, ids } of asked) {
-      const known = ending.get(place.key);
-      for (const id of ids) if (known?.ids.delete(id)) known.place.size--;
-      if (!known?.ids.size) ending.delete(place.key);
+      // Transactions are done in their order: the next one finds the record like this.
+      place.size -= ids.size;
+      if (place.size > 0) {
+        deleteFrom(outbox, place.key, ids);
+        reads = true;
+      } else outbox.delete(place.key);
     }
-    tryAgain();
+    return reads;
+  }).then((error) => {
+    deleting.delete(asked);
+    if (!error) tryAgain();
+    for (const { place, ids } of error ? asked : []) {
+      place.size += ids.size;
+      deleteSoon(place, ids);
+    }
   });
 }
 
@@ -216,7 +237,9 @@ function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void
 export function leave(): void {
   if (hasLeft) removeKept(keysOf(own()));
   const rows = [...unsaved.values()].flatMap(({ rows }) => rows);
-  const ids = [...ending.values()].flatMap(({ ids }) => [...ids]);
+  const ids = [...deleting, ending.values()].flatMap((all) =>
+    [...all].flatMap(({ ids }) => [...ids]),
+  );
   const left = [...ids, ...rows];
   hasLeft = left.length > 0;
   for (let at = 0; at < left.length; at += ITEM)
@@ -244,6 +267,7 @@ export function left(key: string | null): (Row | string)[] {
 export function clear(): void {
   waiting = [];
   unsaved.clear();
+  failed.clear();
   ending.clear();
   removeKept(keysOf(leaving()));
   transact((outbox) => {
@@ -311,9 +335,19 @@ function rowsOf(record: Stored): Row[] {
   return Array.isArray(record.rows) ? record.rows : [record];
 }
 
-/** Lets go of the database, which a page that is frozen keeps from others. */
+/**
+ * Lets go of the database, which a page that is frozen keeps from others, as it does with transactions that
+ * wait for it.
+ */
 export function close(): void {
   isClosed = true;
+  for (const transaction of active) {
+    try {
+      transaction.abort();
+    } catch {
+      // It does not wait for the page any more.
+    }
+  }
   database?.close();
   database = undefined;
 }
@@ -345,7 +379,12 @@ function use(opened: IDBDatabase, isNew: boolean): void {
 }
 
 function begin(names: string[]): IDBTransaction {
-  return (database as IDBDatabase).transaction(names, "readwrite");
+  const transaction = (database as IDBDatabase).transaction(names, "readwrite");
+  active.add(transaction);
+  for (const end of ["complete", "abort"]) {
+    transaction.addEventListener(end, () => active.delete(transaction));
+  }
+  return transaction;
 }
 
 /** Gives why it was not done, if it was not. `ask` gives whether it goes on to ask once it has read. */
@@ -400,6 +439,8 @@ async function open(version?: number): Promise<void> {
       result.createObjectStore(OUTBOX, { keyPath: "id" });
       result.createObjectStore(ASIDE, { autoIncrement: true });
     }
+    // It does not wait for a page that is frozen by now.
+    opening.transaction?.commit();
   };
   return answer(opening).then(
     (database) => use(database, isNew),

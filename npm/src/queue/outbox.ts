@@ -56,10 +56,10 @@ export function add(all: Taken[], who: string): void {
   }
 }
 
-/** Without a core they are put on disk as they are. */
+/** An event that the core does not have is put on disk; as it is, where there was none to validate it. */
 function addEarly(held: Held, event: AnalyticsEvent): void {
   try {
-    held.row.body = bodyOf(event);
+    if (!held.row.checked) held.row.body = bodyOf(event);
     held.place ??= put(held.row);
   } catch {
     // The validator says what is wrong with it.
@@ -70,7 +70,7 @@ function addEarly(held: Held, event: AnalyticsEvent): void {
   }
 }
 
-/** Hands an event to the disk, and then to the core. Gives whether there is one. */
+/** Hands an event to the disk, and then to the core. Gives whether that has it, or it has ended. */
 export function accept(held: Held): boolean {
   const { row, number, immediate, traps = 0 } = held;
   if (traps >= MOST_TRAPS) {
@@ -79,13 +79,16 @@ export function accept(held: Held): boolean {
   }
   const isDone = withCore((core) => {
     handed = held;
+    let isTaken = true;
     if (isValid(core, held)) {
       held.place ??= put(row);
-      core.outbox_record(number, bytesOf(row), numberOf(row.who), row.at, immediate, ...clocks());
-      accepted(held);
+      const who = numberOf(row.who);
+      // Not where there is no room for its identity: it waits on disk for a later visit.
+      isTaken = !!core.outbox_record(number, bytesOf(row), who, row.at, immediate, ...clocks());
+      if (isTaken) accepted(held);
     }
     handed = undefined;
-    return true;
+    return isTaken;
   });
   if (held.isAccepted) {
     if (held.isStored !== undefined) written([held]);

@@ -51,13 +51,14 @@ function check(member: string, type: string, values: object | null | undefined):
   const wrong = Object.entries(values ?? {}).find(
     ([, value]) =>
       // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
-      value != undefined && (typeof value !== type || Number.isNaN(value)),
+      value != undefined &&
+      (typeof value !== type || (type === "number" && !Number.isFinite(value))),
   );
   if (isObject && !wrong) return;
   const place = [member, ...(isObject && wrong ? [wrong[0]] : [])].join(".");
   throw new ForebayError(
     "InvalidConfig",
-    `Forebay configuration: globalProperties.${place} must be ${isObject ? `a ${type}` : "an object"}.`,
+    `Forebay configuration: globalProperties.${place} must be ${isObject ? `a ${type === "number" ? "finite number" : type}` : "an object"}.`,
   );
 }
 

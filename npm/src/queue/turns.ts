@@ -14,12 +14,16 @@ const BEAT = 1000;
 /** Milliseconds after which it may have been taken for dead: less than others wait for it. */
 const ASLEEP = 2000;
 
+/** Milliseconds after which a browser is not believed any more that it is offline. */
+const OFFLINE_PATIENCE = 20_000;
+
 /** Whether the page goes away: nothing can be waited for. */
 export let isLeaving = false;
 
 let isDue = false;
 let dueAt = Number.POSITIVE_INFINITY;
 let timer: ReturnType<typeof setTimeout> | undefined;
+let doubting: ReturnType<typeof setTimeout> | undefined;
 let carryOut: (core: Core, action: number, number: number) => void;
 let wakeUp: () => void;
 
@@ -113,6 +117,17 @@ export function drain(core: Core, isHeard = false): void {
 
 /** Whether anything can be sent may have changed. */
 export function network(): void {
-  withCore((core) => core.outbox_set_online(navigator.onLine && !refusal()));
+  // That a browser is offline is a guess of its own: after a while it is tried all the same.
+  clearTimeout(doubting);
+  if (navigator.onLine === false) {
+    doubting = setTimeout(() => setOnline(true), OFFLINE_PATIENCE);
+    setOnline(false);
+  } else {
+    setOnline(true);
+  }
+}
+
+function setOnline(isOnline: boolean): void {
+  withCore((core) => core.outbox_set_online(isOnline && !refusal()));
   soon();
 }

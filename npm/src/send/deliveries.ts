@@ -172,7 +172,9 @@ function complain(answer: Answer): void {
 /** A description that the endpoint refuses goes with no further batch. */
 function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boolean): void {
   const item = body.Results?.[endpointId]?.EndpointItemResponse;
-  const refusal = item?.StatusCode === 400 ? item : isAlone && status === 400 && body;
+  // A request as a whole is refused by a message that says where the mistake is.
+  const isDue = isAlone || /\.Endpoint\b/.test(body.Message);
+  const refusal = item?.StatusCode === 400 ? item : status === 400 && isDue && body;
   // What is not the endpoint's own has no message.
   if (!refusal?.Message) return;
   if (profiled === described()) {

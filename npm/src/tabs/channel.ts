@@ -24,6 +24,8 @@ export interface Message {
   ended?: Ended[];
   /** Another tab sends from now on. */
   leads?: boolean;
+  /** The endpoint id of the tab that sends, with `leads` and `pong`: for tabs that share no storage. */
+  endpoint?: string;
   /** Whether the tab that sends is alive, and that it is. */
   ping?: boolean;
   pong?: boolean;
@@ -52,6 +54,7 @@ export function joinTabs(hear: (message: Message) => void): void {
     tellTabs({ ping: true });
   } catch {
     // A page whose storage is blocked may not have one.
+    channel = undefined;
   }
 }
 

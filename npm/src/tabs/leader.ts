@@ -1,5 +1,6 @@
 // Which tab sends. The others hand over what they record, and hear how it ended.
 
+import { adoptEndpointId, endpointId } from "../identity/ids.js";
 import { core, withCore } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
 import { byId, hold, lately, remember } from "../queue/ledger.js";
@@ -20,7 +21,7 @@ export function stand(): void {
 }
 
 async function lead(): Promise<void> {
-  tellTabs({ leads: true });
+  tellTabs({ leads: true, endpoint: endpointId });
   // What an earlier visit left goes first, but a slow disk holds nothing up for long.
   const late = setTimeout(follow, SCAN_PATIENCE);
   await load();
@@ -64,8 +65,9 @@ export function hearOfLeft(key: string | null): void {
 }
 
 /** What another tab tells. */
-export function hear({ events, ended, leads, ping, pong }: Message): void {
-  if (isLeader && ping) tellTabs({ pong: true });
+export function hear({ events, ended, leads, ping, pong, endpoint }: Message): void {
+  if (isLeader && ping) tellTabs({ pong: true, endpoint: endpointId });
+  if (!isLeader && endpoint) adoptEndpointId(endpoint);
   if (ended || leads || pong) heardFromLeader();
   const over = isLeader && core ? (events ?? []).flatMap(take) : [];
   if (over.length) tellTabs({ ended: over });

@@ -24,6 +24,8 @@ export interface WorkerOptions {
   issuers?: { issuer: string; audiences: string[]; jwks_uri: string }[];
   /** `base_path` of the configuration. */
   basePath?: string;
+  /** `deduplication_window` of the configuration. */
+  deduplicationWindow?: number;
   /** A module that stands before `worker.js` and hands requests on to it. */
   front?: string;
 }
@@ -102,6 +104,7 @@ async function config(
     apps: [{ app_id, identity_pool_id }],
     issuers: options.issuers,
     base_path: options.basePath,
+    deduplication_window: options.deduplicationWindow,
     kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
   };
   const { piiSalt } = options;

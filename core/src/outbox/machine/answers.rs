@@ -27,29 +27,24 @@ impl Outbox {
         let now_ms = now.monotonic;
         let mut fault = answer.fault();
         let mut is_free = false;
-        if fault == Fault::None {
-            self.identity(request.who).accepted();
-        } else if fault == Fault::NotAuthorized {
-            is_free = self.renew(&request, answer, now_ms);
+        if fault == Fault::NotAuthorized {
+            is_free = self.renew(&request, &answer, now_ms);
             // New credentials did not help: it is trouble on the way.
             if !is_free && !answer.is_own() {
                 fault = Fault::Failed;
             }
         }
-        match fault {
-            // It is good, whatever another batch that had it was refused for.
-            Fault::None => self.describes |= request.describes && request.events > 0,
-            Fault::Refused if request.describes => self.describes = false,
-            _ => {}
+        if fault == Fault::Refused && request.describes {
+            self.describes = false;
         }
         if request.events == 0 {
-            self.endpoint_answered(fault, is_free, answer, now_ms);
+            self.endpoint_answered(&request, fault, is_free, &answer, now_ms);
         } else {
-            self.batch_answered(&request, fault, answer, now);
+            self.batch_answered(&request, fault, &answer, now);
         }
     }
 
-    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: Answer<'_>, now: Now) {
+    fn batch_answered(&mut self, request: &Request, fault: Fault, answer: &Answer<'_>, now: Now) {
         let is_alone = request.events == 1;
         let mut ended = 0;
         let mut verdicts = answer.events.iter();
@@ -85,6 +80,9 @@ impl Outbox {
         self.queue.compact();
         match fault {
             Fault::None if ended > 0 => {
+                self.identity(request.who).accepted();
+                // It is good, whatever another batch that had it was refused for.
+                self.describes |= request.describes;
                 self.backoff.succeeded();
                 if ended < request.events {
                     self.backoff.pause(now.monotonic, &mut self.random);
@@ -114,10 +112,20 @@ impl Outbox {
         }
     }
 
-    fn endpoint_answered(&mut self, fault: Fault, is_free: bool, answer: Answer<'_>, now: f64) {
+    fn endpoint_answered(
+        &mut self,
+        request: &Request,
+        fault: Fault,
+        is_free: bool,
+        answer: &Answer<'_>,
+        now: f64,
+    ) {
         self.endpoint_sent = false;
         match fault {
-            Fault::None if answer.is_own() => self.endpoint_backoff.succeeded(),
+            Fault::None if answer.is_own() => {
+                self.identity(request.who).accepted();
+                self.endpoint_backoff.succeeded();
+            }
             // It would be refused again.
             Fault::Refused => {}
             _ => {
@@ -134,7 +142,7 @@ impl Outbox {
     /// replaced since it was signed, that was why. Otherwise its credentials are at fault, and are renewed, and so
     /// they are where this happens again and again, if it is the endpoint that says so. Gives whether to try again
     /// without delay.
-    fn renew(&mut self, request: &Request, answer: Answer<'_>, now: f64) -> bool {
+    fn renew(&mut self, request: &Request, answer: &Answer<'_>, now: f64) -> bool {
         let identity = &mut self.identities[place(request.who)];
         identity.refusals += 1;
         let is_stale = request.signing_era != self.signing_era;

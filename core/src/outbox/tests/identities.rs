@@ -491,3 +491,27 @@ fn endpoint_update_that_something_else_answered_is_sent_again() {
         assert_eq!(page.take(Action::SendEndpoint).len(), 1, "{status}");
     }
 }
+
+#[test]
+fn portal_that_says_yes_to_everything_makes_no_renewals_free() {
+    let mut page = Page::ready(CONFIG);
+    page.record(1);
+    let (mut renewed, mut requests) = (0, 0_u32);
+    while page.now.monotonic < 600_000.0 {
+        for (action, number) in core::mem::take(&mut page.actions) {
+            requests += 1;
+            if action == Action::GetCredentials {
+                renewed += 1;
+                page.outbox.got_credentials(number, HOUR_MS, page.now);
+                page.turn();
+            } else {
+                page.answer_for(number, if requests.is_multiple_of(2) { 200 } else { 403 });
+            }
+        }
+        if page.actions.is_empty() {
+            page.wait_for_action();
+        }
+    }
+    assert_eq!(renewed, FREE_RENEWALS);
+    assert!(requests < 200, "{requests} requests");
+}

@@ -1,4 +1,4 @@
-import { configure, onDelivery, record } from "forebay/inline";
+import { configure, onDelivery, record } from "forebay";
 
 configure(JSON.parse(new URLSearchParams(location.search).get("config")));
 document.body.innerHTML = '<button type="button">Record</button><output></output>';
