@@ -26,7 +26,7 @@ import {
 import { setRules } from "./module/validator.js";
 import { clear, close, isTime, leave, openDisk, reopen, seal } from "./queue/disk.js";
 import { openIntake, taken, trackSessions } from "./queue/intake.js";
-import { byNumber, early } from "./queue/ledger.js";
+import { early } from "./queue/ledger.js";
 import {
   accept,
   explained,
@@ -47,7 +47,7 @@ import {
   sendEndpoint,
 } from "./send/deliveries.js";
 import { isForebays } from "./send/requests.js";
-import { page, say, settings, setUp } from "./setup.js";
+import { mistakes, page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
 import { handOver } from "./tabs/handover.js";
 import { doubt, follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
@@ -157,8 +157,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     },
     identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
     async compare(config) {
-      const { compare } = await import("./config/mistakes.js");
-      await compare(settings, readConfig(config));
+      await (await mistakes()).compare(settings, readConfig(config));
     },
     flush() {
       withCore((core) => core.outbox_flush());
@@ -219,8 +218,6 @@ function listen(): void {
     if (isConsent(key)) network();
     hearOfLeft(key);
   });
-  // Firefox may end a page that goes to another site before what it sends after this has left.
-  addEventListener("beforeunload", away);
   addEventListener("pagehide", away);
   addEventListener("pageshow", back);
   // A worker has no document.
@@ -238,7 +235,7 @@ function away(event?: Event): void {
   lastTurn(overhead());
   // Who sends hears of them, should this page end before they are on disk.
   seal();
-  handOver([...byNumber.values()].filter(({ isStored }) => !isStored));
+  handOver();
   leave();
   if (event?.type !== "freeze" && !(event as PageTransitionEvent)?.persisted) return;
   stepDown();
@@ -282,7 +279,7 @@ function load(source: WasmSource): void {
       module = await compiled(wasm);
       await begin();
     } catch (error) {
-      throw (await import("./config/mistakes.js")).refusal() ?? error;
+      throw (await mistakes()).refusal() ?? error;
     }
     goOn();
     // Who waited before may have been told that it did not load.

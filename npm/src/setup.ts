@@ -27,6 +27,9 @@ export function nameOf(what: string): string {
   return `forebay.${what}${settings.appId}`;
 }
 
+/** The words for what is to be put right. From one place, since bundlers add to each `import()`. */
+export const mistakes = () => import("./config/mistakes.js");
+
 const said = new Set<string>();
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
@@ -45,8 +48,8 @@ export function say(
 ): void {
   if (said.has(what)) return;
   said.add(what);
-  import("./config/mistakes.js").then(
-    (mistakes) => mistakes[what](reason as never, settings),
+  mistakes().then(
+    (words) => words[what](reason as never, settings),
     () => {},
   );
 }

@@ -1,6 +1,6 @@
 // What this tab records and another sends.
 
-import { byNumber, type Held } from "../queue/ledger.js";
+import { byNumber } from "../queue/ledger.js";
 import { type Shared, tellTabs } from "./channel.js";
 import { campaign, isLeader } from "./lock.js";
 
@@ -13,13 +13,18 @@ const LATE = 500;
 let heardAt = 0;
 let isWatching = false;
 
-/** Hands events over to the tab that sends. */
-export function handOver(all: Iterable<Held>): void {
+/** Hands events over to the tab that sends: these, or those that are not on disk. */
+export function handOver(all = [...byNumber.values()].filter(({ isStored }) => !isStored)): void {
   if (isLeader) return;
-  const events: Shared[] = [];
-  for (const { row, place, isOurs, immediate, isAccepted, isStored } of all) {
-    if (isOurs && isAccepted) events.push({ row, place: isStored ? place : undefined, immediate });
-  }
+  const events = all
+    .filter(({ isOurs, isAccepted }) => isOurs && isAccepted)
+    .map(
+      ({ row, place, immediate, isStored }): Shared => ({
+        row,
+        place: isStored ? place : undefined,
+        immediate,
+      }),
+    );
   if (!events.length) return;
   tellTabs({ events });
   if (!isWatching) watch();
