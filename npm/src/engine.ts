@@ -218,8 +218,6 @@ function listen(): void {
     if (isConsent(key)) network();
     hearOfLeft(key);
   });
-  // Firefox may end a page that goes to another site before what it sends after this has left.
-  addEventListener("beforeunload", away);
   addEventListener("pagehide", away);
   addEventListener("pageshow", back);
   // A worker has no document.

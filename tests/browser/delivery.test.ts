@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { type Endpoint, results } from "../support/endpoint.ts";
-import { lacks } from "../support/engines/engine.ts";
+import { type Ability, lacks } from "../support/engines/engine.ts";
 import { delivered, states } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
 
@@ -232,11 +232,12 @@ test("a page whose storage is closed to it sends all the same", async () => {
   assert.equal(endpoint.accepted.length, 1);
 });
 
-for (const [where, address] of [
-  ["away", () => "about:blank"],
-  ["to another site", () => site.url.replace("127.0.0.1", "localhost")],
-] as const) {
-  test(`what is recorded as the page goes ${where} still leaves`, async () => {
+for (const [where, address, needs] of [
+  ["away", () => "about:blank", []],
+  ["to another site", () => site.url.replace("127.0.0.1", "localhost"), ["parting"]],
+] as [string, () => string, Ability[]][]) {
+  const name = `what is recorded as the page goes ${where} still leaves`;
+  test(name, { skip: lacks(...needs) }, async () => {
     const page = await site.open();
     await page.evaluate((config) => {
       forebay.configure({ ...config, flushInterval: 600_000 });

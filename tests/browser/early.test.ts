@@ -73,12 +73,12 @@ for (const [what, free, count, atLeast] of [
         }
         const all = localStorage.getItem("other") ?? "";
         localStorage.setItem("other", all.slice(0, Math.max(0, all.length - free)));
+        // Larger than all of them, and the first: it must not cost the others.
+        if (free) forebay.record({ name: "Huge", attributes: { text: "z".repeat(6_000_000) } });
         const texts = Object.entries("abcdefghij").map(([, name]) => [name, name.repeat(190)]);
         const attributes = Object.fromEntries(texts);
         for (let n = 0; n < count; n++)
           forebay.record({ name: "Large", attributes, metrics: { n } });
-        // Larger than all of them, and the last: it must not cost the others.
-        if (free) forebay.record({ name: "Huge", attributes: { text: "z".repeat(6_000_000) } });
       },
       { free, count },
     );

@@ -144,7 +144,13 @@ export function disks(): void {
     });
     ids.push(...(await record(page, { from: COUNT / 2, count: COUNT / 2, every: 5 })));
     await page.waitForFunction(() => !forebay.stats().durable);
-    assert.equal(texts.filter((text) => text.includes("the disk does not take events")).length, 1);
+    const told = () => texts.filter((text) => text.includes("the disk does not take events"));
+    await until("the console to say so", async () => {
+      // What a page says is heard when something is asked of it.
+      await page.evaluate("0");
+      return told().length > 0;
+    });
+    assert.equal(told().length, 1);
     await page.goto("about:blank");
     await page.close();
     endpoint.fault = undefined;

@@ -53,18 +53,14 @@ test("an event that the stream has is answered 202, and stays there once", async
   const ids = Array.from({ length: 50 }, () => randomUUID());
   const events = Object.fromEntries(ids.map((id) => [id, EVENT]));
   const endpointId = randomUUID();
-  for (let visit = 0; visit < 3; visit++) {
-    const added = randomUUID();
-    const answers = await putEvents(at, credentials, { ...events, [added]: EVENT }, endpointId);
-    for (const id of [...ids, added]) {
-      assert.deepEqual(answers[id], { StatusCode: 202, Message: "Accepted" });
+  const added = [randomUUID(), randomUUID(), randomUUID()];
+  for (const id of added) {
+    const answers = await putEvents(at, credentials, { ...events, [id]: EVENT }, endpointId);
+    for (const answered of [...ids, id]) {
+      assert.deepEqual(answers[answered], { StatusCode: 202, Message: "Accepted" });
     }
-    ids.push(added);
   }
-  assert.deepEqual(
-    await times(ids),
-    ids.map(() => 1),
-  );
+  assert.deepEqual(await times([...ids, ...added]), Array(53).fill(1));
   assert.match(worker.log(), /"accepted":1,"duplicate":50,"rejected":0/);
 });
 

@@ -216,16 +216,17 @@ impl Outbox {
     /// An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
     /// its identity do, or too many of them wait in memory.
     pub fn evict(&mut self, event: u32) -> bool {
-        let Some((at, entry)) = self.queue.find(event) else {
+        let Some(at) = self.queue.find(event) else {
             return false;
         };
+        let entry = &self.queue.entries[at];
         let most = self.config.resident_events;
-        let identity = self.identity(entry.who);
+        let identity = &mut self.identities[place(entry.who)];
         let is_far = identity.evicted > 0 || identity.waiting > most;
         let is_evicted = self.is_loaded && is_far && entry.is_waiting();
         if is_evicted {
+            identity.evicted += 1;
             self.leave(at);
-            self.identity(entry.who).evicted += 1;
         }
         is_evicted
     }
@@ -258,7 +259,7 @@ impl Outbox {
 
     /// Another tab knows how an event ended: `end` is one of [`Action::ENDS`].
     pub fn ended_elsewhere(&mut self, event: u32, end: Action) {
-        if let Some((at, _)) = self.queue.find(event) {
+        if let Some(at) = self.queue.find(event) {
             self.end(at, end);
         }
         self.queue.compact();
@@ -442,10 +443,10 @@ impl Outbox {
 
     /// An event that is waiting or under way comes to one of [`Action::ENDS`].
     fn end(&mut self, at: usize, end: Action) {
-        let was = self.leave(at);
+        let Entry { event, bytes, .. } = *self.leave(at);
         self.books.queued -= 1;
         // What waited on disk alone need not have come back with the bytes that it went with.
-        self.queue.bytes = self.queue.bytes.saturating_sub(was.bytes);
+        self.queue.bytes = self.queue.bytes.saturating_sub(bytes);
         if let Some(count) = self
             .books
             .ended
@@ -453,18 +454,18 @@ impl Outbox {
         {
             *count += 1;
         }
-        self.actions.push((end, was.event));
+        self.actions.push((end, event));
     }
 
     /// An event that is waiting or under way leaves memory. Gives it.
-    fn leave(&mut self, at: usize) -> Entry {
-        let was = self.queue.entries[at];
-        self.queue.entries[at].is_over = true;
+    fn leave(&mut self, at: usize) -> &Entry {
         self.queue.resident -= 1;
-        if was.is_waiting() {
-            self.identity(was.who).waits_less(1, was.bytes);
+        let entry = &mut self.queue.entries[at];
+        if entry.is_waiting() {
+            self.identities[place(entry.who)].waits_less(1, entry.bytes);
         }
-        was
+        entry.is_over = true;
+        entry
     }
 
     /// Lets an event wait behind all others.

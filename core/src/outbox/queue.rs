@@ -77,8 +77,8 @@ impl Queue {
         self.bytes = 0;
     }
 
-    /// The place of an event that is waiting or under way, and the event.
-    pub fn find(&mut self, event: u32) -> Option<(usize, Entry)> {
+    /// The place of an event that is waiting or under way.
+    pub fn find(&mut self, event: u32) -> Option<usize> {
         let length = self.entries.len();
         let mut places = (0..length).map(|step| (self.found_at + step) % length);
         let at = places.find(|at| {
@@ -86,7 +86,7 @@ impl Queue {
             entry.event == event && !entry.is_over
         })?;
         self.found_at = at;
-        Some((at, self.entries[at]))
+        Some(at)
     }
 
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.

@@ -83,6 +83,18 @@ function revived(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, revived(part)]));
 }
 
+/** Runs in the page. */
+function elementIn(root: ParentNode, selector: string): Element | undefined {
+  const roots: ParentNode[] = [root];
+  for (const root of roots) {
+    const found = root.querySelector(selector);
+    if (found) return found;
+    for (const { shadowRoot } of root.querySelectorAll("*")) {
+      if (shadowRoot) roots.push(shadowRoot);
+    }
+  }
+}
+
 class RemotePage extends EventEmitter {
   readonly #tab: Tab;
   readonly #context: () => BrowserContext;
@@ -165,15 +177,12 @@ class RemotePage extends EventEmitter {
     return this.#tab.reload();
   }
 
-  /** Presses the middle of the first element that matches. */
+  /** Presses the middle of the first element that matches, in open shadow roots, too. */
   async click(selector: string): Promise<void> {
-    await this.waitForFunction((selector: string) => document.querySelector(selector), selector);
-    const middle = await this.evaluate((selector: string) => {
-      const { left, top, width, height } = (
-        document.querySelector(selector) as Element
-      ).getBoundingClientRect();
-      return [left + width / 2, top + height / 2];
-    }, selector);
+    const find = `(${elementIn})(document, ${JSON.stringify(selector)})`;
+    await this.waitForFunction(find);
+    const middle = await this.evaluate(`(({ left, top, width, height }) =>
+      [left + width / 2, top + height / 2])(${find}.getBoundingClientRect())`);
     const [x, y] = middle as [number, number];
     await this.#tab.clickAt(Math.floor(x), Math.floor(y));
   }
