@@ -74,8 +74,9 @@ export function evict(held: Held): void {
 }
 
 /** An event's way is at its end. */
-export function end(held: Held, { state, reason }: Ending): void {
-  remove(held, { state, reason });
+export function end(held: Held, ending: Ending): void {
+  const { state, reason } = ending;
+  remove(held, ending);
   counts[state]++;
   if (state === "dropped") droppedBy[`${reason}`] = (droppedBy[`${reason}`] ?? 0) + 1;
   tell(held, state, { reason });
