@@ -19,6 +19,7 @@ const OFFLINE_PATIENCE = 20_000;
 
 /** Whether the page goes away: nothing can be waited for. */
 export let isLeaving = false;
+let lastEnvelope = 0;
 
 let isDue = false;
 let dueAt = Number.POSITIVE_INFINITY;
@@ -61,11 +62,10 @@ export function soon(): void {
 /** The page goes away at the end of this task. `envelope`: bytes of a batch without events. */
 export function lastTurn(envelope: number): void {
   isLeaving = true;
+  lastEnvelope = envelope;
   setTimeout(() => {
     isLeaving = false;
   });
-  // First, since what is due by itself may be too large to outlive the page.
-  withCore((core) => core.outbox_hidden(envelope, ...clocks()));
   turn();
 }
 
@@ -82,6 +82,8 @@ function turn(): void {
     wakeUp();
   }
   withCore((core) => {
+    // First, since what is due by itself may be too large to outlive the page.
+    if (isLeaving) core.outbox_hidden(lastEnvelope, ...clocks());
     const wakeAt = core.outbox_tick(...clocks());
     drain(core);
     const longest = isLeader && !isAlone && byNumber.size ? BEAT : LONGEST_TIMEOUT;
