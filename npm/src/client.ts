@@ -50,7 +50,7 @@ let ready: Promise<Engine> | undefined;
 let engine: Engine | undefined;
 let waiting: Recorded[] = [];
 let pumping = false;
-/** What this page said last. What an earlier visit said, the engine knows. */
+/** What this page said last by `enable()` or `disable()`. The engine knows what an earlier visit said. */
 let enabled: boolean | undefined;
 let drops: Record<string, number> = {};
 /** Whether the console was told that this is no browser. */
@@ -114,7 +114,7 @@ export function createEvent<Event extends AnalyticsEvent>(
   return { name, attributes, metrics } as AnalyticsEvent as Event;
 }
 
-/** What is no text even now, null and objects, the validator judges. */
+/** Dates and booleans become texts. The validator judges null and objects. */
 function text(value: unknown): string {
   if (value instanceof Date) return value.toJSON() ?? String(value);
   return typeof value === "boolean" ? String(value) : (value as string);
@@ -136,7 +136,7 @@ export function record(event: AnalyticsEvent): Receipt {
   if (!inBrowser()) return receipt;
   configured();
   receipts.set(id, receipt);
-  // What the caller changes afterwards was not recorded.
+  // A copy: the caller may change the event afterwards.
   const { attributes, metrics } = event;
   const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };
   const recorded = { id, at, event: copied };
@@ -352,10 +352,10 @@ function started(
   const early = `forebay.early.${endpoint}.${appId}.`;
   const own = early + uuid();
   const leave = ({ type }: Event) => {
-    // What a task has left for the next one goes in time.
+    // A burst may not be handed over yet.
     if (engine) pump();
     if (!waiting.length) return;
-    // Of a browser that may not want to be kept in mind nothing is kept.
+    // Nothing is kept where the user may not want it.
     if (disabled || respectPrivacySignals || Analytics?.disabled) return;
     // It is told of a page that is seen again, too.
     if (type === "visibilitychange" && document.visibilityState !== "hidden") return;
@@ -373,7 +373,7 @@ function started(
     const started = await start(page);
     engine = started;
     ready = Promise.resolve(started);
-    // What was recorded before disable() is not dropped by it.
+    // disable() does not drop what was recorded before it.
     if (enabled) started.setEnabled(true);
     pump();
     if (enabled === false) started.setEnabled(false);
@@ -457,7 +457,7 @@ export function begin(other: Engine): void {
   drops = {};
 }
 
-/** The members of an object. Of what has none that anybody means, a list or a `Map`, no more than what it is. */
+/** A copy of an object's members. A list or a `Map` becomes the name of its kind: the validator refuses it. */
 function copy<T>(values: T): T {
   const kind = {}.toString.call(values);
   if (kind === "[object Object]") return { ...values };

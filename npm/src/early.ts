@@ -1,4 +1,4 @@
-// What was recorded before the engine had loaded, and the page goes: it is kept for the next one.
+// Events that a page recorded before its engine had loaded: a page that ends leaves them for the next one.
 
 import type { Recorded } from "./engine.js";
 

@@ -3,7 +3,7 @@
 import { keep, kept } from "../local-storage.js";
 import { nameOf, settings } from "../setup.js";
 
-/** What was said in this page, for where nothing can be kept. */
+/** What this page said last, for where nothing can be kept. */
 let said: boolean | undefined;
 
 const consentKey = () => nameOf("enabled.");

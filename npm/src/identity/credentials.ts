@@ -102,7 +102,7 @@ async function issued(
   return answer;
 }
 
-/** Those of the guest's identity, or of another where there is none, or it is none any more. */
+/** Credentials of the guest. Where there is no identity, or the pool does not know it any more, of a new one. */
 async function issuedToGuest(): Promise<Answer> {
   const of = (IdentityId: string) => pool(GET_CREDENTIALS, { IdentityId });
   const known = identityId();

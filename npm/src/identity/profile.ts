@@ -107,7 +107,7 @@ function fitting(input: IdentifyUserInput, wrong: Wrong): Description {
   };
 }
 
-/** Of another user nothing stays that was said about the user before. */
+/** A description of another user starts anew. */
 function merged(known: Description, said: Description): Description {
   const news: Description = JSON.parse(JSON.stringify(said));
   const { UserId, UserAttributes } = news.User ?? {};

@@ -45,7 +45,7 @@ let timeout = Number.POSITIVE_INFINITY;
 let announces = false;
 let session: Session | undefined;
 let isRead = false;
-/** What is in storage, and the `last` in it. */
+/** The text in storage, and `last` in it. */
 let text: string | null | undefined;
 let written = 0;
 
@@ -78,7 +78,7 @@ export function touch(at: number): SessionEvent[] {
   const next = known ? { ...known, last: at } : begun(at);
   const events = known ? [] : ended(session);
   if (announces && !next.announced) {
-    // Of two tabs that notice at the same time both record it: under one id it counts once.
+    // Two tabs may notice at the same time. Both record it under one id, so it counts once.
     events.push({ id: next.id, name: START, at: next.start, session: stamp(next) });
     next.announced = true;
   }

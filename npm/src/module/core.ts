@@ -34,7 +34,7 @@ export function withCore<T>(use: (core: Core) => T): T | undefined {
       core = undefined;
       trapped(error);
     }
-    // Whoever called this with the same module cannot go on with it, either.
+    // An outer call with the same module cannot go on with it, either.
     if (depth > 1) throw error;
   } finally {
     depth--;

@@ -1,4 +1,4 @@
-// The disk: events in IndexedDB. Where there is none everything fails, and nothing throws.
+// The disk: events in IndexedDB. Without a disk, calls fail and do not throw.
 
 import type { SessionStamp } from "../identity/session.js";
 import { parsedList } from "../json.js";
@@ -19,7 +19,7 @@ export interface Row {
   who: string;
   /** Whether it was validated; not where it was recorded before the WebAssembly module was there. */
   checked: boolean;
-  /** Of this form. */
+  /** The version of this form. */
   v: 1;
 }
 
@@ -62,7 +62,7 @@ const ITEM = 100;
 const PATIENCE = 10_000;
 
 let database: IDBDatabase | undefined;
-/** What opens it first: without an end, where it says nothing; and no later than patience lasts. */
+/** The first opening: `opening` may never end, `opened` ends when patience does. */
 let opening: Promise<void>;
 let opened: Promise<unknown>;
 let isSettled = false;
@@ -75,25 +75,25 @@ const active = new Set<IDBTransaction>();
 let isDue = false;
 /** The record that the next row is put into. */
 let current: Unsaved | undefined;
-/** Those that are to be put with the next transaction. */
+/** Records for the next transaction. */
 let waiting: Unsaved[] = [];
-/** Those, those under way and those that the disk did not take. */
+/** All records that are not on disk: waiting, under way or failed. */
 const unsaved = new Map<Place, Unsaved>();
-/** Those that the disk did not take. */
+/** Records that the disk did not take. */
 const failed = new Set<Unsaved>();
-/** What is to be deleted with the next transaction, by the records' keys; and what is being deleted. */
+/** Rows to delete with the next transaction, by their records' keys; and those that are being deleted. */
 let ending = new Map<string, Ending>();
 const deleting = new Set<Ending[]>();
 
 let settled: (rows: Row[], isStored: boolean) => void;
 let emptied: () => void;
 
-/** What the keys of localStorage begin with under which pages leave what is not on disk. */
+/** Pages leave what is not on disk under keys of localStorage that begin like this. */
 const leaving = () => `${nameOf("")}.leaving.`;
 const own = () => `${leaving()}${page}.`;
 const page = Math.random();
 let hasLeft = false;
-/** What other pages left there and is not on disk yet, by its keys. */
+/** Keys of what other pages left, as long as it is not on disk. */
 let adopted: string[] = [];
 
 /**
@@ -156,7 +156,7 @@ function flushSoon(): void {
   else opened.then(flush);
 }
 
-/** What was asked for in one task is two transactions: a disk that is full still deletes. */
+/** A task is two transactions, one to put and one to delete: a disk that is full still deletes. */
 function flush(): void {
   isDue = false;
   seal();
@@ -185,7 +185,7 @@ function tryAgain(hasPut = false): void {
   for (const record of failed) {
     if (record.rows.length) waiting.push(record);
     else if (hasPut) unsaved.delete(record.place);
-    // Of a record whose rows have all ended, nothing but another one can tell that the disk is well.
+    // A record without rows is not tried again: only another one that is put shows that the disk is well.
     if (record.rows.length || hasPut) failed.delete(record);
   }
   if (waiting.length) flushSoon();
@@ -328,7 +328,7 @@ export async function scan(
   return aside;
 }
 
-/** What is in the database: rows, or a single one by itself, as an earlier version put it there. */
+/** A record as it is read: rows, or one row by itself. */
 type Stored = Row & { rows?: Row[] };
 
 function rowsOf(record: Stored): Row[] {
@@ -402,7 +402,7 @@ function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
   });
 }
 
-/** What `leave` kept. */
+/** Reads what `leave` kept. */
 function leftIn(text: string | null): (Row | string)[] {
   return parsedList(text).filter((left) => typeof left === "string" || left?.id);
 }
@@ -433,7 +433,7 @@ async function open(version?: number): Promise<void> {
   let isNew = false;
   opening.onupgradeneeded = () => {
     const { result } = opening;
-    // What is there already stays.
+    // Existing stores stay.
     if (!result.objectStoreNames.contains(OUTBOX)) {
       isNew = true;
       result.createObjectStore(OUTBOX, { keyPath: "id" });

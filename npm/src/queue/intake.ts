@@ -26,7 +26,7 @@ export interface Taken extends Recorded {
 export type Judged = { event: AnalyticsEvent } | { reason: string };
 
 let prepared: Prepared | undefined;
-/** What the start and the end of sessions say besides. */
+/** Attributes of `_session.start` and `_session.stop`. */
 let sessionAttributes: AnalyticsEvent["attributes"];
 /** Whether the endpoint id is. */
 let isKept: boolean;
@@ -77,7 +77,7 @@ export function takeOver(): Taken[] {
   return announced(renewSession());
 }
 
-/** Why no event is taken at present. Nothing is kept of a browser before it may be. */
+/** Why no event is taken at present. The endpoint id is kept once events may be. */
 function refused(): string | undefined {
   const reason = refusal();
   if (!reason && !isKept) {

@@ -39,7 +39,7 @@ const MOST_ENDED = 10_000;
 
 export const byNumber = new Map<number, Held>();
 export const byId = new Map<string, Held>();
-/** Those that the core does not have yet. */
+/** Events that the core does not have yet. */
 export const early = new Set<Held>();
 /** How those ended that did so last: the disk or another tab may speak of them once more. */
 export const lately = new Map<string, Ending>();

@@ -42,7 +42,7 @@ const MOST_TRAPS = 2;
 let invalid = 0;
 let aside = 0;
 let traps = 0;
-/** What is being handed to the core. */
+/** The event that is being handed to the core. */
 let handed: Held | undefined;
 
 /** Takes events of an identity. */
@@ -121,7 +121,7 @@ function written(all: Held[]): void {
   }
 }
 
-/** What was on disk is not there any more. */
+/** The database is a new one: puts what was in the old one again. */
 export function putAgain(): void {
   for (const held of byNumber.values()) {
     if (!held.isStored) continue;
@@ -150,7 +150,7 @@ function isValid(core: Core, held: Held): boolean {
     return true;
   }
   invalid++;
-  // Nothing asks how it ended: it was never sent.
+  // No other tab asks how it ended: it was never sent.
   remove(held, { state: "rejected" });
   explained(given).then(
     (violations) => {
@@ -188,7 +188,7 @@ export function endedElsewhere(held: Held, ending: Ending): void {
 export async function load(whose?: number): Promise<void> {
   const [begun, machine] = [round, core];
   const known = whose === undefined ? [...byNumber.values()] : [];
-  // What was on disk and is not is what another tab ended without this one hearing of it.
+  // Another tab has ended what was on disk and is not there any more, and this tab did not hear of it.
   const gone = new Set(known.filter((held) => held.isStored));
   const found: Held[] = [];
   const read = (row: Row, place: Place, isStored: boolean): Verdict => {
@@ -223,7 +223,7 @@ export async function load(whose?: number): Promise<void> {
   if (begun !== round || core !== machine) return;
   withCore((core) => core.outbox_loaded());
   for (const held of gone) endedElsewhere(held, { state: "delivered" });
-  // What was stored before it was known what waits on disk.
+  // Events that were stored before the disk was read.
   for (const held of known) shed(held);
   for (const held of found) {
     held.isAccepted = true;

@@ -73,7 +73,7 @@ function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"
   };
 }
 
-/** What is no object the validator judges. */
+/** Own values win. The validator judges what is no object. */
 function merged<T extends object>(globals: T | undefined, own: T | undefined): T | undefined {
   if (!globals || (own ?? undefined) === undefined) return own ?? globals;
   return typeof own === "object" ? { ...globals, ...own } : own;

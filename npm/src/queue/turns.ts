@@ -7,7 +7,7 @@ import { type Ended, isAlone, tellTabs } from "../tabs/channel.js";
 import { isLeader } from "../tabs/lock.js";
 import { byNumber, type Ending, end } from "./ledger.js";
 
-/** What `setTimeout` can hold. */
+/** The longest wait that `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** Milliseconds after which a tab that sends looks at its clock, so that it knows when it was asleep. */
 const BEAT = 1000;
@@ -119,7 +119,7 @@ export function drain(core: Core, isHeard = false): void {
 
 /** Whether anything can be sent may have changed. */
 export function network(): void {
-  // That a browser is offline is a guess of its own: after a while it is tried all the same.
+  // `onLine` is a guess of the browser. After a while the engine tries all the same.
   clearTimeout(doubting);
   if (navigator.onLine === false) {
     doubting = setTimeout(() => setOnline(true), OFFLINE_PATIENCE);

@@ -33,7 +33,7 @@ let refusals = 0;
 
 const offsetKey = () => nameOf("clock.");
 const profileKey = () => nameOf("user.");
-/** Where earlier versions kept it, whatever it was. */
+/** Where earlier versions kept it, unchecked. */
 const uncheckedKey = () => nameOf("endpoint.");
 
 /** What the endpoint's clock was ahead by at the end of an earlier visit. */
@@ -175,7 +175,7 @@ function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boole
   // A request as a whole is refused by a message that says where the mistake is.
   const isDue = isAlone || /\.Endpoint\b/.test(body.Message);
   const refusal = item?.StatusCode === 400 ? item : status === 400 && isDue && body;
-  // What is not the endpoint's own has no message.
+  // An answer that is not the endpoint's own has no message.
   if (!refusal?.Message) return;
   if (profiled === described()) {
     forgetProfile();

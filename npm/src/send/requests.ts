@@ -13,7 +13,7 @@ export interface Credentials {
   Expiration: number;
 }
 
-/** What came of a request. */
+/** The answer to a request. */
 export interface Answer {
   /** 0 where there was no answer. */
   status: number;
@@ -23,10 +23,10 @@ export interface Answer {
   retryAfter: number;
   /** The endpoint's time in milliseconds since the epoch; NaN where nothing is said. */
   date: number;
-  /** What came as JSON. */
+  /** The body, read as JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever the endpoint says; every use is checked.
   body: any;
-  /** What came, as it is. */
+  /** The body as it came. */
   text: string;
 }
 
@@ -86,7 +86,7 @@ export async function ask(
 export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const { writable, readable } = new CompressionStream("gzip");
   const writer = writable.getWriter();
-  // What fails here fails the reading, too.
+  // The reading fails, too, and tells.
   writer.write(body).catch(() => {});
   writer.close().catch(() => {});
   return new Uint8Array(await new Response(readable).arrayBuffer());
@@ -156,7 +156,7 @@ export function send(
       const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
       const request = [
         method,
-        // What is encoded in the path is encoded once more, as all services but S3 have it.
+        // All services but S3 encode the path once more.
         pathname.split("/").map(escaped).join("/"),
         query,
         lines.join(""),

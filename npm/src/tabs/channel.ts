@@ -16,7 +16,7 @@ export interface Shared {
   immediate: boolean;
 }
 
-/** What tabs tell each other. Members that a tab does not know it passes over. */
+/** What tabs tell each other. A tab passes over members that it does not know. */
 export interface Message {
   /** For the tab that sends. */
   events?: Shared[];
@@ -59,7 +59,7 @@ export function joinTabs(hear: (message: Message) => void): void {
 }
 
 export function tellTabs(message: Message): void {
-  // Whoever has events to hand over is not alone, though nobody may answer.
+  // A tab that hands events over is not alone, though nobody may have answered yet.
   if (message.events) isAlone = false;
   if (!isAlone || !message.ended) channel?.postMessage({ version: VERSION, ...message });
 }

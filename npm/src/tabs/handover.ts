@@ -1,4 +1,4 @@
-// What this tab records and another sends.
+// Events that this tab records and another tab sends.
 
 import { byNumber } from "../queue/ledger.js";
 import { type Shared, tellTabs } from "./channel.js";

@@ -22,7 +22,7 @@ export function stand(): void {
 
 async function lead(): Promise<void> {
   tellTabs({ leads: true, endpoint: endpointId });
-  // What an earlier visit left goes first, but a slow disk holds nothing up for long.
+  // Events of an earlier visit go first, but a slow disk does not hold up the others for long.
   const late = setTimeout(follow, SCAN_PATIENCE);
   await load();
   clearTimeout(late);
@@ -64,7 +64,7 @@ export function hearOfLeft(key: string | null): void {
   soon();
 }
 
-/** What another tab tells. */
+/** Takes a message of another tab. */
 export function hear({ events, ended, leads, ping, pong, endpoint }: Message): void {
   if (isLeader && ping) tellTabs({ pong: true, endpoint: endpointId });
   if (!isLeader && endpoint) adoptEndpointId(endpoint);

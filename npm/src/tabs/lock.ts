@@ -56,6 +56,6 @@ export function resign(): void {
 
 /** Resolves once this tab knows whether the lock was stolen from it. */
 export async function confirmed(): Promise<void> {
-  // What this tab was told while it slept comes before the answer.
+  // The lock manager answers in order: news of a stolen lock comes before this answer.
   await navigator.locks?.query().catch(() => {});
 }
