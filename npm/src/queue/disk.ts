@@ -66,6 +66,8 @@ let database: IDBDatabase | undefined;
 let opening: Promise<void>;
 let opened: Promise<unknown>;
 let isSettled = false;
+/** Whether there ever was a database, in which rows may be. */
+let hasOpened = false;
 /** Whether the page is frozen, and has to let go of the database. */
 let isClosed = false;
 
@@ -138,15 +140,19 @@ export function seal(): void {
 /** Deletes a row. */
 export function remove(id: string, place: Place): void {
   const record = unsaved.get(place);
-  if (record) record.rows = record.rows.filter((row) => row.id !== id);
-  deleteSoon(place, [id]);
+  if (record) {
+    record.rows = record.rows.filter((row) => row.id !== id);
+    // One that has nothing left is enough to know that the disk fails.
+    if (!record.rows.length && failed.size > 1 && failed.delete(record)) unsaved.delete(place);
+  }
+  toDelete(place, [id]);
+  flushSoon();
 }
 
-function deleteSoon(place: Place, all: Iterable<string>): void {
+function toDelete(place: Place, all: Iterable<string>): void {
   const { ids } = ending.get(place.key) ?? { ids: new Set() };
   ending.set(place.key, { place, ids });
   for (const id of all) ids.add(id);
-  flushSoon();
 }
 
 function flushSoon(): void {
@@ -213,9 +219,11 @@ function deleteRows(): void {
   }).then((error) => {
     deleting.delete(asked);
     if (!error) tryAgain();
-    for (const { place, ids } of error ? asked : []) {
-      place.size += ids.size;
-      deleteSoon(place, ids);
+    else if (hasOpened) {
+      for (const { place, ids } of asked) {
+        place.size += ids.size;
+        toDelete(place, ids);
+      }
     }
   });
 }
@@ -368,6 +376,7 @@ function use(opened: IDBDatabase, isNew: boolean): void {
   // Throws where another program has one of that name.
   opened.transaction([OUTBOX, ASIDE]);
   database = opened;
+  hasOpened = true;
   // Another version of this package, or someone who deletes it, is not to wait for this page.
   opened.onversionchange = opened.onclose = () => {
     opened.close();
