@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import type { SentEvent } from "../support/endpoint.ts";
+import { lacks } from "../support/engines/engine.ts";
 import { delivered } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
 
@@ -251,7 +252,9 @@ test("what the page's own functions throw is reported, and reaches nobody who ca
   assert.deepEqual([...new Set(errors)].sort(), ["address", "attributes", "attributes later"]);
 });
 
-test("navigations by the Navigation API count, each once", async () => {
+test("navigations by the Navigation API count, each once", {
+  skip: lacks("navigation"),
+}, async () => {
   const page = await tracking({ enable: true, type: "pageView" });
   await page.evaluate(async () => {
     type Navigation = EventTarget & {

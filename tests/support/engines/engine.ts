@@ -25,7 +25,9 @@ export type Ability =
   /** Say that the disk is full (`fillDisk`). */
   | "quota"
   /** Collect garbage when told to (`collectGarbage`). */
-  | "garbage";
+  | "garbage"
+  /** Tell of navigations by the Navigation API. */
+  | "navigation";
 
 export interface Engine {
   name: "chromium" | "firefox" | "webkit";
