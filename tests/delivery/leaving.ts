@@ -320,24 +320,28 @@ export function twoTabs(): void {
     );
   }
 
-  tabs("two tabs, and the one that sends hangs", async (all, test) => {
-    const { endpoint, leader, follower } = all;
-    await leader.evaluate((time) => {
-      setTimeout(() => {
-        const end = performance.now() + time;
-        while (performance.now() < end);
-      });
-    }, HANGING_MS);
-    const ids = await record(follower, { every: EVERY_MS });
-    await arrived(endpoint, ids, test);
-    assert.equal(await follower.evaluate(() => forebay.stats().leader), true);
-    // It does not take the lock back.
-    await leader.waitForFunction(() => !forebay.stats().leader);
-    await settled(leader);
-    await leader.evaluate(() => forebay.record({ name: "Numbered" }));
-    await endpoint.until(() => endpoint.distinct.size === COUNT + 1);
-    await Promise.all([settled(leader), settled(follower)]);
-  });
+  tabs(
+    "two tabs, and the one that sends hangs",
+    async (all, test) => {
+      const { endpoint, leader, follower } = all;
+      await leader.evaluate((time) => {
+        setTimeout(() => {
+          const end = performance.now() + time;
+          while (performance.now() < end);
+        });
+      }, HANGING_MS);
+      const ids = await record(follower, { every: EVERY_MS });
+      await arrived(endpoint, ids, test);
+      assert.equal(await follower.evaluate(() => forebay.stats().leader), true);
+      // It does not take the lock back.
+      await leader.waitForFunction(() => !forebay.stats().leader);
+      await settled(leader);
+      await leader.evaluate(() => forebay.record({ name: "Numbered" }));
+      await endpoint.until(() => endpoint.distinct.size === COUNT + 1);
+      await Promise.all([settled(leader), settled(follower)]);
+    },
+    ["processes"],
+  );
 
   tabs(
     "two tabs, and the one that sends is frozen, and goes on",

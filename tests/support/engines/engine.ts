@@ -26,6 +26,8 @@ export type Ability =
   | "quota"
   /** Collect garbage when told to (`collectGarbage`). */
   | "garbage"
+  /** Run each tab in a process of its own. */
+  | "processes"
   /** Tell of navigations by the Navigation API. */
   | "navigation";
 

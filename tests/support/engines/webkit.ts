@@ -239,6 +239,7 @@ export const webkitEngine: Engine = {
     blocked: "no command blocks cookies",
     quota: "no command takes an origin's room on disk away",
     garbage: "no command collects garbage",
+    processes: "tabs share a process, and hang together",
     navigation: "has no Navigation API",
   },
   concurrency: 6,
