@@ -333,12 +333,13 @@ function wrongEvents(
 const bodyOf = (event: string) =>
   `{"BatchItem":{"e":{"Endpoint":{},"Events":{"${randomUUID()}":${event}}}}}`;
 
-/** Bodies that are refused as a whole, with their status. */
+/** Bodies that are wrong, with the status of the answer. */
 function wrongBodies({ text, word }: Secret): [string, number][] {
   const quoted = JSON.stringify(text);
   const batch = (item: unknown) => JSON.stringify({ BatchItem: { e: item } });
   return [
-    [bodyOf(`{"Attributes":{"email":${quoted},"email":${quoted}}}`), 400],
+    // This event alone is refused, in its item of the answer.
+    [bodyOf(`{"Attributes":{"email":${quoted},"email":${quoted}}}`), 202],
     [bodyOf(`{"Attributes":{"email":${quoted}`), 400],
     [bodyOf(`{"Attributes":{"email":${word}}}`), 400],
     [bodyOf(`{"Attributes":{"email":"\\q${word}"}}`), 400],
