@@ -168,7 +168,7 @@ describe("a request that is refused", () => {
     ["JSON that breaks off", '{"BatchItem":{"a":', /not readable as JSON at byte 18/],
     ["no JSON", "EventType=SignUpEvent", /not readable as JSON at byte 0/],
     ["no body", "", /not readable as JSON/],
-    ["a name twice", '{"BatchItem":{},"BatchItem":{}}', /not readable as JSON/],
+    ["a name twice", '{"BatchItem":{},"BatchItem":{}}', /each name once/],
     ["bytes that are no text", '{"BatchItem":"\u0000"}', /not readable as JSON/],
     ["no batches", "{}", /BatchItem/],
     ["batches that are a list", '{"BatchItem":[]}', /BatchItem/],
