@@ -65,6 +65,7 @@ export function configure(
   if (!config?.endpoint) {
     throw new ForebayError("InvalidConfig", "Forebay: the configuration needs an endpoint.");
   }
+  // Where forebay/testing has begun, nothing is configured.
   if (ready && !configuration) return;
   if (!inBrowser(true)) return;
   if (configuration) {

@@ -36,8 +36,8 @@ pub(super) enum Fault {
     Failed,
 }
 
-/// What codes of errors about credentials and clocks have in them, and no others. Pinpoint answers them with
-/// 403, which says enough; AWS's JSON services answer them with 400.
+/// Codes of errors about credentials and clocks have one of these in them; no other codes do. Pinpoint answers with
+/// 403, which says enough; the JSON services of AWS answer with 400.
 const NOT_AUTHORIZED: [&str; 4] = ["Token", "Signature", "Expired", "UnrecognizedClient"];
 
 impl Answer<'_> {

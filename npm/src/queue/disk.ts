@@ -205,11 +205,11 @@ function deleteRows(): void {
   const asked = [...ending.values()];
   ending = new Map();
   deleting.add(asked);
+  // Transactions are done in their order: the next one finds the record like this.
+  for (const { place, ids } of asked) place.size -= ids.size;
   transact((outbox) => {
     let reads = false;
     for (const { place, ids } of asked) {
-      // Transactions are done in their order: the next one finds the record like this.
-      place.size -= ids.size;
       if (place.size > 0) {
         deleteFrom(outbox, place.key, ids);
         reads = true;

@@ -12,6 +12,7 @@ import { campaign, confirmed, isLeader, openLock, resign } from "./lock.js";
 
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
+
 /** Waits until this tab is the one that sends; begins to, where it is and its core is new. */
 export function stand(): void {
   openLock(lead, lose);

@@ -1,4 +1,4 @@
-//! What becomes of requests that the endpoint refuses, or something on the way to it.
+//! Requests that the endpoint refuses, or that a proxy on the way to it refuses.
 
 use super::*;
 
