@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use forebay_aws_call::Endpoint;
+use forebay_aws_call::kinesis::KINESIS;
 use forebay_core::schema::pii::{MIN_SALT_BYTES, Salt};
 use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
@@ -104,8 +106,8 @@ pub struct Config {
 /// Where records go, and the key that writes them there.
 #[derive(Clone)]
 pub struct Kinesis {
-    /// E.g. `https://kinesis.us-east-1.amazonaws.com`, without a slash at its end.
-    pub endpoint: String,
+    /// E.g. `https://kinesis.us-east-1.amazonaws.com`.
+    pub endpoint: Endpoint,
     /// The region to sign for.
     pub region: String,
     /// The stream of valid events.
@@ -182,16 +184,14 @@ impl Config {
             .kinesis
             .region
             .unwrap_or_else(|| settings.region.clone());
-        let endpoint = settings
-            .kinesis
-            .endpoint
-            .unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
+        let endpoint = read_kinesis_endpoint(settings.kinesis.endpoint.as_deref(), &region)
+            .map_err(|error| vec![error])?;
         Ok(Config {
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,
             kinesis: Kinesis {
-                endpoint: endpoint.trim_end_matches('/').to_owned(),
+                endpoint,
                 region,
                 stream: settings.kinesis.stream,
                 dead_letter_stream: settings.kinesis.dead_letter_stream,
@@ -305,16 +305,19 @@ fn read_settings(value: Option<serde_json::Value>) -> Result<Settings, ConfigErr
         let problem = "`kinesis.stream` and `kinesis.dead_letter_stream` must name two streams";
         return Err(error(NAME, problem));
     }
-    if let Some(endpoint) = &settings.kinesis.endpoint
-        && !endpoint.starts_with("https://")
-        && !endpoint.starts_with("http://")
-    {
-        return Err(error(
-            NAME,
-            "`kinesis.endpoint` is not an http or https URL",
-        ));
-    }
     Ok(settings)
+}
+
+/// Where Kinesis answers: as configured, or AWS's own endpoint of the region.
+fn read_kinesis_endpoint(url: Option<&str>, region: &str) -> Result<Endpoint, ConfigError> {
+    let (setting, endpoint) = match url {
+        Some(url) => ("kinesis.endpoint", Endpoint::parse(url)),
+        None => (
+            "kinesis.region` or `region",
+            Endpoint::of_region(&KINESIS, region, false),
+        ),
+    };
+    endpoint.map_err(|problem| error("FOREBAY", format!("`{setting}` {problem}")))
 }
 
 /// Whether it is empty, or segments of a URL's path that no client writes otherwise.
@@ -445,14 +448,14 @@ mod tests {
     fn kinesis_is_that_of_the_region_unless_said_otherwise() {
         let config = Config::read(bindings(settings())).ok().unwrap();
         assert_eq!(
-            config.kinesis.endpoint,
+            config.kinesis.endpoint.as_str(),
             "https://kinesis.eu-north-1.amazonaws.com"
         );
         let mut other = settings();
         other["kinesis"]["endpoint"] = json!("http://127.0.0.1:4567/");
         other["kinesis"]["region"] = json!("us-west-2");
         let config = Config::read(bindings(other)).ok().unwrap();
-        assert_eq!(config.kinesis.endpoint, "http://127.0.0.1:4567");
+        assert_eq!(config.kinesis.endpoint.as_str(), "http://127.0.0.1:4567");
         assert_eq!(
             (config.kinesis.region.as_str(), config.region.as_str()),
             ("us-west-2", "eu-north-1")
@@ -539,6 +542,11 @@ mod tests {
             ("/deduplication_window", json!(-1), "invalid value"),
             ("/deduplication_window", json!(false), "invalid type"),
             ("/kinesis/endpoint", json!("kinesis"), "not an http"),
+            (
+                "/kinesis/region",
+                json!("evil.example/"),
+                "not the name of an AWS region",
+            ),
             ("/kinesis/steam", json!("x"), "unknown field `steam`"),
             ("/region", json!(5), "invalid type"),
         ] {

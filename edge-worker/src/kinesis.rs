@@ -6,17 +6,12 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use forebay_core::json::Writer;
-use forebay_core::time::Timestamp;
-use serde::Deserialize;
+pub use forebay_aws_call::CallError as KinesisError;
+use forebay_aws_call::kinesis::{DescribeStreamSummary, PutRecords, PutRecordsEntry};
+use forebay_aws_call::{Answer, Credentials, Operation, Signer};
 
 use crate::config::Kinesis;
-use crate::platform::{Call, Platform, Reply, Unreachable};
+use crate::platform::{Call, Platform, Unreachable};
 use crate::text::hex;
 
 /// Most records in one request.
@@ -50,6 +45,13 @@ impl Record<'_> {
     pub fn byte_len(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
+
+    fn entry(&self) -> PutRecordsEntry<'_> {
+        PutRecordsEntry {
+            data: self.data.as_bytes(),
+            partition_key: self.partition_key,
+        }
+    }
 }
 
 /// What became of a record.
@@ -74,51 +76,11 @@ pub struct Delivery {
     pub error: Option<KinesisError>,
 }
 
-/// Why a call, or a record within one, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KinesisError {
-    /// No answer came.
-    #[error("unreachable")]
-    Unreachable,
-    /// It was refused; the name is Kinesis's own, e.g. `ResourceNotFoundException`.
-    #[error("{code}")]
-    Refused {
-        /// HTTP status of the whole call; 200 where only a record was refused.
-        status: u16,
-        /// The error's name.
-        code: String,
-    },
-    /// The answer is not one that Kinesis gives.
-    #[error("the answer is not of Kinesis's form")]
-    Unintelligible,
-    /// The call could not be signed: the endpoint is no URL, or a key holds what no header can.
-    #[error("the call could not be signed: check the endpoint and the keys")]
-    NotSigned,
-}
-
-impl KinesisError {
-    fn is_throttling(&self) -> bool {
-        matches!(self, KinesisError::Refused { code, .. }
-            if code.contains("Throttling") || code.contains("ThroughputExceeded"))
-    }
-
-    /// Whether the same call may do better. A key or a stream that is wrong stays so.
-    fn may_pass(&self) -> bool {
-        match self {
-            KinesisError::Unreachable | KinesisError::Unintelligible => true,
-            KinesisError::Refused { status, .. } => {
-                self.is_throttling() || !(400..500).contains(status)
-            }
-            KinesisError::NotSigned => false,
-        }
-    }
-
-    fn outcome(&self) -> Outcome {
-        if self.is_throttling() {
-            Outcome::Throttled
-        } else {
-            Outcome::Failed
-        }
+fn outcome(error: &KinesisError) -> Outcome {
+    if error.is_throttling() {
+        Outcome::Throttled
+    } else {
+        Outcome::Failed
     }
 }
 
@@ -138,14 +100,17 @@ pub async fn put_records(
     for attempt in 0..MAX_TRIES {
         let mut again = Vec::new();
         for request in cut(&waiting, records) {
-            let chosen: Vec<&Record<'_>> = request
+            let chosen: Vec<PutRecordsEntry<'_>> = request
                 .iter()
                 .filter_map(|index| records.get(*index))
+                .map(Record::entry)
                 .collect();
-            let body = encode(stream, &chosen);
+            let operation = PutRecords {
+                stream,
+                records: &chosen,
+            };
             delivery.requests += 1;
-            let reply = call(platform, kinesis, "PutRecords", body).await;
-            let results = reply.and_then(|reply| read_results(&reply, request.len()));
+            let results = call(platform, kinesis, &operation).await;
             settle(request, results, &mut delivery, &mut again);
         }
         waiting = again;
@@ -173,7 +138,7 @@ fn settle(
                 if error.may_pass() {
                     again.push(*index);
                 }
-                let outcome = error.outcome();
+                let outcome = outcome(&error);
                 delivery.error = Some(error);
                 outcome
             }
@@ -216,176 +181,42 @@ fn cut<'i>(indices: &'i [usize], records: &[Record<'_>]) -> Vec<&'i [usize]> {
     requests
 }
 
-/// The body of PutRecords.
-fn encode(stream: &str, records: &[&Record<'_>]) -> String {
-    let bytes: usize = records.iter().map(|record| record.byte_len()).sum();
-    let mut body = String::with_capacity(bytes * 4 / 3 + records.len() * 64 + 256);
-    body.push_str(r#"{"StreamName":"#);
-    body.push_str(&quoted(stream));
-    body.push_str(r#","Records":"#);
-    let mut before = '[';
-    for record in records {
-        body.push(before);
-        body.push_str(r#"{"Data":""#);
-        // Straight to where it belongs: these bytes are nearly all of the body.
-        STANDARD.encode_string(&record.data, &mut body);
-        body.push_str(r#"","PartitionKey":"#);
-        body.push_str(&quoted(record.partition_key));
-        body.push('}');
-        before = ',';
-    }
-    body.push_str("]}");
-    body
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    let mut writer = Writer::new();
-    writer.string(text);
-    writer.finish()
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PutRecordsOutput {
-    records: Vec<PutRecordsResultEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PutRecordsResultEntry {
-    sequence_number: Option<String>,
-    error_code: Option<String>,
-}
-
-/// What became of each record of a request, in the request's order.
-fn read_results(
-    reply: &Reply,
-    expected: usize,
-) -> Result<Vec<Result<(), KinesisError>>, KinesisError> {
-    let output: PutRecordsOutput =
-        serde_json::from_slice(&reply.body).map_err(|_| KinesisError::Unintelligible)?;
-    if output.records.len() != expected {
-        return Err(KinesisError::Unintelligible);
-    }
-    let result = |entry: PutRecordsResultEntry| match (entry.error_code, entry.sequence_number) {
-        (Some(code), _) => Err(KinesisError::Refused {
-            status: reply.status,
-            code,
-        }),
-        (None, Some(_)) => Ok(()),
-        (None, None) => Err(KinesisError::Unintelligible),
-    };
-    Ok(output.records.into_iter().map(result).collect())
-}
-
-#[derive(Deserialize)]
-struct ErrorOutput {
-    #[serde(rename = "__type")]
-    error_type: String,
-}
-
-/// Makes a signed call; the reply's status is 200.
-async fn call(
+/// Makes a signed call.
+async fn call<O: Operation>(
     platform: &impl Platform,
     kinesis: &Kinesis,
-    operation: &str,
-    body: String,
-) -> Result<Reply, KinesisError> {
-    let body_sha256 = hex(&platform.sha256(body.as_bytes()).await);
-    let call = signed(kinesis, operation, body, body_sha256, platform.now())?;
-    let reply = platform.post(call).await;
-    let reply = reply.map_err(|Unreachable| KinesisError::Unreachable)?;
-    if reply.status == 200 {
-        return Ok(reply);
-    }
-    let named = serde_json::from_slice::<ErrorOutput>(&reply.body).ok();
-    Err(KinesisError::Refused {
-        status: reply.status,
-        // A namespace may stand before the name.
-        code: named.map_or_else(
-            || format!("HTTP {}", reply.status),
-            |error| {
-                error
-                    .error_type
-                    .rsplit('#')
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned()
-            },
-        ),
-    })
-}
-
-fn signed(
-    kinesis: &Kinesis,
-    operation: &str,
-    body: String,
-    body_sha256: String,
-    now: Timestamp,
-) -> Result<Call, KinesisError> {
-    let url = format!("{}/", kinesis.endpoint);
-    let target = format!("Kinesis_20131202.{operation}");
-    let mut headers = vec![
-        (
-            "content-type".to_owned(),
-            "application/x-amz-json-1.1".to_owned(),
-        ),
-        ("x-amz-target".to_owned(), target),
-    ];
-    let identity = Credentials::new(
+    operation: &O,
+) -> Result<O::Output, KinesisError> {
+    let call = operation.call();
+    let body_sha256 = hex(&platform.sha256(call.body().as_bytes()).await);
+    let credentials = Credentials::new(
         &kinesis.access_key_id,
         &kinesis.secret_access_key,
         kinesis.session_token.clone(),
         None,
         "forebay",
-    )
-    .into();
-    let since_epoch = Duration::from_millis(u64::try_from(now.0).unwrap_or_default());
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(&kinesis.region)
-        .name("kinesis")
-        .time(std::time::SystemTime::UNIX_EPOCH + since_epoch)
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|_| KinesisError::NotSigned)?
-        .into();
-    let to_sign = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    let signature = SignableRequest::new(
-        "POST",
-        &url,
-        to_sign,
-        SignableBody::Precomputed(body_sha256),
-    )
-    .and_then(|request| sign(request, &params))
-    .map_err(|_| KinesisError::NotSigned)?;
-    let (instructions, _) = signature.into_parts();
-    headers.extend(
-        instructions
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
-    Ok(Call {
-        url,
-        headers,
-        body,
+    let signer = Signer {
+        endpoint: &kinesis.endpoint,
+        region: &kinesis.region,
+        credentials: &credentials,
+    };
+    let request = signer.sign(call, Some(body_sha256), platform.now())?;
+    let call = Call {
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
         time_out: CALL_TIME_OUT,
+    };
+    let reply = platform.post(call).await;
+    let reply = reply.map_err(|Unreachable| KinesisError::Unreachable(String::new()))?;
+    operation.read(&Answer {
+        status: reply.status,
+        error_type: None,
+        retry_after: None,
+        body: &reply.body,
+        arrived: platform.now(),
     })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescribeStreamSummaryOutput {
-    stream_description_summary: StreamDescriptionSummary,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamDescriptionSummary {
-    stream_status: String,
 }
 
 /// The status of a stream: `ACTIVE` or `UPDATING` where it takes records.
@@ -397,11 +228,6 @@ pub async fn stream_status(
     kinesis: &Kinesis,
     stream: &str,
 ) -> Result<String, KinesisError> {
-    let mut writer = Writer::new();
-    writer.begin_object().name("StreamName").string(stream);
-    writer.end_object();
-    let reply = call(platform, kinesis, "DescribeStreamSummary", writer.finish()).await?;
-    let output: DescribeStreamSummaryOutput =
-        serde_json::from_slice(&reply.body).map_err(|_| KinesisError::Unintelligible)?;
-    Ok(output.stream_description_summary.stream_status)
+    let summary = call(platform, kinesis, &DescribeStreamSummary { stream }).await?;
+    Ok(summary.stream_status)
 }

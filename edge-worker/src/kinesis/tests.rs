@@ -3,16 +3,20 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use forebay_aws_call::Endpoint;
 use futures_executor::block_on;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::platform::Reply;
 use crate::platform::simulated::Simulated;
 
 pub(crate) fn kinesis() -> Kinesis {
     Kinesis {
-        endpoint: "https://kinesis.eu-north-1.amazonaws.com".into(),
+        endpoint: Endpoint::parse("https://kinesis.eu-north-1.amazonaws.com").unwrap(),
         region: "eu-north-1".into(),
         stream: "events".into(),
         dead_letter_stream: "dead-letters".into(),
@@ -190,7 +194,10 @@ fn a_stream_that_does_not_answer_is_given_up_within_the_budget() {
     let started = platform.now.get();
     let delivery = block_on(put_records(&platform, &kinesis(), "events", &records(1, 1)));
     assert_eq!(delivery.outcomes, [Outcome::Failed]);
-    assert_eq!(delivery.error, Some(KinesisError::Unreachable));
+    assert_eq!(
+        delivery.error,
+        Some(KinesisError::Unreachable(String::new()))
+    );
     let took = platform.now.get() - started;
     let longest = RETRY_BUDGET_MS + i64::try_from(CALL_TIME_OUT.as_millis()).unwrap() + 1_000;
     assert!(took <= longest, "{took} ms");
