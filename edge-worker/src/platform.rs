@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use forebay_core::time::Timestamp;
 
-use crate::jwks::{Algorithm, PublicKey};
+use crate::identity::jwks::{Algorithm, PublicKey};
 
 /// Clock, randomness, hashes, signatures, the request's body and the network.
 pub trait Platform {

@@ -3,10 +3,10 @@
 use forebay_core::event::{Endpoint, Event, Text};
 use forebay_core::wire::event_stream::{self, Application, Client, Forebay, Record, Session};
 
-use crate::authenticate::Caller;
 use crate::config::{App, Config};
-use crate::enrich::{ClockCorrection, Device};
-use crate::http::Head;
+use crate::http::message::Head;
+use crate::identity::authenticate::Caller;
+use crate::pipeline::enrich::{ClockCorrection, Device};
 
 /// What is the same for all events of a request.
 pub struct Context<'a> {

@@ -7,7 +7,7 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
-use crate::error::RequestError;
+use crate::http::errors::RequestError;
 
 /// The first two bytes of gzip (RFC 1952).
 const MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -11,15 +11,15 @@ use forebay_core::schema::{Stage, Violation};
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Malformed, Request, Response};
 use futures_util::future::join;
 
-use crate::dead_letter::DeadLetter;
-use crate::deduplication::{DeduplicationWindow, EventKey};
-use crate::error::RequestError;
-use crate::http::Answer;
-use crate::kinesis::{self, KinesisError, MAX_RECORD_BYTES, Outcome, Record};
+use crate::delivery::sinks::kinesis::{self, KinesisError, MAX_RECORD_BYTES, Outcome, Record};
+use crate::http::errors::RequestError;
+use crate::http::message::Answer;
 use crate::log::Counts;
-use crate::malformed;
+use crate::pipeline::dead_letter::DeadLetter;
+use crate::pipeline::deduplication::{DeduplicationWindow, EventKey};
+use crate::pipeline::malformed;
+use crate::pipeline::record::{Context, RecordMaker};
 use crate::platform::Platform;
-use crate::record::{Context, RecordMaker};
 
 /// What became of a request's events.
 pub struct Answered {

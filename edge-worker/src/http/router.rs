@@ -2,7 +2,7 @@
 
 use forebay_core::wire::{put_events, update_endpoint};
 
-use crate::error::RequestError;
+use crate::http::errors::RequestError;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

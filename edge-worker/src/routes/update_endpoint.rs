@@ -4,8 +4,8 @@
 
 use forebay_core::wire::update_endpoint;
 
-use crate::error::{RequestError, message_body};
-use crate::http::Answer;
+use crate::http::errors::{RequestError, message_body};
+use crate::http::message::Answer;
 
 /// Answers a request.
 ///

@@ -6,8 +6,8 @@ use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 
 use crate::config::{Config, ConfigError, Kinesis};
-use crate::http::{Answer, Head};
-use crate::kinesis;
+use crate::delivery::sinks::kinesis;
+use crate::http::message::{Answer, Head};
 use crate::platform::Platform;
 
 /// How long what Kinesis said is repeated: anyone may ask, and Kinesis counts its calls.

@@ -9,7 +9,7 @@ use forebay_core::wire::event_stream::Geo;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use woothee::parser::{Parser, WootheeResult};
 
-use crate::http::Head;
+use crate::http::message::Head;
 
 /// `request.cf`, as far as it is used. The platform promises none of it: a member that is missing
 /// or of another type than expected is absent, and takes no other with it.
@@ -324,7 +324,7 @@ impl ClockCorrection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::tests::head;
+    use crate::http::message::tests::head;
 
     fn device(headers: &[(&str, &str)]) -> Device {
         Device::read(&head("POST", "/", headers))

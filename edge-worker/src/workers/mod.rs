@@ -19,12 +19,12 @@ use worker::{
 };
 
 use crate::config::{Bindings, Config, ConfigError};
-use crate::deduplication::DeduplicationWindow;
-use crate::enrich::Cf;
-use crate::http::Head;
-use crate::jwks::{Algorithm, PublicKey};
+use crate::http::message::Head;
+use crate::identity::jwks::{Algorithm, PublicKey};
+use crate::pipeline::deduplication::DeduplicationWindow;
+use crate::pipeline::enrich::Cf;
 use crate::platform::{BodyError, Call, NoRandomness, Platform, Reply, Unreachable};
-use crate::service::Service;
+use crate::routes::Service;
 use crate::text::uuid;
 
 type Configuration = Result<Config, Vec<ConfigError>>;

@@ -1,23 +1,28 @@
 //! From a request to its answer, and the line that the log gets.
 
+pub mod cognito;
+pub mod health;
+pub mod put_events;
+pub mod update_endpoint;
+
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
 
-use crate::authenticate::authenticate;
-use crate::cognito::{self, IdentityError};
+use crate::identity::authenticate::authenticate;
+use cognito::IdentityError;
+
 use crate::config::{Config, ConfigError};
-use crate::deduplication::DeduplicationWindow;
-use crate::error::RequestError;
-use crate::gzip::inflated;
-use crate::http::{Answer, Head, preflight};
+use crate::http::cors::preflight;
+use crate::http::errors::RequestError;
+use crate::http::gzip::inflated;
+use crate::http::message::{Answer, Head};
+use crate::http::router::{AppOperation, Route};
 use crate::log::Line;
+use crate::pipeline::deduplication::DeduplicationWindow;
+use crate::pipeline::record::Context;
 use crate::platform::{BodyError, Platform};
-use crate::put_events;
-use crate::record::Context;
-use crate::router::{AppOperation, Route};
-use crate::{health, update_endpoint};
 
 /// A request, the configuration (or why there is none), what was accepted lately, and the platform.
 pub struct Service<'a, P> {

@@ -5,7 +5,7 @@ use forebay_core::sigv4::MAX_SKEW_MS;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 
-use crate::http::Answer;
+use crate::http::message::Answer;
 
 /// Why a request is refused: the caller's faults first, then ours. What `Display` gives is sent to
 /// the caller.

@@ -6,8 +6,8 @@ use forebay_core::schema::pii::{MIN_SALT_BYTES, Salt};
 use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
 
-use crate::login::Issuer;
-use crate::session_token::{MasterSecret, MasterSecrets};
+use crate::identity::login::Issuer;
+use crate::identity::session_token::{MasterSecret, MasterSecrets};
 
 /// The bindings as the platform gives them, unchecked.
 #[derive(Default)]

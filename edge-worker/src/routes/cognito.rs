@@ -11,12 +11,12 @@ use forebay_core::wire::cognito_identity::{
 };
 
 use crate::config::{Config, is_cognito_id};
-use crate::error::RequestError;
-use crate::http::{Answer, Head};
-use crate::identity_id;
-use crate::login::{self, LoginError};
+use crate::http::errors::RequestError;
+use crate::http::message::{Answer, Head};
+use crate::identity::ids;
+use crate::identity::login::{self, LoginError};
+use crate::identity::session_token::{Amr, Session};
 use crate::platform::Platform;
-use crate::session_token::{Amr, Session};
 
 /// Most bytes of a body: an identity id and some logins, whose tokens are long.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -175,7 +175,7 @@ impl<P: Platform> Pool<'_, P> {
         self.platform
             .randomize(&mut random)
             .map_err(|_| RequestError::Internal)?;
-        let identity_id = identity_id::of_guest(region(pool_id), random);
+        let identity_id = ids::of_guest(region(pool_id), random);
         Ok(self.session(identity_id, Amr::Unauthenticated))
     }
 
@@ -189,7 +189,7 @@ impl<P: Platform> Pool<'_, P> {
         if !self.config.may_know_identity(asked) {
             return Err(IdentityError::IdentityNotFound(asked.to_string()));
         }
-        let is_of_login = identity_id::is_of_login(asked);
+        let is_of_login = ids::is_of_login(asked);
         match self.logged_in(&request.logins, asked).await? {
             Some(session) if is_of_login && session.identity_id != **asked => {
                 Err(IdentityError::LoginsDoNotMatch)
@@ -209,7 +209,7 @@ impl<P: Platform> Pool<'_, P> {
         let issuers = &self.config.issuers;
         let login = login::verify(logins, issuers, self.platform, self.now).await?;
         Ok(login.map(|login| {
-            let identity_id = identity_id::of_login(region(id), login.issuer, &login.subject);
+            let identity_id = ids::of_login(region(id), login.issuer, &login.subject);
             self.session(identity_id, Amr::Authenticated)
         }))
     }

@@ -4,10 +4,10 @@ use forebay_core::sigv4::{self, Scope, VerifyError};
 use forebay_core::time::Timestamp;
 
 use crate::config::Config;
-use crate::error::RequestError;
-use crate::http::Head;
+use crate::http::errors::RequestError;
+use crate::http::message::Head;
+use crate::identity::session_token::{Session, TokenError};
 use crate::platform::Platform;
-use crate::session_token::{Session, TokenError};
 
 /// The signing name of Pinpoint.
 const SERVICE: &str = "mobiletargeting";

@@ -5,9 +5,9 @@
 use forebay_core::json::{Value, Writer};
 use forebay_core::schema::Violation;
 
-use crate::kinesis::MAX_RECORD_BYTES;
-use crate::record::Context;
-use crate::redact::{is_name, write_event};
+use crate::delivery::sinks::kinesis::MAX_RECORD_BYTES;
+use crate::pipeline::record::Context;
+use crate::pipeline::redact::{is_name, write_event};
 
 /// An event that was refused.
 pub struct DeadLetter<'a> {

@@ -7,7 +7,7 @@ use forebay_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::jwks::{self, Algorithm};
+use crate::identity::jwks::{self, Algorithm};
 use crate::platform::{Platform, Unreachable};
 
 /// Tokens have 1 to 2 KB.
@@ -250,7 +250,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::jwks::tests::{rsa, set};
+    use crate::identity::jwks::tests::{rsa, set};
     use crate::platform::simulated::{Simulated, simulated_signature};
 
     pub(crate) const NOW: Timestamp = Timestamp(1_795_000_000_500);

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{App, Bindings};
-use crate::http::tests::head;
-use crate::jwks::tests as jwks;
-use crate::kinesis::tests::{answer, kinesis, sent_records};
-use crate::login::tests as login;
+use crate::delivery::sinks::kinesis::tests::{answer, kinesis, sent_records};
+use crate::http::message::tests::head;
+use crate::identity::jwks::tests as jwks;
+use crate::identity::login::tests as login;
+use crate::identity::session_token::tests::secrets;
+use crate::identity::session_token::{Amr, IssuedCredentials, Session, TokenError};
 use crate::platform::simulated::Simulated;
 use crate::platform::{Call, Reply, Unreachable};
-use crate::session_token::tests::secrets;
-use crate::session_token::{Amr, IssuedCredentials, Session, TokenError};
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
 const EVENTS: &str = "/v1/apps/app-1/events";

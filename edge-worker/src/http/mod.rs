@@ -1,0 +1,7 @@
+//! HTTP as the rest of the worker sees it: requests, answers and refusals as plain values.
+
+pub mod cors;
+pub mod errors;
+pub mod gzip;
+pub mod message;
+pub mod router;

@@ -1,0 +1,7 @@
+//! Who sends: signatures, session tokens, logins.
+
+pub mod authenticate;
+pub mod ids;
+pub mod jwks;
+pub mod login;
+pub mod session_token;
