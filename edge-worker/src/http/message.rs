@@ -2,7 +2,7 @@
 
 use forebay_core::time::Timestamp;
 
-use crate::pipeline::enrich::Cf;
+use super::cf::Cf;
 
 /// A request without its body.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::Head;
 use crate::identity::session_token::{Session, TokenError};
-use crate::platform::Platform;
+use crate::platform::Crypto;
 
 /// The signing name of Pinpoint.
 const SERVICE: &str = "mobiletargeting";
@@ -30,7 +30,7 @@ pub async fn authenticate(
     head: &Head,
     body: &[u8],
     config: &Config,
-    platform: &impl Platform,
+    platform: &impl Crypto,
 ) -> Result<Caller, RequestError> {
     let headers: Vec<(&str, &str)> = head
         .headers

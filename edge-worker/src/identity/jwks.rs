@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use forebay_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::platform::{Platform, Unreachable};
+use crate::platform::{Algorithm, Clock, Http, HttpRequest, PublicKey, Unreachable};
 
 /// For so long keys are used without asking for them again: what an issuer withdraws is taken no
 /// longer.
@@ -22,52 +22,11 @@ const MAX_KEYS: usize = 64;
 /// RSA keys of less than 2048 bits can be broken: so many characters of base64url hold those.
 const MIN_MODULUS_CHARS: usize = 342;
 
-/// How a token is signed (RFC 7518): what the issuers in use have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256: OpenID Connect's default.
-    RS256,
-    /// The same with SHA-384.
-    RS384,
-    /// The same with SHA-512: Amazon Cognito's identity pools.
-    RS512,
-    /// ECDSA on the curve P-256 with SHA-256.
-    ES256,
-}
-
-/// A public key: what a JWK says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(tag = "kty")]
-pub enum PublicKey {
-    /// Modulus and exponent, base64url.
-    #[serde(rename = "RSA")]
-    Rsa {
-        /// Modulus.
-        n: String,
-        /// Exponent.
-        e: String,
-    },
-    /// A point on a curve, base64url.
-    #[serde(rename = "EC")]
-    Ec {
-        /// The curve's name.
-        crv: String,
-        /// One coordinate.
-        x: String,
-        /// The other.
-        y: String,
-    },
-}
-
-impl PublicKey {
-    /// Whether it is a key for this algorithm, and one that holds.
-    fn is_for(&self, algorithm: Algorithm) -> bool {
-        match self {
-            PublicKey::Rsa { n, .. } => {
-                algorithm != Algorithm::ES256 && n.len() >= MIN_MODULUS_CHARS
-            }
-            PublicKey::Ec { crv, .. } => algorithm == Algorithm::ES256 && crv == "P-256",
-        }
+/// Whether a key is one for this algorithm, and one that holds.
+fn is_for(key: &PublicKey, algorithm: Algorithm) -> bool {
+    match key {
+        PublicKey::Rsa { n, .. } => algorithm != Algorithm::ES256 && n.len() >= MIN_MODULUS_CHARS,
+        PublicKey::Ec { crv, .. } => algorithm == Algorithm::ES256 && crv == "P-256",
     }
 }
 
@@ -124,7 +83,7 @@ pub async fn key(
     jwks_uri: &str,
     id: &str,
     algorithm: Algorithm,
-    platform: &impl Platform,
+    platform: &(impl Clock + Http),
 ) -> Result<Option<PublicKey>, Unreachable> {
     let now = platform.now();
     let known = KEPT.with_borrow(|kept| kept.get(jwks_uri).cloned());
@@ -143,14 +102,22 @@ pub async fn key(
     if kept.keys.is_none() {
         return Err(Unreachable);
     }
-    Ok(kept.key(id).filter(|key| key.is_for(algorithm)).cloned())
+    Ok(kept.key(id).filter(|key| is_for(key, algorithm)).cloned())
 }
 
 /// Asks for the keys. An issuer that cannot be reached has those that it had.
-async fn asked(jwks_uri: &str, known: Option<Kept>, platform: &impl Platform) -> Kept {
-    let reply = platform.get(jwks_uri, MAX_BYTES, TIME_OUT).await;
-    let read = reply.ok().filter(|reply| reply.status == 200);
-    let read = read.and_then(|reply| serde_json::from_slice::<Jwks>(&reply.body).ok());
+async fn asked(jwks_uri: &str, known: Option<Kept>, platform: &(impl Clock + Http)) -> Kept {
+    let request = HttpRequest {
+        method: "GET",
+        url: jwks_uri.to_owned(),
+        headers: Vec::new(),
+        body: String::new(),
+        time_out: TIME_OUT,
+        max_response_bytes: MAX_BYTES,
+    };
+    let response = platform.send(request).await;
+    let read = response.ok().filter(|response| response.status == 200);
+    let read = read.and_then(|response| serde_json::from_slice::<Jwks>(&response.body).ok());
     let asked = platform.now();
     match read {
         Some(read) => Kept {
@@ -174,7 +141,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::platform::Reply;
+    use crate::platform::HttpResponse;
     use crate::platform::simulated::Simulated;
 
     const URI: &str = "https://login.example/keys";
@@ -194,7 +161,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn set(keys: &[(&str, PublicKey)]) -> Reply {
+    pub(crate) fn set(keys: &[(&str, PublicKey)]) -> HttpResponse {
         let keys = keys.iter().map(|(id, key)| {
             let mut key = serde_json::to_value(key).unwrap();
             key["kid"] = json!(id);
@@ -203,8 +170,8 @@ pub(crate) mod tests {
         reply(json!({ "keys": keys.collect::<Vec<Value>>() }))
     }
 
-    fn reply(body: Value) -> Reply {
-        Reply {
+    fn reply(body: Value) -> HttpResponse {
+        HttpResponse {
             status: 200,
             body: body.to_string().into_bytes(),
         }
@@ -221,8 +188,8 @@ pub(crate) mod tests {
     #[test]
     fn keys_are_kept_for_an_hour_and_asked_for_when_a_new_one_is_named() {
         let keys = RefCell::new(vec![("a", rsa("a"))]);
-        let platform = Simulated::new(&[], |_| Ok(set(&keys.borrow())));
-        let asked = || platform.calls.borrow().len();
+        let platform = Simulated::new(|_| Ok(set(&keys.borrow())));
+        let asked = || platform.sent.borrow().len();
         assert_eq!(ask(&platform, "a"), Ok(Some(rsa("a"))));
         pass(&platform, KEPT_MS - AGAIN_MS);
         assert_eq!(ask(&platform, "a"), Ok(Some(rsa("a"))));
@@ -245,7 +212,7 @@ pub(crate) mod tests {
     #[test]
     fn an_issuer_that_cannot_be_reached_has_the_keys_that_it_had() {
         let reachable = Cell::new(false);
-        let platform = Simulated::new(&[], |_| match reachable.get() {
+        let platform = Simulated::new(|_| match reachable.get() {
             true => Ok(set(&[("a", rsa("a"))])),
             false => Err(Unreachable),
         });
@@ -263,17 +230,17 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_set_of_keys_is_no_answer() {
         for body in ["", "[]", "{}", r#"{"keys":5}"#, &"[".repeat(1_000)] {
-            let platform = Simulated::new(&[], |_| {
+            let platform = Simulated::new(|_| {
                 let body = body.as_bytes().to_vec();
-                Ok(Reply { status: 200, body })
+                Ok(HttpResponse { status: 200, body })
             });
             pass(&platform, AGAIN_MS);
             assert_eq!(ask(&platform, "a"), Err(Unreachable), "{body}");
             KEPT.with_borrow_mut(BTreeMap::clear);
         }
-        let moved = Simulated::new(&[], |_| {
+        let moved = Simulated::new(|_| {
             let reply = set(&[("a", rsa("a"))]);
-            Ok(Reply {
+            Ok(HttpResponse {
                 status: 301,
                 ..reply
             })
@@ -304,7 +271,7 @@ pub(crate) mod tests {
             use Algorithm::*;
             for algorithm in [RS256, RS384, RS512, ES256] {
                 let expected = algorithms.contains(&algorithm);
-                assert_eq!(key.is_for(algorithm), expected, "{key:?} {algorithm:?}");
+                assert_eq!(is_for(&key, algorithm), expected, "{key:?} {algorithm:?}");
             }
         }
     }
@@ -319,7 +286,7 @@ pub(crate) mod tests {
             5,
             { "kid": "signs", "use": "sig", "alg": "RS256", "kty": "RSA", "n": n, "e": "AQAB" },
         ]);
-        let platform = Simulated::new(&[], |_| Ok(reply(json!({ "keys": keys }))));
+        let platform = Simulated::new(|_| Ok(reply(json!({ "keys": keys }))));
         assert!(ask(&platform, "signs").unwrap().is_some());
         for other in ["encrypts", "secret", ""] {
             assert_eq!(ask(&platform, other), Ok(None), "{other}");

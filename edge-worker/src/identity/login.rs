@@ -7,8 +7,8 @@ use forebay_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::identity::jwks::{self, Algorithm};
-use crate::platform::{Platform, Unreachable};
+use crate::identity::jwks;
+use crate::platform::{Algorithm, Clock, Crypto, Http, Unreachable};
 
 /// Tokens have 1 to 2 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -152,7 +152,7 @@ impl Audience {
 pub async fn verify<'a>(
     logins: &Map<'_, Text<'_>>,
     issuers: &'a [Issuer],
-    platform: &impl Platform,
+    platform: &(impl Clock + Crypto + Http),
     now: Timestamp,
 ) -> Result<Option<Login<'a>>, LoginError> {
     let [(name, token)] = logins.as_slice() else {
@@ -287,8 +287,8 @@ pub(crate) mod tests {
 
     /// Who logs in by these, where the issuer has two keys.
     fn verified(logins: &[(&str, &str)]) -> Result<Option<String>, LoginError> {
-        let platform = Simulated::new(&[], |call| {
-            assert_eq!(call.url, issuer().jwks_uri);
+        let platform = Simulated::new(|request| {
+            assert_eq!(request.url, issuer().jwks_uri);
             Ok(set(&[("one", rsa("one")), ("two", rsa("two"))]))
         });
         let text = |text: &&str| Text::from((*text).to_owned());

@@ -6,7 +6,9 @@ use forebay_core::wire::event_stream::{self, Application, Client, Forebay, Recor
 use crate::config::{App, Config};
 use crate::http::message::Head;
 use crate::identity::authenticate::Caller;
-use crate::pipeline::enrich::{ClockCorrection, Device};
+use crate::pipeline::enrich::clock::ClockCorrection;
+use crate::pipeline::enrich::device::Device;
+use crate::pipeline::enrich::place;
 
 /// What is the same for all events of a request.
 pub struct Context<'a> {
@@ -78,7 +80,7 @@ impl<'a> RecordMaker<'a> {
                 original_event_timestamp: (event_timestamp != event.timestamp)
                     .then_some(event.timestamp),
                 amr: caller.session.amr.as_str().into(),
-                geo: head.cf.geo(),
+                geo: place::geo(&head.cf),
                 browser_name: self.device.browser.as_deref().map(Text::from),
                 browser_version: self.device.browser_version.as_deref().map(Text::from),
                 device_category: self.device.category.map(Text::from),

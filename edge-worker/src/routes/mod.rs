@@ -22,7 +22,7 @@ use crate::http::router::{AppOperation, Route};
 use crate::log::Line;
 use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::pipeline::record::Context;
-use crate::platform::{BodyError, Platform};
+use crate::platform::{Body, BodyError, Platform};
 
 /// A request, the configuration (or why there is none), what was accepted lately, and the platform.
 pub struct Service<'a, P> {
@@ -37,10 +37,10 @@ pub struct Service<'a, P> {
 }
 
 impl<'a, P: Platform> Service<'a, P> {
-    /// Answers the request.
-    pub async fn answer(&self) -> (Answer, Line<'a>) {
+    /// Answers the request, whose body is read where the operation has one.
+    pub async fn answer(&self, body: impl Body) -> (Answer, Line<'a>) {
         let mut line = Line::new(&self.head.request_id);
-        let mut answer = self.route(&mut line).await.unwrap_or_else(|error| {
+        let mut answer = self.route(body, &mut line).await.unwrap_or_else(|error| {
             line.error = Some(error.code());
             error.answer(&self.head.request_id)
         });
@@ -52,7 +52,7 @@ impl<'a, P: Platform> Service<'a, P> {
         (answer, line)
     }
 
-    async fn route(&self, line: &mut Line<'a>) -> Result<Answer, RequestError> {
+    async fn route(&self, body: impl Body, line: &mut Line<'a>) -> Result<Answer, RequestError> {
         let path = self.head.path.as_str();
         let path = self.config.map_or(path, |config| config.routed(path));
         let route = Route::find(&self.head.method, path)?;
@@ -60,16 +60,16 @@ impl<'a, P: Platform> Service<'a, P> {
         match route {
             Route::Preflight => Ok(preflight(self.head)),
             Route::Health => Ok(health::answer(self.head, self.config, self.platform).await),
-            Route::CognitoIdentity => Ok(self.identity().await.unwrap_or_else(|error| {
+            Route::CognitoIdentity => Ok(self.identity(body).await.unwrap_or_else(|error| {
                 line.error = Some(error.code());
                 error.answer()
             })),
-            Route::App { app_id, operation } => self.app(app_id, operation, line).await,
+            Route::App { app_id, operation } => self.app(app_id, operation, body, line).await,
         }
     }
 
-    async fn identity(&self) -> Result<Answer, IdentityError> {
-        let body = self.body(cognito::MAX_BODY_BYTES).await?;
+    async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
+        let body = read(body, cognito::MAX_BODY_BYTES).await?;
         cognito::answer(self.head, &body, self.configuration()?, self.platform).await
     }
 
@@ -77,10 +77,11 @@ impl<'a, P: Platform> Service<'a, P> {
         &self,
         app_id: &'a str,
         operation: AppOperation,
+        body: impl Body,
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
         let limit = operation.max_body_bytes();
-        let sent = self.body(limit).await?;
+        let sent = read(body, limit).await?;
         let config = self.configuration()?;
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = authenticate(self.head, &sent, config, self.platform).await?;
@@ -103,15 +104,14 @@ impl<'a, P: Platform> Service<'a, P> {
         Ok(answered.answer)
     }
 
-    async fn body(&self, limit: usize) -> Result<Vec<u8>, RequestError> {
-        let body = self.platform.read_body(limit).await;
-        body.map_err(|error| match error {
-            BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
-            BodyError::BrokeOff => RequestError::BodyBrokeOff,
-        })
-    }
-
     fn configuration(&self) -> Result<&'a Config, RequestError> {
         self.config.map_err(|_| RequestError::Misconfigured)
     }
+}
+
+async fn read(body: impl Body, limit: usize) -> Result<Vec<u8>, RequestError> {
+    body.read(limit).await.map_err(|error| match error {
+        BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
+        BodyError::BrokeOff => RequestError::BodyBrokeOff,
+    })
 }

@@ -16,7 +16,7 @@ use forebay_core::time::Timestamp;
 use serde::Deserialize;
 
 use crate::config::Kinesis;
-use crate::platform::{Call, Platform, Reply, Unreachable};
+use crate::platform::{HttpRequest, HttpResponse, Platform, Random, Unreachable};
 use crate::text::hex;
 
 /// Most records in one request.
@@ -26,6 +26,9 @@ const MAX_REQUEST_RECORDS: usize = 500;
 const MAX_REQUEST_BYTES: usize = 5 * 1024 * 1024;
 /// Most bytes of data and partition key in one record, unless the stream was made to take more.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// Five hundred results, each with an error and its message, have some 200 KB.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// How long one request may take.
 const CALL_TIME_OUT: Duration = Duration::from_secs(4);
@@ -186,7 +189,7 @@ fn settle(
 
 /// Between half and all of a time that doubles with each attempt, so that workers that failed
 /// together do not come back together.
-fn back_off(platform: &impl Platform, attempt: u32) -> Duration {
+fn back_off(platform: &impl Random, attempt: u32) -> Duration {
     let longest = FIRST_BACK_OFF_MS << attempt;
     let mut random = [0; 1];
     // Without randomness the wait is only less well spread.
@@ -260,7 +263,7 @@ struct PutRecordsResultEntry {
 
 /// What became of each record of a request, in the request's order.
 fn read_results(
-    reply: &Reply,
+    reply: &HttpResponse,
     expected: usize,
 ) -> Result<Vec<Result<(), KinesisError>>, KinesisError> {
     let output: PutRecordsOutput =
@@ -291,10 +294,10 @@ async fn call(
     kinesis: &Kinesis,
     operation: &str,
     body: String,
-) -> Result<Reply, KinesisError> {
+) -> Result<HttpResponse, KinesisError> {
     let body_sha256 = hex(&platform.sha256(body.as_bytes()).await);
     let call = signed(kinesis, operation, body, body_sha256, platform.now())?;
-    let reply = platform.post(call).await;
+    let reply = platform.send(call).await;
     let reply = reply.map_err(|Unreachable| KinesisError::Unreachable)?;
     if reply.status == 200 {
         return Ok(reply);
@@ -323,7 +326,7 @@ fn signed(
     body: String,
     body_sha256: String,
     now: Timestamp,
-) -> Result<Call, KinesisError> {
+) -> Result<HttpRequest, KinesisError> {
     let url = format!("{}/", kinesis.endpoint);
     let target = format!("Kinesis_20131202.{operation}");
     let mut headers = vec![
@@ -368,11 +371,13 @@ fn signed(
             .headers()
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
-    Ok(Call {
+    Ok(HttpRequest {
+        method: "POST",
         url,
         headers,
         body,
         time_out: CALL_TIME_OUT,
+        max_response_bytes: MAX_RESPONSE_BYTES,
     })
 }
 

@@ -16,7 +16,7 @@ fn valid() -> Value {
 fn send(
     window: &RefCell<DeduplicationWindow>,
     events: Value,
-    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
 ) -> (Value, Value, Vec<String>) {
     let config = config();
     let body = batch(events);
@@ -55,7 +55,7 @@ fn what_the_stream_has_is_answered_and_not_written_again() {
 
 #[test]
 fn what_the_stream_has_not_acknowledged_is_written_again() {
-    type Answering = fn(&Call) -> Result<Reply, Unreachable>;
+    type Answering = fn(&HttpRequest) -> Result<HttpResponse, Unreachable>;
     let failing: [(Answering, u16); 3] = [
         (|_| Err(Unreachable), 500),
         (|_| Ok(answer([Some("InternalFailure")])), 500),

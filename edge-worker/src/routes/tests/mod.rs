@@ -22,7 +22,7 @@ use crate::identity::login::tests as login;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session, TokenError};
 use crate::platform::simulated::Simulated;
-use crate::platform::{Call, Reply, Unreachable};
+use crate::platform::{HttpRequest, HttpResponse, Unreachable};
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
 const EVENTS: &str = "/v1/apps/app-1/events";
@@ -105,8 +105,8 @@ fn serve(
     head: &Head,
     config: &Config,
     body: &[u8],
-    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
-) -> (Answer, String, Vec<Call>) {
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Answer, String, Vec<HttpRequest>) {
     serve_with(&no_window(), head, config, body, answering)
 }
 
@@ -116,21 +116,21 @@ fn serve_with(
     head: &Head,
     config: &Config,
     body: &[u8],
-    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
-) -> (Answer, String, Vec<Call>) {
-    let platform = Simulated::new(body, answering);
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Answer, String, Vec<HttpRequest>) {
+    let platform = Simulated::new(answering);
     let service = Service {
         head,
         config: Ok(config),
         window,
         platform: &platform,
     };
-    let (answer, line) = block_on(service.answer());
-    let calls = platform.calls.take();
+    let (answer, line) = block_on(service.answer(body));
+    let calls = platform.sent.take();
     (answer, line.encode(), calls)
 }
 
-fn all_stored(call: &Call) -> Result<Reply, Unreachable> {
+fn all_stored(call: &HttpRequest) -> Result<HttpResponse, Unreachable> {
     Ok(answer(sent_records(call).iter().map(|_| None)))
 }
 
@@ -156,15 +156,15 @@ fn items(answer: &Answer) -> Value {
 
 fn put_events(
     body: &[u8],
-    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
-) -> (Value, Vec<Call>) {
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Value, Vec<HttpRequest>) {
     let config = config();
     let head = signed(&config, "POST", EVENTS, body, ARRIVAL);
     let (answer, _, calls) = serve(&head, &config, body, answering);
     (items(&answer), calls)
 }
 
-fn stream_of(call: &Call) -> String {
+fn stream_of(call: &HttpRequest) -> String {
     let body: Value = serde_json::from_str(&call.body).unwrap();
     body["StreamName"].as_str().unwrap().to_owned()
 }
@@ -536,7 +536,7 @@ fn update_endpoint_is_validated_and_acknowledged() {
 #[test]
 fn without_a_configuration_nothing_is_claimed() {
     let errors = Config::read(Bindings::default()).err().unwrap();
-    let platform = Simulated::new(b"{}", all_stored);
+    let platform = Simulated::new(all_stored);
     let answer = |head: &Head| {
         let service = Service {
             head,
@@ -544,7 +544,7 @@ fn without_a_configuration_nothing_is_claimed() {
             window: &no_window(),
             platform: &platform,
         };
-        block_on(service.answer()).0
+        block_on(service.answer(&b"{}"[..])).0
     };
     assert_eq!(answer(&head("POST", EVENTS, &[])).status, 500);
     let identity = answer(&head("POST", "/", &[]));
@@ -571,12 +571,12 @@ fn without_a_configuration_nothing_is_claimed() {
 #[test]
 fn deep_health_asks_both_streams_and_tells_the_truth() {
     let config = config();
-    let platform = Simulated::new(&[], |call| {
+    let platform = Simulated::new(|call| {
         if stream_of(call) == "dead-letters" {
             return Err(Unreachable);
         }
         let body = json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } });
-        Ok(Reply {
+        Ok(HttpResponse {
             status: 200,
             body: body.to_string().into_bytes(),
         })
@@ -590,7 +590,7 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
             window: &no_window(),
             platform: &platform,
         };
-        block_on(service.answer()).0
+        block_on(service.answer(&b"{}"[..])).0
     };
     assert_eq!(ask("").status, 200);
     let deep = ask("deep=1");
@@ -602,9 +602,9 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
         deep.body
     );
     // Whoever asks often costs Kinesis nothing.
-    let asked = platform.calls.borrow().len();
+    let asked = platform.sent.borrow().len();
     assert_eq!(ask("deep=1"), deep);
-    assert_eq!(platform.calls.borrow().len(), asked);
+    assert_eq!(platform.sent.borrow().len(), asked);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) fn kinesis() -> Kinesis {
 }
 
 /// The data of the records in a PutRecords call.
-pub(crate) fn sent_records(call: &Call) -> Vec<String> {
+pub(crate) fn sent_records(call: &HttpRequest) -> Vec<String> {
     let body: Value = serde_json::from_str(&call.body).unwrap();
     let data = |record: &Value| STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
     let records = body["Records"].as_array().unwrap();
@@ -34,7 +34,7 @@ pub(crate) fn sent_records(call: &Call) -> Vec<String> {
 }
 
 /// An answer to PutRecords: for each record nothing, or an error code.
-pub(crate) fn answer<'a>(errors: impl IntoIterator<Item = Option<&'a str>>) -> Reply {
+pub(crate) fn answer<'a>(errors: impl IntoIterator<Item = Option<&'a str>>) -> HttpResponse {
     let records: Vec<Value> = errors
         .into_iter()
         .map(|error| match error {
@@ -42,7 +42,7 @@ pub(crate) fn answer<'a>(errors: impl IntoIterator<Item = Option<&'a str>>) -> R
             Some(code) => json!({ "ErrorCode": code, "ErrorMessage": "no" }),
         })
         .collect();
-    Reply {
+    HttpResponse {
         status: 200,
         body: json!({ "Records": records }).to_string().into_bytes(),
     }
@@ -59,11 +59,11 @@ fn records(count: usize, bytes: usize) -> Vec<Record<'static>> {
 
 fn put(
     records: &[Record<'_>],
-    answering: impl FnMut(&Call) -> Result<Reply, Unreachable>,
-) -> (Delivery, Vec<Call>) {
-    let platform = Simulated::new(&[], answering);
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Delivery, Vec<HttpRequest>) {
+    let platform = Simulated::new(answering);
     let delivery = block_on(put_records(&platform, &kinesis(), "events", records));
-    let calls = platform.calls.take();
+    let calls = platform.sent.take();
     (delivery, calls)
 }
 
@@ -155,7 +155,7 @@ fn what_sending_again_does_not_mend_is_not_sent_again() {
         (503, "ServiceUnavailable", MAX_TRIES),
     ] {
         let body = json!({ "__type": format!("com.amazonaws.kinesis#{code}") }).to_string();
-        let reply = Reply {
+        let reply = HttpResponse {
             status,
             body: body.into_bytes(),
         };
@@ -175,7 +175,7 @@ fn an_answer_that_does_not_say_what_became_of_each_record_proves_nothing() {
         r#"{"Records":[{"SequenceNumber":"1"}]}"#,
         r#"{"Records":[{},{}]}"#,
     ] {
-        let reply = Reply {
+        let reply = HttpResponse {
             status: 200,
             body: body.into(),
         };
@@ -186,7 +186,7 @@ fn an_answer_that_does_not_say_what_became_of_each_record_proves_nothing() {
 
 #[test]
 fn a_stream_that_does_not_answer_is_given_up_within_the_budget() {
-    let platform = Simulated::new(&[], |_| Err(Unreachable));
+    let platform = Simulated::new(|_| Err(Unreachable));
     let started = platform.now.get();
     let delivery = block_on(put_records(&platform, &kinesis(), "events", &records(1, 1)));
     assert_eq!(delivery.outcomes, [Outcome::Failed]);
@@ -237,7 +237,7 @@ proptest! {
                     stream.borrow_mut().extend(data);
                     return Err(Unreachable);
                 }
-                Some(2) => return Ok(Reply { status: 500, body: b"oops".to_vec() }),
+                Some(2) => return Ok(HttpResponse { status: 500, body: b"oops".to_vec() }),
                 _ => {}
             }
             let mut errors = Vec::new();

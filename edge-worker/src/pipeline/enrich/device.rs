@@ -1,122 +1,8 @@
-//! What the worker adds to an event: where it came from, on what device, and when by a clock that
-//! can be trusted.
+//! The device and browser that an event came from.
 
-use forebay_core::event::Text;
-use forebay_core::json::Number;
-use forebay_core::sigv4::MAX_SKEW_MS;
-use forebay_core::time::Timestamp;
-use forebay_core::wire::event_stream::Geo;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use woothee::parser::{Parser, WootheeResult};
 
 use crate::http::message::Head;
-
-/// `request.cf`, as far as it is used. The platform promises none of it: a member that is missing
-/// or of another type than expected is absent, and takes no other with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Cf {
-    country: Tolerant,
-    continent: Tolerant,
-    region: Tolerant,
-    region_code: Tolerant,
-    city: Tolerant,
-    postal_code: Tolerant,
-    timezone: Tolerant,
-    latitude: Tolerant,
-    longitude: Tolerant,
-}
-
-/// Text or a number as text; `None` for anything else.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Tolerant(Option<String>);
-
-/// No name of a place is longer.
-const MAX_PLACE_CHARS: usize = 200;
-
-impl Cf {
-    /// The record's `forebay.geo`.
-    pub fn geo(&self) -> Geo<'_> {
-        Geo {
-            // Cloudflare says XX where it does not know and T1 for Tor: neither is a country.
-            country: self.country.text().filter(|code| {
-                code != "XX"
-                    && code.len() == 2
-                    && code.bytes().all(|byte| byte.is_ascii_alphabetic())
-            }),
-            continent: self.continent.text(),
-            region: self.region.text(),
-            region_code: self.region_code.text(),
-            city: self.city.text(),
-            postal_code: self.postal_code.text(),
-            timezone: self.timezone.text(),
-            latitude: self.latitude.text().and_then(Number::from_text),
-            longitude: self.longitude.text().and_then(Number::from_text),
-        }
-    }
-}
-
-impl Tolerant {
-    fn text(&self) -> Option<Text<'_>> {
-        let text = self.0.as_deref().map(str::trim)?;
-        let is_sensible = !text.is_empty() && text.chars().count() <= MAX_PLACE_CHARS;
-        is_sensible.then_some(Text::Borrowed(text))
-    }
-}
-
-impl<'de> Deserialize<'de> for Tolerant {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tolerant, D::Error> {
-        deserializer.deserialize_any(TolerantVisitor)
-    }
-}
-
-struct TolerantVisitor;
-
-impl<'de> Visitor<'de> for TolerantVisitor {
-    type Value = Tolerant;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("anything")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Tolerant, E> {
-        Ok(Tolerant(Some(text.to_owned())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Tolerant, E> {
-        Ok(Tolerant(Some(number.to_string())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Tolerant, E> {
-        Ok(Tolerant(Some(number.to_string())))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Tolerant, E> {
-        Ok(Tolerant(Some(number.to_string())))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Tolerant, E> {
-        Ok(Tolerant(None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Tolerant, E> {
-        Ok(Tolerant(None))
-    }
-
-    fn visit_none<E>(self) -> Result<Tolerant, E> {
-        Ok(Tolerant(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tolerant, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Tolerant(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tolerant, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Tolerant(None))
-    }
-}
 
 /// The device and browser, from the user agent, client hints and `Accept-Language`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -291,36 +177,6 @@ fn first_language(list: &str) -> Option<String> {
     is_tag.then(|| tag.replace('-', "_"))
 }
 
-/// Corrects times that were taken by the sender's clock.
-#[derive(Debug, Clone, Copy)]
-pub struct ClockCorrection {
-    arrival: Timestamp,
-    offset_ms: i64,
-}
-
-/// Below this, the whole second that a signature's date is cut to and the way of the request
-/// explain the difference.
-const MIN_SKEW_MS: i64 = 2_000;
-
-impl ClockCorrection {
-    /// `signed` is when the sender signed the request by its own clock. What differs from the
-    /// arrival by 2 s or more is taken for its clock's error; by more than a signature may be off,
-    /// for a presigned request that was kept.
-    pub fn new(arrival: Timestamp, signed: Timestamp) -> ClockCorrection {
-        let offset_ms = arrival.0 - signed.0;
-        let is_skew = (MIN_SKEW_MS..=MAX_SKEW_MS).contains(&offset_ms.abs());
-        ClockCorrection {
-            arrival,
-            offset_ms: if is_skew { offset_ms } else { 0 },
-        }
-    }
-
-    /// A time by the worker's clock; never later than the arrival.
-    pub fn correct(&self, time: Timestamp) -> Timestamp {
-        Timestamp(time.0.saturating_add(self.offset_ms)).min(self.arrival)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,53 +286,5 @@ mod tests {
             let found = device(&[("accept-language", list)]).locale;
             assert_eq!(found.as_deref(), expected, "{list}");
         }
-    }
-
-    #[test]
-    fn geo_is_read_past_what_is_not_as_expected() {
-        let cf: Cf = serde_json::from_str(
-            r#"{"country":"SE","city":null,"region":{"name":"x"},"regionCode":["AB"],"timezone":true,
-                "latitude":"59.32510","longitude":18.0551,"postalCode":11122,"asn":3301,
-                "tlsClientAuth":{"certPresented":"0"}}"#,
-        )
-        .unwrap();
-        let geo = cf.geo();
-        assert_eq!(geo.country.as_deref(), Some("SE"));
-        assert_eq!(geo.postal_code.as_deref(), Some("11122"));
-        assert_eq!(geo.latitude.as_ref().map(Number::as_text), Some("59.32510"));
-        assert_eq!(geo.longitude.as_ref().map(Number::as_text), Some("18.0551"));
-        assert_eq!(
-            (geo.city, geo.region, geo.region_code, geo.timezone),
-            (None, None, None, None)
-        );
-    }
-
-    #[test]
-    fn what_is_no_country_is_not_taken_for_one() {
-        for country in ["XX", "T1", "", "Sweden"] {
-            let cf: Cf = serde_json::from_value(serde_json::json!({ "country": country })).unwrap();
-            assert_eq!(cf.geo().country, None, "{country}");
-        }
-    }
-
-    #[test]
-    fn times_are_corrected_by_the_skew_and_never_lie_in_the_future() {
-        let arrival = Timestamp(1_000_000);
-        let corrected = |signed: i64, time: i64| {
-            ClockCorrection::new(arrival, Timestamp(signed))
-                .correct(Timestamp(time))
-                .0
-        };
-        // Within the grain of the date and the way of the request: as it is.
-        assert_eq!(corrected(998_001, 990_000), 990_000);
-        assert_eq!(corrected(1_001_999, 990_000), 990_000);
-        // A clock that is behind, and one that is ahead.
-        assert_eq!(corrected(998_000, 990_000), 992_000);
-        assert_eq!(corrected(1_060_000, 1_050_000), 990_000);
-        // Never later than the arrival.
-        assert_eq!(corrected(1_000_000, 1_000_500), 1_000_000);
-        assert_eq!(corrected(0, i64::MAX), 1_000_000);
-        // Presigned and kept for longer than any clock may be off: no skew.
-        assert_eq!(corrected(1_000_000 - MAX_SKEW_MS - 1, 990_000), 990_000);
     }
 }
