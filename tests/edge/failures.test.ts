@@ -90,7 +90,7 @@ test("a Kinesis that never answers is not waited for without end", async () => {
 // The worker has no place that panics, and none is built in for this test. But it is Rust on a
 // platform, and relies on `new Response` not to throw: where it does, the worker's library panics.
 const PANICKING = `
-import worker from "./worker.js";
+import worker from "./main.js";
 let armed = false;
 globalThis.Response = new Proxy(Response, {
   construct(target, args, newTarget) {

@@ -73,7 +73,7 @@ impl Part {
     }
 }
 
-/// Where the edge worker is built to: `worker.js`, `index.js`, `index_bg.wasm`, snippets.
+/// Where the edge worker is built to: `main.js`, `worker.js`, `index.js`, `index_bg.wasm`, snippets.
 pub fn edge_folder() -> PathBuf {
     target().join("edge-worker")
 }
@@ -142,11 +142,9 @@ fn edge(progress: &Progress) -> Result<()> {
         "forebay-edge-worker",
         "edge",
     )?;
-    let shim = root().join("edge-worker/worker.js");
     let folder = edge_folder();
     if is_fresh(&folder.join("index_bg.wasm"), &[&module])? {
-        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
-        return Ok(());
+        return edge_modules(&folder);
     }
     progress.step("edge worker: bindings", |_| {
         empty(&folder)?;
@@ -160,9 +158,20 @@ fn edge(progress: &Progress) -> Result<()> {
             .reset_state_function(true)
             .force_enable_abort_handler(true)
             .generate(&folder)?;
-        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
-        Ok(())
+        // Cloudflare's bundler does not know imports of a source yet, and means the same by this.
+        let glue = folder.join("index.js");
+        let text = std::fs::read_to_string(&glue)?;
+        std::fs::write(&glue, text.replacen("import source ", "import ", 1))?;
+        edge_modules(&folder)
     })
+}
+
+/// The worker's modules that are written by hand.
+fn edge_modules(folder: &Path) -> Result<()> {
+    for name in ["main.js", "worker.js"] {
+        std::fs::copy(root().join("edge-worker").join(name), folder.join(name)).context(name)?;
+    }
+    Ok(())
 }
 
 fn lake(progress: &Progress) -> Result<()> {
