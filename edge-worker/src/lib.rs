@@ -2,8 +2,8 @@
 //!
 //! Speaks Pinpoint's PutEvents and UpdateEndpoint and, as an embedded identity pool, Cognito
 //! Identity's GetId and GetCredentialsForIdentity. Every event request is authenticated by its
-//! signature; every event is validated against the schema, enriched, and written to a Kinesis
-//! stream as a Pinpoint event-stream record before it is answered 202.
+//! signature; every event is validated against the schema, enriched, and delivered to a sink as a
+//! Pinpoint event-stream record before it is answered 202.
 //!
 //! | room | what it does |
 //! |---|---|

@@ -6,9 +6,9 @@ use serde::Serialize;
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Answered 202: the stream has them.
+    /// Answered 202: the sink has them.
     pub accepted: usize,
-    /// Answered 202 without being written: the stream has had them from an earlier request.
+    /// Answered 202 without being written: the sink has them from an earlier request.
     pub duplicate: usize,
     /// Answered 400: the dead letters have them.
     pub rejected: usize,
@@ -50,12 +50,12 @@ pub struct Line<'a> {
     /// Of PutEvents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Counts>,
-    /// Requests to Kinesis, those sent again included.
+    /// Requests to sinks, those sent again included.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kinesis_requests: Option<u32>,
-    /// The last error of Kinesis.
+    pub sink_requests: Option<u32>,
+    /// The last error of a sink.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kinesis_error: Option<String>,
+    pub sink_error: Option<String>,
     /// From the arrival to the answer. The platform's clock stands still while the worker computes,
     /// so that this is time spent waiting.
     pub duration_ms: i64,
@@ -71,8 +71,8 @@ impl<'a> Line<'a> {
             error: None,
             app_id: None,
             events: None,
-            kinesis_requests: None,
-            kinesis_error: None,
+            sink_requests: None,
+            sink_error: None,
             duration_ms: 0,
         }
     }

@@ -6,6 +6,8 @@ use forebay_core::schema::pii::{MIN_SALT_BYTES, Salt};
 use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
 
+use crate::delivery::Sinks;
+use crate::delivery::sinks::kinesis::{Kinesis, KinesisStream};
 use crate::identity::login::Issuer;
 use crate::identity::session_token::{MasterSecret, MasterSecrets};
 
@@ -86,7 +88,7 @@ pub struct Config {
     /// Whose tokens are logins; without one there are guests alone.
     pub issuers: Vec<Issuer>,
     /// Where records go.
-    pub kinesis: Kinesis,
+    pub sinks: Sinks,
     /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
@@ -99,25 +101,6 @@ pub struct Config {
     pub schema: Schema,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
-}
-
-/// Where records go, and the key that writes them there.
-#[derive(Clone)]
-pub struct Kinesis {
-    /// E.g. `https://kinesis.us-east-1.amazonaws.com`, without a slash at its end.
-    pub endpoint: String,
-    /// The region to sign for.
-    pub region: String,
-    /// The stream of valid events.
-    pub stream: String,
-    /// The stream of what was refused.
-    pub dead_letter_stream: String,
-    /// Access key id.
-    pub access_key_id: String,
-    /// Secret access key.
-    pub secret_access_key: String,
-    /// Session token of short-lived credentials.
-    pub session_token: Option<String>,
 }
 
 /// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
@@ -186,20 +169,28 @@ impl Config {
             .kinesis
             .endpoint
             .unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
+        let kinesis = Kinesis {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            region,
+            access_key_id,
+            secret_access_key,
+            session_token: bindings
+                .kinesis_session_token
+                .filter(|token| !token.is_empty()),
+        };
         Ok(Config {
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,
-            kinesis: Kinesis {
-                endpoint: endpoint.trim_end_matches('/').to_owned(),
-                region,
-                stream: settings.kinesis.stream,
-                dead_letter_stream: settings.kinesis.dead_letter_stream,
-                access_key_id,
-                secret_access_key,
-                session_token: bindings
-                    .kinesis_session_token
-                    .filter(|token| !token.is_empty()),
+            sinks: Sinks {
+                events: KinesisStream {
+                    kinesis: kinesis.clone(),
+                    name: settings.kinesis.stream,
+                },
+                dead_letters: KinesisStream {
+                    kinesis,
+                    name: settings.kinesis.dead_letter_stream,
+                },
             },
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
@@ -445,16 +436,22 @@ mod tests {
     fn kinesis_is_that_of_the_region_unless_said_otherwise() {
         let config = Config::read(bindings(settings())).ok().unwrap();
         assert_eq!(
-            config.kinesis.endpoint,
+            config.sinks.events.kinesis.endpoint,
             "https://kinesis.eu-north-1.amazonaws.com"
         );
         let mut other = settings();
         other["kinesis"]["endpoint"] = json!("http://127.0.0.1:4567/");
         other["kinesis"]["region"] = json!("us-west-2");
         let config = Config::read(bindings(other)).ok().unwrap();
-        assert_eq!(config.kinesis.endpoint, "http://127.0.0.1:4567");
         assert_eq!(
-            (config.kinesis.region.as_str(), config.region.as_str()),
+            config.sinks.events.kinesis.endpoint,
+            "http://127.0.0.1:4567"
+        );
+        assert_eq!(
+            (
+                config.sinks.events.kinesis.region.as_str(),
+                config.region.as_str()
+            ),
             ("us-west-2", "eu-north-1")
         );
     }

@@ -5,9 +5,9 @@
 use forebay_core::json::{Value, Writer};
 use forebay_core::schema::Violation;
 
-use crate::delivery::sinks::kinesis::MAX_RECORD_BYTES;
-use crate::pipeline::record::Context;
-use crate::pipeline::redact::{is_name, write_event};
+use super::Context;
+use super::redact::{is_name, write_event};
+use crate::delivery::MAX_RECORD_BYTES;
 
 /// An event that was refused.
 pub struct DeadLetter<'a> {

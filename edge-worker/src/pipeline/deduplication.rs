@@ -1,4 +1,4 @@
-//! The deduplication window: which events the stream has acknowledged lately, so that one that is
+//! The deduplication window: which events the sink has acknowledged lately, so that one that is
 //! sent again is answered without being written again.
 //!
 //! A page that goes away sends its last events in requests whose answers it never hears, and sends
@@ -80,7 +80,7 @@ impl DeduplicationWindow {
         self.younger.contains(key) || self.older.contains(key)
     }
 
-    /// Adds an event, which the stream must have acknowledged: what is in here is never written
+    /// Adds an event, which the sink must have acknowledged: what is in here is never written
     /// again.
     pub fn insert(&mut self, key: EventKey) {
         if self.size == 0 {

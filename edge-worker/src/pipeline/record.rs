@@ -3,24 +3,10 @@
 use forebay_core::event::{Endpoint, Event, Text};
 use forebay_core::wire::event_stream::{self, Application, Client, Forebay, Record, Session};
 
-use crate::config::{App, Config};
-use crate::http::message::Head;
-use crate::identity::authenticate::Caller;
-use crate::pipeline::enrich::clock::ClockCorrection;
-use crate::pipeline::enrich::device::Device;
-use crate::pipeline::enrich::place;
-
-/// What is the same for all events of a request.
-pub struct Context<'a> {
-    /// The request.
-    pub head: &'a Head,
-    /// The configuration.
-    pub config: &'a Config,
-    /// The app the events are of.
-    pub app: &'a App,
-    /// Who sends them.
-    pub caller: &'a Caller,
-}
+use super::Context;
+use super::enrich::clock::ClockCorrection;
+use super::enrich::device::Device;
+use super::enrich::place;
 
 /// Makes the records of a request's events.
 pub struct RecordMaker<'a> {

@@ -1,23 +1,24 @@
-//! `GET /healthz`: whether the worker can do its work. `?deep=1` also asks Kinesis for both streams.
+//! `GET /healthz`: whether the worker can do its work. `?deep=1` also asks both
+//! sinks.
 
 use std::cell::RefCell;
 
 use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 
-use crate::config::{Config, ConfigError, Kinesis};
-use crate::delivery::sinks::kinesis;
+use crate::config::{Config, ConfigError};
+use crate::delivery::{SinkError, Sinks};
 use crate::http::message::{Answer, Head};
 use crate::platform::Platform;
 
-/// How long what Kinesis said is repeated: anyone may ask, and Kinesis counts its calls.
+/// How long what the sinks said is repeated: anyone may ask, and a sink counts its calls.
 const KEPT_MS: i64 = 5_000;
 
-/// What Kinesis said of a stream: its status, or why there is none.
-type StreamStatus = Result<String, String>;
+/// What a sink said of itself: its status, or why there is none.
+type Status = Result<String, String>;
 
 thread_local! {
-    static LAST_ASKED: RefCell<Option<(Timestamp, [StreamStatus; 2])>> = const { RefCell::new(None) };
+    static LAST_ASKED: RefCell<Option<(Timestamp, [Status; 2])>> = const { RefCell::new(None) };
 }
 
 /// Answers a request: 200 where all is well, else 503 with what is not.
@@ -43,7 +44,7 @@ pub async fn answer(
             writer.name("configuration").string("ok");
             writer.name("schema_version").integer(schema_version);
             let is_deep = head.query.split('&').any(|parameter| parameter == "deep=1");
-            !is_deep || write_streams(&mut writer, &config.kinesis, platform).await
+            !is_deep || write_sinks(&mut writer, &config.sinks, platform).await
         }
     };
     writer
@@ -53,9 +54,9 @@ pub async fn answer(
     Answer::json(if is_well { 200 } else { 503 }, writer.finish())
 }
 
-/// Writes the status of both streams, and says whether both take records.
-async fn write_streams(writer: &mut Writer, kinesis: &Kinesis, platform: &impl Platform) -> bool {
-    let [events, dead_letters] = ask(kinesis, platform).await;
+/// Writes the status of both sinks, and says whether both take records.
+async fn write_sinks(writer: &mut Writer, sinks: &Sinks, platform: &impl Platform) -> bool {
+    let [events, dead_letters] = ask(sinks, platform).await;
     writer.name("streams").begin_object();
     for (name, status) in [("events", &events), ("dead_letters", &dead_letters)] {
         writer
@@ -67,21 +68,16 @@ async fn write_streams(writer: &mut Writer, kinesis: &Kinesis, platform: &impl P
     takes_records(events.as_deref()) && takes_records(dead_letters.as_deref())
 }
 
-async fn ask(kinesis: &Kinesis, platform: &impl Platform) -> [StreamStatus; 2] {
+async fn ask(sinks: &Sinks, platform: &impl Platform) -> [Status; 2] {
     let now = platform.now();
     let kept =
         LAST_ASKED.with_borrow(|kept| kept.clone().filter(|(asked, _)| now.0 - asked.0 < KEPT_MS));
     if let Some((_, statuses)) = kept {
         return statuses;
     }
-    let status = async |stream: &str| {
-        let status = kinesis::stream_status(platform, kinesis, stream).await;
-        status.map_err(|error| error.to_string())
-    };
-    let statuses = [
-        status(&kinesis.stream).await,
-        status(&kinesis.dead_letter_stream).await,
-    ];
+    let [events, dead_letters] = sinks.statuses(platform).await;
+    let text = |status: Result<String, SinkError>| status.map_err(|error| error.to_string());
+    let statuses = [text(events), text(dead_letters)];
     LAST_ASKED.set(Some((now, statuses.clone())));
     statuses
 }

@@ -20,8 +20,8 @@ use crate::http::gzip::inflated;
 use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
 use crate::log::Line;
+use crate::pipeline::Context;
 use crate::pipeline::deduplication::DeduplicationWindow;
-use crate::pipeline::record::Context;
 use crate::platform::{Body, BodyError, Platform};
 
 /// A request, the configuration (or why there is none), what was accepted lately, and the platform.
@@ -99,8 +99,8 @@ impl<'a, P: Platform> Service<'a, P> {
         };
         let answered = put_events::answer(&context, &body, self.window, self.platform).await?;
         line.events = Some(answered.counts);
-        line.kinesis_requests = Some(answered.kinesis_requests);
-        line.kinesis_error = answered.kinesis_error.map(|error| error.to_string());
+        line.sink_requests = Some(answered.sink_requests);
+        line.sink_error = answered.sink_error.map(|error| error.to_string());
         Ok(answered.answer)
     }
 

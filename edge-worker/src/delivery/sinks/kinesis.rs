@@ -1,5 +1,4 @@
-//! Writing records to a Kinesis stream with PutRecords: what fits into one request, which records
-//! to send again, and what became of each.
+//! Kinesis Data Streams.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,8 +14,8 @@ use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 use serde::Deserialize;
 
-use crate::config::Kinesis;
-use crate::platform::{HttpRequest, HttpResponse, Platform, Random, Unreachable};
+use crate::delivery::{CallLimits, Record, Sink, SinkError};
+use crate::platform::{HttpRequest, HttpResponse, Platform, Unreachable};
 use crate::text::hex;
 
 /// Most records in one request.
@@ -24,199 +23,66 @@ const MAX_REQUEST_RECORDS: usize = 500;
 /// Most bytes of data and partition keys in one request. Kinesis takes 10 MiB; it took 5 for years
 /// and what stands in for it still does, and larger requests save nothing.
 const MAX_REQUEST_BYTES: usize = 5 * 1024 * 1024;
-/// Most bytes of data and partition key in one record, unless the stream was made to take more.
-pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
-
 /// Five hundred results, each with an error and its message, have some 200 KB.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// How long one request may take.
-const CALL_TIME_OUT: Duration = Duration::from_secs(4);
-/// How many times a record is sent before its sender is told to come back later.
-const MAX_TRIES: u32 = 4;
-/// After this long nothing is sent again: whoever waits for the answer has its own time-out.
-const RETRY_BUDGET_MS: i64 = 8_000;
-/// The first wait before sending again; each further one is twice as long.
-const FIRST_BACK_OFF_MS: u64 = 100;
-
-/// One record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// The data.
-    pub data: String,
-    /// 1 to 256 characters: records with the same key keep their order.
-    pub partition_key: &'a str,
+pub const CALL_TIME_OUT: Duration = Duration::from_secs(4);
+/// Kinesis in a region, and the key that writes there.
+#[derive(Clone)]
+pub struct Kinesis {
+    /// E.g. `https://kinesis.us-east-1.amazonaws.com`, without a slash at its end.
+    pub endpoint: String,
+    /// The region to sign for.
+    pub region: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Session token of short-lived credentials.
+    pub session_token: Option<String>,
 }
 
-impl Record<'_> {
-    /// Its size as Kinesis counts it.
-    pub fn byte_len(&self) -> usize {
-        self.data.len() + self.partition_key.len()
-    }
+/// A stream.
+pub struct KinesisStream {
+    /// Where it is.
+    pub kinesis: Kinesis,
+    /// Its name.
+    pub name: String,
 }
 
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The stream has it.
-    Stored,
-    /// The stream has more to do than it can: later.
-    Throttled,
-    /// It is not known to be in the stream.
-    Failed,
-}
-
-/// What became of all records.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// One for each record, in their order.
-    pub outcomes: Vec<Outcome>,
-    /// How many requests were sent.
-    pub requests: u32,
-    /// The last error there was.
-    pub error: Option<KinesisError>,
-}
-
-/// Why a call, or a record within one, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KinesisError {
-    /// No answer came.
-    #[error("unreachable")]
-    Unreachable,
-    /// It was refused; the name is Kinesis's own, e.g. `ResourceNotFoundException`.
-    #[error("{code}")]
-    Refused {
-        /// HTTP status of the whole call; 200 where only a record was refused.
-        status: u16,
-        /// The error's name.
-        code: String,
-    },
-    /// The answer is not one that Kinesis gives.
-    #[error("the answer is not of Kinesis's form")]
-    Unintelligible,
-    /// The call could not be signed: the endpoint is no URL, or a key holds what no header can.
-    #[error("the call could not be signed: check the endpoint and the keys")]
-    NotSigned,
-}
-
-impl KinesisError {
-    fn is_throttling(&self) -> bool {
-        matches!(self, KinesisError::Refused { code, .. }
-            if code.contains("Throttling") || code.contains("ThroughputExceeded"))
-    }
-
-    /// Whether the same call may do better. A key or a stream that is wrong stays so.
-    fn may_pass(&self) -> bool {
-        match self {
-            KinesisError::Unreachable | KinesisError::Unintelligible => true,
-            KinesisError::Refused { status, .. } => {
-                self.is_throttling() || !(400..500).contains(status)
-            }
-            KinesisError::NotSigned => false,
-        }
-    }
-
-    fn outcome(&self) -> Outcome {
-        if self.is_throttling() {
-            Outcome::Throttled
-        } else {
-            Outcome::Failed
-        }
-    }
-}
-
-/// Writes all records, sending those that fail again a few times.
-pub async fn put_records(
-    platform: &impl Platform,
-    kinesis: &Kinesis,
-    stream: &str,
-    records: &[Record<'_>],
-) -> Delivery {
-    let mut delivery = Delivery {
-        outcomes: vec![Outcome::Failed; records.len()],
-        ..Delivery::default()
+impl Sink for KinesisStream {
+    const LIMITS: CallLimits = CallLimits {
+        records: MAX_REQUEST_RECORDS,
+        bytes: MAX_REQUEST_BYTES,
     };
-    let started = platform.now();
-    let mut waiting: Vec<usize> = (0..records.len()).collect();
-    for attempt in 0..MAX_TRIES {
-        let mut again = Vec::new();
-        for request in cut(&waiting, records) {
-            let chosen: Vec<&Record<'_>> = request
-                .iter()
-                .filter_map(|index| records.get(*index))
-                .collect();
-            let body = encode(stream, &chosen);
-            delivery.requests += 1;
-            let reply = call(platform, kinesis, "PutRecords", body).await;
-            let results = reply.and_then(|reply| read_results(&reply, request.len()));
-            settle(request, results, &mut delivery, &mut again);
-        }
-        waiting = again;
-        let spent_ms = platform.now().0 - started.0;
-        if waiting.is_empty() || attempt + 1 == MAX_TRIES || spent_ms >= RETRY_BUDGET_MS {
-            break;
-        }
-        platform.wait(back_off(platform, attempt)).await;
-    }
-    delivery
-}
 
-/// Notes what became of the records of one request, and which of them to send again.
-fn settle(
-    request: &[usize],
-    results: Result<Vec<Result<(), KinesisError>>, KinesisError>,
-    delivery: &mut Delivery,
-    again: &mut Vec<usize>,
-) {
-    let results = results.unwrap_or_else(|error| vec![Err(error); request.len()]);
-    for (index, result) in request.iter().zip(results) {
-        let outcome = match result {
-            Ok(()) => Outcome::Stored,
-            Err(error) => {
-                if error.may_pass() {
-                    again.push(*index);
-                }
-                let outcome = error.outcome();
-                delivery.error = Some(error);
-                outcome
-            }
-        };
-        if let Some(slot) = delivery.outcomes.get_mut(*index) {
-            *slot = outcome;
-        }
+    async fn put(
+        &self,
+        records: &[&Record<'_>],
+        platform: &impl Platform,
+    ) -> Result<Vec<Result<(), SinkError>>, SinkError> {
+        let body = encode(&self.name, records);
+        let reply = call(platform, &self.kinesis, "PutRecords", body).await?;
+        read_results(&reply, records.len())
     }
 }
 
-/// Between half and all of a time that doubles with each attempt, so that workers that failed
-/// together do not come back together.
-fn back_off(platform: &impl Random, attempt: u32) -> Duration {
-    let longest = FIRST_BACK_OFF_MS << attempt;
-    let mut random = [0; 1];
-    // Without randomness the wait is only less well spread.
-    let _ = platform.randomize(&mut random);
-    Duration::from_millis(longest / 2 + longest / 2 * u64::from(random[0]) / 255)
-}
-
-/// Cuts a list of records, by their index, into requests within Kinesis's limits.
-fn cut<'i>(indices: &'i [usize], records: &[Record<'_>]) -> Vec<&'i [usize]> {
-    let mut requests = Vec::new();
-    let mut rest = indices;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fitting = rest
-            .iter()
-            .take(MAX_REQUEST_RECORDS)
-            .take_while(|index| {
-                bytes += records.get(**index).map_or(0, Record::byte_len);
-                bytes <= MAX_REQUEST_BYTES
-            })
-            .count();
-        // A record that is too large by itself still has to go somewhere, to be refused there.
-        let (request, after) = rest.split_at(fitting.max(1));
-        requests.push(request);
-        rest = after;
+impl KinesisStream {
+    /// Its status: `ACTIVE` or `UPDATING` where it takes records.
+    ///
+    /// # Errors
+    /// [`SinkError`]
+    pub async fn status(&self, platform: &impl Platform) -> Result<String, SinkError> {
+        let mut writer = Writer::new();
+        writer.begin_object().name("StreamName").string(&self.name);
+        writer.end_object();
+        let body = writer.finish();
+        let reply = call(platform, &self.kinesis, "DescribeStreamSummary", body).await?;
+        let output: DescribeStreamSummaryOutput =
+            serde_json::from_slice(&reply.body).map_err(|_| SinkError::Unintelligible)?;
+        Ok(output.stream_description_summary.stream_status)
     }
-    requests
 }
 
 /// The body of PutRecords.
@@ -265,19 +131,19 @@ struct PutRecordsResultEntry {
 fn read_results(
     reply: &HttpResponse,
     expected: usize,
-) -> Result<Vec<Result<(), KinesisError>>, KinesisError> {
+) -> Result<Vec<Result<(), SinkError>>, SinkError> {
     let output: PutRecordsOutput =
-        serde_json::from_slice(&reply.body).map_err(|_| KinesisError::Unintelligible)?;
+        serde_json::from_slice(&reply.body).map_err(|_| SinkError::Unintelligible)?;
     if output.records.len() != expected {
-        return Err(KinesisError::Unintelligible);
+        return Err(SinkError::Unintelligible);
     }
     let result = |entry: PutRecordsResultEntry| match (entry.error_code, entry.sequence_number) {
-        (Some(code), _) => Err(KinesisError::Refused {
+        (Some(code), _) => Err(SinkError::Refused {
             status: reply.status,
             code,
         }),
         (None, Some(_)) => Ok(()),
-        (None, None) => Err(KinesisError::Unintelligible),
+        (None, None) => Err(SinkError::Unintelligible),
     };
     Ok(output.records.into_iter().map(result).collect())
 }
@@ -294,16 +160,16 @@ async fn call(
     kinesis: &Kinesis,
     operation: &str,
     body: String,
-) -> Result<HttpResponse, KinesisError> {
+) -> Result<HttpResponse, SinkError> {
     let body_sha256 = hex(&platform.sha256(body.as_bytes()).await);
     let call = signed(kinesis, operation, body, body_sha256, platform.now())?;
     let reply = platform.send(call).await;
-    let reply = reply.map_err(|Unreachable| KinesisError::Unreachable)?;
+    let reply = reply.map_err(|Unreachable| SinkError::Unreachable)?;
     if reply.status == 200 {
         return Ok(reply);
     }
     let named = serde_json::from_slice::<ErrorOutput>(&reply.body).ok();
-    Err(KinesisError::Refused {
+    Err(SinkError::Refused {
         status: reply.status,
         // A namespace may stand before the name.
         code: named.map_or_else(
@@ -326,7 +192,7 @@ fn signed(
     body: String,
     body_sha256: String,
     now: Timestamp,
-) -> Result<HttpRequest, KinesisError> {
+) -> Result<HttpRequest, SinkError> {
     let url = format!("{}/", kinesis.endpoint);
     let target = format!("Kinesis_20131202.{operation}");
     let mut headers = vec![
@@ -352,7 +218,7 @@ fn signed(
         .time(std::time::SystemTime::UNIX_EPOCH + since_epoch)
         .settings(SigningSettings::default())
         .build()
-        .map_err(|_| KinesisError::NotSigned)?
+        .map_err(|_| SinkError::NotSigned)?
         .into();
     let to_sign = headers
         .iter()
@@ -364,7 +230,7 @@ fn signed(
         SignableBody::Precomputed(body_sha256),
     )
     .and_then(|request| sign(request, &params))
-    .map_err(|_| KinesisError::NotSigned)?;
+    .map_err(|_| SinkError::NotSigned)?;
     let (instructions, _) = signature.into_parts();
     headers.extend(
         instructions
@@ -391,22 +257,4 @@ struct DescribeStreamSummaryOutput {
 #[serde(rename_all = "PascalCase")]
 struct StreamDescriptionSummary {
     stream_status: String,
-}
-
-/// The status of a stream: `ACTIVE` or `UPDATING` where it takes records.
-///
-/// # Errors
-/// [`KinesisError`]
-pub async fn stream_status(
-    platform: &impl Platform,
-    kinesis: &Kinesis,
-    stream: &str,
-) -> Result<String, KinesisError> {
-    let mut writer = Writer::new();
-    writer.begin_object().name("StreamName").string(stream);
-    writer.end_object();
-    let reply = call(platform, kinesis, "DescribeStreamSummary", writer.finish()).await?;
-    let output: DescribeStreamSummaryOutput =
-        serde_json::from_slice(&reply.body).map_err(|_| KinesisError::Unintelligible)?;
-    Ok(output.stream_description_summary.stream_status)
 }

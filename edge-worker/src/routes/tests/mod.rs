@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{App, Bindings};
-use crate::delivery::sinks::kinesis::tests::{answer, kinesis, sent_records};
+use crate::delivery::Sinks;
+use crate::delivery::sinks::kinesis::tests::{answer, sent_records, stream};
 use crate::http::message::tests::head;
 use crate::identity::jwks::tests as jwks;
 use crate::identity::login::tests as login;
@@ -48,7 +49,10 @@ fn config() -> Config {
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
         }],
         issuers: Vec::new(),
-        kinesis: kinesis(),
+        sinks: Sinks {
+            events: stream("events"),
+            dead_letters: stream("dead-letters"),
+        },
         base_path: String::new(),
         deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),
