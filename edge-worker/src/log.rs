@@ -11,7 +11,7 @@ pub struct Counts {
     /// Answered 202 without being written: the sink has them from an earlier request.
     pub duplicate: usize,
     /// Answered 400: the dead letters have them.
-    pub rejected: usize,
+    pub invalid: usize,
     /// Answered 429: to be sent again.
     pub throttled: usize,
     /// Answered 500: to be sent again.
@@ -23,7 +23,7 @@ impl Counts {
     pub fn add(&mut self, status_code: u16) {
         let count = match status_code {
             202 => &mut self.accepted,
-            400 => &mut self.rejected,
+            400 => &mut self.invalid,
             429 => &mut self.throttled,
             _ => &mut self.failed,
         };

@@ -48,7 +48,7 @@ fn what_the_stream_has_is_answered_and_not_written_again() {
     assert_eq!(statuses, json!({ ID: 202, other: 202, "bad": 400 }));
     assert_eq!(
         counts,
-        json!({ "accepted": 1, "duplicate": 1, "rejected": 1, "throttled": 0, "failed": 0 })
+        json!({ "accepted": 1, "duplicate": 1, "invalid": 1, "throttled": 0, "failed": 0 })
     );
     assert_eq!(written, [other]);
 }

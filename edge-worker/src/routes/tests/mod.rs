@@ -860,7 +860,7 @@ fn the_log_line_names_no_person() {
     assert_eq!(line["operation"], "PutEvents");
     assert_eq!(
         line["events"],
-        json!({ "accepted": 0, "duplicate": 0, "rejected": 1, "throttled": 0, "failed": 0 })
+        json!({ "accepted": 0, "duplicate": 0, "invalid": 1, "throttled": 0, "failed": 0 })
     );
 }
 
