@@ -51,6 +51,20 @@ fn check_of(id: &[u8; 16]) -> [u8; 16 - HASHED_BYTES] {
     std::array::from_fn(|index| digest[index])
 }
 
+/// Whether `id` has the form of a Cognito identity or identity pool id: `[\w-]+:[0-9a-f-]+`, at
+/// most 55 characters (service model `cognito-identity/2014-06-30`).
+pub fn is_cognito_id(id: &str) -> bool {
+    let is_region = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_rest = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+    id.len() <= 55
+        && id.split_once(':').is_some_and(|(region, rest)| {
+            !region.is_empty()
+                && !rest.is_empty()
+                && region.bytes().all(is_region)
+                && rest.bytes().all(is_rest)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +73,7 @@ mod tests {
     fn a_person_has_one_id_and_no_other_person_has_it() {
         let ada = of_login("us-east-1", "https://a.example", "ada");
         assert_eq!(ada, of_login("us-east-1", "https://a.example", "ada"));
-        assert!(crate::config::is_cognito_id(&ada), "{ada}");
+        assert!(is_cognito_id(&ada), "{ada}");
         assert_eq!(ada.as_bytes()["us-east-1:".len() + 14], b'8', "{ada}");
         for (issuer, subject) in [
             ("https://a.example", "bob"),
@@ -96,6 +110,27 @@ mod tests {
             &of_guest("a", [7; 16]),
         ] {
             assert!(!is_of_login(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn cognito_ids_are_of_their_form() {
+        for id in ["us-east-1:6fb4c4f2-0000-4000-8000-000000000001", "a_b:0"] {
+            assert!(is_cognito_id(id), "{id}");
+        }
+        let long = format!("us-east-1:{}", "0".repeat(46));
+        for id in [
+            "",
+            ":",
+            "us-east-1",
+            "us-east-1:",
+            ":0",
+            "a:b:c",
+            "a b:0",
+            "us-east-1:G",
+            &long,
+        ] {
+            assert!(!is_cognito_id(id), "{id}");
         }
     }
 }

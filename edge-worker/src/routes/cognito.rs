@@ -10,10 +10,10 @@ use forebay_core::wire::cognito_identity::{
     GetCredentialsForIdentityResponse, GetIdRequest, TARGET_PREFIX,
 };
 
-use crate::config::{Config, is_cognito_id};
+use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
-use crate::identity::ids;
+use crate::identity::ids::{self, is_cognito_id};
 use crate::identity::login::{self, LoginError};
 use crate::identity::session_token::{Amr, Session};
 use crate::platform::Platform;

@@ -1,6 +1,7 @@
 //! Personal data: wherever it stands in a request, it goes no further than the worker.
 
 use forebay_core::schema::pii::Salt;
+use proptest::prelude::*;
 
 use super::*;
 
