@@ -9,7 +9,7 @@ use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
 use crate::delivery::Sinks;
-use crate::identity::login::Issuer;
+use crate::identity::issuer::Issuer;
 use crate::identity::session_token::MasterSecrets;
 use sinks::Keys;
 

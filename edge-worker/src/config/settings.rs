@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{App, ConfigError, error};
 use crate::identity::ids::is_cognito_id;
-use crate::identity::login::Issuer;
+use crate::identity::issuer::Issuer;
 
 /// The binding `FOREBAY`.
 #[derive(Deserialize)]
