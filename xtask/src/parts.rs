@@ -47,6 +47,8 @@ pub enum Part {
     Sdk,
     /// The edge worker with its shim and glue.
     Edge,
+    /// The npm package of the edge worker.
+    Worker,
     /// The program that writes the lake.
     Lake,
     /// The demo page.
@@ -55,7 +57,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they may be built one after the other.
-    pub const ALL: [Part; 4] = [Part::Sdk, Part::Edge, Part::Lake, Part::Page];
+    pub const ALL: [Part; 5] = [Part::Sdk, Part::Edge, Part::Worker, Part::Lake, Part::Page];
 
     /// The part a user calls `name`.
     pub fn named(name: &str) -> Option<Part> {
@@ -67,6 +69,7 @@ impl Part {
         match self {
             Part::Sdk => "sdk",
             Part::Edge => "edge",
+            Part::Worker => "worker",
             Part::Lake => "lake",
             Part::Page => "page",
         }
@@ -93,7 +96,10 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
         // for each other, and the one that links alone leaves the other core to the rest. The tools
         // wait for the edge worker, and find their crates compiled.
         let packages = scope.spawn(|| needs::packages(progress));
-        let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
+        let wants_sdk = [Part::Sdk, Part::Page, Part::Worker]
+            .map(wants)
+            .contains(&true);
+        let sdk = scope.spawn(move || match wants_sdk {
             true => {
                 let modules = sdk_modules(progress)?;
                 tools_module(progress)?;
@@ -102,7 +108,7 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
             false => Ok(None),
         });
         let edge = scope.spawn(|| {
-            if wants(Part::Edge) {
+            if wants(Part::Edge) || wants(Part::Worker) {
                 edge(progress)
             } else {
                 Ok(())
@@ -125,7 +131,11 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
                 Ok(())
             }
         });
-        browser.and(joined(edge)).and(joined(lake))
+        browser.and(joined(edge)).and(joined(lake))?;
+        if wants(Part::Worker) {
+            worker_package(progress)?;
+        }
+        Ok(())
     })
 }
 
@@ -172,6 +182,24 @@ fn edge_modules(folder: &Path) -> Result<()> {
         std::fs::copy(root().join("edge-worker").join(name), folder.join(name)).context(name)?;
     }
     Ok(())
+}
+
+/// The package of the edge worker, which uses the tools of the browser's package.
+fn worker_package(progress: &Progress) -> Result<()> {
+    let inputs = [
+        edge_folder(),
+        root().join("npm/src"),
+        root().join("npm/worker/src"),
+        root().join("npm/worker/build.mjs"),
+        root().join("infra"),
+    ];
+    if is_fresh(&root().join("npm/worker/dist/cli.js"), &inputs)? {
+        return Ok(());
+    }
+    progress.step("worker: package", |step| {
+        let mut node = command("node", ["npm/worker/build.mjs"]);
+        run(step, node.arg(edge_folder())).map(drop)
+    })
 }
 
 fn lake(progress: &Progress) -> Result<()> {

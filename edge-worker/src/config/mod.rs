@@ -113,8 +113,9 @@ impl Config {
         else {
             return Err(errors);
         };
+        let sinks = sinks::of(settings.kinesis, credentials, &settings.region);
         Ok(Config {
-            sinks: sinks::of(settings.kinesis, credentials, &settings.region),
+            sinks: sinks.map_err(|error| vec![error])?,
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,

@@ -1,7 +1,10 @@
 //! The streams of the settings, and the key that writes to them.
 
+use forebay_aws_call::Endpoint;
+use forebay_aws_call::kinesis::KINESIS;
+
 use super::settings::KinesisSettings;
-use super::{ConfigError, kept, required};
+use super::{ConfigError, error, kept, required};
 use crate::delivery::Sinks;
 use crate::delivery::sinks::kinesis::{Kinesis, KinesisStream};
 
@@ -38,19 +41,19 @@ impl Keys {
 }
 
 /// The sinks of the settings. `region` is the worker's, which Kinesis has too unless said otherwise.
-pub fn of(settings: KinesisSettings, key: KinesisKey, region: &str) -> Sinks {
+///
+/// # Errors
+/// An endpoint or a region that is none.
+pub fn of(settings: KinesisSettings, key: KinesisKey, region: &str) -> Result<Sinks, ConfigError> {
     let region = settings.region.unwrap_or_else(|| region.to_owned());
-    let endpoint = settings
-        .endpoint
-        .unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
     let kinesis = Kinesis {
-        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        endpoint: endpoint(settings.endpoint.as_deref(), &region)?,
         region,
         access_key_id: key.access_key_id,
         secret_access_key: key.secret_access_key,
         session_token: key.session_token,
     };
-    Sinks {
+    Ok(Sinks {
         events: KinesisStream {
             kinesis: kinesis.clone(),
             name: settings.stream,
@@ -59,7 +62,19 @@ pub fn of(settings: KinesisSettings, key: KinesisKey, region: &str) -> Sinks {
             kinesis,
             name: settings.dead_letter_stream,
         },
-    }
+    })
+}
+
+/// Where Kinesis answers: as configured, or AWS's own endpoint of the region.
+fn endpoint(url: Option<&str>, region: &str) -> Result<Endpoint, ConfigError> {
+    let (setting, endpoint) = match url {
+        Some(url) => ("kinesis.endpoint", Endpoint::parse(url)),
+        None => (
+            "kinesis.region` or `region",
+            Endpoint::of_region(&KINESIS, region, false),
+        ),
+    };
+    endpoint.map_err(|problem| error("FOREBAY", format!("`{setting}` {problem}")))
 }
 
 #[cfg(test)]
@@ -73,7 +88,7 @@ mod tests {
     fn kinesis_is_that_of_the_region_unless_said_otherwise() {
         let config = Config::read(bindings(settings())).ok().unwrap();
         assert_eq!(
-            config.sinks.events.kinesis.endpoint,
+            config.sinks.events.kinesis.endpoint.as_str(),
             "https://kinesis.eu-north-1.amazonaws.com"
         );
         let mut other = settings();
@@ -81,7 +96,7 @@ mod tests {
         other["kinesis"]["region"] = json!("us-west-2");
         let config = Config::read(bindings(other)).ok().unwrap();
         assert_eq!(
-            config.sinks.events.kinesis.endpoint,
+            config.sinks.events.kinesis.endpoint.as_str(),
             "http://127.0.0.1:4567"
         );
         assert_eq!(

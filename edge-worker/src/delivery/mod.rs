@@ -4,6 +4,8 @@
 pub mod retry;
 pub mod sinks;
 
+/// Why a call, or a record within one, failed.
+pub use forebay_aws_call::CallError as SinkError;
 use futures_util::future::join;
 
 use crate::platform::Platform;
@@ -51,47 +53,9 @@ pub struct Delivery {
     pub error: Option<SinkError>,
 }
 
-/// Why a call, or a record within one, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SinkError {
-    /// No answer came.
-    #[error("unreachable")]
-    Unreachable,
-    /// It was refused; the name is the sink's own, e.g. `ResourceNotFoundException`.
-    #[error("{code}")]
-    Refused {
-        /// HTTP status of the whole call; 200 where only a record was refused.
-        status: u16,
-        /// The error's name.
-        code: String,
-    },
-    /// The answer is not one that this sink gives.
-    #[error("the answer is not of the sink's form")]
-    Unintelligible,
-    /// The call could not be signed: the endpoint is no URL, or a key holds what no header can.
-    #[error("the call could not be signed: check the endpoint and the keys")]
-    NotSigned,
-}
-
-impl SinkError {
-    fn is_throttling(&self) -> bool {
-        matches!(self, SinkError::Refused { code, .. }
-            if code.contains("Throttling") || code.contains("ThroughputExceeded"))
-    }
-
-    /// Whether the same call may do better. A key or a stream that is wrong stays so.
-    fn may_pass(&self) -> bool {
-        match self {
-            SinkError::Unreachable | SinkError::Unintelligible => true,
-            SinkError::Refused { status, .. } => {
-                self.is_throttling() || !(400..500).contains(status)
-            }
-            SinkError::NotSigned => false,
-        }
-    }
-
-    fn outcome(&self) -> Outcome {
-        if self.is_throttling() {
+impl From<&SinkError> for Outcome {
+    fn from(error: &SinkError) -> Outcome {
+        if error.is_throttling() {
             Outcome::Throttled
         } else {
             Outcome::Failed

@@ -63,7 +63,7 @@ fn settle(
                 if error.may_pass() {
                     again.push(*index);
                 }
-                let outcome = error.outcome();
+                let outcome = Outcome::from(&error);
                 delivery.error = Some(error);
                 outcome
             }

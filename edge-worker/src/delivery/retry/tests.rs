@@ -92,7 +92,7 @@ fn a_stream_that_does_not_answer_is_given_up_within_the_budget() {
     let started = platform.now.get();
     let delivery = block_on(deliver(&stream("events"), &records(1, 1), &platform));
     assert_eq!(delivery.outcomes, [Outcome::Failed]);
-    assert_eq!(delivery.error, Some(SinkError::Unreachable));
+    assert_eq!(delivery.error, Some(SinkError::Unreachable(String::new())));
     let took = platform.now.get() - started;
     let longest = RETRY_BUDGET_MS + i64::try_from(CALL_TIME_OUT.as_millis()).unwrap() + 1_000;
     assert!(took <= longest, "{took} ms");

@@ -45,7 +45,10 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
         if stream_of(call) == "dead-letters" {
             return Err(Unreachable);
         }
-        let body = json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } });
+        let body = json!({ "StreamDescriptionSummary": {
+            "StreamStatus": "ACTIVE",
+            "StreamCreationTimestamp": 1_790_000_000.0,
+        } });
         Ok(HttpResponse {
             status: 200,
             body: body.to_string().into_bytes(),

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_executor::block_on;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::delivery::retry::deliver;
 use crate::delivery::{Delivery, Outcome};
+use crate::platform::HttpResponse;
 use crate::platform::simulated::Simulated;
 
 pub(crate) fn stream(name: &str) -> KinesisStream {
     KinesisStream {
         kinesis: Kinesis {
-            endpoint: "https://kinesis.eu-north-1.amazonaws.com".into(),
+            endpoint: Endpoint::parse("https://kinesis.eu-north-1.amazonaws.com").unwrap(),
             region: "eu-north-1".into(),
             access_key_id: "AKIDEXAMPLE".into(),
             secret_access_key: "secret".into(),
