@@ -57,11 +57,36 @@ impl<T: Clock + Random + Crypto + Http> Platform for T {}
 /// The body of the request that is answered. It comes beside the request's head, so that a request
 /// can be refused before its body is read; a body that is dropped is not read at all.
 pub trait Body {
-    /// Reads all of it, keeping no more than `max_bytes` of it in memory.
+    /// How many bytes it has, where its sender says so.
+    fn announced(&self) -> Option<usize>;
+
+    /// Reads all of it, unless it is larger than `max_bytes`, of which no more are kept in memory,
+    /// or comes more slowly than an [`Allowance`].
     ///
     /// # Errors
     /// [`BodyError`]
     async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
+}
+
+/// How long a body may take: at first [`Allowance::FIRST_MS`], and a second more for every
+/// [`Allowance::BYTES_PER_SECOND`] that have come. So an upload that stalls ends soon, and one that
+/// is slow but goes on, as over a poor mobile network, does not; and whoever sends a byte now and
+/// then buys nothing with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance;
+
+impl Allowance {
+    /// Milliseconds for a body of no bytes.
+    pub const FIRST_MS: u32 = 10_000;
+    /// The slowest network that is waited for.
+    pub const BYTES_PER_SECOND: u32 = 32 * 1024;
+
+    /// Milliseconds from the beginning in which so many bytes must have come.
+    pub fn millis(received: usize) -> u32 {
+        let received = u64::try_from(received).unwrap_or(u64::MAX);
+        let earned = received.saturating_mul(1_000) / u64::from(Self::BYTES_PER_SECOND);
+        Self::FIRST_MS.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+    }
 }
 
 /// Why a body was not read.
@@ -71,6 +96,8 @@ pub enum BodyError {
     TooLarge,
     /// It broke off.
     BrokeOff,
+    /// It came too slowly to be waited for.
+    Stalled,
 }
 
 /// The platform has no randomness to give.
@@ -238,6 +265,10 @@ pub(crate) mod simulated {
     }
 
     impl Body for &[u8] {
+        fn announced(&self) -> Option<usize> {
+            Some(self.len())
+        }
+
         async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
             if self.len() > max_bytes {
                 return Err(BodyError::TooLarge);

@@ -150,7 +150,8 @@ describe("a request that is refused", () => {
     const large = body.padEnd(4 * 1024 * 1024 + 1);
     const response = await events({ body: large });
     await refused(response, 413, "PayloadTooLargeException", /larger than 4194304 bytes/);
-    // Before its signature is looked at, and however its length is announced.
+    // Before its signature is looked at, and however its length is announced: where it is not, once
+    // more has come. Whose head is refused, of that no byte is read.
     const chunks = new ReadableStream({
       start(controller) {
         for (let sent = 0; sent <= large.length; sent += 65_536) {
@@ -159,8 +160,8 @@ describe("a request that is refused", () => {
         controller.close();
       },
     });
-    const init = { method: "POST", body: chunks, duplex: "half" } as RequestInit;
-    const unannounced = await fetch(stack.edge + path, init);
+    const { url, init } = await signed(stack, credentials, { path, body });
+    const unannounced = await fetch(url, { ...init, body: chunks, duplex: "half" } as RequestInit);
     await refused(unannounced, 413, "PayloadTooLargeException", /larger than 4194304 bytes/);
   });
 

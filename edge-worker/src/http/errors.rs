@@ -92,6 +92,9 @@ pub enum RequestError {
     /// A body that broke off.
     #[error("The request body broke off before its end.")]
     BodyBrokeOff,
+    /// A body that stalled.
+    #[error("The request body came too slowly. Send the request again.")]
+    BodyStalled,
     /// The worker is deployed with a mistake in its configuration.
     #[error("The service is not configured correctly; GET /healthz says what is wrong.")]
     Misconfigured,
@@ -117,6 +120,7 @@ impl RequestError {
             BadRequest(_) | BodyBrokeOff => 400,
             UnknownApp | NotFound => 404,
             MethodNotAllowed { .. } => 405,
+            BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
             Misconfigured | Internal => 500,
         }
@@ -138,6 +142,7 @@ impl RequestError {
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
+            BodyStalled => "RequestTimeoutException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
             Misconfigured | Internal => "InternalServerErrorException",
         }
