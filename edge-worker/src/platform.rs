@@ -173,9 +173,13 @@ pub enum PublicKey {
 
 #[cfg(test)]
 pub(crate) mod simulated {
-    //! A platform whose clock moves only when something waits.
+    //! A platform whose clock moves only when all that runs waits: then to the earliest time that
+    //! something waits for.
 
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use sha2::{Digest, Sha256};
 
@@ -197,6 +201,41 @@ pub(crate) mod simulated {
         /// What was sent, in its order.
         pub(crate) sent: RefCell<Vec<HttpRequest>>,
         answering: RefCell<Box<Answering<'a>>>,
+        /// What is waited for, by who waits.
+        timers: RefCell<BTreeMap<u64, i64>>,
+        next_timer: Cell<u64>,
+    }
+
+    struct Timer<'s, 'a> {
+        platform: &'s Simulated<'a>,
+        id: u64,
+        is_polled: bool,
+    }
+
+    impl Future for Timer<'_, '_> {
+        type Output = ();
+
+        /// Not ready when it is asked for the first time, so that all that runs beside comes to
+        /// wait too; then in the order of their times.
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let timers = self.platform.timers.borrow();
+            let until = timers[&self.id];
+            let is_next = timers.values().all(|other| until <= *other);
+            drop(timers);
+            if self.is_polled && is_next {
+                self.platform.now.set(self.platform.now.get().max(until));
+                return Poll::Ready(());
+            }
+            self.is_polled = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Timer<'_, '_> {
+        fn drop(&mut self) {
+            self.platform.timers.borrow_mut().remove(&self.id);
+        }
     }
 
     impl<'a> Simulated<'a> {
@@ -207,6 +246,8 @@ pub(crate) mod simulated {
                 now: Cell::new(1_795_000_000_000),
                 sent: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
+                timers: RefCell::default(),
+                next_timer: Cell::new(0),
             }
         }
     }
@@ -217,8 +258,15 @@ pub(crate) mod simulated {
         }
 
         async fn wait(&self, duration: Duration) {
-            let millis = i64::try_from(duration.as_millis()).unwrap();
-            self.now.set(self.now.get() + millis);
+            let until = self.now.get() + i64::try_from(duration.as_millis()).unwrap();
+            let id = self.next_timer.replace(self.next_timer.get() + 1);
+            self.timers.borrow_mut().insert(id, until);
+            let timer = Timer {
+                platform: self,
+                id,
+                is_polled: false,
+            };
+            timer.await;
         }
     }
 

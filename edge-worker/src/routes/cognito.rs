@@ -64,6 +64,7 @@ impl IdentityError {
         match self {
             IdentityError::Request(error) => error.status(),
             IdentityError::Login(LoginError::ProviderUnreachable) => 500,
+            IdentityError::Login(LoginError::Busy) => 429,
             _ => 400,
         }
     }
@@ -78,6 +79,7 @@ impl IdentityError {
                 "ResourceNotFoundException"
             }
             IdentityError::Login(LoginError::Several) => "InvalidParameterException",
+            IdentityError::Login(LoginError::Busy) => "TooManyRequestsException",
             IdentityError::Login(LoginError::ProviderUnreachable)
             | IdentityError::Request(RequestError::Misconfigured | RequestError::Internal) => {
                 "InternalErrorException"
@@ -96,7 +98,15 @@ impl IdentityError {
             error_type: self.code().into(),
             message: message.as_str().into(),
         };
-        identity_answer(self.status(), body.encode()).with_header("x-amzn-errortype", self.code())
+        let answer = identity_answer(self.status(), body.encode())
+            .with_header("x-amzn-errortype", self.code());
+        match self {
+            IdentityError::Login(LoginError::Busy | LoginError::ProviderUnreachable) => {
+                answer.with_retry_after(1)
+            }
+            IdentityError::Request(error) => error.with_retry_after(answer),
+            _ => answer,
+        }
     }
 }
 
