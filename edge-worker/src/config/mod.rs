@@ -4,6 +4,8 @@ mod secrets;
 mod settings;
 mod sinks;
 
+use std::collections::BTreeSet;
+
 use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
@@ -11,6 +13,7 @@ use serde::Deserialize;
 use crate::delivery::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::session_token::MasterSecrets;
+use crate::rates::RateSettings;
 use sinks::Keys;
 
 /// The bindings as the platform gives them, unchecked.
@@ -56,6 +59,12 @@ pub struct Config {
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
     pub deduplication_window: usize,
+    /// Most bytes that the requests under way in an isolate take together.
+    pub memory_budget: usize,
+    /// How often networks and identities may ask.
+    pub rate_limits: RateSettings,
+    /// Identities whose credentials are taken no longer, and that get no new ones.
+    pub revoked_identities: BTreeSet<String>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// What session tokens are made with.
@@ -121,6 +130,9 @@ impl Config {
             issuers: settings.issuers,
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
+            memory_budget: settings.memory_budget,
+            rate_limits: settings.rate_limits,
+            revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
             master_secrets,
             schema,
@@ -135,6 +147,11 @@ impl Config {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
             _ => path,
         }
+    }
+
+    /// Whether an identity is one of those that were revoked.
+    pub fn is_revoked(&self, identity_id: &str) -> bool {
+        self.revoked_identities.contains(identity_id)
     }
 
     /// The app with this id.

@@ -6,6 +6,7 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 
 use crate::http::message::Answer;
+use crate::rates::TooMany;
 
 /// When to come back after [`RequestError::Busy`]: requests are answered within seconds.
 const BUSY_SECONDS: u32 = 2;
@@ -98,6 +99,9 @@ pub enum RequestError {
     /// A body that stalled.
     #[error("The request body came too slowly. Send the request again.")]
     BodyStalled,
+    /// More requests of a network or an identity than are allowed.
+    #[error("Too many requests. Send the request again later.")]
+    TooManyRequests(TooMany),
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
@@ -128,7 +132,7 @@ impl RequestError {
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
-            Busy => 429,
+            Busy | TooManyRequests(_) => 429,
             Misconfigured | Internal => 500,
         }
     }
@@ -150,7 +154,7 @@ impl RequestError {
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
-            Busy => "TooManyRequestsException",
+            Busy | TooManyRequests(_) => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
             Misconfigured | Internal => "InternalServerErrorException",
         }
@@ -170,8 +174,17 @@ impl RequestError {
     pub fn with_retry_after(&self, answer: Answer) -> Answer {
         match self {
             RequestError::Busy => answer.with_retry_after(BUSY_SECONDS),
+            RequestError::TooManyRequests(refused) => {
+                answer.with_retry_after(refused.retry_after_seconds)
+            }
             _ => answer,
         }
+    }
+}
+
+impl From<TooMany> for RequestError {
+    fn from(refused: TooMany) -> RequestError {
+        RequestError::TooManyRequests(refused)
     }
 }
 

@@ -52,6 +52,9 @@ pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, 
             TokenError::Invalid => RequestError::UnrecognizedClient,
             TokenError::Expired => RequestError::ExpiredToken,
         })?;
+    if config.is_revoked(&session.identity_id) {
+        return Err(RequestError::UnrecognizedClient);
+    }
     sigv4::check_claim(&claim, &scope, now)
         .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
     Ok(Claimant {
@@ -64,6 +67,11 @@ pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, 
 }
 
 impl Claimant<'_> {
+    /// The identity of the session token.
+    pub fn identity_id(&self) -> &str {
+        &self.session.identity_id
+    }
+
     /// Verifies the signature, in headers or query, over `body` as it was sent.
     ///
     /// # Errors

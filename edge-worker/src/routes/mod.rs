@@ -8,30 +8,32 @@ pub mod update_endpoint;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-
 use crate::identity::authenticate::claimant;
 use cognito::IdentityError;
 
+use crate::budget::{NoRoom, Share};
 use crate::config::{Config, ConfigError};
 use crate::http::cors::preflight;
 use crate::http::errors::RequestError;
-use crate::http::gzip::inflated;
+use crate::http::gzip::{inflated, inflated_len};
 use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
+use crate::isolate::Isolate;
 use crate::log::Line;
 use crate::pipeline::Context;
-use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::platform::{Body, BodyError, Platform};
+use crate::rates;
+use crate::rates::Rate;
 
-/// A request, the configuration (or why there is none), what was accepted lately, and the platform.
+/// A request, the configuration (or why there is none), what is kept from earlier ones, and the
+/// platform.
 pub struct Service<'a, P> {
     /// The request.
     pub head: &'a Head,
     /// The configuration, or what is wrong with it.
     pub config: Result<&'a Config, &'a [ConfigError]>,
-    /// The events that were accepted lately.
-    pub window: &'a RefCell<DeduplicationWindow>,
+    /// What is kept from earlier requests.
+    pub isolate: &'a Isolate,
     /// The platform.
     pub platform: &'a P,
 }
@@ -71,8 +73,17 @@ impl<'a, P: Platform> Service<'a, P> {
     async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
         let config = self.configuration()?;
         let operation = cognito::operation(self.head)?;
-        let body = read(body, cognito::MAX_BODY_BYTES).await?;
-        cognito::answer(operation, self.head, &body, config, self.platform).await
+        let rates = &config.rate_limits;
+        let network = rates.network(self.head);
+        let rate = rates.identity_pool_per_network.as_ref();
+        self.count(rate, "pool-network", network.as_deref()).await?;
+        let share = self.share()?;
+        let body = read(body, cognito::MAX_BODY_BYTES, &share).await?;
+        let request = cognito::Request::decode(operation, &body)?;
+        let rate = rates.identity_pool_per_identity.as_ref();
+        let identity = request.identity_id();
+        self.count(rate, "pool-identity", identity).await?;
+        cognito::answer(&request, self.head, config, self.platform).await
     }
 
     async fn app(
@@ -87,11 +98,23 @@ impl<'a, P: Platform> Service<'a, P> {
         // What the head alone can refuse, no body is read for.
         let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
-        let sent = read(body, limit).await?;
+        let rates = &config.rate_limits;
+        let network = rates.network(self.head);
+        let rate = rates.events_per_network.as_ref();
+        self.count(rate, "events-network", network.as_deref())
+            .await?;
+        let rate = rates.events_per_identity.as_ref();
+        let identity = Some(claimant.identity_id());
+        self.count(rate, "events-identity", identity).await?;
+        let share = self.share()?;
+        let sent = read(body, limit, &share).await?;
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = claimant.prove(&sent, self.platform).await?;
         line.app_id = Some(&app.app_id);
-        let body = inflated(sent, limit)?;
+        let inflated_len = inflated_len(&sent, limit)?;
+        let work = share.work_on(sent.len().max(inflated_len));
+        work.map_err(|NoRoom| RequestError::Busy)?;
+        let body = inflated(sent, inflated_len)?;
         if operation == AppOperation::UpdateEndpoint {
             return update_endpoint::answer(&body, &self.head.request_id);
         }
@@ -101,11 +124,29 @@ impl<'a, P: Platform> Service<'a, P> {
             app,
             caller: &caller,
         };
-        let answered = put_events::answer(&context, &body, self.window, self.platform).await?;
+        let answered =
+            put_events::answer(&context, &body, &self.isolate.window, self.platform).await?;
         line.events = Some(answered.counts);
         line.sink_requests = Some(answered.sink_requests);
         line.sink_error = answered.sink_error.map(|error| error.to_string());
         Ok(answered.answer)
+    }
+
+    /// A share of the memory for this request.
+    fn share(&self) -> Result<Share<'a>, RequestError> {
+        let share = self.isolate.budget.take(self.head.arrival);
+        share.map_err(|NoRoom| RequestError::Busy)
+    }
+
+    /// Counts this request as one of `who`.
+    async fn count(
+        &self,
+        rate: Option<&Rate>,
+        name: &str,
+        who: Option<&str>,
+    ) -> Result<(), RequestError> {
+        let taken = rates::take(rate, name, who, &self.isolate.buckets, self.platform).await;
+        taken.map_err(RequestError::from)
     }
 
     fn configuration(&self) -> Result<&'a Config, RequestError> {
@@ -113,10 +154,15 @@ impl<'a, P: Platform> Service<'a, P> {
     }
 }
 
-async fn read(body: impl Body, limit: usize) -> Result<Vec<u8>, RequestError> {
-    body.read(limit).await.map_err(|error| match error {
+async fn read(body: impl Body, limit: usize, share: &Share<'_>) -> Result<Vec<u8>, RequestError> {
+    // What is announced need not come.
+    if body.announced().is_some_and(|length| length > limit) {
+        return Err(RequestError::PayloadTooLarge { limit });
+    }
+    body.read(limit, share).await.map_err(|error| match error {
         BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
         BodyError::BrokeOff => RequestError::BodyBrokeOff,
         BodyError::Stalled => RequestError::BodyStalled,
+        BodyError::NoRoom => RequestError::Busy,
     })
 }

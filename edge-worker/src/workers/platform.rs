@@ -6,10 +6,12 @@ use std::time::Duration;
 use forebay_core::time::Timestamp;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Date, Uint8Array};
+use js_sys::{Date, Function, Object, Promise, Reflect, Uint8Array};
 use sha2::{Digest, Sha256};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
-    AbortController, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
     ResponseBody,
 };
 
@@ -17,17 +19,33 @@ use super::body::read_stream;
 use super::crypto;
 use crate::platform::{
     Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PublicKey, Random,
-    Unreachable,
+    RateLimits, Unreachable,
 };
 
-/// The platform.
-pub struct Workers;
+/// The platform, and the bindings that it gives to requests.
+pub struct Workers<'a> {
+    /// The bindings.
+    pub env: &'a Env,
+}
 
-impl Clock for Workers {
+/// The time now.
+pub fn now() -> Timestamp {
+    // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
+    #[allow(clippy::cast_possible_truncation)]
+    Timestamp(Date::now() as i64)
+}
+
+/// Fills `bytes` with randomness fit for keys.
+///
+/// # Errors
+/// [`NoRandomness`] where the platform has none to give, as before the first request.
+pub fn randomize(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    getrandom::fill(bytes).map_err(|_| NoRandomness)
+}
+
+impl Clock for Workers<'_> {
     fn now(&self) -> Timestamp {
-        // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
-        #[allow(clippy::cast_possible_truncation)]
-        Timestamp(Date::now() as i64)
+        now()
     }
 
     async fn wait(&self, duration: Duration) {
@@ -35,13 +53,28 @@ impl Clock for Workers {
     }
 }
 
-impl Random for Workers {
+impl Random for Workers<'_> {
     fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        getrandom::fill(bytes).map_err(|_| NoRandomness)
+        randomize(bytes)
     }
 }
 
-impl Crypto for Workers {
+impl RateLimits for Workers<'_> {
+    async fn is_within(&self, binding: &str, key: &str) -> Option<bool> {
+        let limiter = Reflect::get(self.env, &binding.into()).ok()?;
+        let limit: Function = Reflect::get(&limiter, &"limit".into())
+            .ok()?
+            .dyn_into()
+            .ok()?;
+        let options = Object::new();
+        Reflect::set(&options, &"key".into(), &key.into()).ok()?;
+        let outcome: Promise = limit.call1(&limiter, &options).ok()?.dyn_into().ok()?;
+        let outcome = JsFuture::from(outcome).await.ok()?;
+        Reflect::get(&outcome, &"success".into()).ok()?.as_bool()
+    }
+}
+
+impl Crypto for Workers<'_> {
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
         match crypto::native_sha256(bytes).await {
             Some(hash) => hash,
@@ -61,7 +94,7 @@ impl Crypto for Workers {
     }
 }
 
-impl Http for Workers {
+impl Http for Workers<'_> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
         let time_out = TimeoutFuture::new(millis(request.time_out));
         let controller = AbortController::default();
@@ -90,7 +123,9 @@ async fn read_answer(mut response: Response, max_bytes: usize) -> Option<Vec<u8>
     }
     let mut body = Vec::new();
     let stream = response.stream().ok()?;
-    read_stream(stream, max_bytes, &mut body).await.ok()?;
+    read_stream(stream, max_bytes, max_bytes, &mut body, |_| Ok(()))
+        .await
+        .ok()?;
     Some(body)
 }
 

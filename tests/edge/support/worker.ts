@@ -26,11 +26,19 @@ export interface WorkerOptions {
   basePath?: string;
   /** `deduplication_window` of the configuration. */
   deduplicationWindow?: number;
+  /** `memory_budget` of the configuration. */
+  memoryBudget?: number;
+  /** `rate_limits` of the configuration. */
+  rateLimits?: object;
+  /** `revoked_identities` of the configuration. */
+  revokedIdentities?: string[];
   /** A module that stands before `main.js` and hands requests on to it. */
   front?: string;
 }
 
 export interface Worker extends Pick<StackDescription, "edge" | "region"> {
+  /** Its process. */
+  pid: number;
   /** What it has written to its log. */
   log(): string;
   stop(): Promise<void>;
@@ -60,6 +68,7 @@ export async function startWorker(
   return {
     edge: `http://127.0.0.1:${port}`,
     region: stack.region,
+    pid: child.pid as number,
     log: () => log,
     async stop() {
       process.off("exit", stopWithTests);
@@ -105,6 +114,9 @@ async function config(
     issuers: options.issuers,
     base_path: options.basePath,
     deduplication_window: options.deduplicationWindow,
+    memory_budget: options.memoryBudget,
+    rate_limits: options.rateLimits,
+    revoked_identities: options.revokedIdentities,
     kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
   };
   const { piiSalt } = options;

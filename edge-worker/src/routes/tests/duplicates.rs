@@ -4,8 +4,11 @@ use super::*;
 
 const ID: &str = "6fb4c4f2-0000-4000-8000-00000000000e";
 
-fn window() -> RefCell<DeduplicationWindow> {
-    RefCell::new(DeduplicationWindow::new(100, [7; 32]))
+/// An isolate that remembers a hundred events.
+fn remembering() -> Isolate {
+    let mut config = config();
+    config.deduplication_window = 100;
+    Isolate::new(Some(&config), Some([7; 32]))
 }
 
 fn valid() -> Value {
@@ -14,14 +17,14 @@ fn valid() -> Value {
 
 /// Each event's status, the counts of the log's line, and the ids that came to the stream.
 fn send(
-    window: &RefCell<DeduplicationWindow>,
+    isolate: &Isolate,
     events: Value,
     answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
 ) -> (Value, Value, Vec<String>) {
     let config = config();
     let body = batch(events);
     let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
-    let (answer, line, calls) = serve_with(window, &head, &config, &body, answering);
+    let (answer, line, calls) = serve_with(isolate, &head, &config, &body, answering);
     let statuses = items(&answer)
         .as_object()
         .unwrap()
@@ -39,12 +42,12 @@ fn send(
 
 #[test]
 fn what_the_stream_has_is_answered_and_not_written_again() {
-    let window = window();
-    let (_, _, written) = send(&window, json!({ ID: valid() }), all_stored);
+    let isolate = remembering();
+    let (_, _, written) = send(&isolate, json!({ ID: valid() }), all_stored);
     assert_eq!(written, [ID]);
     let other = "6fb4c4f2-0000-4000-8000-00000000000f";
     let events = json!({ ID: valid(), other: valid(), "bad": event(json!({})) });
-    let (statuses, counts, written) = send(&window, events, all_stored);
+    let (statuses, counts, written) = send(&isolate, events, all_stored);
     assert_eq!(statuses, json!({ ID: 202, other: 202, "bad": 400 }));
     assert_eq!(
         counts,
@@ -65,10 +68,10 @@ fn what_the_stream_has_not_acknowledged_is_written_again() {
         ),
     ];
     for (answering, status) in failing {
-        let window = window();
-        let (statuses, _, _) = send(&window, json!({ ID: valid() }), answering);
+        let isolate = remembering();
+        let (statuses, _, _) = send(&isolate, json!({ ID: valid() }), answering);
         assert_eq!(statuses[ID], status);
-        let (statuses, counts, written) = send(&window, json!({ ID: valid() }), all_stored);
+        let (statuses, counts, written) = send(&isolate, json!({ ID: valid() }), all_stored);
         assert_eq!(
             (&statuses[ID], &counts["accepted"]),
             (&json!(202), &json!(1))
@@ -79,21 +82,21 @@ fn what_the_stream_has_not_acknowledged_is_written_again() {
 
 #[test]
 fn an_invalid_event_is_refused_each_time_and_may_come_again_mended() {
-    let window = window();
+    let isolate = remembering();
     for _ in 0..2 {
-        let (statuses, _, _) = send(&window, json!({ ID: event(json!({})) }), all_stored);
+        let (statuses, _, _) = send(&isolate, json!({ ID: event(json!({})) }), all_stored);
         assert_eq!(statuses[ID], 400);
     }
-    let (statuses, _, written) = send(&window, json!({ ID: valid() }), all_stored);
+    let (statuses, _, written) = send(&isolate, json!({ ID: valid() }), all_stored);
     assert_eq!(statuses[ID], 202);
     assert_eq!(written, [ID]);
 }
 
 #[test]
 fn an_id_that_is_no_uuid_is_of_another_event_each_time() {
-    let window = window();
+    let isolate = remembering();
     for _ in 0..2 {
-        let (statuses, counts, written) = send(&window, json!({ "key1": valid() }), all_stored);
+        let (statuses, counts, written) = send(&isolate, json!({ "key1": valid() }), all_stored);
         assert_eq!(
             (&statuses["key1"], &counts["duplicate"]),
             (&json!(202), &json!(0))
