@@ -38,7 +38,7 @@ fuzz_target!(|input: (u16, Option<&str>, Option<&str>, i64, &[u8])| {
     told(put_records.read(&answer));
     let put_record_batch = PutRecordBatch {
         delivery_stream: "s",
-        records: &[b"{}\n"; 2],
+        records: &[b"{}\n".as_slice(); 2],
     };
     told(put_record_batch.read(&answer));
     let entry = Entry {
