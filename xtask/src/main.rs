@@ -104,7 +104,7 @@ const COMMANDS: [Command; 6] = [
     },
     Command {
         name: "build",
-        says: "sdk, edge, lake or page; all where none is named",
+        says: "sdk, edge, worker, lake or page; all where none is named",
         help: &[
             "[part]..\n\n",
             "  sdk                  the npm package, with its WebAssembly\n",

@@ -1,0 +1,147 @@
+//! Who sent a request.
+
+use forebay_core::sigv4::{self, Scope, VerifyError};
+use forebay_core::time::Timestamp;
+
+use crate::config::Config;
+use crate::http::errors::RequestError;
+use crate::http::message::Head;
+use crate::identity::session_token::{Session, TokenError};
+use crate::platform::Crypto;
+
+/// The signing name of Pinpoint.
+const SERVICE: &str = "mobiletargeting";
+
+/// The sender of a request, proven by its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The identity behind the credentials.
+    pub session: Session,
+    /// When the request was signed, by the sender's clock.
+    pub signed: Timestamp,
+}
+
+/// Verifies a request's signature, in its headers or its query, made with credentials of the
+/// embedded identity pool.
+///
+/// # Errors
+/// Those of [`RequestError`] with status 403.
+pub async fn authenticate(
+    head: &Head,
+    body: &[u8],
+    config: &Config,
+    platform: &impl Crypto,
+) -> Result<Caller, RequestError> {
+    let headers: Vec<(&str, &str)> = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let request = sigv4::Request {
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers: &headers,
+        body,
+    };
+    let scope = Scope {
+        region: &config.region,
+        service: SERVICE,
+    };
+    let now = head.arrival;
+    let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
+    // Long-lived keys have no session token: the pool issues none.
+    let token = claim.session_token.as_deref().unwrap_or_default();
+    let (session, secret_access_key) = config
+        .master_secrets
+        .verify(token, &claim.access_key_id, now)
+        .map_err(|error| match error {
+            TokenError::Invalid => RequestError::UnrecognizedClient,
+            TokenError::Expired => RequestError::ExpiredToken,
+        })?;
+    let body_sha256 = platform.sha256(body).await;
+    let verify = |request: &sigv4::Request<'_>| {
+        sigv4::verify_hashed(
+            request,
+            &body_sha256,
+            &claim,
+            &secret_access_key,
+            &scope,
+            now,
+        )
+    };
+    verify(&request)
+        .or_else(|error| verify_proxied(error, &request, &config.base_path, verify))
+        .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
+    Ok(Caller {
+        session,
+        signed: claim.date,
+    })
+}
+
+/// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,
+/// and may have put another host in the place of the one that it was asked for. `mismatch` is what
+/// was found without that.
+fn verify_proxied(
+    mismatch: VerifyError,
+    request: &sigv4::Request<'_>,
+    base_path: &str,
+    verify: impl Fn(&sigv4::Request<'_>) -> Result<(), VerifyError>,
+) -> Result<(), VerifyError> {
+    if mismatch != VerifyError::SignatureMismatch {
+        return Err(mismatch);
+    }
+    let whole = (!base_path.is_empty()).then(|| format!("{base_path}{}", request.path));
+    let forwarded = forwarded_host(request.headers);
+    let paths = [Some(request.path), whole.as_deref()];
+    let hosts = [Some(request.headers), forwarded.as_deref()];
+    for path in paths.into_iter().flatten() {
+        for headers in hosts.into_iter().flatten() {
+            match verify(&sigv4::Request {
+                path,
+                headers,
+                ..*request
+            }) {
+                Err(VerifyError::SignatureMismatch) => {}
+                other => return other,
+            }
+        }
+    }
+    Err(mismatch)
+}
+
+/// The headers with the host that a proxy was asked for, where it says so.
+fn forwarded_host<'a>(headers: &[(&'a str, &'a str)]) -> Option<Vec<(&'a str, &'a str)>> {
+    let (_, hosts) = headers
+        .iter()
+        .find(|(name, _)| *name == "x-forwarded-host")?;
+    // The first is the client's: every further proxy adds the one that it was asked for.
+    let host = hosts.split(',').next().unwrap_or_default().trim();
+    let others = headers.iter().filter(|(name, _)| *name != "host").copied();
+    Some(others.chain([("host", host)]).collect())
+}
+
+fn refusal(
+    error: VerifyError,
+    claim: Option<&sigv4::Claim>,
+    scope: &Scope<'_>,
+    now: Timestamp,
+) -> RequestError {
+    let signed = claim.map_or(now, |claim| claim.date);
+    let presigned = claim.is_some_and(|claim| claim.expires_seconds.is_some());
+    match error {
+        VerifyError::Missing => RequestError::MissingAuthentication,
+        VerifyError::Malformed(what) => RequestError::IncompleteSignature(what),
+        VerifyError::UnknownKey => RequestError::UnrecognizedClient,
+        VerifyError::Expired if presigned => RequestError::PresignedExpired { now },
+        VerifyError::Expired => RequestError::SignatureExpired { signed, now },
+        VerifyError::NotYetValid => RequestError::SignatureNotYetCurrent { signed, now },
+        VerifyError::WrongScope => RequestError::WrongScope {
+            region: scope.region.to_owned(),
+            service: SERVICE,
+        },
+        VerifyError::BodyMismatch | VerifyError::SignatureMismatch => {
+            RequestError::SignatureMismatch
+        }
+    }
+}
