@@ -38,7 +38,10 @@ fuzz_target!(|input: (&str, &str)| {
     let either = says(format!(r#"{{"$or":[{text},{text}]}}"#), record.to_owned());
     assert!(either.is_none_or(|either| either == matches));
     if matches!(value, Value::Object(_)) {
-        let deeper = says(format!(r#"{{"a":{text}}}"#), format!(r#"{{"a":[[{record}]]}}"#));
+        let deeper = says(
+            format!(r#"{{"a":{text}}}"#),
+            format!(r#"{{"a":[[{record}]]}}"#),
+        );
         assert!(deeper.is_none_or(|deeper| deeper == matches));
     }
 });

@@ -349,13 +349,13 @@ fn alternatives_as_aws_documents_them() {
     });
     check(
         &json!({ "metricName": "CPU", "detail": { "detail-type": "Alarm" } }),
-        &[parallel.clone()],
+        std::slice::from_ref(&parallel),
         &[],
     );
     check(
         &json!({ "metricName": "CPU", "detail": {} }),
         &[],
-        &[parallel.clone()],
+        std::slice::from_ref(&parallel),
     );
     check(
         &json!({ "detail": { "source": "aws.cloudwatch" } }),

@@ -31,7 +31,7 @@ fn rules(pattern: &Value, path: &[String]) -> Vec<Rule> {
                 .flat_map(|alternative| rules(alternative, path))
                 .collect()
         } else {
-            let path = [path, &[name.clone()]].concat();
+            let path = [path, std::slice::from_ref(name)].concat();
             match value.as_array() {
                 Some(tests) => vec![vec![(path, tests.clone())]],
                 None => rules(value, &path),
@@ -60,7 +60,7 @@ fn flatten<'v>(
             for (name, value) in members {
                 flatten(
                     value,
-                    &[path, &[name.clone()]].concat(),
+                    &[path, std::slice::from_ref(name)].concat(),
                     places,
                     arrays,
                     fields,
