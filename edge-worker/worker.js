@@ -43,7 +43,9 @@ function breakDown(error) {
   const number = hit();
   // Messages of WebAssembly's own errors name what kind of trap it was, and frames where: neither
   // repeats anything of a request.
-  const frames = String(error?.stack ?? "").split("\n").slice(1, 9);
+  const frames = String(error?.stack ?? "")
+    .split("\n")
+    .slice(1, 9);
   console.error(
     JSON.stringify({
       trap: `${error?.name}: ${error?.message}`,
@@ -81,7 +83,8 @@ export function worker(schema) {
         // was sent to where it belongs.
         context.waitUntil(answer.catch(() => {}));
         const answered = await answer;
-        return typeof answered === "string" ? failure(answered) : answered;
+        if (typeof answered === "string") return failure(answered);
+        return request.isLeft && request.body ? beside(answered, request.body, context) : answered;
       } catch (error) {
         breakDown(error);
         return failure("hit");
@@ -90,6 +93,45 @@ export function worker(schema) {
       }
     },
   };
+}
+
+/** Bytes, milliseconds and bodies at once that are thrown away for the sake of an answer. */
+const MOST_LEFT_BYTES = 8 * 1024 * 1024;
+const MOST_LEFT_MS = 10_000;
+const MOST_LEFT_BODIES = 16;
+let leftBodies = 0;
+
+/**
+ * An answer whose client may still be sending: all of it goes out at once, and ends when the body has
+ * come. A connection that is closed before that is reset, and the client never reads the answer.
+ */
+async function beside(answer, body, context) {
+  if (leftBodies >= MOST_LEFT_BODIES) return answer;
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const { readable, writable } = new FixedLengthStream(bytes.byteLength);
+  const writer = writable.getWriter();
+  let length = 0;
+  const nowhere = new WritableStream({
+    write(chunk) {
+      length += chunk.byteLength;
+      if (length > MOST_LEFT_BYTES) throw new Error("too much is left");
+    },
+  });
+  const sent = async () => {
+    leftBodies += 1;
+    try {
+      const written = writer.write(bytes);
+      await body.pipeTo(nowhere, { signal: AbortSignal.timeout(MOST_LEFT_MS) }).catch(() => {});
+      await written;
+      await writer.close();
+    } catch {
+      // The client has gone away.
+    } finally {
+      leftBodies -= 1;
+    }
+  };
+  context.waitUntil(sent());
+  return new Response(readable, answer);
 }
 
 /** The answer to a request that a trap hit, or that was under way beside it. */

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use forebay_core::time::Timestamp;
+use forebay_core::wire::{put_events, update_endpoint};
 
 /// What a request of no body takes: its head, its futures, and what the platform holds for it.
 pub const REQUEST_BYTES: usize = 64 * 1024;
@@ -17,6 +18,11 @@ pub const REQUEST_BYTES: usize = 64 * 1024;
 /// read from it, its records, the calls that these become in base64, and their copies on the
 /// platform's side. Measured: docs/security.md.
 pub const BYTES_PER_BODY_BYTE: usize = 7;
+/// What it takes at most for each byte of a record that its body does not hold, such as the copies
+/// of an endpoint.
+const BYTES_PER_ADDED_BYTE: usize = 4;
+/// What a record has beside its event and endpoint: device, place, application, ids.
+const RECORD_BYTES: usize = 2 * 1024;
 /// A request that takes no more than this may have what is kept from larger ones.
 const SMALL_BYTES: usize = 1024 * 1024;
 /// No request lives so long: the slowest upload and all tries of a delivery take less.
@@ -54,9 +60,11 @@ impl Budget {
         }
     }
 
-    /// The least budget in which a request with a body of so many bytes is ever served.
-    pub fn least_for(body_bytes: usize) -> usize {
-        (REQUEST_BYTES + body_bytes * BYTES_PER_BODY_BYTE).div_ceil(3) * 4
+    /// The least budget in which every request that PutEvents takes is served once.
+    pub fn least() -> usize {
+        let copies = put_events::MAX_EVENTS * update_endpoint::MAX_BODY_BYTES;
+        let most = work(put_events::MAX_BODY_BYTES, put_events::MAX_EVENTS, copies);
+        most.div_ceil(3) * 4
     }
 
     /// The share of a new request: [`REQUEST_BYTES`].
@@ -76,6 +84,7 @@ impl Budget {
     }
 
     /// How many bytes are taken.
+    #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.taken.get()
     }
@@ -127,14 +136,31 @@ impl Share<'_> {
         self.resize(REQUEST_BYTES.saturating_add(body_bytes))
     }
 
-    /// Makes the share as large as the work on a body of so many bytes, after it was decompressed.
+    /// Whether the work on a body of so many bytes has room now. Nothing is taken for it.
     ///
     /// # Errors
     /// [`NoRoom`]
-    pub fn work_on(&self, body_bytes: usize) -> Result<(), NoRoom> {
-        let work = body_bytes.saturating_mul(BYTES_PER_BODY_BYTE);
-        self.resize(REQUEST_BYTES.saturating_add(work))
+    pub fn expect(&self, body_bytes: usize) -> Result<(), NoRoom> {
+        self.work_on(body_bytes, 0, 0)?;
+        self.resize(REQUEST_BYTES)
     }
+
+    /// Makes the share as large as the work on a body of so many bytes, as it was sent or after it
+    /// was decompressed, from which so many records come that hold so many bytes of copies.
+    ///
+    /// # Errors
+    /// [`NoRoom`]
+    pub fn work_on(&self, body: usize, records: usize, copies: usize) -> Result<(), NoRoom> {
+        self.resize(work(body, records, copies))
+    }
+}
+
+fn work(body: usize, records: usize, copies: usize) -> usize {
+    let added = copies.saturating_add(records.saturating_mul(RECORD_BYTES));
+    let body = body.saturating_mul(BYTES_PER_BODY_BYTE);
+    REQUEST_BYTES
+        .saturating_add(body)
+        .saturating_add(added.saturating_mul(BYTES_PER_ADDED_BYTE))
 }
 
 impl Drop for Share<'_> {

@@ -69,6 +69,10 @@ pub trait Body {
     /// How many bytes it has, where its sender says so.
     fn announced(&self) -> Option<usize>;
 
+    /// Does not read it, but has the platform throw it away as it comes, so that its sender hears
+    /// the answer. A body that is only dropped may have its connection cut.
+    fn leave(self);
+
     /// Reads all of it, unless it is larger than `max_bytes`, of which no more are kept in memory,
     /// or comes more slowly than an [`Allowance`]. `share` grows before memory is taken for it.
     ///
@@ -366,6 +370,8 @@ pub(crate) mod simulated {
         fn announced(&self) -> Option<usize> {
             Some(self.len())
         }
+
+        fn leave(self) {}
 
         async fn read(self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
             if self.len() > max_bytes {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use forebay_core::wire::put_events;
 use serde::Deserialize;
 
 use super::{App, ConfigError, error};
@@ -105,10 +104,10 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
             format!("`deduplication_window` is more than {MAX_DEDUPLICATION_WINDOW} events");
         return Err(error(NAME, problem));
     }
-    let least = Budget::least_for(put_events::MAX_BODY_BYTES);
+    let least = Budget::least();
     if settings.memory_budget < least {
         let problem =
-            format!("`memory_budget` is less than {least} bytes, which a request of 4 MB takes");
+            format!("`memory_budget` is less than {least} bytes, which one request may take");
         return Err(error(NAME, problem));
     }
     settings

@@ -5,6 +5,7 @@ use forebay_core::sigv4::MAX_SKEW_MS;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 
+use crate::budget::NoRoom;
 use crate::http::message::Answer;
 use crate::rates::TooMany;
 
@@ -114,6 +115,24 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// Whether it is only said of requests whose session token is genuine. What such a client still
+    /// sends is worth waiting for, so that it hears the answer.
+    pub fn is_of_known_sender(&self) -> bool {
+        use RequestError::*;
+        matches!(
+            self,
+            WrongScope { .. }
+                | SignatureExpired { .. }
+                | PresignedExpired { .. }
+                | SignatureNotYetCurrent { .. }
+                | ExpiredToken
+                | UnknownApp
+                | PayloadTooLarge { .. }
+                | TooManyRequests(_)
+                | Busy
+        )
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         use RequestError::*;
@@ -179,6 +198,12 @@ impl RequestError {
             }
             _ => answer,
         }
+    }
+}
+
+impl From<NoRoom> for RequestError {
+    fn from(_: NoRoom) -> RequestError {
+        RequestError::Busy
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use forebay_core::event::{Endpoint, Event};
+use forebay_core::event::Event;
 use forebay_core::schema::{Stage, Violation};
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
@@ -12,7 +12,7 @@ use super::Context;
 use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
 use super::deduplication::{DeduplicationWindow, EventKey, Sender};
 use super::malformed;
-use super::record::RecordMaker;
+use super::record::{RecordMaker, Shared};
 use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
 
 /// Where an event or an endpoint goes.
@@ -61,6 +61,7 @@ impl<'a> Planner<'a> {
         let mut plan = Plan::default();
         for batch in &request.batches {
             let endpoint_id = batch.endpoint_id.as_ref();
+            let shared = self.maker.batch(endpoint_id, &batch.endpoint.endpoint);
             let planned = PlannedBatch {
                 endpoint_id,
                 endpoint: self.plan_endpoint(endpoint_id, &batch.endpoint, &mut plan),
@@ -68,12 +69,7 @@ impl<'a> Planner<'a> {
                     .events
                     .iter()
                     .map(|event| {
-                        let fate = self.plan_event(
-                            endpoint_id,
-                            event,
-                            &batch.endpoint.endpoint,
-                            &mut plan,
-                        );
+                        let fate = self.plan_event(endpoint_id, event, &shared, &mut plan);
                         (event.id.as_ref(), fate)
                     })
                     .collect(),
@@ -106,7 +102,7 @@ impl<'a> Planner<'a> {
         &self,
         endpoint_id: &'r str,
         sent: &SentEvent<'_>,
-        endpoint: &Endpoint<'_>,
+        shared: &Shared<'_>,
         plan: &mut Plan<'r>,
     ) -> Fate {
         let key = self.sender.event(&sent.id);
@@ -114,7 +110,7 @@ impl<'a> Planner<'a> {
             return Fate::Duplicate;
         }
         let event = sent.read();
-        match self.record(endpoint_id, &sent.id, &event, endpoint) {
+        match self.record(endpoint_id, &sent.id, &event, shared) {
             Ok(record) => {
                 plan.records.push(record);
                 plan.record_keys.push(key);
@@ -145,7 +141,7 @@ impl<'a> Planner<'a> {
         endpoint_id: &'r str,
         event_id: &str,
         event: &Result<Event<'_>, Malformed<'_>>,
-        endpoint: &Endpoint<'_>,
+        shared: &Shared<'_>,
     ) -> Result<Record<'r>, Vec<Violation>> {
         let config = self.context.config;
         let event = event
@@ -157,10 +153,7 @@ impl<'a> Planner<'a> {
             schema.protect(event.to_mut(), config.pii_salt.as_ref());
         }
         let record = Record {
-            data: self
-                .maker
-                .record(endpoint_id, event_id, &event, endpoint)
-                .encode(),
+            data: self.maker.encode(shared, event_id, &event),
             partition_key: endpoint_id,
         };
         if record.byte_len() > MAX_RECORD_BYTES {

@@ -8,11 +8,11 @@ pub mod update_endpoint;
 #[cfg(test)]
 mod tests;
 
-use crate::identity::authenticate::claimant;
+use crate::identity::authenticate::{Claimant, claimant};
 use cognito::IdentityError;
 
-use crate::budget::{NoRoom, Share};
-use crate::config::{Config, ConfigError};
+use crate::budget::Share;
+use crate::config::{App, Config, ConfigError};
 use crate::http::cors::preflight;
 use crate::http::errors::RequestError;
 use crate::http::gzip::{inflated, inflated_len};
@@ -95,9 +95,57 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<Answer, RequestError> {
         let limit = operation.max_body_bytes();
         let config = self.configuration()?;
-        // What the head alone can refuse, no body is read for.
+        let admitted = self.admit(config, app_id, limit, body.announced()).await;
+        let (claimant, app, share) = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                if error.is_of_known_sender() {
+                    body.leave();
+                }
+                return Err(error);
+            }
+        };
+        let sent = read(body, limit, &share).await?;
+        // What was signed is what was sent. What a stranger sends is not decompressed.
+        let caller = claimant.prove(&sent, self.platform).await?;
+        line.app_id = Some(&app.app_id);
+        let inflated_len = inflated_len(&sent, limit)?;
+        let longest = sent.len().max(inflated_len);
+        share.work_on(longest, 0, 0)?;
+        let body = inflated(sent, inflated_len)?;
+        if operation == AppOperation::UpdateEndpoint {
+            return update_endpoint::answer(&body, &self.head.request_id);
+        }
+        let request = put_events::decode(&body, &share, longest)?;
+        let context = Context {
+            head: self.head,
+            config,
+            app,
+            caller: &caller,
+        };
+        let answered =
+            put_events::answer(&context, &request, &self.isolate.window, self.platform).await;
+        line.events = Some(answered.counts);
+        line.sink_requests = Some(answered.sink_requests);
+        line.sink_error = answered.sink_error.map(|error| error.to_string());
+        Ok(answered.answer)
+    }
+
+    /// Whom the request is from, for which app, and a share of the memory: what the head alone can
+    /// refuse, no body is read for.
+    async fn admit(
+        &self,
+        config: &'a Config,
+        app_id: &str,
+        limit: usize,
+        announced: Option<usize>,
+    ) -> Result<(Claimant<'a>, &'a App, Share<'a>), RequestError> {
         let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        let announced = announced.unwrap_or(0);
+        if announced > limit {
+            return Err(RequestError::PayloadTooLarge { limit });
+        }
         let rates = &config.rate_limits;
         let network = rates.network(self.head);
         let rate = rates.events_per_network.as_ref();
@@ -107,35 +155,14 @@ impl<'a, P: Platform> Service<'a, P> {
         let identity = Some(claimant.identity_id());
         self.count(rate, "events-identity", identity).await?;
         let share = self.share()?;
-        let sent = read(body, limit, &share).await?;
-        // What was signed is what was sent. What a stranger sends is not decompressed.
-        let caller = claimant.prove(&sent, self.platform).await?;
-        line.app_id = Some(&app.app_id);
-        let inflated_len = inflated_len(&sent, limit)?;
-        let work = share.work_on(sent.len().max(inflated_len));
-        work.map_err(|NoRoom| RequestError::Busy)?;
-        let body = inflated(sent, inflated_len)?;
-        if operation == AppOperation::UpdateEndpoint {
-            return update_endpoint::answer(&body, &self.head.request_id);
-        }
-        let context = Context {
-            head: self.head,
-            config,
-            app,
-            caller: &caller,
-        };
-        let answered =
-            put_events::answer(&context, &body, &self.isolate.window, self.platform).await?;
-        line.events = Some(answered.counts);
-        line.sink_requests = Some(answered.sink_requests);
-        line.sink_error = answered.sink_error.map(|error| error.to_string());
-        Ok(answered.answer)
+        share.expect(announced)?;
+        Ok((claimant, app, share))
     }
 
     /// A share of the memory for this request.
     fn share(&self) -> Result<Share<'a>, RequestError> {
         let share = self.isolate.budget.take(self.head.arrival);
-        share.map_err(|NoRoom| RequestError::Busy)
+        share.map_err(RequestError::from)
     }
 
     /// Counts this request as one of `who`.

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
+use forebay_core::wire::update_endpoint::MAX_BODY_BYTES as MAX_ENDPOINT_BYTES;
 
+use crate::budget::Share;
 use crate::delivery::{Deliveries, Outcome, SinkError};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
@@ -29,20 +31,37 @@ pub struct Answered {
     pub sink_error: Option<SinkError>,
 }
 
+/// Reads a request. Every event has its endpoint in its record: `share` grows by these copies
+/// before any is made. `body_bytes` is what the share has for the body.
+///
+/// # Errors
+/// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form, and
+/// [`RequestError::Busy`] where there is no memory for its records.
+pub fn decode<'a>(
+    body: &'a [u8],
+    share: &Share<'_>,
+    body_bytes: usize,
+) -> Result<Request<'a>, RequestError> {
+    let request = Request::decode(body)?;
+    let (mut events, mut copies) = (0, 0);
+    for batch in &request.batches {
+        events += batch.events.len();
+        copies += batch.events.len() * batch.endpoint.bytes.len().min(MAX_ENDPOINT_BYTES);
+    }
+    share.work_on(body_bytes, events, copies)?;
+    Ok(request)
+}
+
 /// Answers a request, and adds to the window what the sink has acknowledged of it. Of two requests
 /// with the same event that are under way at once, both write it: whether the first will be
 /// acknowledged is not known yet.
-///
-/// # Errors
-/// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form.
 pub async fn answer(
     context: &Context<'_>,
-    body: &[u8],
+    request: &Request<'_>,
     window: &RefCell<DeduplicationWindow>,
     platform: &impl Platform,
-) -> Result<Answered, RequestError> {
-    let request = Request::decode(body)?;
-    let plan = Plan::new(&request, context, &window.borrow());
+) -> Answered {
+    let plan = Plan::new(request, context, &window.borrow());
     let sinks = &context.config.sinks;
     let delivered = sinks
         .deliver(&plan.records, &plan.dead_letters, platform)
@@ -53,12 +72,12 @@ pub async fn answer(
         events,
         dead_letters,
     } = delivered;
-    Ok(Answered {
+    Answered {
         answer: Answer::json(202, response.encode()),
         counts,
         sink_requests: events.requests + dead_letters.requests,
         sink_error: events.error.or(dead_letters.error),
-    })
+    }
 }
 
 /// The response, once the sinks have answered for each record and dead letter.

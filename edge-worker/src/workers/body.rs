@@ -5,6 +5,7 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
+use js_sys::{Object, Reflect};
 use worker::{ByteStream, Request};
 
 use super::platform::now;
@@ -47,6 +48,14 @@ impl Body for IncomingBody {
     fn announced(&self) -> Option<usize> {
         let length = self.request.headers().get("content-length").ok().flatten();
         length.and_then(|length| length.parse().ok())
+    }
+
+    /// worker.js looks for this mark.
+    fn leave(mut self) {
+        self.is_read = true;
+        let request: &Object = self.request.inner();
+        // Where it cannot be set, the connection is cut.
+        let _ = Reflect::set(request, &"isLeft".into(), &true.into());
     }
 
     async fn read(mut self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
@@ -98,8 +107,11 @@ pub async fn read_stream(
 ) -> Result<(), BodyError> {
     let mut allowance = Allowance::new(now());
     let mut time_out = TimeoutFuture::new(Allowance::MOST_MS);
+    // Bytes for which there was no room, and which were thrown away.
+    let mut passed_over: usize = 0;
     loop {
         match select(stream.next(), &mut time_out).await {
+            Either::Left((None, _)) if passed_over > 0 => return Err(BodyError::NoRoom),
             Either::Left((None, _)) => return Ok(()),
             Either::Left((Some(chunk), _)) => {
                 let chunk = chunk.map_err(|_| BodyError::BrokeOff)?;
@@ -107,15 +119,27 @@ pub async fn read_stream(
                 if length > max_bytes {
                     return Err(BodyError::TooLarge);
                 }
+                allowance.earn(chunk.len(), now());
+                if passed_over > 0 {
+                    passed_over += chunk.len();
+                    if passed_over > max_bytes {
+                        return Err(BodyError::NoRoom);
+                    }
+                    continue;
+                }
                 if length > body.capacity() {
                     // Twice as much each time, and exactly what was announced in the end.
                     let twice = (2 * body.capacity()).max(ONE_PIECE_BYTES).min(likely_bytes);
                     let capacity = length.max(twice);
-                    take(capacity)?;
+                    if take(capacity).is_err() {
+                        // Its sender, who is known by now, hears no answer before all is sent.
+                        *body = Vec::new();
+                        passed_over = chunk.len();
+                        continue;
+                    }
                     body.reserve_exact(capacity - body.len());
                 }
                 body.extend_from_slice(&chunk);
-                allowance.earn(chunk.len(), now());
             }
             // What came meanwhile has earned it more time, or has not. One timer that is set
             // anew now and then costs less than one for each chunk.

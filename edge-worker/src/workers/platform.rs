@@ -99,12 +99,15 @@ impl Http for Workers<'_> {
         let time_out = TimeoutFuture::new(millis(request.time_out));
         let controller = AbortController::default();
         let signal = controller.signal();
+        let max_bytes = request.max_response_bytes;
         let outgoing = outgoing(&request).map_err(|_| Unreachable)?;
+        // The platform has a copy of the body: while the answer is waited for, one is enough.
+        drop(request);
         let exchange = async {
             let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
             let response = response.ok()?;
             let status = response.status_code();
-            let body = read_answer(response, request.max_response_bytes).await?;
+            let body = read_answer(response, max_bytes).await?;
             Some(HttpResponse { status, body })
         };
         match select(pin!(exchange), time_out).await {

@@ -19,6 +19,8 @@ impl Body for Counted<'_> {
         self.announced
     }
 
+    fn leave(self) {}
+
     async fn read(self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
         self.reads.set(self.reads.get() + 1);
         self.bytes.read(max_bytes, share).await
@@ -350,4 +352,83 @@ fn only_identities_of_a_region_and_a_uuid_are_issued() {
             answer.body
         );
     }
+}
+
+/// Bytes of the calls that a request makes.
+fn written(endpoint: &Value, headers: &[(&str, &str)], events: usize) -> (usize, usize) {
+    let config = config();
+    let event = event(json!({ "email": "a@example.com" }));
+    let events: serde_json::Map<String, Value> = (0..events)
+        .map(|number| (format!("e{number}"), event.clone()))
+        .collect();
+    let body = json!({ "BatchItem": { "c": { "Endpoint": endpoint, "Events": events } } });
+    let body = body.to_string().into_bytes();
+    let mut head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    head.headers.extend(headers);
+    let (_, _, calls) = serve(&head, &config, &body, all_stored);
+    let bytes = calls.iter().map(|call| call.body.len()).sum();
+    (body.len(), bytes)
+}
+
+#[test]
+fn whatever_is_sent_once_is_not_written_a_hundred_times_beyond_the_limit_of_an_endpoint() {
+    // Records are in base64, and have some 1 KB of their own.
+    const MOST: usize = 100 * (15 * 1024 + 3 * 1024) / 3 * 4;
+    let long = "x".repeat(1024 * 1024);
+    let half = "x".repeat(7 * 1024);
+    let header = "x".repeat(60 * 1024);
+    let hints = [
+        ("user-agent", header.as_str()),
+        ("sec-ch-ua", &header),
+        ("sec-ch-ua-model", &header),
+        ("sec-ch-ua-platform", &header),
+        ("sec-ch-ua-platform-version", &header),
+        ("accept-language", &header),
+    ];
+    for endpoint in [
+        json!({ "Address": long }),
+        json!({ "Address": &long[..15_000] }),
+        json!({ "RequestId": long, "EffectiveDate": long }),
+        json!({ "Demographic": { "Model": long, "Make": long } }),
+        json!({ "Demographic": { "Model": half, "AppVersion": half } }),
+        json!({ "Demographic": { "Platform": half, "PlatformVersion": half } }),
+        json!({ "Demographic": { "Locale": "x".repeat(14 * 1024) } }),
+        json!({ "User": { "UserId": long } }),
+        json!({ "Attributes": { "a": vec!["x"; 100_000] } }),
+    ] {
+        let (_, bytes) = written(&endpoint, &hints, 100);
+        assert!(
+            bytes <= MOST,
+            "{bytes} bytes of {}",
+            &endpoint.to_string()[..40]
+        );
+    }
+}
+
+#[test]
+fn a_share_covers_what_a_request_writes() {
+    let isolate = new_isolate();
+    let config = config();
+    let taken = std::cell::Cell::new(0);
+    let endpoint = json!({ "Address": "x".repeat(15_000) });
+    let event = event(json!({ "email": "a@example.com" }));
+    let events: serde_json::Map<String, Value> = (0..100)
+        .map(|number| (format!("e{number}"), event.clone()))
+        .collect();
+    let body = json!({ "BatchItem": { "c": { "Endpoint": endpoint, "Events": events } } });
+    let body = gzip(body.to_string().as_bytes());
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (answer, _, calls) = serve_with(&isolate, &head, &config, &body, |call| {
+        taken.set(isolate.budget.taken());
+        all_stored(call)
+    });
+    assert_eq!(answer.status, 202);
+    let bytes: usize = calls.iter().map(|call| call.body.len()).sum();
+    assert!(body.len() < 5 * 1024 && bytes > 1024 * 1024);
+    // The records, the call that is made of them, and the platform's copy of that.
+    assert!(taken.get() >= 2 * bytes, "{} for {bytes}", taken.get());
+    assert_eq!(isolate.budget.taken(), 0);
 }
