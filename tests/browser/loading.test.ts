@@ -136,7 +136,7 @@ const MISSING: Record<string, string> = {
   "no performance.now that tells": "performance.now = () => 0",
 };
 for (const [what, code] of Object.entries(MISSING)) {
-  test(`a page with ${what} records and sends`, async () => {
+  test(`a page with ${what} records and sends`, { timeout: 20_000 }, async () => {
     const page = await site.open();
     const ids = await page.evaluate(
       async ({ config, code }) => {
