@@ -49,6 +49,29 @@ test("what is recorded before the module arrives keeps its id and its time", asy
   assert.ok(Date.parse(event?.Timestamp ?? "") <= early.at);
 });
 
+test("what is recorded in the moment in which the module begins to run is not lost", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    const { instantiate } = WebAssembly;
+    const record = (left: number) => {
+      forebay.record({ name: "Between" });
+      // Each is handed over in a microtask of its own: before, while and after the module is given what there is.
+      if (left > 1) queueMicrotask(() => record(left - 1));
+    };
+    Object.assign(WebAssembly, {
+      async instantiate(...given: Parameters<typeof instantiate>) {
+        const instance = await instantiate(...given);
+        record(50);
+        return instance;
+      },
+    });
+    forebay.configure(config);
+  }, endpoint.config);
+  await page.waitForFunction(() => forebay.stats().queued === 0 && forebay.stats().leader);
+  await delivered(page, 50);
+  assert.equal(endpoint.distinct.size, 50);
+});
+
 test("a module that does not come at first is asked for again", async () => {
   const page = await site.open();
   let tries = 0;
