@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
 import { delivered, hold } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
+
+/** What the package says of the files that browsers load. */
+const { browserFiles } = JSON.parse(
+  await readFile(new URL("../../npm/package.json", import.meta.url), "utf8"),
+);
+
+/** The names of files of the package, in order. */
+const named = (files: string[]) => files.map((file) => file.split("/").at(-1)).toSorted();
 
 /** As `npx forebay codegen` writes it. */
 const schema = compile(
@@ -15,17 +24,18 @@ const schema = compile(
 
 test("nothing is loaded before configure, and nothing more than is used by it", async () => {
   const page = await site.open();
-  const first = ["index.js"];
+  const { beforeFirstRecord, afterwards, whereUsed } = browserFiles;
   const loaded = () =>
     page.evaluate(() =>
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
     );
-  assert.deepEqual((await loaded()).toSorted(), first);
+  assert.deepEqual((await loaded()).toSorted(), named(beforeFirstRecord));
   await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, schema });
   await page.evaluate(() => forebay.validate({ name: "Opened" }));
-  // The latter for a configuration with more than it needs, here a schema.
-  const then = ["engine.js", "members.js"];
-  assert.deepEqual((await loaded()).toSorted(), [...first, ...then].toSorted());
+  // For a configuration with more than it needs, here a schema.
+  const used = "dist/members.js";
+  assert.deepEqual((await loaded()).toSorted(), named([...beforeFirstRecord, ...afterwards, used]));
+  assert.ok(whereUsed.includes(used));
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
 });
 
