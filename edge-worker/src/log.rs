@@ -6,16 +6,24 @@ use serde::Serialize;
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Answered 202: the stream has them.
+    /// Answered 202: the sink has them.
     pub accepted: usize,
-    /// Answered 202 without being written: the stream has had them from an earlier request.
+    /// Answered 202 without being written: the sink has them from an earlier request.
     pub duplicate: usize,
     /// Answered 400: the dead letters have them.
-    pub rejected: usize,
+    pub invalid: usize,
     /// Answered 429: to be sent again.
     pub throttled: usize,
     /// Answered 500: to be sent again.
     pub failed: usize,
+    /// Endpoints that were answered 400, whose events went on without what is wrong.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub invalid_endpoints: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -23,7 +31,7 @@ impl Counts {
     pub fn add(&mut self, status_code: u16) {
         let count = match status_code {
             202 => &mut self.accepted,
-            400 => &mut self.rejected,
+            400 => &mut self.invalid,
             429 => &mut self.throttled,
             _ => &mut self.failed,
         };
@@ -50,12 +58,12 @@ pub struct Line<'a> {
     /// Of PutEvents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Counts>,
-    /// Requests to Kinesis, those sent again included.
+    /// Requests to sinks, those sent again included.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kinesis_requests: Option<u32>,
-    /// The last error of Kinesis.
+    pub sink_requests: Option<u32>,
+    /// The last error of a sink.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kinesis_error: Option<String>,
+    pub sink_error: Option<String>,
     /// From the arrival to the answer. The platform's clock stands still while the worker computes,
     /// so that this is time spent waiting.
     pub duration_ms: i64,
@@ -71,8 +79,8 @@ impl<'a> Line<'a> {
             error: None,
             app_id: None,
             events: None,
-            kinesis_requests: None,
-            kinesis_error: None,
+            sink_requests: None,
+            sink_error: None,
             duration_ms: 0,
         }
     }

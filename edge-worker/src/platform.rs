@@ -1,48 +1,33 @@
-//! What the worker asks of the platform it runs on. The rest of the worker is written against this
-//! trait alone, so that it runs natively in tests, on a clock and a network of their own.
+//! What the worker asks of the platform it runs on. The rest of the worker is written against these
+//! traits alone, so that it runs natively in tests, on a clock and a network of their own.
 
 use std::time::Duration;
 
 use forebay_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::jwks::{Algorithm, PublicKey};
-
-/// Clock, randomness, hashes, signatures, the request's body and the network.
-pub trait Platform {
-    /// The time.
+/// Time.
+pub trait Clock {
+    /// The time now.
     fn now(&self) -> Timestamp;
 
+    /// Waits.
+    async fn wait(&self, duration: Duration);
+}
+
+/// Randomness.
+pub trait Random {
     /// Fills `bytes` with randomness fit for keys.
     ///
     /// # Errors
     /// [`NoRandomness`] where the platform has none to give.
     fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+}
 
+/// Hashes and signatures.
+pub trait Crypto {
     /// SHA-256, as fast as the platform can: of megabytes it is most of a request's work.
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32];
-
-    /// Reads the request's body, keeping no more than `max_bytes` of it in memory.
-    ///
-    /// # Errors
-    /// [`BodyError`]
-    async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
-
-    /// Sends a POST request and reads the whole answer.
-    ///
-    /// # Errors
-    /// [`Unreachable`] where no answer came within the call's time.
-    async fn post(&self, call: Call) -> Result<Reply, Unreachable>;
-
-    /// Reads what stands at a URL.
-    ///
-    /// # Errors
-    /// [`Unreachable`] where no answer came within `time_out`, or one of more than `max_bytes`.
-    async fn get(
-        &self,
-        url: &str,
-        max_bytes: usize,
-        time_out: Duration,
-    ) -> Result<Reply, Unreachable>;
 
     /// Whether `signature` was made over `message` with the private key of `key`, by an algorithm
     /// that is the key's own; RFC 7518 says in which form. A key that is none verifies nothing.
@@ -53,14 +38,56 @@ pub trait Platform {
         message: &[u8],
         signature: &[u8],
     ) -> bool;
-
-    /// Waits.
-    async fn wait(&self, duration: Duration);
 }
 
-/// The platform has no randomness to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRandomness;
+/// The network.
+pub trait Http {
+    /// Sends a request and reads the whole answer. Redirects are not followed.
+    ///
+    /// # Errors
+    /// [`Unreachable`] where no answer came within the request's time, or a longer one than it takes.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable>;
+}
+
+/// All of it.
+pub trait Platform: Clock + Random + Crypto + Http {}
+
+impl<T: Clock + Random + Crypto + Http> Platform for T {}
+
+/// The body of the request that is answered. It comes beside the request's head, so that a request
+/// can be refused before its body is read; a body that is dropped is not read at all.
+pub trait Body {
+    /// How many bytes it has, where its sender says so.
+    fn announced(&self) -> Option<usize>;
+
+    /// Reads all of it, unless it is larger than `max_bytes`, of which no more are kept in memory,
+    /// or comes more slowly than an [`Allowance`].
+    ///
+    /// # Errors
+    /// [`BodyError`]
+    async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
+}
+
+/// How long a body may take: at first [`Allowance::FIRST_MS`], and a second more for every
+/// [`Allowance::BYTES_PER_SECOND`] that have come. So an upload that stalls ends soon, and one that
+/// is slow but goes on, as over a poor mobile network, does not; and whoever sends a byte now and
+/// then buys nothing with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance;
+
+impl Allowance {
+    /// Milliseconds for a body of no bytes.
+    pub const FIRST_MS: u32 = 10_000;
+    /// The slowest network that is waited for.
+    pub const BYTES_PER_SECOND: u32 = 32 * 1024;
+
+    /// Milliseconds from the beginning in which so many bytes must have come.
+    pub fn millis(received: usize) -> u32 {
+        let received = u64::try_from(received).unwrap_or(u64::MAX);
+        let earned = received.saturating_mul(1_000) / u64::from(Self::BYTES_PER_SECOND);
+        Self::FIRST_MS.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+    }
+}
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,39 +96,90 @@ pub enum BodyError {
     TooLarge,
     /// It broke off.
     BrokeOff,
+    /// It came too slowly to be waited for.
+    Stalled,
 }
 
-/// A POST request.
+/// The platform has no randomness to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRandomness;
+
+/// A request of the worker's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct HttpRequest {
+    /// E.g. `POST`.
+    pub method: &'static str,
     /// Where to.
     pub url: String,
     /// All but `host` and `content-length`.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body; empty for a method that has none.
     pub body: String,
     /// After which no answer is awaited any more.
     pub time_out: Duration,
+    /// Most bytes that the answer's body may have.
+    pub max_response_bytes: usize,
 }
 
 /// The answer to a request of the worker's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// No answer came: refused, broken off or timed out.
+/// No answer came: refused, broken off, too long or timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreachable;
 
+/// How a token is signed (RFC 7518): what the issuers in use have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: OpenID Connect's default.
+    RS256,
+    /// The same with SHA-384.
+    RS384,
+    /// The same with SHA-512: Amazon Cognito's identity pools.
+    RS512,
+    /// ECDSA on the curve P-256 with SHA-256.
+    ES256,
+}
+
+/// A public key: what a JWK says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kty")]
+pub enum PublicKey {
+    /// Modulus and exponent, base64url.
+    #[serde(rename = "RSA")]
+    Rsa {
+        /// Modulus.
+        n: String,
+        /// Exponent.
+        e: String,
+    },
+    /// A point on a curve, base64url.
+    #[serde(rename = "EC")]
+    Ec {
+        /// The curve's name.
+        crv: String,
+        /// One coordinate.
+        x: String,
+        /// The other.
+        y: String,
+    },
+}
+
 #[cfg(test)]
 pub(crate) mod simulated {
-    //! A platform whose clock moves only when something waits.
+    //! A platform whose clock moves only when all that runs waits: then to the earliest time that
+    //! something waits for.
 
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use sha2::{Digest, Sha256};
 
@@ -116,79 +194,92 @@ pub(crate) mod simulated {
             .to_vec()
     }
 
-    type Answering<'a> = dyn FnMut(&Call) -> Result<Reply, Unreachable> + 'a;
+    type Answering<'a> = dyn FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable> + 'a;
 
     pub(crate) struct Simulated<'a> {
         pub(crate) now: Cell<i64>,
-        pub(crate) body: Vec<u8>,
-        pub(crate) calls: RefCell<Vec<Call>>,
+        /// What was sent, in its order.
+        pub(crate) sent: RefCell<Vec<HttpRequest>>,
         answering: RefCell<Box<Answering<'a>>>,
+        /// What is waited for, by who waits.
+        timers: RefCell<BTreeMap<u64, i64>>,
+        next_timer: Cell<u64>,
+    }
+
+    struct Timer<'s, 'a> {
+        platform: &'s Simulated<'a>,
+        id: u64,
+        is_polled: bool,
+    }
+
+    impl Future for Timer<'_, '_> {
+        type Output = ();
+
+        /// Not ready when it is asked for the first time, so that all that runs beside comes to
+        /// wait too; then in the order of their times.
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let timers = self.platform.timers.borrow();
+            let until = timers[&self.id];
+            let is_next = timers.values().all(|other| until <= *other);
+            drop(timers);
+            if self.is_polled && is_next {
+                self.platform.now.set(self.platform.now.get().max(until));
+                return Poll::Ready(());
+            }
+            self.is_polled = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Timer<'_, '_> {
+        fn drop(&mut self) {
+            self.platform.timers.borrow_mut().remove(&self.id);
+        }
     }
 
     impl<'a> Simulated<'a> {
         pub(crate) fn new(
-            body: &[u8],
-            answering: impl FnMut(&Call) -> Result<Reply, Unreachable> + 'a,
+            answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable> + 'a,
         ) -> Simulated<'a> {
             Simulated {
                 now: Cell::new(1_795_000_000_000),
-                body: body.to_vec(),
-                calls: RefCell::default(),
+                sent: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
+                timers: RefCell::default(),
+                next_timer: Cell::new(0),
             }
         }
     }
 
-    impl Platform for Simulated<'_> {
+    impl Clock for Simulated<'_> {
         fn now(&self) -> Timestamp {
             Timestamp(self.now.get())
         }
 
+        async fn wait(&self, duration: Duration) {
+            let until = self.now.get() + i64::try_from(duration.as_millis()).unwrap();
+            let id = self.next_timer.replace(self.next_timer.get() + 1);
+            self.timers.borrow_mut().insert(id, until);
+            let timer = Timer {
+                platform: self,
+                id,
+                is_polled: false,
+            };
+            timer.await;
+        }
+    }
+
+    impl Random for Simulated<'_> {
         fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
             bytes.fill(0xa5);
             Ok(())
         }
+    }
 
+    impl Crypto for Simulated<'_> {
         async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
             Sha256::digest(bytes).into()
-        }
-
-        async fn read_body(&self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
-            if self.body.len() > max_bytes {
-                return Err(BodyError::TooLarge);
-            }
-            Ok(self.body.clone())
-        }
-
-        async fn post(&self, call: Call) -> Result<Reply, Unreachable> {
-            let reply = (self.answering.borrow_mut())(&call);
-            let took = if reply.is_ok() {
-                Duration::from_millis(5)
-            } else {
-                call.time_out
-            };
-            self.calls.borrow_mut().push(call);
-            self.wait(took).await;
-            reply
-        }
-
-        /// Asks as if by a call without a body.
-        async fn get(
-            &self,
-            url: &str,
-            max_bytes: usize,
-            time_out: Duration,
-        ) -> Result<Reply, Unreachable> {
-            let call = Call {
-                url: url.to_owned(),
-                headers: Vec::new(),
-                body: String::new(),
-                time_out,
-            };
-            let reply = self.post(call).await?;
-            (reply.body.len() <= max_bytes)
-                .then_some(reply)
-                .ok_or(Unreachable)
         }
 
         /// What [`simulated_signature`] makes.
@@ -201,10 +292,36 @@ pub(crate) mod simulated {
         ) -> bool {
             simulated_signature(key, message) == signature
         }
+    }
 
-        async fn wait(&self, duration: Duration) {
-            let millis = i64::try_from(duration.as_millis()).unwrap();
-            self.now.set(self.now.get() + millis);
+    impl Http for Simulated<'_> {
+        async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
+            let response = (self.answering.borrow_mut())(&request);
+            let took = if response.is_ok() {
+                Duration::from_millis(5)
+            } else {
+                request.time_out
+            };
+            let max_bytes = request.max_response_bytes;
+            self.sent.borrow_mut().push(request);
+            self.wait(took).await;
+            response.and_then(|response| {
+                let fits = response.body.len() <= max_bytes;
+                fits.then_some(response).ok_or(Unreachable)
+            })
+        }
+    }
+
+    impl Body for &[u8] {
+        fn announced(&self) -> Option<usize> {
+            Some(self.len())
+        }
+
+        async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+            if self.len() > max_bytes {
+                return Err(BodyError::TooLarge);
+            }
+            Ok(self.to_vec())
         }
     }
 }

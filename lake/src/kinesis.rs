@@ -1,24 +1,20 @@
-//! The part of Kinesis Data Streams' API that a consumer needs (service model
-//! `kinesis/2013-12-02`: JSON 1.1 over POST, signed by SigV4).
+//! The client of Kinesis Data Streams: calls of `forebay_aws_call`, sent by reqwest.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use forebay_core::time::Timestamp;
-use reqwest::Url;
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use forebay_aws_call::kinesis::{
+    DescribeStreamSummary, GetRecords, GetShardIterator, ListShards, Record, ShardDescription,
+    StartingPosition, StreamSummary,
+};
+use forebay_aws_call::{
+    Answer, CallError, Credentials, Endpoint, Operation, Request, Signer, Timestamp,
+};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
 
 use crate::stream::{Position, SequenceNumber, StreamRecord};
 
-/// Most records of one answer: Kinesis's own maximum.
-const MAX_RECORDS: u32 = 10_000;
 /// Largest answer that is read: 10 MB of data in base64, with what stands around 10,000 records.
 const MAX_ANSWER_BYTES: usize = 32 * 1_024 * 1_024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,118 +24,69 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Kinesis {
     http: reqwest::Client,
-    endpoint: Url,
+    endpoint: Endpoint,
     region: String,
     stream: String,
     credentials: Credentials,
 }
 
-/// What may go wrong with a call.
+/// What went wrong with a call, in words for the operator.
 #[derive(Debug, Error)]
-pub enum KinesisError {
-    /// No answer.
-    #[error("Kinesis cannot be reached at {endpoint}: {reason}")]
-    Unreachable {
-        /// The endpoint's address.
-        endpoint: Url,
-        /// The innermost cause.
-        reason: String,
-    },
-    /// An answer that is an error, e.g. `ResourceNotFoundException`.
-    #[error("Kinesis answered {code}: {message}")]
-    Refused {
-        /// The error's name, or the HTTP status where it has none.
-        code: String,
-        /// Kinesis's own words.
-        message: String,
-    },
-    /// An answer that is not of the API's form.
-    #[error("the answer is not Kinesis's: {0}; check the endpoint")]
-    Answer(String),
-    /// The request could not be signed.
-    #[error("the request cannot be signed: {0}; check the credentials")]
-    Signing(String),
+pub struct KinesisError {
+    endpoint: Endpoint,
+    #[source]
+    error: CallError,
 }
 
 impl KinesisError {
     /// Whether Kinesis answered with this error.
     pub fn is(&self, name: &str) -> bool {
-        matches!(self, KinesisError::Refused { code, .. } if code == name)
+        self.error.is(name)
     }
 }
 
-/// The answer of DescribeStreamSummary.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct StreamSummary {
-    /// `CREATING`, `ACTIVE`, `UPDATING` or `DELETING`.
-    pub stream_status: String,
-    /// When the stream was created, in seconds since the epoch.
-    pub stream_creation_timestamp: f64,
-}
-
-impl StreamSummary {
-    /// When the stream was created, in whole seconds since the epoch.
-    pub fn created_seconds(&self) -> i64 {
-        // The cast is saturating.
-        #[allow(clippy::cast_possible_truncation)]
-        let seconds = self.stream_creation_timestamp.floor() as i64;
-        seconds
-    }
-}
-
-/// A shard as ListShards knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ShardDescription {
-    /// Its id, e.g. `shardId-000000000000`.
-    pub shard_id: String,
-    /// The shard it was split off from, or one of two it was merged from.
-    pub parent_shard_id: Option<String>,
-    /// The other of the two it was merged from.
-    pub adjacent_parent_shard_id: Option<String>,
-}
-
-impl ShardDescription {
-    /// The shards whose hash keys it took over.
-    pub fn parents(&self) -> impl Iterator<Item = &str> {
-        let parents = [&self.parent_shard_id, &self.adjacent_parent_shard_id];
-        parents.into_iter().filter_map(|parent| parent.as_deref())
+impl fmt::Display for KinesisError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            CallError::Unreachable(reason) => {
+                let endpoint = &self.endpoint;
+                write!(
+                    formatter,
+                    "Kinesis cannot be reached at {endpoint}: {reason}"
+                )
+            }
+            CallError::Refused(error) => write!(formatter, "Kinesis answered {error}"),
+            CallError::Unintelligible(reason) => write!(
+                formatter,
+                "the answer is not Kinesis's: {reason}; check the endpoint"
+            ),
+            CallError::NotSigned(reason) => write!(
+                formatter,
+                "the request cannot be signed: {reason}; check the credentials"
+            ),
+        }
     }
 }
 
 /// The answer of GetRecords.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Records {
     /// In the order of the shard. May be empty although more follow.
     pub records: Vec<StreamRecord>,
     /// What to read on with; `None` at the end of a closed shard.
     pub next_shard_iterator: Option<String>,
     /// How far this answer lies behind the newest record.
-    #[serde(default)]
     pub millis_behind_latest: u64,
 }
 
-impl<'de> Deserialize<'de> for StreamRecord {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Wire {
-            sequence_number: SequenceNumber,
-            approximate_arrival_timestamp: f64,
-            data: String,
-        }
-        let wire = Wire::deserialize(deserializer)?;
-        let data = BASE64_STANDARD
-            .decode(wire.data)
-            .map_err(|_| D::Error::custom("Data is not base64"))?;
+impl TryFrom<Record> for StreamRecord {
+    type Error = &'static str;
+
+    fn try_from(record: Record) -> Result<StreamRecord, Self::Error> {
         Ok(StreamRecord {
-            sequence_number: wire.sequence_number,
-            // Seconds with three digits behind the point; the cast is saturating.
-            #[allow(clippy::cast_possible_truncation)]
-            arrival: Timestamp((wire.approximate_arrival_timestamp * 1_000.0).round() as i64),
-            data,
+            sequence_number: SequenceNumber::try_from(record.sequence_number)?,
+            arrival: record.arrival,
+            data: record.data,
         })
     }
 }
@@ -150,7 +97,7 @@ impl Kinesis {
     /// # Errors
     /// Where the system's certificates cannot be used.
     pub fn new(
-        endpoint: Url,
+        endpoint: Endpoint,
         region: String,
         stream: String,
         credentials: Credentials,
@@ -182,14 +129,8 @@ impl Kinesis {
     /// # Errors
     /// [`KinesisError`]; `ResourceNotFoundException` where there is no such stream.
     pub async fn describe(&self) -> Result<StreamSummary, KinesisError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            stream_description_summary: StreamSummary,
-        }
-        let request = json!({ "StreamName": self.stream });
-        let answer: Answer = self.call("DescribeStreamSummary", &request).await?;
-        Ok(answer.stream_description_summary)
+        let stream = &self.stream;
+        self.call(&DescribeStreamSummary { stream }).await
     }
 
     /// ListShards, all pages.
@@ -197,22 +138,13 @@ impl Kinesis {
     /// # Errors
     /// [`KinesisError`]
     pub async fn shards(&self) -> Result<Vec<ShardDescription>, KinesisError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            shards: Vec<ShardDescription>,
-            next_token: Option<String>,
+        let mut page = self.call(&ListShards::First(&self.stream)).await?;
+        let mut shards = page.shards;
+        while let Some(token) = page.next_token {
+            page = self.call(&ListShards::Next(&token)).await?;
+            shards.append(&mut page.shards);
         }
-        let mut shards = Vec::new();
-        let mut request = json!({ "StreamName": self.stream });
-        loop {
-            let answer: Answer = self.call("ListShards", &request).await?;
-            shards.extend(answer.shards);
-            match answer.next_token {
-                Some(token) => request = json!({ "NextToken": token }),
-                None => return Ok(shards),
-            }
-        }
+        Ok(shards)
     }
 
     /// GetShardIterator.
@@ -220,26 +152,18 @@ impl Kinesis {
     /// # Errors
     /// [`KinesisError`]; `InvalidArgumentException` where the position is not one of this shard.
     pub async fn iterator(&self, shard: &str, position: &Position) -> Result<String, KinesisError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            shard_iterator: String,
-        }
-        let (kind, number) = match position {
-            Position::TrimHorizon => ("TRIM_HORIZON", None),
-            Position::At(number) => ("AT_SEQUENCE_NUMBER", Some(number)),
-            Position::After(number) => ("AFTER_SEQUENCE_NUMBER", Some(number)),
+        let from = match position {
+            Position::TrimHorizon => StartingPosition::TrimHorizon,
+            Position::At(number) => StartingPosition::AtSequenceNumber(number.as_str()),
+            Position::After(number) => StartingPosition::AfterSequenceNumber(number.as_str()),
         };
-        let mut request = json!({
-            "StreamName": self.stream,
-            "ShardId": shard,
-            "ShardIteratorType": kind,
-        });
-        if let Some(number) = number {
-            request["StartingSequenceNumber"] = number.as_str().into();
-        }
-        let answer: Answer = self.call("GetShardIterator", &request).await?;
-        Ok(answer.shard_iterator)
+        let stream = &self.stream;
+        self.call(&GetShardIterator {
+            stream,
+            shard,
+            from,
+        })
+        .await
     }
 
     /// GetRecords.
@@ -248,109 +172,86 @@ impl Kinesis {
     /// [`KinesisError`]; `ExpiredIteratorException` for an iterator older than five minutes,
     /// `ProvisionedThroughputExceededException` when read too fast.
     pub async fn records(&self, iterator: &str) -> Result<Records, KinesisError> {
-        let request = json!({ "ShardIterator": iterator, "Limit": MAX_RECORDS });
-        self.call("GetRecords", &request).await
+        let answer = self.call(&GetRecords { iterator }).await?;
+        let records = answer.records.into_iter().map(StreamRecord::try_from);
+        let records: Result<Vec<StreamRecord>, &str> = records.collect();
+        Ok(Records {
+            records: records
+                .map_err(|problem| self.error(CallError::Unintelligible(problem.to_owned())))?,
+            next_shard_iterator: answer.next_shard_iterator,
+            millis_behind_latest: answer.millis_behind_latest,
+        })
     }
 
-    async fn call<T: DeserializeOwned>(
+    async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, KinesisError> {
+        let signer = Signer {
+            endpoint: &self.endpoint,
+            region: &self.region,
+            credentials: &self.credentials,
+        };
+        let outcome = async {
+            let request = signer.sign(operation.call(), None, now())?;
+            self.exchange(request, operation).await
+        };
+        outcome.await.map_err(|error| self.error(error))
+    }
+
+    async fn exchange<O: Operation>(
         &self,
-        operation: &str,
-        request: &Value,
-    ) -> Result<T, KinesisError> {
-        let target = format!("Kinesis_20131202.{operation}");
-        let body = request.to_string();
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target.as_str()),
-        ];
-        let signature = self.sign(&headers, body.as_bytes())?;
-        let mut post = self.http.post(self.endpoint.clone()).body(body);
-        for (name, value) in headers {
+        request: Request,
+        operation: &O,
+    ) -> Result<O::Output, CallError> {
+        let mut post = self.http.post(request.url).body(request.body);
+        for (name, value) in &request.headers {
             post = post.header(name, value);
         }
-        for (name, value) in &signature {
-            post = post.header(name, value);
-        }
-        let answer = post
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        let status = answer.status();
-        let body = self.body(answer).await?;
-        if status.is_success() {
-            serde_json::from_slice(&body).map_err(|error| KinesisError::Answer(error.to_string()))
-        } else {
-            Err(refusal(status.as_u16(), &body))
-        }
+        let answer = post.send().await.map_err(|error| unreachable(&error))?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = read_body(answer).await?;
+        operation.read(&Answer {
+            status,
+            error_type: text(&headers, "x-amzn-errortype"),
+            retry_after: text(&headers, RETRY_AFTER.as_str()),
+            body: &body,
+            arrived: now(),
+        })
     }
 
-    /// The headers that sign a request.
-    fn sign(
-        &self,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Result<Vec<(String, String)>, KinesisError> {
-        let failed = |error: &dyn std::error::Error| KinesisError::Signing(error.to_string());
-        let identity = self.credentials.clone().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("kinesis")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| failed(&error))?
-            .into();
-        let headers = headers.iter().copied();
-        let body = SignableBody::Bytes(body);
-        let request = SignableRequest::new("POST", self.endpoint.as_str(), headers, body)
-            .map_err(|error| failed(&error))?;
-        let (signed, _) = sign(request, &parameters)
-            .map_err(|error| failed(&error))?
-            .into_parts();
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Ok(signed.headers().map(owned).collect())
-    }
-
-    async fn body(&self, mut answer: reqwest::Response) -> Result<Vec<u8>, KinesisError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(&error))?
-        {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                let reason = format!("it is longer than {MAX_ANSWER_BYTES} bytes");
-                return Err(KinesisError::Answer(reason));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> KinesisError {
-        // The outer errors only say that a request failed; the innermost says why.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
-        KinesisError::Unreachable {
-            endpoint: self.endpoint.clone(),
-            reason: cause.to_string(),
-        }
+    fn error(&self, error: CallError) -> KinesisError {
+        let endpoint = self.endpoint.clone();
+        KinesisError { endpoint, error }
     }
 }
 
-/// An error answer: `{"__type": "..#ResourceNotFoundException", "message": ".."}`.
-fn refusal(status: u16, body: &[u8]) -> KinesisError {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let code = text("__type").and_then(|name| name.rsplit('#').next());
-    let message = text("message").or_else(|| text("Message"));
-    KinesisError::Refused {
-        code: code.map_or_else(|| format!("HTTP status {status}"), str::to_owned),
-        message: message.unwrap_or("no reason given").to_owned(),
+/// By the system's clock; one before 1970 counts as 1970.
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let problem = format!("it is longer than {MAX_ANSWER_BYTES} bytes");
+            return Err(CallError::Unintelligible(problem));
+        }
+        body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
+
+fn unreachable(error: &reqwest::Error) -> CallError {
+    // The outer errors only say that a request failed; the innermost says why.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    CallError::Unreachable(cause.to_string())
 }
 
 #[cfg(test)]
@@ -358,30 +259,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_read_as_the_service_model_has_them() {
-        let answer = r#"{"MillisBehindLatest":7,"NextShardIterator":"AAA","ChildShards":[],
-            "Records":[{"Data":"eyJhIjoxfQo=","PartitionKey":"c","SequenceNumber":"495",
-            "ApproximateArrivalTimestamp":1763687345.678}]}"#;
-        let records: Records = serde_json::from_str(answer).unwrap();
-        assert_eq!(records.millis_behind_latest, 7);
-        assert_eq!(records.next_shard_iterator.as_deref(), Some("AAA"));
-        let record = &records.records[0];
-        assert_eq!(record.data, b"{\"a\":1}\n");
-        assert_eq!(record.arrival, Timestamp(1_763_687_345_678));
-        assert_eq!(record.sequence_number.as_str(), "495");
+    fn an_error_says_what_kinesis_said_and_where() {
+        let said = |error| {
+            let endpoint = Endpoint::parse("http://127.0.0.1:4567/").unwrap();
+            KinesisError { endpoint, error }.to_string()
+        };
+        let unreachable = CallError::Unreachable("connection refused".to_owned());
+        assert_eq!(
+            said(unreachable),
+            "Kinesis cannot be reached at http://127.0.0.1:4567: connection refused"
+        );
+        let html = forebay_aws_call::ServiceError::decode(&Answer {
+            status: 502,
+            error_type: None,
+            retry_after: None,
+            body: b"<html>",
+            arrived: Timestamp(0),
+        });
+        assert_eq!(
+            said(CallError::Refused(html)),
+            "Kinesis answered HTTP 502: no reason given"
+        );
     }
 
     #[test]
-    fn the_end_of_a_closed_shard_has_no_next_iterator() {
-        let records: Records = serde_json::from_str(r#"{"Records":[]}"#).unwrap();
-        assert_eq!(records.next_shard_iterator, None);
-    }
-
-    #[test]
-    fn errors_are_known_by_name() {
-        let body = br#"{"__type":"com.amazonaws.kinesis#ExpiredIteratorException","message":"m"}"#;
-        assert!(refusal(400, body).is("ExpiredIteratorException"));
-        let html = refusal(502, b"<html>").to_string();
-        assert_eq!(html, "Kinesis answered HTTP status 502: no reason given");
+    fn a_sequence_number_that_is_none_is_not_kinesis() {
+        let record = |number: &str| Record {
+            sequence_number: number.to_owned(),
+            arrival: Timestamp(0),
+            data: Vec::new(),
+        };
+        assert!(StreamRecord::try_from(record("495")).is_ok());
+        assert!(StreamRecord::try_from(record("../495")).is_err());
     }
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
+use forebay_aws_call::kinesis::KINESIS;
+use forebay_aws_call::{Credentials, Endpoint};
 use forebay_core::schema::Schema;
 use forebay_lake::columns::Catalog;
 use forebay_lake::consume::{ConsumeError, Settings, consume};
 use forebay_lake::kinesis::Kinesis;
 use forebay_lake::lake::Lake;
 use forebay_lake::shard::Limits;
-use reqwest::Url;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -75,7 +75,7 @@ enum Command {
 struct Options {
     stream: String,
     region: String,
-    endpoint: Url,
+    endpoint: Endpoint,
     schema: PathBuf,
     lake: PathBuf,
     settings: Settings,
@@ -134,11 +134,12 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Fault> {
     let region = region
         .or_else(|| variable("AWS_REGION"))
         .ok_or_else(|| missing("--region"))?;
-    let endpoint = endpoint.unwrap_or_else(|| format!("https://kinesis.{region}.amazonaws.com"));
-    let endpoint = Url::parse(&endpoint)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| Fault::Usage(format!("'{endpoint}' is no http or https address")))?;
+    let endpoint = match &endpoint {
+        Some(url) => Endpoint::parse(url)
+            .map_err(|problem| Fault::Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
+        None => Endpoint::of_region(&KINESIS, &region, false)
+            .map_err(|problem| Fault::Usage(format!("the region '{region}' {problem}")))?,
+    };
     let longest_wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     if limits.records == 0 || limits.bytes == 0 || longest_wait.is_zero() {
         let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";

@@ -61,7 +61,7 @@ test("an event that the stream has is answered 202, and stays there once", async
     }
   }
   assert.deepEqual(await times([...ids, ...added]), Array(53).fill(1));
-  assert.match(worker.log(), /"accepted":1,"duplicate":50,"rejected":0/);
+  assert.match(worker.log(), /"accepted":1,"duplicate":50,"invalid":0/);
 });
 
 test("an id of another identity is of another event", async () => {

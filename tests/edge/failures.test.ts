@@ -55,7 +55,7 @@ test("a stream that is not there is no reason to drop events", async () => {
     assert.equal(answers[valid].StatusCode, 500);
     // The stream of dead letters is there.
     assert.equal(answers[invalid].StatusCode, 400);
-    assert.match(worker.log(), /"kinesis_error":"ResourceNotFoundException"/);
+    assert.match(worker.log(), /"sink_error":"ResourceNotFoundException"/);
   } finally {
     await worker.stop();
   }
@@ -79,7 +79,7 @@ test("a Kinesis that never answers is not waited for without end", async () => {
     assert.equal(answers[id].StatusCode, 500);
     // Sent twice, four seconds each.
     assert.ok(Date.now() - asked < 15_000, `${Date.now() - asked} ms`);
-    assert.match(worker.log(), /"kinesis_requests":2,"kinesis_error":"unreachable"/);
+    assert.match(worker.log(), /"sink_requests":2,"sink_error":"unreachable"/);
   } finally {
     await worker.stop();
     kinesis.closeAllConnections();
@@ -90,7 +90,7 @@ test("a Kinesis that never answers is not waited for without end", async () => {
 // The worker has no place that panics, and none is built in for this test. But it is Rust on a
 // platform, and relies on `new Response` not to throw: where it does, the worker's library panics.
 const PANICKING = `
-import worker from "./worker.js";
+import worker from "./main.js";
 let armed = false;
 globalThis.Response = new Proxy(Response, {
   construct(target, args, newTarget) {

@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<()> {
     options.page_port.choose("--page-port")?;
     let progress = Progress::start();
     if options.build {
-        parts::build(&progress, &Part::ALL)?;
+        parts::build(&progress, &[Part::Sdk, Part::Edge, Part::Lake, Part::Page])?;
     }
     let (mut stack, page) = progress.step("demo: start", |_| {
         let mut stack = stack::start(&options.stack)?;

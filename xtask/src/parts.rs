@@ -47,6 +47,8 @@ pub enum Part {
     Sdk,
     /// The edge worker with its shim and glue.
     Edge,
+    /// The npm package of the edge worker.
+    Worker,
     /// The program that writes the lake.
     Lake,
     /// The demo page.
@@ -55,7 +57,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they may be built one after the other.
-    pub const ALL: [Part; 4] = [Part::Sdk, Part::Edge, Part::Lake, Part::Page];
+    pub const ALL: [Part; 5] = [Part::Sdk, Part::Edge, Part::Worker, Part::Lake, Part::Page];
 
     /// The part a user calls `name`.
     pub fn named(name: &str) -> Option<Part> {
@@ -67,13 +69,14 @@ impl Part {
         match self {
             Part::Sdk => "sdk",
             Part::Edge => "edge",
+            Part::Worker => "worker",
             Part::Lake => "lake",
             Part::Page => "page",
         }
     }
 }
 
-/// Where the edge worker is built to: `worker.js`, `index.js`, `index_bg.wasm`, snippets.
+/// Where the edge worker is built to: `main.js`, `worker.js`, `index.js`, `index_bg.wasm`, snippets.
 pub fn edge_folder() -> PathBuf {
     target().join("edge-worker")
 }
@@ -93,7 +96,10 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
         // for each other, and the one that links alone leaves the other core to the rest. The tools
         // wait for the edge worker, and find their crates compiled.
         let packages = scope.spawn(|| needs::packages(progress));
-        let sdk = scope.spawn(|| match wants(Part::Sdk) || wants(Part::Page) {
+        let wants_sdk = [Part::Sdk, Part::Page, Part::Worker]
+            .map(wants)
+            .contains(&true);
+        let sdk = scope.spawn(move || match wants_sdk {
             true => {
                 let modules = sdk_modules(progress)?;
                 tools_module(progress)?;
@@ -102,7 +108,7 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
             false => Ok(None),
         });
         let edge = scope.spawn(|| {
-            if wants(Part::Edge) {
+            if wants(Part::Edge) || wants(Part::Worker) {
                 edge(progress)
             } else {
                 Ok(())
@@ -125,7 +131,11 @@ pub fn build(progress: &Progress, parts: &[Part]) -> Result<()> {
                 Ok(())
             }
         });
-        browser.and(joined(edge)).and(joined(lake))
+        browser.and(joined(edge)).and(joined(lake))?;
+        if wants(Part::Worker) {
+            worker_package(progress)?;
+        }
+        Ok(())
     })
 }
 
@@ -142,11 +152,9 @@ fn edge(progress: &Progress) -> Result<()> {
         "forebay-edge-worker",
         "edge",
     )?;
-    let shim = root().join("edge-worker/worker.js");
     let folder = edge_folder();
     if is_fresh(&folder.join("index_bg.wasm"), &[&module])? {
-        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
-        return Ok(());
+        return edge_modules(&folder);
     }
     progress.step("edge worker: bindings", |_| {
         empty(&folder)?;
@@ -160,8 +168,54 @@ fn edge(progress: &Progress) -> Result<()> {
             .reset_state_function(true)
             .force_enable_abort_handler(true)
             .generate(&folder)?;
-        std::fs::copy(&shim, folder.join("worker.js")).context("edge-worker/worker.js")?;
-        Ok(())
+        // Cloudflare's bundler does not know imports of a source yet, and means the same by this.
+        let glue = folder.join("index.js");
+        let text = std::fs::read_to_string(&glue)?;
+        std::fs::write(&glue, text.replacen("import source ", "import ", 1))?;
+        edge_modules(&folder)
+    })
+}
+
+/// The worker's modules that are written by hand.
+fn edge_modules(folder: &Path) -> Result<()> {
+    for name in ["main.js", "worker.js"] {
+        std::fs::copy(root().join("edge-worker").join(name), folder.join(name)).context(name)?;
+    }
+    Ok(())
+}
+
+/// The package of the edge worker, which uses the tools of the browser's package.
+fn worker_package(progress: &Progress) -> Result<()> {
+    let inputs = [
+        edge_folder(),
+        root().join("npm/src"),
+        root().join("npm/worker/src"),
+        root().join("npm/worker/build.mjs"),
+        root().join("infra"),
+    ];
+    if is_fresh(&root().join("npm/worker/dist/cli.js"), &inputs)? {
+        return Ok(());
+    }
+    let module = edge_fast(progress)?;
+    progress.step("worker: package", |step| {
+        let mut node = command("node", ["npm/worker/build.mjs"]);
+        run(step, node.arg(edge_folder()).arg(module)).map(drop)
+    })
+}
+
+/// The edge worker's module as it is shipped: faster, and without the names of its functions, which each
+/// start of an isolate would read; gives its path. It takes a minute and more, so that what runs here does
+/// without.
+fn edge_fast(progress: &Progress) -> Result<PathBuf> {
+    let module = edge_folder().join("index_bg.wasm");
+    let made = target().join("edge-worker-fast/forebay.wasm");
+    if is_fresh(&made, &[&module])? {
+        return Ok(made);
+    }
+    progress.step("worker: wasm-opt", |_| {
+        empty(made.parent().unwrap_or(&made))?;
+        wasm_opt(&module, &["--all-features", "-O3"], &made)?;
+        Ok(made)
     })
 }
 

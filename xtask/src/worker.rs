@@ -39,7 +39,7 @@ pub fn write_config(folder: &Path, config: &WorkerConfig<'_>) -> Result<PathBuf>
     let built = edge_folder();
     let mut modules = Vec::new();
     collect(&built, &built, &mut modules)?;
-    let Some(entry) = modules.iter().position(|name| name == "worker.js") else {
+    let Some(entry) = modules.iter().position(|name| name == "main.js") else {
         bail!(
             "there is no edge worker in {}: run `cargo xtask build edge`",
             built.display()

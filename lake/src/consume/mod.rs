@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forebay_aws_call::kinesis::ShardDescription;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::checkpoint::{Checkpoint, StatePaths};
 use crate::columns::Catalog;
-use crate::kinesis::{Kinesis, KinesisError, ShardDescription};
+use crate::kinesis::{Kinesis, KinesisError};
 use crate::lake::{Lake, LakeError};
 use crate::shard::{EncodeError, Limits, Shard};
 use crate::window::Window;

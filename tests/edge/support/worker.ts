@@ -26,7 +26,7 @@ export interface WorkerOptions {
   basePath?: string;
   /** `deduplication_window` of the configuration. */
   deduplicationWindow?: number;
-  /** A module that stands before `worker.js` and hands requests on to it. */
+  /** A module that stands before `main.js` and hands requests on to it. */
   front?: string;
 }
 
@@ -44,7 +44,7 @@ export async function startWorker(
   const folder = await mkdtemp(join(tmpdir(), "forebay-worker-"));
   await cp(BUILT, folder, { recursive: true });
   await cp(stack.schema, join(folder, "forebay.schema.json"));
-  const main = options.front === undefined ? "worker.js" : "front.js";
+  const main = options.front === undefined ? "main.js" : "front.js";
   if (options.front !== undefined) await writeFile(join(folder, main), options.front);
   await writeFile(join(folder, "config.capnp"), await config(folder, main, stack, options));
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=1"], { cwd: folder });

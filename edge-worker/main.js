@@ -1,0 +1,6 @@
+// The module that the platform runs.
+
+import schema from "./forebay.schema.json";
+import { worker } from "./worker.js";
+
+export default worker(schema);

@@ -1,0 +1,261 @@
+//! The worker's configuration: what its bindings hold, checked once when an isolate starts.
+
+mod secrets;
+mod settings;
+mod sinks;
+
+use forebay_core::schema::Schema;
+use forebay_core::schema::pii::Salt;
+use serde::Deserialize;
+
+use crate::delivery::Sinks;
+use crate::identity::issuer::Issuer;
+use crate::identity::session_token::MasterSecrets;
+use sinks::Keys;
+
+/// The bindings as the platform gives them, unchecked.
+#[derive(Default)]
+pub struct Bindings {
+    /// `FOREBAY`: a JSON object; docs/edge-worker.md says what stands in it.
+    pub forebay: Option<serde_json::Value>,
+    /// `SCHEMA`: the text of `forebay.schema.json`.
+    pub schema: Option<String>,
+    /// `MASTER_SECRETS`: JSON text, `[{"id":"1","secret":"<base64 of 32 bytes or more>"}]`.
+    pub master_secrets: Option<String>,
+    /// `PII_SALT`: base64 of 32 bytes or more.
+    pub pii_salt: Option<String>,
+    /// `KINESIS_ACCESS_KEY_ID`
+    pub kinesis_access_key_id: Option<String>,
+    /// `KINESIS_SECRET_ACCESS_KEY`
+    pub kinesis_secret_access_key: Option<String>,
+    /// `KINESIS_SESSION_TOKEN`: only with short-lived credentials.
+    pub kinesis_session_token: Option<String>,
+}
+
+/// An application that may send events.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The id in the paths of PutEvents and UpdateEndpoint.
+    pub app_id: String,
+    /// The pool its users' identities come from, e.g. `us-east-1:f0e1d2c3-...`.
+    pub identity_pool_id: String,
+}
+
+/// A configuration that was checked.
+pub struct Config {
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// At least one.
+    pub apps: Vec<App>,
+    /// Whose tokens are logins; without one there are guests alone.
+    pub issuers: Vec<Issuer>,
+    /// Where records go.
+    pub sinks: Sinks,
+    /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
+    pub base_path: String,
+    /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
+    pub deduplication_window: usize,
+    /// `awsAccountId` of the records.
+    pub aws_account_id: Option<String>,
+    /// What session tokens are made with.
+    pub master_secrets: MasterSecrets,
+    /// What events are validated against.
+    pub schema: Schema,
+    /// What personal data is hashed with. There is one wherever the schema has a field to hash.
+    pub pii_salt: Option<Salt>,
+}
+
+/// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{binding}: {problem}")]
+pub struct ConfigError {
+    /// The binding's name.
+    pub binding: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+fn error(binding: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError {
+        binding,
+        problem: problem.into(),
+    }
+}
+
+impl Config {
+    /// Checks the bindings.
+    ///
+    /// # Errors
+    /// Every binding that has a mistake.
+    pub fn read(bindings: Bindings) -> Result<Config, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let settings = kept(settings::read(bindings.forebay), &mut errors);
+        let master_secrets = kept(
+            secrets::master_secrets(bindings.master_secrets),
+            &mut errors,
+        );
+        let schema = read_schema(bindings.schema)
+            .map_err(|found| errors.extend(found))
+            .ok();
+        let pii_salt = kept(
+            secrets::pii_salt(bindings.pii_salt, schema.as_ref()),
+            &mut errors,
+        );
+        let keys = Keys {
+            access_key_id: bindings.kinesis_access_key_id,
+            secret_access_key: bindings.kinesis_secret_access_key,
+            session_token: bindings.kinesis_session_token,
+        };
+        let credentials = keys.read(&mut errors);
+        let (Some(settings), Some(master_secrets), Some(schema), Some(pii_salt), Some(credentials)) =
+            (settings, master_secrets, schema, pii_salt, credentials)
+        else {
+            return Err(errors);
+        };
+        let sinks = sinks::of(settings.kinesis, credentials, &settings.region);
+        Ok(Config {
+            sinks: sinks.map_err(|error| vec![error])?,
+            region: settings.region,
+            apps: settings.apps,
+            issuers: settings.issuers,
+            base_path: settings.base_path.trim_end_matches('/').to_owned(),
+            deduplication_window: settings.deduplication_window,
+            aws_account_id: settings.aws_account_id,
+            master_secrets,
+            schema,
+            pii_salt,
+        })
+    }
+
+    /// A path without the base path, where it has that; other paths are those of a proxy that has
+    /// taken it off, or of nobody's.
+    pub fn routed<'a>(&self, path: &'a str) -> &'a str {
+        match path.strip_prefix(&self.base_path) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+            _ => path,
+        }
+    }
+
+    /// The app with this id.
+    pub fn app(&self, app_id: &str) -> Option<&App> {
+        self.apps.iter().find(|app| app.app_id == app_id)
+    }
+
+    /// Whether a pool with this id is configured.
+    pub fn has_identity_pool(&self, identity_pool_id: &str) -> bool {
+        self.apps
+            .iter()
+            .any(|app| app.identity_pool_id == identity_pool_id)
+    }
+
+    /// Whether a configured pool could have issued this identity id: they begin with the region of
+    /// their pool.
+    pub fn may_know_identity(&self, identity_id: &str) -> bool {
+        let region = |id: &str| id.split_once(':').map(|(region, _)| region.to_owned());
+        let of_identity = region(identity_id);
+        self.apps
+            .iter()
+            .any(|app| region(&app.identity_pool_id) == of_identity)
+    }
+}
+
+/// The value, or its error put with the others.
+fn kept<T>(result: Result<T, ConfigError>, errors: &mut Vec<ConfigError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn required(binding: &'static str, value: Option<String>) -> Result<String, ConfigError> {
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| error(binding, "is missing"))
+}
+
+fn read_schema(text: Option<String>) -> Result<Schema, Vec<ConfigError>> {
+    const NAME: &str = "SCHEMA";
+    let text = required(NAME, text).map_err(|error| vec![error])?;
+    Schema::parse(text.as_bytes()).map_err(|found| {
+        found
+            .into_iter()
+            .map(|found| error(NAME, format!("{}: {}", found.path, found.message)))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    pub(in crate::config) const SECRETS: &str =
+        r#"[{"id":"1","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#;
+    pub(in crate::config) const SCHEMA: &str =
+        r#"{"$defs":{"A":{"type":"object","properties":{}}}}"#;
+
+    pub(in crate::config) fn settings() -> Value {
+        json!({
+            "region": "eu-north-1",
+            "apps": [{ "app_id": "a", "identity_pool_id": "eu-north-1:0-a" }],
+            "kinesis": { "stream": "events", "dead_letter_stream": "dead" },
+            "aws_account_id": null,
+        })
+    }
+
+    pub(in crate::config) fn bindings(forebay: Value) -> Bindings {
+        Bindings {
+            forebay: Some(forebay),
+            schema: Some(SCHEMA.into()),
+            master_secrets: Some(SECRETS.into()),
+            pii_salt: None,
+            kinesis_access_key_id: Some("AKID".into()),
+            kinesis_secret_access_key: Some("secret".into()),
+            kinesis_session_token: None,
+        }
+    }
+
+    pub(in crate::config) fn problems(bindings: Bindings) -> Vec<String> {
+        let errors = Config::read(bindings).err().unwrap();
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_base_path_is_taken_off_whole_segments() {
+        for base_path in ["/ingest", "/ingest/"] {
+            let mut forebay = settings();
+            forebay["base_path"] = json!(base_path);
+            let config = Config::read(bindings(forebay)).ok().unwrap();
+            for (path, routed) in [
+                ("/ingest/v1/apps", "/v1/apps"),
+                ("/ingest/", "/"),
+                ("/ingest", ""),
+                ("/ingested/v1", "/ingested/v1"),
+                ("/v1/apps", "/v1/apps"),
+                ("/ingest/ingest/v1", "/ingest/v1"),
+            ] {
+                assert_eq!(config.routed(path), routed, "{path}");
+            }
+        }
+        let config = Config::read(bindings(settings())).ok().unwrap();
+        assert_eq!(config.routed("/v1/apps"), "/v1/apps");
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_no_secret_is_repeated() {
+        let problems = problems(Bindings {
+            schema: Some(r#"{"$defs":{"A":{"type":"object","pattern":"x"}}}"#.into()),
+            master_secrets: Some(r#"[{"id":"1","secret":"hunter2"}]"#.into()),
+            kinesis_secret_access_key: None,
+            ..bindings(settings())
+        });
+        let named: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.split_once(':').unwrap().0)
+            .collect();
+        assert_eq!(
+            named,
+            ["MASTER_SECRETS", "SCHEMA", "KINESIS_SECRET_ACCESS_KEY"]
+        );
+        assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    }
+}

@@ -1,0 +1,201 @@
+//! `FOREBAY`: the settings that are no secret.
+
+use serde::Deserialize;
+
+use super::{App, ConfigError, error};
+use crate::identity::ids::is_cognito_id;
+use crate::identity::issuer::Issuer;
+
+/// The binding `FOREBAY`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// At least one.
+    pub apps: Vec<App>,
+    /// Where records go.
+    pub kinesis: KinesisSettings,
+    /// `awsAccountId` of the records.
+    pub aws_account_id: Option<String>,
+    /// Whose tokens are logins.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
+    /// Where a proxy has the worker.
+    #[serde(default)]
+    pub base_path: String,
+    /// In events.
+    #[serde(default = "default_deduplication_window")]
+    pub deduplication_window: usize,
+}
+
+/// 100,000 events: at most 4.5 MB of the 128 MB that an isolate has.
+fn default_deduplication_window() -> usize {
+    100_000
+}
+
+/// At most 36 MB.
+const MAX_DEDUPLICATION_WINDOW: usize = 500_000;
+
+/// `kinesis` of [`Settings`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KinesisSettings {
+    /// A URL; AWS's own for the region where it is not said.
+    pub endpoint: Option<String>,
+    /// The region to sign for; that of the worker where it is not said.
+    pub region: Option<String>,
+    /// The stream of valid events.
+    pub stream: String,
+    /// The stream of what was refused.
+    pub dead_letter_stream: String,
+}
+
+/// Checks the binding.
+///
+/// # Errors
+/// The first mistake.
+pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
+    const NAME: &str = "FOREBAY";
+    let value = value.ok_or_else(|| error(NAME, "is missing, or not an object"))?;
+    let settings: Settings =
+        serde_json::from_value(value).map_err(|problem| error(NAME, problem.to_string()))?;
+    if settings.apps.is_empty() {
+        return Err(error(NAME, "`apps` names no app"));
+    }
+    for app in &settings.apps {
+        if !is_cognito_id(&app.identity_pool_id) {
+            let problem = "an `identity_pool_id` is not of the form <region>:<uuid>";
+            return Err(error(NAME, problem));
+        }
+    }
+    for (index, issuer) in settings.issuers.iter().enumerate() {
+        issuer.check().map_err(|problem| error(NAME, problem))?;
+        let mut others = settings.issuers.iter().skip(index + 1);
+        if others.any(|other| other.provider() == issuer.provider()) {
+            return Err(error(NAME, "`issuers` names one issuer twice"));
+        }
+    }
+    if !is_base_path(&settings.base_path) {
+        let problem = "`base_path` is not a path such as /ingest, as it stands in a URL";
+        return Err(error(NAME, problem));
+    }
+    if settings.deduplication_window > MAX_DEDUPLICATION_WINDOW {
+        let problem =
+            format!("`deduplication_window` is more than {MAX_DEDUPLICATION_WINDOW} events");
+        return Err(error(NAME, problem));
+    }
+    let stream_names = [
+        &settings.kinesis.stream,
+        &settings.kinesis.dead_letter_stream,
+    ];
+    if stream_names.iter().any(|name| name.is_empty()) || stream_names[0] == stream_names[1] {
+        let problem = "`kinesis.stream` and `kinesis.dead_letter_stream` must name two streams";
+        return Err(error(NAME, problem));
+    }
+    Ok(settings)
+}
+
+/// Whether it is empty, or segments of a URL's path that no client writes otherwise.
+fn is_base_path(path: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>`{}^|".contains(&byte);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path.is_empty()
+        || path.strip_prefix('/').is_some_and(|segments| {
+            let mut segments = segments.split('/');
+            path.bytes().all(is_allowed)
+                && segments.all(|segment| !matches!(segment, "" | "." | ".."))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::tests::{bindings, problems, settings};
+
+    fn issuers(names: &[&str], jwks_uri: &str) -> Value {
+        let issuer =
+            |name: &&str| json!({ "issuer": name, "audiences": ["a"], "jwks_uri": jwks_uri });
+        names.iter().map(issuer).collect()
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_its_binding() {
+        for (pointer, value, expected) in [
+            ("/apps", json!([]), "names no app"),
+            (
+                "/apps/0/identity_pool_id",
+                json!("pool"),
+                "identity_pool_id",
+            ),
+            (
+                "/apps/0/identity_pool",
+                json!("x"),
+                "unknown field `identity_pool`",
+            ),
+            (
+                "/kinesis/dead_letter_stream",
+                json!("events"),
+                "two streams",
+            ),
+            ("/base_path", json!("ingest"), "such as /ingest"),
+            ("/base_path", json!("/a//b"), "such as /ingest"),
+            ("/base_path", json!("/a/../b"), "such as /ingest"),
+            ("/base_path", json!("/ä"), "such as /ingest"),
+            (
+                "/base_path",
+                json!("https://a.example/b"),
+                "such as /ingest",
+            ),
+            (
+                "/issuers",
+                issuers(&["http://a.example"], "https://a.example/keys"),
+                "`issuer` is not an https URL",
+            ),
+            (
+                "/issuers",
+                issuers(&["https://a.example"], "http://a.example/keys"),
+                "`jwks_uri` is not an https URL",
+            ),
+            (
+                "/issuers",
+                issuers(
+                    &["https://a.example", "https://a.example/"],
+                    "http://127.0.0.1:80/",
+                ),
+                "twice",
+            ),
+            (
+                "/issuers",
+                json!([{ "issuer": "https://a", "jwks_uri": "https://a", "audiences": [] }]),
+                "`audiences` names no audience",
+            ),
+            (
+                "/deduplication_window",
+                json!(500_001),
+                "more than 500000 events",
+            ),
+            ("/deduplication_window", json!(-1), "invalid value"),
+            ("/deduplication_window", json!(false), "invalid type"),
+            ("/kinesis/endpoint", json!("kinesis"), "not an http"),
+            (
+                "/kinesis/region",
+                json!("evil.example/"),
+                "not the name of an AWS region",
+            ),
+            ("/kinesis/steam", json!("x"), "unknown field `steam`"),
+            ("/region", json!(5), "invalid type"),
+        ] {
+            let mut settings = settings();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            settings.pointer_mut(parent).unwrap()[name] = value;
+            let problems = problems(bindings(settings));
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(
+                problems[0].starts_with("FOREBAY: ") && problems[0].contains(expected),
+                "{problems:?}"
+            );
+        }
+    }
+}

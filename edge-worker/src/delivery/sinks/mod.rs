@@ -1,0 +1,3 @@
+//! The services that take records.
+
+pub mod kinesis;

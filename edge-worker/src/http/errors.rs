@@ -1,0 +1,240 @@
+//! Why a whole request is refused, and how that is said: REST-JSON, as Pinpoint does.
+
+use forebay_core::json::Writer;
+use forebay_core::sigv4::MAX_SKEW_MS;
+use forebay_core::time::Timestamp;
+use forebay_core::wire::DecodeError;
+
+use crate::http::message::Answer;
+
+/// When to come back after [`RequestError::Busy`]: requests are answered within seconds.
+const BUSY_SECONDS: u32 = 2;
+
+/// Why a request is refused: the caller's faults first, then ours. What `Display` gives is sent to
+/// the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// No signature.
+    #[error("Missing Authentication Token")]
+    MissingAuthentication,
+    /// A signature that cannot be read.
+    #[error("The signature cannot be read: {0}.")]
+    IncompleteSignature(&'static str),
+    /// A signature for another region or service.
+    #[error("Credential should be scoped to region '{region}' and service '{service}'.")]
+    WrongScope {
+        /// The region asked for.
+        region: String,
+        /// The service asked for.
+        service: &'static str,
+    },
+    /// The secret, the body or anything else that was signed differs.
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your \
+         AWS Secret Access Key and signing method."
+    )]
+    SignatureMismatch,
+    /// Signed too long ago.
+    #[error(
+        "Signature expired: {} is now earlier than {} ({} - 5 min.)",
+        signed.to_amz_date(), Timestamp(now.0 - MAX_SKEW_MS).to_amz_date(), now.to_amz_date()
+    )]
+    SignatureExpired {
+        /// When it was signed.
+        signed: Timestamp,
+        /// The worker's time.
+        now: Timestamp,
+    },
+    /// A presigned request that is used after its time.
+    #[error(
+        "Signature expired: the time that this request was presigned for ran out before {}.",
+        now.to_amz_date()
+    )]
+    PresignedExpired {
+        /// The worker's time.
+        now: Timestamp,
+    },
+    /// Signed in the future.
+    #[error(
+        "Signature not yet current: {} is still later than {} ({} + 5 min.)",
+        signed.to_amz_date(), Timestamp(now.0 + MAX_SKEW_MS).to_amz_date(), now.to_amz_date()
+    )]
+    SignatureNotYetCurrent {
+        /// When it was signed.
+        signed: Timestamp,
+        /// The worker's time.
+        now: Timestamp,
+    },
+    /// A session token that is not one of ours, or not with this access key id.
+    #[error("The security token included in the request is invalid.")]
+    UnrecognizedClient,
+    /// Credentials that have run out.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
+    /// An app id that is not configured.
+    #[error("There is no application with this id.")]
+    UnknownApp,
+    /// A body that is not of the operation's form.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A path that nothing stands at.
+    #[error("There is nothing at this path.")]
+    NotFound,
+    /// A path that does not take this method.
+    #[error("This path takes {allow}.")]
+    MethodNotAllowed {
+        /// The methods it takes, as in the `Allow` header.
+        allow: &'static str,
+    },
+    /// A body over the operation's limit.
+    #[error("The request body is larger than {limit} bytes.")]
+    PayloadTooLarge {
+        /// Most bytes the operation takes.
+        limit: usize,
+    },
+    /// A body that broke off.
+    #[error("The request body broke off before its end.")]
+    BodyBrokeOff,
+    /// A body that stalled.
+    #[error("The request body came too slowly. Send the request again.")]
+    BodyStalled,
+    /// The requests under way take all the memory there is for them.
+    #[error("The service is busy. Send the request again later.")]
+    Busy,
+    /// The worker is deployed with a mistake in its configuration.
+    #[error("The service is not configured correctly; GET /healthz says what is wrong.")]
+    Misconfigured,
+    /// The platform refused something that should always work.
+    #[error("The service could not handle the request. Send it again.")]
+    Internal,
+}
+
+impl RequestError {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        use RequestError::*;
+        match self {
+            MissingAuthentication
+            | IncompleteSignature(_)
+            | WrongScope { .. }
+            | SignatureMismatch
+            | SignatureExpired { .. }
+            | PresignedExpired { .. }
+            | SignatureNotYetCurrent { .. }
+            | UnrecognizedClient
+            | ExpiredToken => 403,
+            BadRequest(_) | BodyBrokeOff => 400,
+            UnknownApp | NotFound => 404,
+            MethodNotAllowed { .. } => 405,
+            BodyStalled => 408,
+            PayloadTooLarge { .. } => 413,
+            Busy => 429,
+            Misconfigured | Internal => 500,
+        }
+    }
+
+    /// AWS's name of the error, as `x-amzn-errortype` holds it.
+    pub fn code(&self) -> &'static str {
+        use RequestError::*;
+        match self {
+            MissingAuthentication => "MissingAuthenticationTokenException",
+            IncompleteSignature(_) => "IncompleteSignatureException",
+            WrongScope { .. }
+            | SignatureMismatch
+            | SignatureExpired { .. }
+            | PresignedExpired { .. }
+            | SignatureNotYetCurrent { .. } => "InvalidSignatureException",
+            UnrecognizedClient => "UnrecognizedClientException",
+            ExpiredToken => "ExpiredTokenException",
+            BadRequest(_) | BodyBrokeOff => "BadRequestException",
+            UnknownApp | NotFound => "NotFoundException",
+            MethodNotAllowed { .. } => "MethodNotAllowedException",
+            BodyStalled => "RequestTimeoutException",
+            Busy => "TooManyRequestsException",
+            PayloadTooLarge { .. } => "PayloadTooLargeException",
+            Misconfigured | Internal => "InternalServerErrorException",
+        }
+    }
+
+    /// The answer: `{"Message","RequestID"}` and `x-amzn-errortype`.
+    pub fn answer(&self, request_id: &str) -> Answer {
+        let body = message_body(&self.to_string(), request_id);
+        let answer = Answer::json(self.status(), body).with_header("x-amzn-errortype", self.code());
+        match self {
+            RequestError::MethodNotAllowed { allow } => answer.with_header("allow", *allow),
+            _ => self.with_retry_after(answer),
+        }
+    }
+
+    /// `Retry-After`, for what passes by itself.
+    pub fn with_retry_after(&self, answer: Answer) -> Answer {
+        match self {
+            RequestError::Busy => answer.with_retry_after(BUSY_SECONDS),
+            _ => answer,
+        }
+    }
+}
+
+impl From<DecodeError> for RequestError {
+    fn from(error: DecodeError) -> RequestError {
+        RequestError::BadRequest(match error.path.as_str() {
+            "" => format!("Could not read the request body: {}.", error.reason),
+            path => format!("{path}: {}.", error.reason),
+        })
+    }
+}
+
+/// `MessageBody` of Pinpoint's API.
+pub fn message_body(message: &str, request_id: &str) -> String {
+    let mut writer = Writer::new();
+    writer.begin_object();
+    writer.name("Message").string(message);
+    writer.name("RequestID").string(request_id);
+    writer.end_object();
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_signature_is_told_in_the_words_that_sdks_look_for() {
+        let now = Timestamp::parse_amz_date("20261121T011203Z").unwrap();
+        let signed = Timestamp::parse_amz_date("20261121T010603Z").unwrap();
+        assert_eq!(
+            RequestError::SignatureExpired { signed, now }.to_string(),
+            "Signature expired: 20261121T010603Z is now earlier than 20261121T010703Z \
+             (20261121T011203Z - 5 min.)"
+        );
+        assert_eq!(
+            RequestError::SignatureNotYetCurrent {
+                signed: now,
+                now: signed
+            }
+            .to_string(),
+            "Signature not yet current: 20261121T011203Z is still later than 20261121T011103Z \
+             (20261121T010603Z + 5 min.)"
+        );
+    }
+
+    #[test]
+    fn the_answer_is_rest_json() {
+        let answer = RequestError::MethodNotAllowed { allow: "POST" }.answer("id-1");
+        assert_eq!(answer.status, 405);
+        assert_eq!(
+            answer.body,
+            r#"{"Message":"This path takes POST.","RequestID":"id-1"}"#
+        );
+        for header in [
+            ("content-type", "application/json"),
+            ("x-amzn-errortype", "MethodNotAllowedException"),
+            ("allow", "POST"),
+        ] {
+            assert!(
+                answer.headers.contains(&(header.0, header.1.into())),
+                "{header:?}"
+            );
+        }
+    }
+}

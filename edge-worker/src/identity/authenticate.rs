@@ -1,0 +1,181 @@
+//! Who sent a request.
+
+use forebay_core::sigv4::{self, Scope, VerifyError};
+use forebay_core::time::Timestamp;
+
+use crate::config::Config;
+use crate::http::errors::RequestError;
+use crate::http::message::Head;
+use crate::identity::session_token::{Session, TokenError};
+use crate::platform::Crypto;
+
+/// The signing name of Pinpoint.
+const SERVICE: &str = "mobiletargeting";
+
+/// The sender of a request, proven by its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The identity behind the credentials.
+    pub session: Session,
+    /// When the request was signed, by the sender's clock.
+    pub signed: Timestamp,
+}
+
+/// Whom a request says it is from, as far as its head proves it: the session token is genuine and
+/// in its time, and the signature is for this service and of a date that is taken. That the sender
+/// has the secret too, only the signature over the body can prove: [`Claimant::prove`].
+pub struct Claimant<'a> {
+    head: &'a Head,
+    config: &'a Config,
+    claim: sigv4::Claim,
+    session: Session,
+    secret_access_key: String,
+}
+
+/// Reads and checks all that can be checked before the body is read, so that a request without
+/// credentials costs no more than its head.
+///
+/// # Errors
+/// Those of [`RequestError`] with status 403.
+pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, RequestError> {
+    let headers = borrowed(&head.headers);
+    let request = request(head, &headers);
+    let scope = scope(config);
+    let now = head.arrival;
+    let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
+    // Long-lived keys have no session token: the pool issues none.
+    let token = claim.session_token.as_deref().unwrap_or_default();
+    let (session, secret_access_key) = config
+        .master_secrets
+        .verify(token, &claim.access_key_id, now)
+        .map_err(|error| match error {
+            TokenError::Invalid => RequestError::UnrecognizedClient,
+            TokenError::Expired => RequestError::ExpiredToken,
+        })?;
+    sigv4::check_claim(&claim, &scope, now)
+        .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
+    Ok(Claimant {
+        head,
+        config,
+        claim,
+        session,
+        secret_access_key,
+    })
+}
+
+impl Claimant<'_> {
+    /// Verifies the signature, in headers or query, over `body` as it was sent.
+    ///
+    /// # Errors
+    /// Those of [`RequestError`] with status 403.
+    pub async fn prove(self, body: &[u8], platform: &impl Crypto) -> Result<Caller, RequestError> {
+        let headers = borrowed(&self.head.headers);
+        let request = request(self.head, &headers);
+        let scope = scope(self.config);
+        let now = self.head.arrival;
+        let body_sha256 = platform.sha256(body).await;
+        let verify = |request: &sigv4::Request<'_>| {
+            let secret = &self.secret_access_key;
+            sigv4::verify_hashed(request, &body_sha256, &self.claim, secret, &scope, now)
+        };
+        verify(&request)
+            .or_else(|error| verify_proxied(error, &request, &self.config.base_path, verify))
+            .map_err(|error| refusal(error, Some(&self.claim), &scope, now))?;
+        Ok(Caller {
+            session: self.session,
+            signed: self.claim.date,
+        })
+    }
+}
+
+fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// The request as its signature covers it; the body is hashed by itself.
+fn request<'a>(head: &'a Head, headers: &'a [(&'a str, &'a str)]) -> sigv4::Request<'a> {
+    sigv4::Request {
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers,
+        body: &[],
+    }
+}
+
+fn scope(config: &Config) -> Scope<'_> {
+    Scope {
+        region: &config.region,
+        service: SERVICE,
+    }
+}
+
+/// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,
+/// and may have put another host in the place of the one that it was asked for. `mismatch` is what
+/// was found without that.
+fn verify_proxied(
+    mismatch: VerifyError,
+    request: &sigv4::Request<'_>,
+    base_path: &str,
+    verify: impl Fn(&sigv4::Request<'_>) -> Result<(), VerifyError>,
+) -> Result<(), VerifyError> {
+    if mismatch != VerifyError::SignatureMismatch {
+        return Err(mismatch);
+    }
+    let whole = (!base_path.is_empty()).then(|| format!("{base_path}{}", request.path));
+    let forwarded = forwarded_host(request.headers);
+    let paths = [Some(request.path), whole.as_deref()];
+    let hosts = [Some(request.headers), forwarded.as_deref()];
+    for path in paths.into_iter().flatten() {
+        for headers in hosts.into_iter().flatten() {
+            match verify(&sigv4::Request {
+                path,
+                headers,
+                ..*request
+            }) {
+                Err(VerifyError::SignatureMismatch) => {}
+                other => return other,
+            }
+        }
+    }
+    Err(mismatch)
+}
+
+/// The headers with the host that a proxy was asked for, where it says so.
+fn forwarded_host<'a>(headers: &[(&'a str, &'a str)]) -> Option<Vec<(&'a str, &'a str)>> {
+    let (_, hosts) = headers
+        .iter()
+        .find(|(name, _)| *name == "x-forwarded-host")?;
+    // The first is the client's: every further proxy adds the one that it was asked for.
+    let host = hosts.split(',').next().unwrap_or_default().trim();
+    let others = headers.iter().filter(|(name, _)| *name != "host").copied();
+    Some(others.chain([("host", host)]).collect())
+}
+
+fn refusal(
+    error: VerifyError,
+    claim: Option<&sigv4::Claim>,
+    scope: &Scope<'_>,
+    now: Timestamp,
+) -> RequestError {
+    let signed = claim.map_or(now, |claim| claim.date);
+    let presigned = claim.is_some_and(|claim| claim.expires_seconds.is_some());
+    match error {
+        VerifyError::Missing => RequestError::MissingAuthentication,
+        VerifyError::Malformed(what) => RequestError::IncompleteSignature(what),
+        VerifyError::UnknownKey => RequestError::UnrecognizedClient,
+        VerifyError::Expired if presigned => RequestError::PresignedExpired { now },
+        VerifyError::Expired => RequestError::SignatureExpired { signed, now },
+        VerifyError::NotYetValid => RequestError::SignatureNotYetCurrent { signed, now },
+        VerifyError::WrongScope => RequestError::WrongScope {
+            region: scope.region.to_owned(),
+            service: SERVICE,
+        },
+        VerifyError::BodyMismatch | VerifyError::SignatureMismatch => {
+            RequestError::SignatureMismatch
+        }
+    }
+}

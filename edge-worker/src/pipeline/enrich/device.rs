@@ -1,0 +1,290 @@
+//! The device and browser that an event came from.
+
+use woothee::parser::{Parser, WootheeResult};
+
+use crate::http::message::Head;
+
+/// The device and browser, from the user agent, client hints and `Accept-Language`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// E.g. `windows`, `macos`, `ios`, `android`.
+    pub platform: Option<String>,
+    /// E.g. `18.7`. Absent where browsers say the same whatever the truth is.
+    pub platform_version: Option<String>,
+    /// E.g. `Pixel 9`; only where the page asks for this client hint.
+    pub model: Option<String>,
+    /// E.g. `Chrome`.
+    pub browser: Option<String>,
+    /// Major and minor, e.g. `142.0`.
+    pub browser_version: Option<String>,
+    /// `desktop`, `mobile`, `tablet`, `bot`, `appliance` or `other`.
+    pub category: Option<&'static str>,
+    /// E.g. `sv_SE`.
+    pub locale: Option<String>,
+}
+
+/// User agents in use have at most about 300 bytes.
+const MAX_USER_AGENT_BYTES: usize = 1024;
+
+impl Device {
+    /// Reads the headers of a request.
+    pub fn read(head: &Head) -> Device {
+        let agent = head.header("user-agent").unwrap_or_default();
+        let agent = &agent[..agent.floor_char_boundary(MAX_USER_AGENT_BYTES)];
+        let parsed = Parser::new().parse(agent).unwrap_or_default();
+        let platform = head
+            .header("sec-ch-ua-platform")
+            .and_then(|hint| platform_name(unquoted(hint)))
+            .or_else(|| platform_name(parsed.os));
+        let hinted_version = head
+            .header("sec-ch-ua-platform-version")
+            .and_then(|hint| hinted_platform_version(platform.as_deref(), unquoted(hint)));
+        let brand = head.header("sec-ch-ua").and_then(brand);
+        Device {
+            platform_version: hinted_version
+                .or_else(|| platform_version(agent, platform.as_deref(), &parsed)),
+            platform,
+            model: head
+                .header("sec-ch-ua-model")
+                .and_then(|hint| known(unquoted(hint)))
+                .map(str::to_owned),
+            browser: brand
+                .map(|(name, _)| name)
+                .or(known(parsed.name))
+                .map(str::to_owned),
+            browser_version: known(parsed.version)
+                .or(brand.map(|(_, version)| version))
+                .map(major_and_minor),
+            category: category(agent, head.header("sec-ch-ua-mobile"), &parsed),
+            locale: head.header("accept-language").and_then(first_language),
+        }
+    }
+}
+
+/// The parser says `UNKNOWN` or nothing for what it does not know.
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty() && text != woothee::woothee::VALUE_UNKNOWN).then_some(text)
+}
+
+/// The content of a structured header's string, e.g. `"macOS"`.
+fn unquoted(value: &str) -> &str {
+    value.trim().trim_matches('"')
+}
+
+/// One name for a platform, from a client hint or from the parser.
+fn platform_name(name: &str) -> Option<String> {
+    let name = known(name)?;
+    Some(match name {
+        "Unknown" => return None,
+        "iPhone" | "iPad" | "iPod" | "iOS" => "ios".to_owned(),
+        "Mac OSX" | "macOS" => "macos".to_owned(),
+        "Chrome OS" | "Chromium OS" | "ChromeOS" => "chromeos".to_owned(),
+        _ if name.starts_with("Windows Phone") => "windows phone".to_owned(),
+        _ if name.starts_with("Windows") => "windows".to_owned(),
+        _ => name.to_lowercase(),
+    })
+}
+
+/// `Sec-CH-UA-Platform-Version`. For Windows it numbers API contracts: 13 and later are Windows 11
+/// (Microsoft's documentation of the hint).
+fn hinted_platform_version(platform: Option<&str>, version: &str) -> Option<String> {
+    let version = known(version)?;
+    if platform != Some("windows") {
+        return Some(version.to_owned());
+    }
+    match version.split('.').next()?.parse::<u32>().ok()? {
+        0 => None,
+        1..13 => Some("10".to_owned()),
+        13.. => Some("11".to_owned()),
+    }
+}
+
+/// The version in the user agent, where it is not one that browsers froze: Windows 10 stands for
+/// 11 too, macOS 10.15.7 for all later ones, and Android 10 on a device "K" for any.
+fn platform_version(
+    agent: &str,
+    platform: Option<&str>,
+    parsed: &WootheeResult<'_>,
+) -> Option<String> {
+    if platform == Some("windows") {
+        let version = parsed.os.strip_prefix("Windows ")?;
+        return (version != "10").then(|| version.to_owned());
+    }
+    let version = known(&parsed.os_version)?;
+    let is_frozen = match platform {
+        Some("macos") => version == "10.15.7",
+        Some("android") => agent.contains("Android 10; K)"),
+        _ => false,
+    };
+    (!is_frozen).then(|| version.to_owned())
+}
+
+/// Name and version of the browser in `Sec-CH-UA`: a list such as `"Chromium";v="142",
+/// "Google Chrome";v="142", "Not_A Brand";v="99"`, in any order, with one made up to keep servers
+/// from relying on it.
+fn brand(list: &str) -> Option<(&str, &str)> {
+    let mut chromium = None;
+    for item in list.split(',') {
+        let Some((name, version)) = item.split_once(";v=") else {
+            continue;
+        };
+        let (name, version) = (unquoted(name), unquoted(version));
+        match name {
+            "Chromium" => chromium = Some((name, version)),
+            "Google Chrome" => return Some(("Chrome", version)),
+            "Microsoft Edge" => return Some(("Edge", version)),
+            _ if name.contains("Not") && name.contains("Brand") => {}
+            _ => return known(name).map(|name| (name, version)),
+        }
+    }
+    chromium
+}
+
+fn major_and_minor(version: &str) -> String {
+    let mut parts = version.splitn(3, '.');
+    let major = parts.next().unwrap_or_default();
+    let minor = parts.next().unwrap_or("0");
+    format!("{major}.{minor}")
+}
+
+fn category(
+    agent: &str,
+    mobile_hint: Option<&str>,
+    parsed: &WootheeResult<'_>,
+) -> Option<&'static str> {
+    match parsed.category {
+        "crawler" => Some("bot"),
+        "appliance" => Some("appliance"),
+        "misc" => Some("other"),
+        _ if parsed.os == "iPad" => Some("tablet"),
+        // Browsers leave "Mobile" out on Android tablets.
+        _ if parsed.os == "Android" && !agent.contains("Mobile") => Some("tablet"),
+        "smartphone" | "mobilephone" => Some("mobile"),
+        _ if mobile_hint == Some("?1") => Some("mobile"),
+        "pc" => Some("desktop"),
+        _ => None,
+    }
+}
+
+/// The first language of `Accept-Language`, the one preferred, as a locale code.
+fn first_language(list: &str) -> Option<String> {
+    let tag = list.split([',', ';']).next()?.trim();
+    let is_tag = !tag.is_empty()
+        && tag.len() <= 35
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_tag.then(|| tag.replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::tests::head;
+
+    fn device(headers: &[(&str, &str)]) -> Device {
+        Device::read(&head("POST", "/", headers))
+    }
+
+    /// platform, its version, browser, its version, category
+    fn summary(headers: &[(&str, &str)]) -> [String; 5] {
+        let device = device(headers);
+        [
+            device.platform,
+            device.platform_version,
+            device.browser,
+            device.browser_version,
+            device.category.map(str::to_owned),
+        ]
+        .map(Option::unwrap_or_default)
+    }
+
+    #[test]
+    fn current_browsers_are_known_by_their_user_agents() {
+        const WINDOWS: &str =
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)";
+        const ANDROID: &str =
+            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko)";
+        const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+        for (agent, expected) in [
+            (format!("{WINDOWS} Chrome/142.0.0.0 Safari/537.36"), ["windows", "", "Chrome", "142.0", "desktop"]),
+            (format!("{WINDOWS} Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0"), ["windows", "", "Edge", "142.0", "desktop"]),
+            (format!("{WINDOWS} Chrome/141.0.0.0 Safari/537.36 OPR/125.0.0.0"), ["windows", "", "Opera", "125.0", "desktop"]),
+            (format!("{ANDROID} Chrome/142.0.0.0 Mobile Safari/537.36"), ["android", "", "Chrome", "142.0", "mobile"]),
+            (format!("{ANDROID} Chrome/142.0.0.0 Safari/537.36"), ["android", "", "Chrome", "142.0", "tablet"]),
+            (format!("{IPHONE} Version/26.1 Mobile/15E148 Safari/604.1"), ["ios", "18.7", "Safari", "26.1", "mobile"]),
+            (format!("{IPHONE} CriOS/142.0.7444.77 Mobile/15E148 Safari/604.1"), ["ios", "18.7", "Chrome", "142.0", "mobile"]),
+            (
+                "Mozilla/5.0 (iPad; CPU OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Mobile/15E148 Safari/604.1".into(),
+                ["ios", "18.7", "Safari", "26.1", "tablet"],
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15".into(),
+                ["macos", "", "Safari", "26.1", "desktop"],
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".into(),
+                ["linux", "", "Firefox", "145.0", "desktop"],
+            ),
+            (
+                "Mozilla/5.0 (Android 15; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0".into(),
+                ["android", "15", "Firefox", "145.0", "mobile"],
+            ),
+            (
+                "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)".into(),
+                ["", "", "Googlebot", "", "bot"],
+            ),
+            ("something else".into(), ["", "", "", "", ""]),
+            (String::new(), ["", "", "", "", ""]),
+            ("å".repeat(5_000), ["", "", "", "", ""]),
+        ] {
+            assert_eq!(summary(&[("user-agent", &agent)]), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn client_hints_say_what_the_user_agent_no_longer_does() {
+        let brave = summary(&[
+            (
+                "user-agent",
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+            ),
+            (
+                "sec-ch-ua",
+                r#""Chromium";v="142", "Brave";v="142", "Not_A Brand";v="99""#,
+            ),
+            ("sec-ch-ua-platform", r#""Windows""#),
+            ("sec-ch-ua-platform-version", r#""15.0.0""#),
+            ("sec-ch-ua-mobile", "?0"),
+        ]);
+        assert_eq!(brave, ["windows", "11", "Brave", "142.0", "desktop"]);
+        let hints_alone = summary(&[
+            (
+                "sec-ch-ua",
+                r#""Not.A/Brand";v="8", "Chromium";v="142", "Google Chrome";v="142""#,
+            ),
+            ("sec-ch-ua-platform", r#""macOS""#),
+            ("sec-ch-ua-platform-version", r#""15.1.0""#),
+            ("sec-ch-ua-mobile", "?1"),
+        ]);
+        assert_eq!(
+            hints_alone,
+            ["macos", "15.1.0", "Chrome", "142.0", "mobile"]
+        );
+    }
+
+    #[test]
+    fn the_locale_is_the_first_language() {
+        for (list, expected) in [
+            ("sv-SE,sv;q=0.9,en;q=0.8", Some("sv_SE")),
+            ("zh-Hant-TW", Some("zh_Hant_TW")),
+            ("en;q=0.5", Some("en")),
+            ("*", None),
+            ("", None),
+            ("<script>", None),
+        ] {
+            let found = device(&[("accept-language", list)]).locale;
+            assert_eq!(found.as_deref(), expected, "{list}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What becomes of each event and endpoint of a request, before anything is written: a record, a dead
+//! letter, or nothing, where an event was accepted before. No IO: the answers follow from the plan
+//! and from what became of its records.
+
+use std::borrow::Cow;
+
+use forebay_core::event::{Endpoint, Event};
+use forebay_core::schema::{Stage, Violation};
+use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
+
+use super::Context;
+use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
+use super::deduplication::{DeduplicationWindow, EventKey, Sender};
+use super::malformed;
+use super::record::RecordMaker;
+use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
+
+/// Where an event or an endpoint goes.
+pub enum Fate {
+    /// An event: to the sink of events. An endpoint: nowhere, its events hold it.
+    Record,
+    /// Nowhere: the sink has it from an earlier request.
+    Duplicate,
+    /// To the dead letters; answered with this message.
+    DeadLetter(String),
+}
+
+/// One endpoint and its events.
+pub struct PlannedBatch<'a> {
+    /// The endpoint id.
+    pub endpoint_id: &'a str,
+    /// What becomes of the endpoint.
+    pub endpoint: Fate,
+    /// Event id and fate.
+    pub events: Vec<(&'a str, Fate)>,
+}
+
+/// What is to be written, and what to answer once it is. Records and dead letters stand in the
+/// order of the batches: in each, the endpoint before its events.
+#[derive(Default)]
+pub struct Plan<'a> {
+    /// The request's batches.
+    pub batches: Vec<PlannedBatch<'a>>,
+    /// For the sink of events.
+    pub records: Vec<Record<'a>>,
+    /// One for each record; `None` where its event cannot be told by its id.
+    record_keys: Vec<Option<EventKey>>,
+    /// For the sink of dead letters.
+    pub dead_letters: Vec<Record<'a>>,
+}
+
+struct Planner<'a> {
+    context: &'a Context<'a>,
+    maker: RecordMaker<'a>,
+    window: &'a DeduplicationWindow,
+    sender: Sender,
+}
+
+impl<'a> Planner<'a> {
+    fn plan<'r>(&self, request: &'r Request<'_>) -> Plan<'r> {
+        let mut plan = Plan::default();
+        for batch in &request.batches {
+            let endpoint_id = batch.endpoint_id.as_ref();
+            let planned = PlannedBatch {
+                endpoint_id,
+                endpoint: self.plan_endpoint(endpoint_id, &batch.endpoint, &mut plan),
+                events: batch
+                    .events
+                    .iter()
+                    .map(|event| {
+                        let fate = self.plan_event(
+                            endpoint_id,
+                            event,
+                            &batch.endpoint.endpoint,
+                            &mut plan,
+                        );
+                        (event.id.as_ref(), fate)
+                    })
+                    .collect(),
+            };
+            plan.batches.push(planned);
+        }
+        plan
+    }
+
+    /// What is wrong with an endpoint is kept as a dead letter; its events go on with the rest of it.
+    fn plan_endpoint<'r>(
+        &self,
+        endpoint_id: &'r str,
+        endpoint: &SentEndpoint<'_>,
+        plan: &mut Plan<'r>,
+    ) -> Fate {
+        if endpoint.mistakes.is_empty() {
+            return Fate::Record;
+        }
+        let violations: Vec<Violation> = endpoint.mistakes.iter().map(malformed::wire).collect();
+        let value = endpoint.value();
+        let refused = Refused::Endpoint(Sent::of(value.as_ref(), endpoint.bytes));
+        let letter = self.dead_letter(endpoint_id, refused, &violations);
+        plan.dead_letters.push(letter);
+        Fate::DeadLetter(message(&violations))
+    }
+
+    /// Reads an event, and forgets it again once its record or dead letter is made.
+    fn plan_event<'r>(
+        &self,
+        endpoint_id: &'r str,
+        sent: &SentEvent<'_>,
+        endpoint: &Endpoint<'_>,
+        plan: &mut Plan<'r>,
+    ) -> Fate {
+        let key = self.sender.event(&sent.id);
+        if key.is_some_and(|key| self.window.contains(&key)) {
+            return Fate::Duplicate;
+        }
+        let event = sent.read();
+        match self.record(endpoint_id, &sent.id, &event, endpoint) {
+            Ok(record) => {
+                plan.records.push(record);
+                plan.record_keys.push(key);
+                Fate::Record
+            }
+            Err(violations) => {
+                // What was read has lost the members that Pinpoint's API does not have, and they may
+                // be the mistake that someone looks for.
+                let value = match event {
+                    Ok(_) => sent.value(),
+                    Err(malformed) => malformed.sent,
+                };
+                let refused = Refused::Event {
+                    id: &sent.id,
+                    sent: Sent::of(value.as_ref(), sent.bytes),
+                };
+                let letter = self.dead_letter(endpoint_id, refused, &violations);
+                plan.dead_letters.push(letter);
+                Fate::DeadLetter(message(&violations))
+            }
+        }
+    }
+
+    /// The record of an event that is one and keeps to its schema. What the schema marks as personal
+    /// data is hashed, masked or taken out.
+    fn record<'r>(
+        &self,
+        endpoint_id: &'r str,
+        event_id: &str,
+        event: &Result<Event<'_>, Malformed<'_>>,
+        endpoint: &Endpoint<'_>,
+    ) -> Result<Record<'r>, Vec<Violation>> {
+        let config = self.context.config;
+        let event = event
+            .as_ref()
+            .map_err(|malformed| malformed::violations(malformed, &config.schema))?;
+        let schema = config.schema.validate(event, Stage::Recorded)?;
+        let mut event = Cow::Borrowed(event);
+        if schema.marks_personal_data() {
+            schema.protect(event.to_mut(), config.pii_salt.as_ref());
+        }
+        let record = Record {
+            data: self
+                .maker
+                .record(endpoint_id, event_id, &event, endpoint)
+                .encode(),
+            partition_key: endpoint_id,
+        };
+        if record.byte_len() > MAX_RECORD_BYTES {
+            return Err(vec![Violation {
+                path: String::new(),
+                rule: "wire",
+                expected: "an event and endpoint that fit into a record of 1 MiB".to_owned(),
+                actual: format!("{} bytes", record.byte_len()),
+            }]);
+        }
+        Ok(record)
+    }
+
+    fn dead_letter<'r>(
+        &self,
+        endpoint_id: &'r str,
+        refused: Refused<'_>,
+        violations: &[Violation],
+    ) -> Record<'r> {
+        let letter = DeadLetter {
+            client_id: endpoint_id,
+            violations,
+            refused,
+        };
+        Record {
+            data: letter.encode(self.context),
+            partition_key: partition_key(endpoint_id),
+        }
+    }
+}
+
+/// A partition key for an endpoint id, which may be one that cannot be one.
+fn partition_key(endpoint_id: &str) -> &str {
+    match shortened(endpoint_id) {
+        "" => "-",
+        key => key,
+    }
+}
+
+/// What an event's answer says of its violations: all of them, unless they are very many.
+fn message(violations: &[Violation]) -> String {
+    const MAX_NAMED: usize = 10;
+    let mut message = String::new();
+    for violation in violations.iter().take(MAX_NAMED) {
+        let Violation {
+            path,
+            expected,
+            actual,
+            ..
+        } = violation;
+        if !message.is_empty() {
+            message.push_str("; ");
+        }
+        if !path.is_empty() {
+            message.push_str(path);
+            message.push_str(": ");
+        }
+        message.push_str(&format!("expected {expected}, got {actual}"));
+    }
+    if violations.len() > MAX_NAMED {
+        message.push_str(&format!("; and {} more", violations.len() - MAX_NAMED));
+    }
+    message
+}
+
+impl<'r> Plan<'r> {
+    /// Plans a request. `window` holds what was accepted lately.
+    pub fn new(
+        request: &'r Request<'_>,
+        context: &Context<'_>,
+        window: &DeduplicationWindow,
+    ) -> Plan<'r> {
+        let Context { app, caller, .. } = context;
+        let planner = Planner {
+            context,
+            maker: RecordMaker::new(context),
+            window,
+            sender: window.sender(&app.app_id, &caller.session.identity_id),
+        };
+        planner.plan(request)
+    }
+
+    /// Adds to the window the events that the sink has acknowledged, and none of the others: they
+    /// are to be sent again, and written then.
+    pub fn remember(&self, records: &[Outcome], window: &mut DeduplicationWindow) {
+        for (key, outcome) in self.record_keys.iter().zip(records) {
+            if let (Some(key), Outcome::Accepted) = (key, outcome) {
+                window.insert(*key);
+            }
+        }
+    }
+}

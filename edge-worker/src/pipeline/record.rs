@@ -1,0 +1,119 @@
+//! From an event to its event-stream record.
+
+use forebay_core::event::{Endpoint, Event, Text};
+use forebay_core::wire::event_stream::{self, Application, Client, Forebay, Record, Session};
+
+use super::Context;
+use super::enrich::clock::ClockCorrection;
+use super::enrich::device::Device;
+use super::enrich::place;
+
+/// Makes the records of a request's events.
+pub struct RecordMaker<'a> {
+    context: &'a Context<'a>,
+    device: Device,
+    clock: ClockCorrection,
+}
+
+impl<'a> RecordMaker<'a> {
+    /// Reads what the worker itself knows from the request.
+    pub fn new(context: &'a Context<'a>) -> RecordMaker<'a> {
+        RecordMaker {
+            context,
+            device: Device::read(context.head),
+            clock: ClockCorrection::new(context.head.arrival, context.caller.signed),
+        }
+    }
+
+    /// The record of one event. Session times are by the same clock as the event's, and corrected
+    /// with it.
+    pub fn record<'e>(
+        &'e self,
+        client_id: &'e str,
+        event_id: &'e str,
+        event: &'e Event<'_>,
+        endpoint: &'e Endpoint<'_>,
+    ) -> Record<'e> {
+        let Context {
+            head,
+            config,
+            app: _,
+            caller,
+        } = self.context;
+        let event_timestamp = self.clock.correct(event.timestamp);
+        Record {
+            event_type: borrowed(&event.event_type),
+            event_timestamp,
+            arrival_timestamp: head.arrival,
+            application: self.application(event, endpoint),
+            client: Client {
+                client_id: client_id.into(),
+                cognito_id: Some(caller.session.identity_id.as_str().into()),
+            },
+            device: self.device(endpoint),
+            session: event.session.as_ref().map(|session| Session {
+                session_id: borrowed(&session.id),
+                start_timestamp: self.clock.correct(session.start_timestamp),
+                stop_timestamp: session.stop_timestamp.map(|stop| self.clock.correct(stop)),
+            }),
+            attributes: event.attributes.clone(),
+            metrics: event.metrics.clone(),
+            endpoint: endpoint.clone(),
+            aws_account_id: config.aws_account_id.as_deref().map(Text::from),
+            forebay: Some(Forebay {
+                event_id: event_id.into(),
+                schema_version: config.schema.version,
+                original_event_timestamp: (event_timestamp != event.timestamp)
+                    .then_some(event.timestamp),
+                amr: caller.session.amr.as_str().into(),
+                geo: place::geo(&head.cf),
+                browser_name: self.device.browser.as_deref().map(Text::from),
+                browser_version: self.device.browser_version.as_deref().map(Text::from),
+                device_category: self.device.category.map(Text::from),
+            }),
+        }
+    }
+
+    fn application<'e>(
+        &'e self,
+        event: &'e Event<'_>,
+        endpoint: &'e Endpoint<'_>,
+    ) -> Application<'e> {
+        let app = self.context.app;
+        let demographic = endpoint.demographic.as_ref();
+        Application {
+            app_id: app.app_id.as_str().into(),
+            cognito_identity_pool_id: Some(app.identity_pool_id.as_str().into()),
+            package_name: event.app_package_name.as_ref().map(borrowed),
+            sdk_name: event.sdk_name.as_ref().map(borrowed),
+            sdk_version: event.client_sdk_version.as_ref().map(borrowed),
+            title: event.app_title.as_ref().map(borrowed),
+            version_name: demographic
+                .and_then(|said| said.app_version.as_ref())
+                .map(borrowed),
+            version_code: event.app_version_code.as_ref().map(borrowed),
+        }
+    }
+
+    /// What the endpoint says of its device, and for the rest what the request's headers do.
+    fn device<'e>(&'e self, endpoint: &'e Endpoint<'_>) -> event_stream::Device<'e> {
+        let said = endpoint.demographic.clone().unwrap_or_default();
+        let seen = &self.device;
+        // A version belongs to the platform that it was said of.
+        let seen_version = match said.platform {
+            Some(_) => None,
+            None => seen.platform_version.as_deref(),
+        };
+        event_stream::Device {
+            locale: said.locale.or(seen.locale.as_deref().map(Text::from)),
+            make: said.make,
+            model: said.model.or(seen.model.as_deref().map(Text::from)),
+            platform_name: said.platform.or(seen.platform.as_deref().map(Text::from)),
+            platform_version: said.platform_version.or(seen_version.map(Text::from)),
+        }
+    }
+}
+
+fn borrowed<'a>(text: &'a Text<'_>) -> Text<'a> {
+    Text::Borrowed(text)
+}

@@ -1,0 +1,113 @@
+//! PutEvents: every event becomes a record, a dead letter, or an answer that has it sent again. 202 is
+//! said of an event only when its sink has it, from this request or, where the event was sent before,
+//! from an earlier one.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use forebay_core::event::Text;
+use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
+
+use crate::delivery::{Deliveries, Outcome, SinkError};
+use crate::http::errors::RequestError;
+use crate::http::message::Answer;
+use crate::log::Counts;
+use crate::pipeline::Context;
+use crate::pipeline::deduplication::DeduplicationWindow;
+use crate::pipeline::plan::{Fate, Plan};
+use crate::platform::Platform;
+
+/// What became of a request's events.
+pub struct Answered {
+    /// An answer for each event.
+    pub answer: Answer,
+    /// How many there were of each kind.
+    pub counts: Counts,
+    /// Requests to sinks, those sent again included.
+    pub sink_requests: u32,
+    /// The last error of a sink, where there was one.
+    pub sink_error: Option<SinkError>,
+}
+
+/// Answers a request, and adds to the window what the sink has acknowledged of it. Of two requests
+/// with the same event that are under way at once, both write it: whether the first will be
+/// acknowledged is not known yet.
+///
+/// # Errors
+/// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form.
+pub async fn answer(
+    context: &Context<'_>,
+    body: &[u8],
+    window: &RefCell<DeduplicationWindow>,
+    platform: &impl Platform,
+) -> Result<Answered, RequestError> {
+    let request = Request::decode(body)?;
+    let plan = Plan::new(&request, context, &window.borrow());
+    let sinks = &context.config.sinks;
+    let delivered = sinks
+        .deliver(&plan.records, &plan.dead_letters, platform)
+        .await;
+    plan.remember(&delivered.events.outcomes, &mut window.borrow_mut());
+    let (response, counts) = respond(&plan, &delivered);
+    let Deliveries {
+        events,
+        dead_letters,
+    } = delivered;
+    Ok(Answered {
+        answer: Answer::json(202, response.encode()),
+        counts,
+        sink_requests: events.requests + dead_letters.requests,
+        sink_error: events.error.or(dead_letters.error),
+    })
+}
+
+/// The response, once the sinks have answered for each record and dead letter.
+fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Counts) {
+    let mut records = delivered.events.outcomes.iter();
+    let mut dead_letters = delivered.dead_letters.outcomes.iter();
+    let mut counts = Counts::default();
+    let mut results = Vec::with_capacity(plan.batches.len());
+    for batch in &plan.batches {
+        let endpoint = match &batch.endpoint {
+            Fate::DeadLetter(_) => dead_letters.next().copied(),
+            Fate::Record | Fate::Duplicate => Some(Outcome::Accepted),
+        };
+        let endpoint = item_response(&batch.endpoint, endpoint.unwrap_or(Outcome::Failed));
+        counts.invalid_endpoints += usize::from(endpoint.status_code == 400);
+        let mut events = Vec::with_capacity(batch.events.len());
+        let mut answered = HashSet::new();
+        for (event_id, fate) in &batch.events {
+            let outcome = match fate {
+                Fate::Record => records.next().copied(),
+                Fate::Duplicate => Some(Outcome::Accepted),
+                Fate::DeadLetter(_) => dead_letters.next().copied(),
+            };
+            let item = item_response(fate, outcome.unwrap_or(Outcome::Failed));
+            match fate {
+                Fate::Duplicate => counts.duplicate += 1,
+                _ => counts.add(item.status_code),
+            }
+            // Events that share an id share its answer: all of them are refused.
+            if answered.insert(*event_id) {
+                events.push((Text::from(*event_id), item));
+            }
+        }
+        let endpoint_id = Text::from(batch.endpoint_id);
+        results.push((endpoint_id, BatchResponse { endpoint, events }));
+    }
+    (Response { results }, counts)
+}
+
+/// The answer to an event or an endpoint. 400 is said only once its dead letter is kept.
+fn item_response(fate: &Fate, outcome: Outcome) -> ItemResponse<'_> {
+    let (status_code, message) = match (outcome, fate) {
+        (Outcome::Accepted, Fate::Record | Fate::Duplicate) => (202, "Accepted"),
+        (Outcome::Accepted, Fate::DeadLetter(message)) => (400, message.as_str()),
+        (Outcome::Throttled, _) => (429, "The stream is busy. Send the event again later."),
+        (Outcome::Failed, _) => (500, "The event could not be stored. Send it again."),
+    };
+    ItemResponse {
+        status_code,
+        message: message.into(),
+    }
+}

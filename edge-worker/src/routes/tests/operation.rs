@@ -1,0 +1,99 @@
+//! The configuration that is missing, the health check and the log.
+
+use super::*;
+use crate::config::Bindings;
+
+#[test]
+fn without_a_configuration_nothing_is_claimed() {
+    let errors = Config::read(Bindings::default()).err().unwrap();
+    let platform = Simulated::new(all_stored);
+    let answer = |head: &Head| {
+        let service = Service {
+            head,
+            config: Err(&errors),
+            window: &no_window(),
+            platform: &platform,
+        };
+        block_on(service.answer(&b"{}"[..])).0
+    };
+    assert_eq!(answer(&head("POST", EVENTS, &[])).status, 500);
+    let identity = answer(&head("POST", "/", &[]));
+    assert_eq!(identity.status, 500);
+    assert!(
+        identity
+            .body
+            .contains(r#""__type":"InternalErrorException""#),
+        "{}",
+        identity.body
+    );
+    let health = answer(&head("GET", "/healthz", &[]));
+    assert_eq!(health.status, 503);
+    for binding in [
+        "FOREBAY",
+        "SCHEMA",
+        "MASTER_SECRETS",
+        "KINESIS_ACCESS_KEY_ID",
+    ] {
+        assert!(health.body.contains(binding), "{}", health.body);
+    }
+}
+
+#[test]
+fn deep_health_asks_both_streams_and_tells_the_truth() {
+    let config = config();
+    let platform = Simulated::new(|call| {
+        if stream_of(call) == "dead-letters" {
+            return Err(Unreachable);
+        }
+        let body = json!({ "StreamDescriptionSummary": {
+            "StreamStatus": "ACTIVE",
+            "StreamCreationTimestamp": 1_790_000_000.0,
+        } });
+        Ok(HttpResponse {
+            status: 200,
+            body: body.to_string().into_bytes(),
+        })
+    });
+    let ask = |query: &str| {
+        let mut head = head("GET", "/healthz", &[]);
+        head.query = query.into();
+        let service = Service {
+            head: &head,
+            config: Ok(&config),
+            window: &no_window(),
+            platform: &platform,
+        };
+        block_on(service.answer(&b"{}"[..])).0
+    };
+    assert_eq!(ask("").status, 200);
+    let deep = ask("deep=1");
+    assert_eq!(deep.status, 503);
+    assert!(
+        deep.body
+            .contains(r#""streams":{"events":"ACTIVE","dead_letters":"unreachable"}"#),
+        "{}",
+        deep.body
+    );
+    // Whoever asks often costs Kinesis nothing.
+    let asked = platform.sent.borrow().len();
+    assert_eq!(ask("deep=1"), deep);
+    assert_eq!(platform.sent.borrow().len(), asked);
+}
+
+#[test]
+fn the_log_line_names_no_person() {
+    let config = config();
+    let body =
+        batch(json!({ "e1": event(json!({ "email": "secret.person@example.com", "x": "y" })) }));
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (_, line, _) = serve(&head, &config, &body, all_stored);
+    for personal in ["secret.person", IDENTITY, "client-1", "ASIA"] {
+        assert!(!line.contains(personal), "{line}");
+    }
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["operation"], "PutEvents");
+    assert_eq!(
+        line["events"],
+        json!({ "accepted": 0, "duplicate": 0, "invalid": 1, "throttled": 0, "failed": 0 })
+    );
+}

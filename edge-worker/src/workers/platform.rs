@@ -1,0 +1,115 @@
+//! Clock, randomness, hashes and network of Cloudflare Workers and workerd.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use forebay_core::time::Timestamp;
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Date, Uint8Array};
+use sha2::{Digest, Sha256};
+use worker::{
+    AbortController, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    ResponseBody,
+};
+
+use super::body::read_stream;
+use super::crypto;
+use crate::platform::{
+    Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PublicKey, Random,
+    Unreachable,
+};
+
+/// The platform.
+pub struct Workers;
+
+impl Clock for Workers {
+    fn now(&self) -> Timestamp {
+        // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
+        #[allow(clippy::cast_possible_truncation)]
+        Timestamp(Date::now() as i64)
+    }
+
+    async fn wait(&self, duration: Duration) {
+        TimeoutFuture::new(millis(duration)).await;
+    }
+}
+
+impl Random for Workers {
+    fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(bytes).map_err(|_| NoRandomness)
+    }
+}
+
+impl Crypto for Workers {
+    async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        match crypto::native_sha256(bytes).await {
+            Some(hash) => hash,
+            None => Sha256::digest(bytes).into(),
+        }
+    }
+
+    async fn verifies(
+        &self,
+        key: &PublicKey,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let verified = crypto::verified(key, algorithm, message, signature).await;
+        verified.unwrap_or(false)
+    }
+}
+
+impl Http for Workers {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
+        let time_out = TimeoutFuture::new(millis(request.time_out));
+        let controller = AbortController::default();
+        let signal = controller.signal();
+        let outgoing = outgoing(&request).map_err(|_| Unreachable)?;
+        let exchange = async {
+            let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
+            let response = response.ok()?;
+            let status = response.status_code();
+            let body = read_answer(response, request.max_response_bytes).await?;
+            Some(HttpResponse { status, body })
+        };
+        match select(pin!(exchange), time_out).await {
+            Either::Left((response, _)) => response.ok_or(Unreachable),
+            Either::Right(_) => {
+                controller.abort();
+                Err(Unreachable)
+            }
+        }
+    }
+}
+
+async fn read_answer(mut response: Response, max_bytes: usize) -> Option<Vec<u8>> {
+    if matches!(response.body(), ResponseBody::Empty) {
+        return Some(Vec::new());
+    }
+    let mut body = Vec::new();
+    let stream = response.stream().ok()?;
+    read_stream(stream, max_bytes, &mut body).await.ok()?;
+    Some(body)
+}
+
+fn outgoing(request: &HttpRequest) -> worker::Result<Request> {
+    let headers = Headers::new();
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(request.method.to_owned()))
+        .with_headers(headers)
+        // A redirect would take the signature, and what it signs, somewhere else.
+        .with_redirect(RequestRedirect::Manual);
+    if !request.body.is_empty() {
+        init.with_body(Some(Uint8Array::from(request.body.as_bytes()).into()));
+    }
+    Request::new_with_init(&request.url, &init)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

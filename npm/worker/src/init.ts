@@ -1,0 +1,91 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Command, ExitCode, UsageError } from "../../src/cli/command.js";
+import { SCHEMA_FILE } from "../../src/cli/config.js";
+import { withSchema } from "../../src/cli/files.js";
+import { STARTER_SCHEMA } from "../../src/cli/starter.js";
+import { print } from "../../src/cli/terminal.js";
+import { compile } from "../../src/tools.js";
+import { DEV_APPLICATION } from "./places.js";
+
+/** Folders beside the program, each with the files of one way to run the worker. */
+const TEMPLATES = new URL("./", import.meta.url);
+/** What the package's files call one that a package must not have by its name. */
+const RENAMED: Record<string, string> = { gitignore: ".gitignore" };
+
+export const init: Command = {
+  summary: "writes a folder to deploy the worker from",
+  help: `npx forebay-worker init [FOLDER]
+
+Writes what \`npx wrangler deploy\` takes, into FOLDER (forebay-worker): the worker, your schema, a
+configuration with a new app id and identity pool id. Its README.md says what to do next. A file that is
+there already stays as it is.
+
+  --self-hosted     for a machine of your own instead: workerd, a systemd unit, a Dockerfile
+  --schema FILE     copied into it (${SCHEMA_FILE}; without one there, the schema of \`npx forebay init\`)
+  --region REGION   of the stream, and of what clients sign for (us-east-1)
+`,
+  async run(words) {
+    const { values, positionals } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: {
+        "self-hosted": { type: "boolean" },
+        schema: { type: "string" },
+        region: { type: "string" },
+      },
+    });
+    const [folder = "forebay-worker", ...others] = positionals;
+    if (others.length) throw new UsageError(`name one folder\n\n${init.help.trimEnd()}`);
+    const region = values.region ?? DEV_APPLICATION.region;
+    if (!/^[a-z]{2,}(-[a-z0-9]+)+$/.test(region)) {
+      throw new UsageError(`--region is no region, such as eu-central-1: ${region}`);
+    }
+    const schema = schemaText(values.schema);
+    const template = values["self-hosted"] ? "self-hosted" : "cloudflare";
+    const wrote = fill(folder, template, schema, region);
+    await print(`${wrote.map((line) => `${line}\n`).join("")}
+Next: ${join(folder, "README.md")} says how to deploy it.
+`);
+    return ExitCode.Fine;
+  },
+};
+
+function schemaText(named: string | undefined): string {
+  if (named === undefined && !existsSync(SCHEMA_FILE)) return STARTER_SCHEMA;
+  return withSchema(named ?? SCHEMA_FILE, (text) => {
+    compile(text);
+    return text;
+  });
+}
+
+/** Writes the files; gives a line about each. */
+function fill(folder: string, template: string, schema: string, region: string): string[] {
+  // An app and a pool of their own in place of those that every example has.
+  const names = [
+    [DEV_APPLICATION.appId, randomBytes(16).toString("hex")],
+    [DEV_APPLICATION.identityPoolId, `${region}:${randomUUID()}`],
+    [DEV_APPLICATION.region, region],
+  ];
+  const filled = (text: string) =>
+    names.reduce((text, [example, own]) => text.replaceAll(example, own), text);
+  const source = fileURLToPath(new URL(template, TEMPLATES));
+  try {
+    mkdirSync(folder, { recursive: true });
+    const wrote = readdirSync(source).map((file) =>
+      create(join(folder, RENAMED[file] ?? file), filled(readFileSync(join(source, file), "utf8"))),
+    );
+    return [...wrote, create(join(folder, SCHEMA_FILE), schema)];
+  } catch (error) {
+    throw new UsageError(`${folder}: cannot be written: ${(error as Error).message}`);
+  }
+}
+
+function create(path: string, text: string): string {
+  if (existsSync(path)) return `${path} is there already, and stays as it is`;
+  writeFileSync(path, text);
+  return `wrote ${path}`;
+}

@@ -1,0 +1,11 @@
+/** A module worker, as Cloudflare Workers and workerd run it. */
+export interface ModuleWorker {
+  fetch(request: Request, env: unknown, context: unknown): Promise<Response>;
+}
+
+/**
+ * The worker of a schema. Its bindings are described in docs/edge-worker.md.
+ *
+ * @param schema forebay.schema.json, as text or parsed
+ */
+export function worker(schema: string | object): ModuleWorker;
