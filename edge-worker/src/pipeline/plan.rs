@@ -15,7 +15,7 @@ use super::dead_letter::DeadLetter;
 use super::deduplication::{DeduplicationWindow, EventKey};
 use super::malformed;
 use super::record::RecordMaker;
-use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
+use crate::delivery::{Outcome, Record};
 
 /// Where an event goes.
 pub enum Fate {
@@ -111,13 +111,16 @@ impl<'a> Planner<'a> {
                 .maker
                 .record(client_id, event_id, &event, endpoint)
                 .encode(),
-            partition_key: client_id,
+            partition_key: client_id.into(),
         };
-        if record.byte_len() > MAX_RECORD_BYTES {
+        let max_bytes = config.sinks.max_record_bytes();
+        if record.byte_len() > max_bytes {
             return Err(vec![Violation {
                 path: String::new(),
                 rule: "wire",
-                expected: "an event and endpoint that fit into a record of 1 MiB".to_owned(),
+                expected: format!(
+                    "an event and endpoint that fit into a record of {max_bytes} bytes"
+                ),
                 actual: format!("{} bytes", record.byte_len()),
             }]);
         }
@@ -142,7 +145,7 @@ impl<'a> Planner<'a> {
         };
         Record {
             data: letter.encode(self.context),
-            partition_key: client_id,
+            partition_key: client_id.into(),
         }
     }
 

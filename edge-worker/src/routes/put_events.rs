@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
 
-use crate::delivery::{Deliveries, Outcome, SinkError};
+use crate::delivery::routing::Deliveries;
+use crate::delivery::{Outcome, SinkError};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
 use crate::log::Counts;
@@ -50,6 +51,7 @@ pub async fn answer(
     let (response, counts) = respond(&plan, &delivered);
     let Deliveries {
         events,
+        filtered: _,
         dead_letters,
     } = delivered;
     Ok(Answered {
@@ -87,6 +89,8 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
         };
         results.push((Text::from(*client_id), BatchResponse { endpoint, events }));
     }
+    counts.accepted = counts.accepted.saturating_sub(delivered.filtered);
+    counts.filtered = delivered.filtered;
     (Response { results }, counts)
 }
 

@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use forebay_aws_call::kinesis::LIMITS;
 use futures_executor::block_on;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::delivery::MAX_RECORD_BYTES;
-use crate::delivery::sinks::kinesis::KinesisStream;
 use crate::delivery::sinks::kinesis::tests::{answer, put, records, sent_records, stream};
 use crate::platform::simulated::Simulated;
 use crate::platform::{Clock, HttpRequest, HttpResponse, Unreachable};
@@ -96,6 +95,7 @@ fn timed(
     let started = platform.now();
     let deadline = Deadline::after(DELIVERY_TIME, started);
     let records = records(count, bytes);
+    let records: Vec<&Record<'_>> = records.iter().collect();
     let delivery = block_on(deliver(&stream("events"), &records, deadline, &platform));
     (delivery, platform.now().0 - started.0)
 }
@@ -149,27 +149,6 @@ fn what_the_sink_has_is_told_although_the_rest_hangs() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    #[test]
-    fn requests_keep_to_the_limits_and_hold_every_record_once(
-        sizes in proptest::collection::vec(prop_oneof![0usize..2000, 0..MAX_RECORD_BYTES], 0..40),
-        small in 0usize..1200,
-    ) {
-        let mut all: Vec<Record<'_>> = sizes
-            .iter()
-            .map(|size| Record { data: "x".repeat(*size), partition_key: "k" })
-            .collect();
-        all.extend(records(small, 1));
-        let indices: Vec<usize> = (0..all.len()).collect();
-        let limits = KinesisStream::LIMITS;
-        let requests = cut(&indices, &all, limits);
-        prop_assert_eq!(requests.concat(), indices.clone());
-        for request in requests {
-            let bytes: usize = request.iter().map(|index| all[*index].byte_len()).sum();
-            prop_assert!(!request.is_empty() && request.len() <= limits.records);
-            prop_assert!(bytes <= limits.bytes);
-        }
-    }
-
     /// A Kinesis that stores, refuses and loses its answers as it likes.
     #[test]
     fn stored_is_said_of_what_the_stream_has_and_it_is_not_sent_again(
@@ -208,7 +187,7 @@ proptest! {
             .collect();
         prop_assert!(stored.is_subset(&stream.into_inner()));
         prop_assert_eq!(stored, told);
-        let chunks = count.div_ceil(KinesisStream::LIMITS.records);
+        let chunks = count.div_ceil(LIMITS.items);
         prop_assert!(calls.len() <= chunks * MAX_TRIES as usize);
     }
 }
