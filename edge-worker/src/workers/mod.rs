@@ -36,7 +36,7 @@ pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::R
         window: window(configuration),
         platform: &Workers,
     };
-    let (answer, line) = service.answer(IncomingBody(request)).await;
+    let (answer, line) = service.answer(IncomingBody::new(request)).await;
     console_log!("{}", line.encode());
     if let Ok(config) = configuration
         && config.sinks.has_later()

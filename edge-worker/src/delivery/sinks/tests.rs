@@ -9,7 +9,7 @@ use forebay_core::event::{Endpoint, User};
 use forebay_core::json::Number;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{self, Application, Client, Device, Forebay, Session};
-use forebay_core::wire::put_events::Request;
+use forebay_core::wire::put_events::{Request, SentEvent};
 use futures_executor::block_on;
 use proptest::prelude::*;
 use serde_json::json;
@@ -261,7 +261,7 @@ fn pinpoint_gets_the_events_as_their_senders_wrote_them() {
         request
             .batches
             .iter()
-            .all(|(_, batch)| batch.events.iter().all(|(_, it)| it.is_ok()))
+            .all(|batch| batch.events.iter().all(|event| event.read().is_ok()))
     );
 }
 
@@ -280,8 +280,9 @@ proptest! {
         let (delivery, _) = put(&sink, &records, |call| {
             let request = Request::decode(call.body.as_bytes()).unwrap();
             let mut results = json!({});
-            for (client, batch) in &request.batches {
-                for (event, _) in &batch.events {
+            for batch in &request.batches {
+                let client = &batch.endpoint_id;
+                for SentEvent { id: event, .. } in &batch.events {
                     let ids = (client[1..].parse().unwrap(), event[1..].parse().unwrap());
                     let status = if refused.contains(&ids) { 400 } else { 202 };
                     results[client.as_ref()]["EventsItemResponse"][event.as_ref()] =
