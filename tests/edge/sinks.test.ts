@@ -144,6 +144,33 @@ test("a required sink that fails is answered so that the event is sent again", a
   }
 });
 
+test("a sink that hangs keeps nothing from the others, and the answer is given in time", async () => {
+  const hanging = await startService(() => {});
+  const worker = await startWorker(stack, {
+    kinesis: stack.kinesis,
+    masterSecret: randomBytes(32),
+    sinks: [{ name: "lake", type: "firehose", stream: "f", endpoint: hanging.url, required: true }],
+  });
+  try {
+    const at = { ...stack, edge: worker.edge };
+    const credentials = await guest(at);
+    const id = randomUUID();
+    let answered = false;
+    const answers = putEvents(at, credentials, { [id]: EVENT }).finally(() => {
+      answered = true;
+    });
+    const isStored = async () => (await readStream(stack)).some(({ text }) => text.includes(id));
+    await until("the event in the stream", isStored);
+    assert.equal(answered, false);
+    assert.equal((await answers)[id].StatusCode, 500);
+    // Sent twice: the second call had what was left of eight seconds.
+    assert.equal(hanging.calls.length, 2);
+  } finally {
+    await worker.stop();
+    hanging.stop();
+  }
+});
+
 test("another endpoint of PutEvents gets the events, signed with a key of its own", async () => {
   const { accessKeyId, secretAccessKey, sessionToken } = await guest(stack);
   const worker = await startWorker(stack, {
