@@ -169,10 +169,7 @@ fn a_dead_sink_is_left_alone_and_found_again() {
     let sinks = sinks([kinesis("a")]);
     let is_down = RefCell::new(true);
     let platform = Simulated::new(|call: &HttpRequest| match *is_down.borrow() {
-        true => Ok(HttpResponse {
-            status: 500,
-            body: Vec::new(),
-        }),
+        true => Ok(HttpResponse::new(500, "")),
         false => stored(call),
     });
     let deliver = || block_on(sinks.deliver(&records(&["A"]), &[], &platform)).events;

@@ -74,10 +74,7 @@ fn what_sending_again_does_not_mend_is_not_sent_again() {
         (503, "ServiceUnavailable", MAX_TRIES),
     ] {
         let body = json!({ "__type": format!("com.amazonaws.kinesis#{code}") }).to_string();
-        let reply = HttpResponse {
-            status,
-            body: body.into_bytes(),
-        };
+        let reply = HttpResponse::new(status, body);
         let (delivery, _) = put(&records(2, 1), |_| Ok(reply.clone()));
         assert_eq!(delivery.requests, requests, "{code}");
         assert!(!delivery.outcomes.contains(&Outcome::Accepted), "{code}");
@@ -146,6 +143,37 @@ fn what_the_sink_has_is_told_although_the_rest_hangs() {
     assert_eq!(delivery.requests, 4);
 }
 
+#[test]
+fn a_sink_that_says_when_to_come_back_is_taken_at_its_word() {
+    for (retry_after, requests, longest) in [
+        // Waited for, and then all is well.
+        ("3", 2, 3_100),
+        // Beyond the deadline: whoever sent the event is told to come back.
+        ("60", 1, 100),
+    ] {
+        let mut calls = 0;
+        let (delivery, took) = timed(1, 1, |call| {
+            calls += 1;
+            Ok(match calls {
+                1 => HttpResponse {
+                    retry_after: Some(retry_after.to_owned()),
+                    ..HttpResponse::new(429, "")
+                },
+                _ => answer(sent_records(call).iter().map(|_| None)),
+            })
+        });
+        assert_eq!(delivery.requests, requests, "{retry_after}");
+        let outcome = delivery.outcomes[0];
+        let expected = if requests == 2 {
+            Outcome::Accepted
+        } else {
+            Outcome::Throttled
+        };
+        assert_eq!(outcome, expected);
+        assert!(took <= longest, "{took} ms");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -167,7 +195,7 @@ proptest! {
                     stream.borrow_mut().extend(data);
                     return Err(Unreachable);
                 }
-                Some(2) => return Ok(HttpResponse { status: 500, body: b"oops".to_vec() }),
+                Some(2) => return Ok(HttpResponse::new(500, "oops")),
                 _ => {}
             }
             let mut errors = Vec::new();

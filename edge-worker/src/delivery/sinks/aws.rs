@@ -54,8 +54,8 @@ impl Access {
             .map_err(|Unreachable| SinkError::Unreachable(String::new()))?;
         operation.read(&Answer {
             status: response.status,
-            error_type: None,
-            retry_after: None,
+            error_type: response.error_type.as_deref(),
+            retry_after: response.retry_after.as_deref(),
             body: &response.body,
             arrived: platform.now(),
         })

@@ -84,10 +84,7 @@ fn put(
 }
 
 fn answer(status: u16, body: &serde_json::Value) -> HttpResponse {
-    HttpResponse {
-        status,
-        body: body.to_string().into_bytes(),
-    }
+    HttpResponse::new(status, body.to_string())
 }
 
 fn body(call: &HttpRequest) -> serde_json::Value {

@@ -51,10 +51,7 @@ pub(crate) fn answer<'a>(errors: impl IntoIterator<Item = Option<&'a str>>) -> H
             Some(code) => json!({ "ErrorCode": code, "ErrorMessage": "no" }),
         })
         .collect();
-    HttpResponse {
-        status: 200,
-        body: json!({ "Records": records }).to_string().into_bytes(),
-    }
+    HttpResponse::new(200, json!({ "Records": records }).to_string())
 }
 
 pub(crate) fn records(count: usize, bytes: usize) -> Vec<Record<'static>> {
@@ -114,10 +111,7 @@ fn an_answer_that_does_not_say_what_became_of_each_record_proves_nothing() {
         r#"{"Records":[{"SequenceNumber":"1"}]}"#,
         r#"{"Records":[{},{}]}"#,
     ] {
-        let reply = HttpResponse {
-            status: 200,
-            body: body.into(),
-        };
+        let reply = HttpResponse::new(200, body);
         let (delivery, _) = put(&records(2, 1), |_| Ok(reply.clone()));
         assert_eq!(delivery.outcomes, [Outcome::Failed; 2], "{body}");
     }
