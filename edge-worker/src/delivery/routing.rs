@@ -10,7 +10,7 @@ use super::later::{Later, LaterDelivery};
 use super::retry::{self, DELIVERY_TIME};
 use super::sinks::Service;
 use super::sinks::kinesis::KinesisStream;
-use super::target::Target;
+use super::target::{Target, left_alone};
 use super::{Delivery, MAX_RECORD_BYTES, Outcome, RECORD_LIMITS, Record, Sink, SinkError};
 use crate::platform::Platform;
 
@@ -162,19 +162,17 @@ impl Sinks {
         deliveries
     }
 
-    /// The status of the first sink of events, and of that of dead letters: `ACTIVE` or `UPDATING`
-    /// where it takes records.
+    /// The status of the sinks of events, and of that of dead letters: `ACTIVE` or `UPDATING` where
+    /// they take records. Kinesis is asked; of other services their calls tell.
     pub async fn statuses(&self, platform: &impl Platform) -> [Result<String, SinkError>; 2] {
-        let streams = self
-            .targets
-            .iter()
-            .find_map(|target| match &target.service {
-                Service::Kinesis(stream) if target.is_required => Some(stream),
-                _ => None,
-            });
-        let events = match streams {
+        let required = || self.targets.iter().filter(|target| target.is_required);
+        let stream = required().find_map(|target| match &target.service {
+            Service::Kinesis(stream) => Some(stream),
+            _ => None,
+        });
+        let events = match stream {
+            _ if required().any(Sink::is_left_alone) => Err(left_alone()),
             Some(stream) => stream.status(platform).await,
-            // Other services have no status that the key may ask for.
             None => Ok("ACTIVE".to_owned()),
         };
         [events, self.dead_letters.status(platform).await]

@@ -75,8 +75,7 @@ impl Sink for Target {
     ) -> Result<ItemResults, SinkError> {
         let permit = self.breaker.borrow_mut().admit(platform.now());
         let Some(permit) = permit else {
-            let reason = "it has failed often lately, and is left alone";
-            return Err(SinkError::Unreachable(reason.to_owned()));
+            return Err(left_alone());
         };
         let results = self.service.put(records, time_out, platform).await;
         let result = CallResult::from(&results);
@@ -84,4 +83,9 @@ impl Sink for Target {
         breaker.note(permit, result, platform.now());
         results
     }
+}
+
+/// Why no call is made to a sink whose breaker is not closed.
+pub fn left_alone() -> SinkError {
+    SinkError::Unreachable("it has failed often lately, and is left alone".to_owned())
 }

@@ -178,6 +178,7 @@ fn a_dead_sink_is_left_alone_and_found_again() {
         assert_eq!(deliver().requests, 4);
     }
     assert_eq!(sinks.targets[0].breaker_state(), BreakerState::Open);
+    assert!(block_on(sinks.statuses(&platform))[0].is_err());
     platform.sent.take();
     let started = platform.now();
     let delivery = deliver();
