@@ -13,7 +13,7 @@ use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
 use super::deduplication::{DeduplicationWindow, EventKey, Sender};
 use super::malformed;
 use super::record::RecordMaker;
-use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
+use crate::delivery::{Outcome, Record};
 
 /// Where an event or an endpoint goes.
 pub enum Fate {
@@ -161,13 +161,16 @@ impl<'a> Planner<'a> {
                 .maker
                 .record(endpoint_id, event_id, &event, endpoint)
                 .encode(),
-            partition_key: endpoint_id,
+            partition_key: endpoint_id.into(),
         };
-        if record.byte_len() > MAX_RECORD_BYTES {
+        let max_bytes = config.sinks.max_record_bytes();
+        if record.byte_len() > max_bytes {
             return Err(vec![Violation {
                 path: String::new(),
                 rule: "wire",
-                expected: "an event and endpoint that fit into a record of 1 MiB".to_owned(),
+                expected: format!(
+                    "an event and endpoint that fit into a record of {max_bytes} bytes"
+                ),
                 actual: format!("{} bytes", record.byte_len()),
             }]);
         }
@@ -187,7 +190,7 @@ impl<'a> Planner<'a> {
         };
         Record {
             data: letter.encode(self.context),
-            partition_key: partition_key(endpoint_id),
+            partition_key: partition_key(endpoint_id).into(),
         }
     }
 }
