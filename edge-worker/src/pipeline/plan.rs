@@ -11,6 +11,7 @@ use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent
 use super::Context;
 use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
 use super::deduplication::{DeduplicationWindow, EventKey, Sender};
+use super::event_id::is_uuid;
 use super::malformed;
 use super::record::RecordMaker;
 use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
@@ -43,8 +44,8 @@ pub struct Plan<'a> {
     pub batches: Vec<PlannedBatch<'a>>,
     /// For the sink of events.
     pub records: Vec<Record<'a>>,
-    /// One for each record; `None` where its event cannot be told by its id.
-    record_keys: Vec<Option<EventKey>>,
+    /// One for each record.
+    record_keys: Vec<EventKey>,
     /// For the sink of dead letters.
     pub dead_letters: Vec<Record<'a>>,
 }
@@ -109,15 +110,24 @@ impl<'a> Planner<'a> {
         endpoint: &Endpoint<'_>,
         plan: &mut Plan<'r>,
     ) -> Fate {
-        let key = self.sender.event(&sent.id);
-        if key.is_some_and(|key| self.window.contains(&key)) {
+        // A UUID is known again before the event is read.
+        if is_uuid(&sent.id) && self.is_known(&sent.id) {
             return Fate::Duplicate;
         }
         let event = sent.read();
-        match self.record(endpoint_id, &sent.id, &event, endpoint) {
+        let id = match &event {
+            Ok(event) => self
+                .context
+                .config
+                .event_ids
+                .of(&sent.id, endpoint_id, event),
+            Err(_) => Cow::Borrowed(sent.id.as_ref()),
+        };
+        match self.record(endpoint_id, &id, &event, endpoint) {
+            Ok(_) if self.is_known(&id) => Fate::Duplicate,
             Ok(record) => {
                 plan.records.push(record);
-                plan.record_keys.push(key);
+                plan.record_keys.push(self.sender.event(&id));
                 Fate::Record
             }
             Err(violations) => {
@@ -136,6 +146,11 @@ impl<'a> Planner<'a> {
                 Fate::DeadLetter(message(&violations))
             }
         }
+    }
+
+    /// Whether the sink has an event with this id.
+    fn is_known(&self, event_id: &str) -> bool {
+        self.window.contains(&self.sender.event(event_id))
     }
 
     /// The record of an event that is one and keeps to its schema. What the schema marks as personal
@@ -247,7 +262,7 @@ impl<'r> Plan<'r> {
     /// are to be sent again, and written then.
     pub fn remember(&self, records: &[Outcome], window: &mut DeduplicationWindow) {
         for (key, outcome) in self.record_keys.iter().zip(records) {
-            if let (Some(key), Outcome::Accepted) = (key, outcome) {
+            if *outcome == Outcome::Accepted {
                 window.insert(*key);
             }
         }
