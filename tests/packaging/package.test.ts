@@ -1,4 +1,4 @@
-// What is said of the packed package by the tools that know how others read one.
+// What is said of the packed packages by the tools that know how others read one.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -9,9 +9,11 @@ import { ROOT } from "../support/stack.ts";
 import { pack } from "./support/app.ts";
 
 let packed: string;
+let packedWorker: string;
 
 before(async () => {
   packed = await pack();
+  packedWorker = await pack("npm/worker");
 });
 
 /** Runs a program of the workspace; gives how it ended and what it printed. */
@@ -24,14 +26,21 @@ async function tool(program: string, ...words: string[]) {
 }
 
 test("publint finds nothing", async () => {
-  const { code, stdout } = await tool("publint", "run", packed, "--strict");
-  assert.equal(code, 0, stdout);
-  assert.match(stdout, /All good!/);
+  for (const file of [packed, packedWorker]) {
+    const { code, stdout } = await tool("publint", "run", file, "--strict");
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /All good!/);
+  }
 });
 
 test("attw finds nothing: whoever imports or requires it, types are found with it", async () => {
   // The WebAssembly module has no types, and the tools are for Node, which takes their modules everywhere.
   const without = ["--exclude-entrypoints", "./forebay_wasm_bg.wasm", "./tools"];
   const { code, stdout } = await tool("attw", packed, "--profile", "strict", ...without);
+  assert.equal(code, 0, stdout);
+});
+
+test("attw finds nothing in the worker, which is a module for platforms that take no others", async () => {
+  const { code, stdout } = await tool("attw", packedWorker, "--profile", "esm-only");
   assert.equal(code, 0, stdout);
 });

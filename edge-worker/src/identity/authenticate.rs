@@ -21,33 +21,26 @@ pub struct Caller {
     pub signed: Timestamp,
 }
 
-/// Verifies a request's signature, in its headers or its query, made with credentials of the
-/// embedded identity pool.
+/// Whom a request says it is from, as far as its head proves it: the session token is genuine and
+/// in its time, and the signature is for this service and of a date that is taken. That the sender
+/// has the secret too, only the signature over the body can prove: [`Claimant::prove`].
+pub struct Claimant<'a> {
+    head: &'a Head,
+    config: &'a Config,
+    claim: sigv4::Claim,
+    session: Session,
+    secret_access_key: String,
+}
+
+/// Reads and checks all that can be checked before the body is read, so that a request without
+/// credentials costs no more than its head.
 ///
 /// # Errors
 /// Those of [`RequestError`] with status 403.
-pub async fn authenticate(
-    head: &Head,
-    body: &[u8],
-    config: &Config,
-    platform: &impl Crypto,
-) -> Result<Caller, RequestError> {
-    let headers: Vec<(&str, &str)> = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let request = sigv4::Request {
-        method: &head.method,
-        path: &head.path,
-        query: &head.query,
-        headers: &headers,
-        body,
-    };
-    let scope = Scope {
-        region: &config.region,
-        service: SERVICE,
-    };
+pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, RequestError> {
+    let headers = borrowed(&head.headers);
+    let request = request(head, &headers);
+    let scope = scope(config);
     let now = head.arrival;
     let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
     // Long-lived keys have no session token: the pool issues none.
@@ -59,24 +52,65 @@ pub async fn authenticate(
             TokenError::Invalid => RequestError::UnrecognizedClient,
             TokenError::Expired => RequestError::ExpiredToken,
         })?;
-    let body_sha256 = platform.sha256(body).await;
-    let verify = |request: &sigv4::Request<'_>| {
-        sigv4::verify_hashed(
-            request,
-            &body_sha256,
-            &claim,
-            &secret_access_key,
-            &scope,
-            now,
-        )
-    };
-    verify(&request)
-        .or_else(|error| verify_proxied(error, &request, &config.base_path, verify))
+    sigv4::check_claim(&claim, &scope, now)
         .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
-    Ok(Caller {
+    Ok(Claimant {
+        head,
+        config,
+        claim,
         session,
-        signed: claim.date,
+        secret_access_key,
     })
+}
+
+impl Claimant<'_> {
+    /// Verifies the signature, in headers or query, over `body` as it was sent.
+    ///
+    /// # Errors
+    /// Those of [`RequestError`] with status 403.
+    pub async fn prove(self, body: &[u8], platform: &impl Crypto) -> Result<Caller, RequestError> {
+        let headers = borrowed(&self.head.headers);
+        let request = request(self.head, &headers);
+        let scope = scope(self.config);
+        let now = self.head.arrival;
+        let body_sha256 = platform.sha256(body).await;
+        let verify = |request: &sigv4::Request<'_>| {
+            let secret = &self.secret_access_key;
+            sigv4::verify_hashed(request, &body_sha256, &self.claim, secret, &scope, now)
+        };
+        verify(&request)
+            .or_else(|error| verify_proxied(error, &request, &self.config.base_path, verify))
+            .map_err(|error| refusal(error, Some(&self.claim), &scope, now))?;
+        Ok(Caller {
+            session: self.session,
+            signed: self.claim.date,
+        })
+    }
+}
+
+fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// The request as its signature covers it; the body is hashed by itself.
+fn request<'a>(head: &'a Head, headers: &'a [(&'a str, &'a str)]) -> sigv4::Request<'a> {
+    sigv4::Request {
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers,
+        body: &[],
+    }
+}
+
+fn scope(config: &Config) -> Scope<'_> {
+    Scope {
+        region: &config.region,
+        service: SERVICE,
+    }
 }
 
 /// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,

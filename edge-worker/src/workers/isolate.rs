@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use js_sys::Reflect;
+use worker::wasm_bindgen::JsValue;
 use worker::{Env, console_error};
 
 use super::platform::Workers;
@@ -25,9 +27,10 @@ pub fn configuration(env: &Env) -> &'static Configuration {
     if let Some(configuration) = CONFIGURATION.get() {
         return configuration;
     }
-    let text = |name: &str| env.var(name).ok().map(|value| value.to_string());
+    let text = |name| binding(env, name).and_then(|value| value.as_string());
     let configuration = Config::read(Bindings {
-        forebay: env.object_var("FOREBAY").ok(),
+        forebay: binding(env, "FOREBAY")
+            .and_then(|value| serde_wasm_bindgen::from_value(value).ok()),
         schema: text("SCHEMA"),
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
@@ -42,6 +45,13 @@ pub fn configuration(env: &Env) -> &'static Configuration {
     let configuration = Box::leak(Box::new(configuration));
     CONFIGURATION.set(Some(configuration));
     configuration
+}
+
+/// What is bound to a name. workerd binds `null` where it is to take a value from an environment that
+/// does not have it; the platform's crate takes what is bound to a name for an object, and panics.
+fn binding(env: &Env, name: &str) -> Option<JsValue> {
+    let value = Reflect::get(env, &name.into()).ok()?;
+    (!value.is_null() && !value.is_undefined()).then_some(value)
 }
 
 /// The deduplication window of this isolate.

@@ -32,11 +32,11 @@ export interface Served {
   stop(): void;
 }
 
-/** Packs the package as it was built last; gives the path of the file. */
-export async function pack(): Promise<string> {
+/** Packs the package of a folder as it was built last; gives the path of the file. */
+export async function pack(folder = "npm"): Promise<string> {
   await mkdir(APPS, { recursive: true });
   const words = ["pack", "--json", "--pack-destination", APPS];
-  const [{ filename }] = JSON.parse(await run(join(ROOT, "npm"), "npm", words));
+  const [{ filename }] = JSON.parse(await run(join(ROOT, folder), "npm", words));
   return join(APPS, filename);
 }
 
@@ -49,7 +49,7 @@ export class App {
 
   /**
    * Sets up the app `name` of the files in `apps/<sources>`, with these packages from the registry and
-   * the packed one.
+   * the packed ones.
    *
    * @throws Error with what npm printed, where it does not install them.
    */
@@ -57,7 +57,7 @@ export class App {
     name: string,
     sources: string,
     packages: Record<string, string>,
-    packed: string,
+    ...packed: string[]
   ): Promise<App> {
     const app = new App(name, join(APPS, name));
     await app.#dependencies(packages);
@@ -67,7 +67,7 @@ export class App {
       }
     }
     await cp(join(SOURCES, sources), app.folder, { recursive: true });
-    await app.run("npm", "install", "--no-save", "--offline", ...QUIETLY, packed);
+    await app.run("npm", "install", "--no-save", "--offline", ...QUIETLY, ...packed);
     return app;
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { existsSync, type FSWatcher, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Command, ExitCode, UsageError } from "../../../src/cli/command.js";
@@ -12,7 +12,7 @@ import { APPLICATION_OPTIONS, type Application, application, DEV_PORT } from "..
 import { masterSecrets } from "../secret.js";
 import { Collected } from "./collected.js";
 import { DEAD_LETTER_STREAM, type Forward, Kinesis, STREAM } from "./kinesis.js";
-import { serve } from "./server.js";
+import { type Served, serve } from "./server.js";
 import { type Running, start } from "./workerd.js";
 
 /** `request.cf` where nobody says otherwise. */
@@ -63,11 +63,14 @@ browser to see what came, what was refused and why. Tests ask for the same as JS
       ? forwardTo(values.forward, app.region, values["forward-endpoint"])
       : undefined;
     const session = new Session(app, cf(values.cf), schema.path, forward);
-    await session.start(port(values.port), schema.text);
-    await print(welcome(session, app, schema.path, forward));
-    if (schema.path) session.watchSchema(schema.path);
-    await interrupted();
-    await session.stop();
+    try {
+      await session.start(port(values.port), schema.text);
+      await print(welcome(session, app, schema.path, forward));
+      if (schema.path) session.watchSchema(schema.path);
+      await interrupted();
+    } finally {
+      await session.stop();
+    }
     return ExitCode.Fine;
   },
 };
@@ -79,8 +82,9 @@ class Session {
     MASTER_SECRETS: masterSecrets(),
     PII_SALT: randomBytes(32).toString("base64"),
   }));
-  #collectedPort = 0;
+  #served?: Served;
   #worker?: Running;
+  #watcher?: FSWatcher;
   /** One change of the schema after the other. */
   #restarted = Promise.resolve();
 
@@ -107,7 +111,7 @@ class Session {
       this.forward,
     );
     const about = () => ({ ...this.app, endpoint: this.url, schema: this.schemaPath ?? null });
-    this.#collectedPort = await serve(kinesis, this.#collected, about);
+    this.#served = await serve(kinesis, this.#collected, about);
     try {
       await this.#run(port, schema);
     } catch (error) {
@@ -120,8 +124,10 @@ class Session {
   }
 
   async stop(): Promise<void> {
+    this.#watcher?.close();
     await this.#restarted;
     await this.#worker?.stop();
+    this.#served?.stop();
   }
 
   /** Starts the worker anew, on the same port, whenever the file holds another schema that can be used. */
@@ -143,7 +149,7 @@ class Session {
       }
     };
     // The folder: an editor may put a new file in the place of the old one.
-    watch(dirname(resolve(path)), (_, file) => {
+    this.#watcher = watch(dirname(resolve(path)), (_, file) => {
       if (file !== basename(path)) return;
       clearTimeout(timer);
       timer = setTimeout(() => {
@@ -154,16 +160,17 @@ class Session {
 
   async #run(port: number, schema: string): Promise<void> {
     const { appId, identityPoolId, region } = this.app;
+    const collectedPort = this.#served?.port ?? 0;
     const settings = {
       port,
-      collectedPort: this.#collectedPort,
+      collectedPort,
       schema,
       cf: this.cf,
       forebay: {
         region,
         apps: [{ app_id: appId, identity_pool_id: identityPoolId }],
         kinesis: {
-          endpoint: `http://127.0.0.1:${this.#collectedPort}`,
+          endpoint: `http://127.0.0.1:${collectedPort}`,
           stream: STREAM,
           dead_letter_stream: DEAD_LETTER_STREAM,
         },

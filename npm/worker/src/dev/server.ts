@@ -12,17 +12,21 @@ import type { Kinesis } from "./kinesis.js";
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const PAGE = new URL("./page.html", import.meta.url);
 
+export interface Served {
+  port: number;
+  stop(): void;
+}
+
 /**
- * Starts the server on 127.0.0.1.
+ * Starts the server on 127.0.0.1, on any free port.
  *
  * @param about what the page says of this run
- * @returns its port
  */
 export async function serve(
   kinesis: Kinesis,
   collected: Collected,
   about: () => object,
-): Promise<number> {
+): Promise<Served> {
   const answers: Record<string, (query: URLSearchParams) => object> = {
     "GET /all": () => ({ ...collected.counts, ...about() }),
     "GET /good": (query) => ofType(collected.good, query),
@@ -47,7 +51,13 @@ export async function serve(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
 /** Those of one event type, if the query asks for one. */

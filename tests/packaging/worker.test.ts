@@ -1,0 +1,330 @@
+// The package forebay-worker as its users have it: installed from its file into a folder with nothing else.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { launchChromium } from "../support/chromium.ts";
+import { readStream } from "../support/kinesis.ts";
+import { freePort, ROOT, type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
+import { App, pack } from "./support/app.ts";
+
+/** What the package depends on, from the registry. */
+const { dependencies } = JSON.parse(
+  await readFile(join(ROOT, "npm/worker/package.json"), "utf8"),
+) as { dependencies: Record<string, string> };
+const { forebay: _, ...FROM_REGISTRY } = dependencies;
+
+const SIGN_UP = JSON.stringify({ email: "ada@example.com", plan: "free" });
+const KEY = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
+
+let packed: string[];
+/** For its Kinesis. */
+let stack: Stack;
+
+before(async () => {
+  packed = [await pack(), await pack("npm/worker")];
+  stack = await startStack({ withLake: false });
+});
+after(() => stack.stop());
+
+/** A program that goes on, and what it has printed so far. */
+class Program {
+  output = "";
+
+  private constructor(
+    readonly name: string,
+    readonly child: ChildProcess,
+  ) {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.output += text;
+      });
+    }
+    process.once("exit", () => child.kill());
+  }
+
+  /** Starts a program of the packages in a folder. */
+  static start(folder: string, words: string[], env: Record<string, string> = {}): Program {
+    const [name, ...rest] = words;
+    const child = spawn(resolve(folder, "node_modules/.bin", name), rest, {
+      cwd: folder,
+      env: { ...process.env, ...env },
+    });
+    return new Program(name, child);
+  }
+
+  /** Waits until it has printed this; gives what was matched. */
+  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+    return until(`${pattern} from ${this.name}`, async () => {
+      const { exitCode } = this.child;
+      if (exitCode !== null)
+        throw new Error(`${this.name} ended with ${exitCode}:\n${this.output}`);
+      return this.output.match(pattern);
+    });
+  }
+
+  /** Waits for its end; gives its exit status. */
+  async ended(): Promise<number | null> {
+    if (this.child.exitCode === null) await once(this.child, "close");
+    return this.child.exitCode;
+  }
+
+  /** Ends it as Ctrl-C does; gives its exit status. */
+  interrupt(): Promise<number | null> {
+    const ended = this.ended();
+    this.child.kill("SIGINT");
+    return ended;
+  }
+}
+
+/** An empty folder with the package in it. */
+async function emptyApp(name: string): Promise<App> {
+  return App.install(name, "worker", FROM_REGISTRY, ...packed);
+}
+
+/** `npx forebay-worker send`: what it prints, whichever way it ends. */
+async function send(app: App, ...words: string[]): Promise<string> {
+  return app.run("forebay-worker", "send", ...words).catch((error: Error) => error.message);
+}
+
+async function json(url: string) {
+  const answer = await fetch(url);
+  assert.equal(answer.status, 200, url);
+  return answer.json();
+}
+
+test("npx forebay-worker dev", async (t) => {
+  const app = await emptyApp("worker-dev");
+  const schemaFile = join(app.folder, "forebay.schema.json");
+  await app.run("forebay", "init");
+  const dev = Program.start(app.folder, ["forebay-worker", "dev", "--port", "0"]);
+  const [endpoint] = await dev.says(/http:\/\/127\.0\.0\.1:\d+/);
+  const at = ["--endpoint", endpoint];
+  try {
+    await t.test("has what was accepted in /good", async () => {
+      assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at), /^accepted/);
+      const [good, ...others] = await json(`${endpoint}/good`);
+      assert.equal(others.length, 0);
+      assert.equal(good.event_type, "SignUpEvent");
+      assert.deepEqual(good.record.attributes, JSON.parse(SIGN_UP));
+      assert.equal(good.record.forebay.geo.country, "DE");
+      await dev.says(/good {2}SignUpEvent/);
+    });
+
+    await t.test("has what was refused in /bad, and why", async () => {
+      const said = await send(app, "SignUpEvent", '{"email": "ada", "plan": "free"}', ...at);
+      assert.match(said, /not accepted {2}SignUpEvent: 400 .*email: expected an email address/);
+      assert.match(await send(app, "Unheard", "{}", ...at), /not accepted {2}Unheard: 400/);
+      const bad = await json(`${endpoint}/bad`);
+      assert.deepEqual(
+        bad.map(({ event_type }: { event_type: string }) => event_type),
+        ["SignUpEvent", "Unheard"],
+      );
+      assert.equal(bad[0].reasons[0].expected, "an email address");
+      assert.deepEqual((await json(`${endpoint}/bad?event_type=Unheard`)).length, 1);
+    });
+
+    await t.test("has requests that were refused as a whole in /refused", async () => {
+      assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at, "--app-id", "other"), /404/);
+      const [{ operation, status, error }] = await json(`${endpoint}/refused`);
+      assert.deepEqual([operation, status, error], ["PutEvents", 404, "NotFoundException"]);
+    });
+
+    await t.test("shows it all on a page, to nobody but this machine", async () => {
+      const browser = await launchChromium();
+      try {
+        const page = await browser.newPage();
+        await page.goto(endpoint);
+        await page.getByRole("tab", { name: "1 accepted events" }).waitFor();
+        await page.getByRole("tab", { name: "2 refused events" }).click();
+        await page.getByText("Attributes.email: expected an email address").waitFor();
+      } finally {
+        await browser.close();
+      }
+      const { port } = new URL(endpoint);
+      const elsewhere = await fetch(`http://localhost.example.com:${port}/good`).catch(() => null);
+      assert.equal(elsewhere, null);
+      const { status } = await requestAs(endpoint, "rebound.example.com", "/good");
+      assert.equal(status, 403);
+    });
+
+    await t.test(
+      "reads the schema again when it changes, and keeps it when it is broken",
+      async () => {
+        const schema = JSON.parse(await readFile(schemaFile, "utf8"));
+        await writeFile(schemaFile, "{");
+        await dev.says(/forebay\.schema\.json:1:\d+: .*\n.*stays in use/);
+        assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at), /^accepted/);
+        schema.$defs.Unheard = { type: "object", properties: {} };
+        await writeFile(schemaFile, JSON.stringify(schema));
+        await dev.says(/was read again/);
+        assert.match(await send(app, "Unheard", "{}", ...at), /^accepted/);
+        const { good, bad } = await json(`${endpoint}/all`);
+        assert.deepEqual([good, bad], [3, 2]);
+      },
+    );
+
+    await t.test("begins anew when it is told to", async () => {
+      const answer = await fetch(`${endpoint}/reset`, { method: "POST" });
+      assert.equal(answer.status, 200);
+      assert.deepEqual(await json(`${endpoint}/good`), []);
+      assert.equal((await json(`${endpoint}/all`)).bad, 0);
+    });
+
+    await t.test("says that a port is taken", async () => {
+      const { port } = new URL(endpoint);
+      await assert.rejects(app.run("forebay-worker", "dev", "--port", port), /port \d+ is taken/);
+    });
+  } finally {
+    assert.equal(await dev.interrupt(), 0);
+  }
+  await assert.rejects(fetch(endpoint), "the worker goes with it");
+});
+
+test("npx forebay-worker dev --forward", async () => {
+  const app = await emptyApp("worker-dev");
+  const to = ["--forward", stack.stream, "--forward-endpoint", stack.kinesis];
+  const dev = Program.start(app.folder, ["forebay-worker", "dev", "--port", "0", ...to], KEY);
+  try {
+    const [endpoint] = await dev.says(/http:\/\/127\.0\.0\.1:\d+/);
+    assert.match(await send(app, "SignUpEvent", SIGN_UP, "--endpoint", endpoint), /^accepted/);
+    const [good] = await json(`${endpoint}/good`);
+    const forwarded = await readStream(stack);
+    assert.deepEqual(
+      forwarded.map(({ json }) => json.forebay.event_id),
+      [good.event_id],
+    );
+  } finally {
+    await dev.interrupt();
+  }
+});
+
+test("what the stream behind dev --forward does not take is not accepted", async () => {
+  const app = await emptyApp("worker-dev");
+  const to = ["--forward", "no-such-stream", "--forward-endpoint", stack.kinesis];
+  const dev = Program.start(app.folder, ["forebay-worker", "dev", "--port", "0", ...to], KEY);
+  try {
+    const [endpoint] = await dev.says(/http:\/\/127\.0\.0\.1:\d+/);
+    assert.match(
+      await send(app, "SignUpEvent", SIGN_UP, "--endpoint", endpoint),
+      /not accepted.*500/,
+    );
+    await dev.says(/no-such-stream answered 400 .*ResourceNotFoundException/);
+    assert.deepEqual(await json(`${endpoint}/good`), []);
+  } finally {
+    await dev.interrupt();
+  }
+});
+
+test("on a machine of one's own: the folder of init, installed and served", async () => {
+  const app = await emptyApp("worker-self-hosted");
+  await app.run("forebay-worker", "init", ".", "--self-hosted", "--region", "eu-north-1");
+  const file = (name: string) => join(app.folder, name);
+  // Kinesis is here, and not on the internet.
+  const config = JSON.parse(await readFile(file("forebay.json"), "utf8"));
+  config.kinesis = { ...config.kinesis, ...kinesisHere() };
+  await writeFile(file("forebay.json"), JSON.stringify(config));
+  const capnp = await readFile(file("config.capnp"), "utf8");
+  await writeFile(file("config.capnp"), capnp.replace('["public"]', '["public", "local"]'));
+  const secrets = {
+    MASTER_SECRETS: (await app.run("forebay-worker", "secret", "MASTER_SECRETS")).trim(),
+    PII_SALT: (await app.run("forebay-worker", "secret", "PII_SALT")).trim(),
+    KINESIS_ACCESS_KEY_ID: "local",
+    KINESIS_SECRET_ACCESS_KEY: "local",
+  };
+  const port = await freePort();
+  const words = ["workerd", "serve", "config.capnp", `--socket-addr=http=127.0.0.1:${port}`];
+  const workerd = Program.start(app.folder, words, secrets);
+  const endpoint = `http://127.0.0.1:${port}`;
+  try {
+    await until("the worker", () => fetch(`${endpoint}/healthz`).catch(() => null));
+    await takesEvents(app, endpoint, config);
+  } finally {
+    await workerd.interrupt();
+  }
+});
+
+test("on Cloudflare: the folder of init, bundled by wrangler and run by its own runtime", async () => {
+  // Wrangler wants a newer Node than the worker does. Where this one is older, a package has it.
+  const isNewEnough = Number(process.versions.node.split(".")[0]) > 22;
+  const newer = { [`node-${process.platform}-${process.arch}`]: "^22.12.0" };
+  const packages = { ...FROM_REGISTRY, wrangler: "4.164.0", ...(isNewEnough ? {} : newer) };
+  const app = await App.install("worker-cloudflare", "worker", packages, ...packed);
+  await rm(join(app.folder, "package.json"));
+  await app.run("forebay-worker", "init", ".");
+  const node = isNewEnough ? process.execPath : "node";
+  const wrangler = [node, "node_modules/wrangler/bin/wrangler.js"];
+  const environment = { WRANGLER_SEND_METRICS: "false", CI: "1", HOME: app.folder };
+  const bundle = [...wrangler, "deploy", "--dry-run", "--outdir", "out"];
+  const dryRun = Program.start(app.folder, bundle, environment);
+  assert.equal(await dryRun.ended(), 0, dryRun.output);
+  assert.match(dryRun.output, /env\.FOREBAY/);
+
+  const file = join(app.folder, "wrangler.jsonc");
+  const settings = JSON.parse((await readFile(file, "utf8")).replace(/^\s*\/\/.*$/gm, ""));
+  const forebay = settings.vars.FOREBAY;
+  Object.assign(forebay.kinesis, kinesisHere());
+  await writeFile(file, JSON.stringify(settings));
+  const secrets = [
+    `MASTER_SECRETS='${(await app.run("forebay-worker", "secret", "MASTER_SECRETS")).trim()}'`,
+    `PII_SALT='${(await app.run("forebay-worker", "secret", "PII_SALT")).trim()}'`,
+    "KINESIS_ACCESS_KEY_ID=local",
+    "KINESIS_SECRET_ACCESS_KEY=local",
+  ];
+  await writeFile(join(app.folder, ".dev.vars"), secrets.join("\n"));
+  const port = String(await freePort());
+  const serve = [...wrangler, "dev", "--ip", "127.0.0.1", "--port", port, "--inspector-port", "0"];
+  const dev = Program.start(app.folder, serve, environment);
+  const endpoint = `http://127.0.0.1:${port}`;
+  try {
+    await until("the worker", () => fetch(`${endpoint}/healthz`).catch(() => null));
+    await takesEvents(app, endpoint, forebay);
+  } finally {
+    await dev.interrupt();
+  }
+});
+
+/** Where the worker finds the test's Kinesis. */
+function kinesisHere() {
+  return {
+    endpoint: stack.kinesis,
+    region: stack.region,
+    stream: stack.stream,
+    dead_letter_stream: stack.dead_letter_stream,
+  };
+}
+
+interface Settings {
+  region: string;
+  apps: { app_id: string; identity_pool_id: string }[];
+}
+
+/** Sends a good and a bad event as README.md says it, and looks for them in their streams. */
+async function takesEvents(app: App, endpoint: string, { region, apps }: Settings): Promise<void> {
+  const [{ app_id, identity_pool_id }] = apps;
+  const health = await fetch(`${endpoint}/healthz?deep=1`);
+  assert.equal(health.status, 200, await health.text());
+  const at = ["--endpoint", endpoint, "--app-id", app_id, "--region", region];
+  at.push("--identity-pool-id", identity_pool_id);
+  assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at), /^accepted/);
+  assert.match(await send(app, "SignUpEvent", "{}", ...at), /not accepted.*email/);
+  const ofThisApp = async (stream: string) => {
+    const records = await readStream(stack, stream);
+    return records.filter(({ text }) => text.includes(app_id)).length;
+  };
+  assert.equal(await ofThisApp(stack.stream), 1);
+  assert.equal(await ofThisApp(stack.dead_letter_stream), 1);
+}
+
+/** Asks for a path under another host's name, as a page would whose name points here. */
+async function requestAs(endpoint: string, host: string, path: string) {
+  const { request } = await import("node:http");
+  const sent = request(`${endpoint}${path}`, { headers: { host } }).end();
+  const [response] = await once(sent, "response");
+  response.resume();
+  return { status: response.statusCode as number };
+}
