@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use forebay_core::event::{Endpoint, Event};
+use forebay_core::plausible;
 use forebay_core::schema::{Stage, Violation};
+use forebay_core::wire::event_stream;
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
 use super::Context;
@@ -171,11 +173,13 @@ impl<'a> Planner<'a> {
         if schema.marks_personal_data() {
             schema.protect(event.to_mut(), config.pii_salt.as_ref());
         }
+        let record = self.maker.record(endpoint_id, event_id, &event, endpoint);
+        let times = implausible_times(&record);
+        if !times.is_empty() {
+            return Err(times);
+        }
         let record = Record {
-            data: self
-                .maker
-                .record(endpoint_id, event_id, &event, endpoint)
-                .encode(),
+            data: record.encode(),
             partition_key: endpoint_id,
         };
         if record.byte_len() > MAX_RECORD_BYTES {
@@ -205,6 +209,19 @@ impl<'a> Planner<'a> {
             partition_key: partition_key(endpoint_id),
         }
     }
+}
+
+/// What is wrong with the times of a record, in the words of the event that it is of.
+fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
+    let session = record.session.as_ref();
+    let start = session.map(|session| ("Session.StartTimestamp", session.start_timestamp));
+    let stop = session.and_then(|session| session.stop_timestamp);
+    let stop = stop.map(|stop| ("Session.StopTimestamp", stop));
+    let arrival = record.arrival_timestamp;
+    let event = plausible::event_time("Timestamp", record.event_timestamp, arrival);
+    let of_session = [start, stop].into_iter().flatten();
+    let of_session = of_session.filter_map(|(path, time)| plausible::session_time(path, time));
+    event.into_iter().chain(of_session).collect()
 }
 
 /// A partition key for an endpoint id, which may be one that cannot be one.

@@ -193,3 +193,44 @@ fn an_endpoint_id_that_cannot_be_one_takes_no_other_with_it() {
         }
     }
 }
+
+/// Times that the lake would reject, and the nearest that it takes.
+#[test]
+fn a_time_that_no_table_takes_is_refused() {
+    let with = |name: &str, time: &str| {
+        let mut event = event(json!({ "email": "a@example.com" }));
+        event["Session"] = json!({ "Id": "s", "StartTimestamp": "2026-11-21T01:02:03Z" });
+        match name {
+            "Timestamp" => event[name] = json!(time),
+            _ => event["Session"][name] = json!(time),
+        }
+        event
+    };
+    for (name, time, status) in [
+        ("Timestamp", "1999-12-31T23:59:59.999Z", 400),
+        ("Timestamp", "1970-01-01T00:00:00Z", 400),
+        ("Timestamp", "0000-01-01T00:00:00Z", 400),
+        ("Timestamp", "-000001-01-01T00:00:00Z", 400),
+        ("Timestamp", "2000-01-01T00:00:00Z", 202),
+        // Later than it arrived: as if it had happened then.
+        ("Timestamp", "9999-01-01T00:00:00Z", 202),
+        ("StartTimestamp", "0000-12-31T23:59:59.999Z", 400),
+        ("StartTimestamp", "0001-01-01T00:00:00Z", 202),
+        ("StartTimestamp", "1970-01-01T00:00:00Z", 202),
+        ("StopTimestamp", "0000-01-01T00:00:00Z", 400),
+        ("StopTimestamp", "9999-01-01T00:00:00Z", 202),
+    ] {
+        let good = event(json!({ "email": "a@example.com" }));
+        let body = batch(json!({ "e1": with(name, time), "good": good }));
+        let (items, calls) = put_events(&body, all_stored);
+        assert_eq!(items["e1"]["StatusCode"], status, "{name} {time}: {items}");
+        assert_eq!(items["good"]["StatusCode"], 202);
+        if status == 400 {
+            let letter: Value = serde_json::from_str(&sent_records(&calls[1])[0]).unwrap();
+            let reasons = &letter["reasons"];
+            assert_eq!(reasons[0]["rule"], "time", "{letter}");
+            assert!(reasons[0]["path"].as_str().unwrap().ends_with(name));
+            assert_eq!(reasons.as_array().unwrap().len(), 1);
+        }
+    }
+}
