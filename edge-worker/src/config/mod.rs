@@ -10,9 +10,11 @@ use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
-use crate::delivery::Sinks;
+use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::session_token::MasterSecrets;
+use crate::pipeline::event_id::EventIds;
+use crate::pipeline::partition::PartitionKeys;
 use crate::rates::RateSettings;
 use sinks::Keys;
 
@@ -27,12 +29,16 @@ pub struct Bindings {
     pub master_secrets: Option<String>,
     /// `PII_SALT`: base64 of 32 bytes or more.
     pub pii_salt: Option<String>,
+    /// `PARTITION_KEY_SECRET`: base64 of 32 bytes or more.
+    pub partition_key_secret: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
     pub kinesis_access_key_id: Option<String>,
     /// `KINESIS_SECRET_ACCESS_KEY`
     pub kinesis_secret_access_key: Option<String>,
     /// `KINESIS_SESSION_TOKEN`: only with short-lived credentials.
     pub kinesis_session_token: Option<String>,
+    /// `SINK_KEYS`: JSON text, the keys of sinks that do not use Kinesis's, by the sink's name.
+    pub sink_keys: Option<String>,
 }
 
 /// An application that may send events.
@@ -71,8 +77,12 @@ pub struct Config {
     pub master_secrets: MasterSecrets,
     /// What events are validated against.
     pub schema: Schema,
+    /// What the partition keys of records are made with.
+    pub partition_keys: PartitionKeys,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
+    /// What gives events their ids.
+    pub event_ids: EventIds,
 }
 
 /// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
@@ -111,18 +121,41 @@ impl Config {
             secrets::pii_salt(bindings.pii_salt, schema.as_ref()),
             &mut errors,
         );
+        let partition_keys = kept(
+            secrets::partition_keys(bindings.partition_key_secret),
+            &mut errors,
+        );
         let keys = Keys {
             access_key_id: bindings.kinesis_access_key_id,
             secret_access_key: bindings.kinesis_secret_access_key,
             session_token: bindings.kinesis_session_token,
+            of_sinks: bindings.sink_keys,
         };
         let credentials = keys.read(&mut errors);
-        let (Some(settings), Some(master_secrets), Some(schema), Some(pii_salt), Some(credentials)) =
-            (settings, master_secrets, schema, pii_salt, credentials)
+        let (
+            Some(settings),
+            Some(master_secrets),
+            Some(schema),
+            Some(pii_salt),
+            Some(partition_keys),
+            Some(credentials),
+        ) = (
+            settings,
+            master_secrets,
+            schema,
+            pii_salt,
+            partition_keys,
+            credentials,
+        )
         else {
             return Err(errors);
         };
-        let sinks = sinks::of(settings.kinesis, credentials, &settings.region);
+        let sinks = sinks::of(
+            settings.kinesis,
+            settings.sinks,
+            &credentials,
+            &settings.region,
+        );
         Ok(Config {
             sinks: sinks.map_err(|error| vec![error])?,
             region: settings.region,
@@ -134,6 +167,8 @@ impl Config {
             rate_limits: settings.rate_limits,
             revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
+            partition_keys,
+            event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
             pii_salt,
@@ -225,9 +260,11 @@ pub(super) mod tests {
             schema: Some(SCHEMA.into()),
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
+            partition_key_secret: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
+            sink_keys: None,
         }
     }
 

@@ -3,7 +3,9 @@
 pub mod dead_letter;
 pub mod deduplication;
 pub mod enrich;
+pub mod event_id;
 pub mod malformed;
+pub mod partition;
 pub mod plan;
 pub mod record;
 pub mod redact;

@@ -20,6 +20,13 @@ pub struct Shared<'e> {
     json: String,
 }
 
+impl Shared<'_> {
+    /// The endpoint, as records hold it.
+    pub fn endpoint_json(&self) -> &str {
+        &self.json
+    }
+}
+
 /// Makes the records of a request's events.
 pub struct RecordMaker<'a> {
     context: &'a Context<'a>,
@@ -47,14 +54,9 @@ impl<'a> RecordMaker<'a> {
         }
     }
 
-    /// The record of one event, encoded. Session times are by the same clock as the event's, and
-    /// corrected with it.
-    pub fn encode(&self, batch: &Shared<'_>, event_id: &str, event: &Event<'_>) -> String {
-        self.record(batch, event_id, event).encode_with(&batch.json)
-    }
-
-    /// The record, without the endpoint.
-    fn record<'e>(
+    /// The record of one event, without the endpoint, which [`Shared::endpoint_json`] has. Session
+    /// times are by the same clock as the event's, and corrected with it.
+    pub fn record<'e>(
         &'e self,
         batch: &'e Shared<'e>,
         event_id: &'e str,

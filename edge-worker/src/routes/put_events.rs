@@ -10,7 +10,8 @@ use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Respo
 use forebay_core::wire::update_endpoint::MAX_BODY_BYTES as MAX_ENDPOINT_BYTES;
 
 use crate::budget::Share;
-use crate::delivery::{Deliveries, Outcome, SinkError};
+use crate::delivery::routing::Deliveries;
+use crate::delivery::{Outcome, SinkError};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
 use crate::log::Counts;
@@ -70,6 +71,7 @@ pub async fn answer(
     let (response, counts) = respond(&plan, &delivered);
     let Deliveries {
         events,
+        filtered: _,
         dead_letters,
     } = delivered;
     Answered {
@@ -114,6 +116,8 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
         let endpoint_id = Text::from(batch.endpoint_id);
         results.push((endpoint_id, BatchResponse { endpoint, events }));
     }
+    counts.accepted = counts.accepted.saturating_sub(delivered.filtered);
+    counts.filtered = delivered.filtered;
     (Response { results }, counts)
 }
 

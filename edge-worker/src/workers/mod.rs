@@ -12,10 +12,11 @@ mod mark;
 mod platform;
 
 use js_sys::Date;
-use worker::{Env, Headers, Request, Response, ResponseBody, console_log};
+use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log};
 
 use crate::http::cf::Cf;
 use crate::http::message::Head;
+use crate::log::SinkLine;
 use crate::routes::Service;
 use crate::text::uuid;
 use body::IncomingBody;
@@ -26,18 +27,28 @@ use platform::{Workers, now, randomize};
 ///
 /// # Errors
 /// Those of the platform, where it does not take the answer.
-pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
+pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
     let configuration = configuration(env);
+    let platform = Workers { env: env.clone() };
     let service = Service {
         head: &head,
         config: configuration.as_ref().map_err(Vec::as_slice),
         isolate: isolate(configuration),
-        platform: &Workers { env },
+        platform: &platform,
     };
     let answered = service.answer(IncomingBody::new(request));
     let (answer, line) = mark::marked(mark::number(env), answered).await;
     console_log!("{}", line.encode());
+    if let Ok(config) = configuration
+        && config.sinks.has_later()
+    {
+        context.wait_until(async move {
+            for delivery in config.sinks.deliver_later(&platform).await {
+                console_log!("{}", SinkLine::of(&delivery).encode());
+            }
+        });
+    }
     let headers = Headers::new();
     for (name, value) in answer.headers_for(&head.request_id, http_date()) {
         headers.set(name, &value)?;

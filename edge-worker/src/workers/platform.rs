@@ -23,9 +23,9 @@ use crate::platform::{
 };
 
 /// The platform, and the bindings that it gives to requests.
-pub struct Workers<'a> {
+pub struct Workers {
     /// The bindings.
-    pub env: &'a Env,
+    pub env: Env,
 }
 
 /// The time now.
@@ -43,7 +43,7 @@ pub fn randomize(bytes: &mut [u8]) -> Result<(), NoRandomness> {
     getrandom::fill(bytes).map_err(|_| NoRandomness)
 }
 
-impl Clock for Workers<'_> {
+impl Clock for Workers {
     fn now(&self) -> Timestamp {
         now()
     }
@@ -53,15 +53,15 @@ impl Clock for Workers<'_> {
     }
 }
 
-impl Random for Workers<'_> {
+impl Random for Workers {
     fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
         randomize(bytes)
     }
 }
 
-impl RateLimits for Workers<'_> {
+impl RateLimits for Workers {
     async fn is_within(&self, binding: &str, key: &str) -> Option<bool> {
-        let limiter = Reflect::get(self.env, &binding.into()).ok()?;
+        let limiter = Reflect::get(&self.env, &binding.into()).ok()?;
         let limit: Function = Reflect::get(&limiter, &"limit".into())
             .ok()?
             .dyn_into()
@@ -74,7 +74,7 @@ impl RateLimits for Workers<'_> {
     }
 }
 
-impl Crypto for Workers<'_> {
+impl Crypto for Workers {
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
         match crypto::native_sha256(bytes).await {
             Some(hash) => hash,
@@ -94,7 +94,7 @@ impl Crypto for Workers<'_> {
     }
 }
 
-impl Http for Workers<'_> {
+impl Http for Workers {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
         let time_out = TimeoutFuture::new(millis(request.time_out));
         let controller = AbortController::default();
@@ -106,9 +106,15 @@ impl Http for Workers<'_> {
         let exchange = async {
             let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
             let response = response.ok()?;
+            let header = |name| response.headers().get(name).ok().flatten();
+            let (error_type, retry_after) = (header("x-amzn-errortype"), header("retry-after"));
             let status = response.status_code();
             let body = read_answer(response, max_bytes).await?;
-            Some(HttpResponse { status, body })
+            Some(HttpResponse {
+                error_type,
+                retry_after,
+                ..HttpResponse::new(status, body)
+            })
         };
         match select(pin!(exchange), time_out).await {
             Either::Left((response, _)) => response.ok_or(Unreachable),

@@ -432,3 +432,32 @@ fn a_share_covers_what_a_request_writes() {
     assert!(taken.get() >= 2 * bytes, "{} for {bytes}", taken.get());
     assert_eq!(isolate.budget.taken(), 0);
 }
+
+#[test]
+fn with_a_secret_nobody_foresees_which_shard_a_record_goes_to() {
+    let keys_of = |config: &Config| {
+        let body = batch(json!({
+            "e1": event(json!({ "email": "a@example.com" })),
+            "e2": event(json!({ "email": "b@example.com" })),
+            "e3": event(json!({})),
+        }));
+        let head = signed(config, "POST", EVENTS, &body, ARRIVAL);
+        let (_, _, calls) = serve(&head, config, &body, all_stored);
+        let mut keys = Vec::new();
+        for call in calls {
+            let body: Value = serde_json::from_str(&call.body).unwrap();
+            for record in body["Records"].as_array().unwrap() {
+                keys.push(record["PartitionKey"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(keys.len(), 3);
+        keys.dedup();
+        assert_eq!(keys.len(), 1, "of one client all stay in order: {keys:?}");
+        keys.remove(0)
+    };
+    let mut config = config();
+    assert_eq!(keys_of(&config), "client-1");
+    config.partition_keys = PartitionKeys::hidden(&[7; 32]).unwrap();
+    let hidden = keys_of(&config);
+    assert!(hidden.len() == 32 && hidden != keys_of(&super::config()));
+}
