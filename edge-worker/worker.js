@@ -50,7 +50,7 @@ function breakDown(error) {
     JSON.stringify({
       trap: `${error?.name}: ${error?.message}`,
       frames: frames.map((frame) => frame.trim()),
-      operation: underWay.get(number)?.operation,
+      method: underWay.get(number)?.method,
       beside: [...underWay.keys()].filter((other) => other !== number).length,
     }),
   );
@@ -74,7 +74,7 @@ export function worker(schema) {
       // Whatever the platform made for one request can be used for that one alone, the answer to it
       // included: other requests get only the news.
       const ended = Promise.withResolvers();
-      underWay.set(number, { end: ended.resolve, operation: request.method });
+      underWay.set(number, { end: ended.resolve, method: request.method });
       try {
         const bindings = { ...env, SCHEMA, REQUEST_NUMBER: number };
         const answer = Promise.race([module.fetch(request, bindings, context), ended.promise]);

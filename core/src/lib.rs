@@ -21,6 +21,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod steps;
+
 pub mod event;
 pub mod json;
 pub mod outbox;

@@ -7,7 +7,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { readStream } from "../support/kinesis.ts";
-import { cognito, guest, putEvents } from "../support/requests.ts";
+import { cognito, guest, putEvents, putEventsBody, send } from "../support/requests.ts";
 import { freePort, type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 import { startWorker } from "./support/worker.ts";
@@ -151,11 +151,24 @@ test("what is under way beside a panic is answered at once, so that it can be se
   try {
     const at = { ...stack, edge: worker.edge };
     const credentials = await guest(at);
-    const beside = putEvents(at, credentials, { [randomUUID()]: EVENT }).catch(String);
-    await until("the events to reach Kinesis", () => held.length === 1);
+    const path = `/v1/apps/${at.app_id}/events`;
+    const body = () => JSON.stringify(putEventsBody({ [randomUUID()]: EVENT }));
+    const beside = [1, 2].map(() => send(at, credentials, { path, body: body() }));
+    await until("the events to reach Kinesis", () => held.length === 2);
     const hit = await fetch(`${worker.edge}/healthz`, { headers: { "x-test-panic": "1" } });
+    // The request that ran is at fault; those beside it are not, and are told when to come back.
     assert.equal(hit.status, 500);
-    assert.match(String(await beside), /answered 500: .*Send it again/);
+    assert.equal(hit.headers.has("retry-after"), false);
+    for (const response of await Promise.all(beside)) {
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get("x-amzn-errortype"), "ServiceUnavailableException");
+      assert.equal(response.headers.get("retry-after"), "1");
+      assert.match(await response.text(), /Send it again/);
+    }
+    const said = /^.*?({"trap":.*})/m.exec(worker.log())?.[1] ?? "";
+    const { trap, frames, method, beside: others } = JSON.parse(said);
+    assert.match(trap, /^RuntimeError: unreachable/);
+    assert.ok(frames.length > 0 && method === "GET" && others === 2, said);
     // Kinesis answers now, to an instance that is gone: that must not hurt the new one.
     for (const response of held) response.end("{}");
     for (let count = 0; count < 5; count++) {

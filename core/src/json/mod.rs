@@ -16,6 +16,8 @@ pub(crate) use write::push_digits;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use crate::steps::step;
+
 /// A JSON value, borrowing from the text it was read from where it can.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -63,7 +65,10 @@ impl<'a> Value<'a> {
         match self {
             Value::Object(members) => members
                 .iter()
-                .find(|(member, _)| member == name)
+                .find(|(member, _)| {
+                    step();
+                    member == name
+                })
                 .map(|(_, value)| value),
             _ => None,
         }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::Value;
 use super::number::{Number, number_len};
+use crate::steps::step;
 
 /// What a reader refuses to go beyond.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +124,7 @@ impl<'a> Reader<'a> {
     /// Reads a value and the white space before it; `depth` more levels may be opened.
     fn value(&mut self, depth: usize) -> Option<Value<'a>> {
         self.skip_whitespace();
+        step();
         self.values_left = match self.values_left.checked_sub(1) {
             Some(left) => left,
             None => return self.fail("more values than allowed"),
@@ -225,6 +227,7 @@ impl<'a> Reader<'a> {
             let start = self.position;
             let ordinary = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
             self.position += self.rest().iter().take_while(|byte| ordinary(byte)).count();
+            step();
             let run = self.since(start);
             match self.peek() {
                 Some(b'"') => {
@@ -310,7 +313,11 @@ pub(super) fn repeats_a_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
     if members.len() <= FEW_MEMBERS {
         let mut later = members.iter();
         while let Some((name, _)) = later.next() {
-            if later.clone().any(|(other, _)| other == name) {
+            let is_same = |(other, _): &(Cow<'_, str>, Value<'_>)| {
+                step();
+                other == name
+            };
+            if later.clone().any(is_same) {
                 return true;
             }
         }
@@ -320,7 +327,8 @@ pub(super) fn repeats_a_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
     // costs no square of them; and in a tenth of the code of a slice's sort.
     let names: BinaryHeap<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
     let names = names.into_sorted_vec();
-    names
-        .windows(2)
-        .any(|pair| matches!(pair, [one, next] if one == next))
+    names.windows(2).any(|pair| {
+        step();
+        matches!(pair, [one, next] if one == next)
+    })
 }

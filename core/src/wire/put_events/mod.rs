@@ -3,6 +3,8 @@
 mod part;
 mod request;
 mod response;
+#[cfg(test)]
+mod steps;
 
 pub use request::{Batch, MAX_MISTAKES, Malformed, Request, SentEndpoint, SentEvent, read_event};
 pub use response::{BatchResponse, ItemResponse, Response};

@@ -4,6 +4,8 @@
 
 use alloc::vec::Vec;
 
+use crate::steps::step;
+
 /// The text, and how far it was read. Where a method gives `None`, the text ended first.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
@@ -38,7 +40,10 @@ impl<'a> Scanner<'a> {
     /// Passes over everything before one of `stops`.
     fn skip_to(&mut self, stops: &[u8]) -> Option<u8> {
         let rest = self.text.get(self.at..)?;
-        let skipped = rest.iter().position(|byte| stops.contains(byte))?;
+        let skipped = rest.iter().position(|byte| {
+            step();
+            stops.contains(byte)
+        })?;
         self.at += skipped;
         self.peek()
     }
@@ -113,6 +118,7 @@ impl<'a> Scanner<'a> {
                 _ => {
                     let own = if byte == b'}' { b'{' } else { b'[' };
                     while let Some(closed) = open.pop() {
+                        step();
                         braces -= usize::from(closed == b'{');
                         if closed == own {
                             break;
