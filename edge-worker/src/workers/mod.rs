@@ -28,6 +28,10 @@ use platform::{Workers, now, randomize};
 /// # Errors
 /// Those of the platform, where it does not take the answer.
 pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
+    mark::marked(mark::number(env), answered(request, env, context)).await
+}
+
+async fn answered(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
     let configuration = configuration(env);
     let platform = Workers { env: env.clone() };
@@ -37,8 +41,7 @@ pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::R
         isolate: isolate(configuration),
         platform: &platform,
     };
-    let answered = service.answer(IncomingBody::new(request));
-    let (answer, line) = mark::marked(mark::number(env), answered).await;
+    let (answer, line) = service.answer(IncomingBody::new(request)).await;
     console_log!("{}", line.encode());
     if let Ok(config) = configuration
         && config.sinks.has_later()
