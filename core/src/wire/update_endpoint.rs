@@ -8,6 +8,8 @@ use super::{DecodeError, endpoint};
 use crate::event::Endpoint;
 use crate::json::{Limits, Writer};
 
+/// The event type of the record that an update becomes.
+pub const EVENT_TYPE: &str = "_endpoint.update";
 /// Most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 15 * 1024;
 

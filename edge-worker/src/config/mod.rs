@@ -1,6 +1,7 @@
 //! The worker's configuration: what its bindings hold, checked once when an isolate starts.
 
 mod secrets;
+mod server_keys;
 mod settings;
 mod sinks;
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use crate::delivery::Sinks;
 use crate::identity::issuer::Issuer;
+use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
 use sinks::Keys;
 
@@ -24,6 +26,8 @@ pub struct Bindings {
     pub master_secrets: Option<String>,
     /// `PII_SALT`: base64 of 32 bytes or more.
     pub pii_salt: Option<String>,
+    /// `SERVER_KEYS`: JSON text; docs/edge-worker.md says what stands in it.
+    pub server_keys: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
     pub kinesis_access_key_id: Option<String>,
     /// `KINESIS_SECRET_ACCESS_KEY`
@@ -64,6 +68,8 @@ pub struct Config {
     pub schema: Schema,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
+    /// What servers send events with.
+    pub server_keys: Vec<ServerKey>,
 }
 
 /// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
@@ -102,14 +108,31 @@ impl Config {
             secrets::pii_salt(bindings.pii_salt, schema.as_ref()),
             &mut errors,
         );
+        let server_keys = kept(
+            server_keys::read(bindings.server_keys, settings.as_ref(), schema.as_ref()),
+            &mut errors,
+        );
         let keys = Keys {
             access_key_id: bindings.kinesis_access_key_id,
             secret_access_key: bindings.kinesis_secret_access_key,
             session_token: bindings.kinesis_session_token,
         };
         let credentials = keys.read(&mut errors);
-        let (Some(settings), Some(master_secrets), Some(schema), Some(pii_salt), Some(credentials)) =
-            (settings, master_secrets, schema, pii_salt, credentials)
+        let (
+            Some(settings),
+            Some(master_secrets),
+            Some(schema),
+            Some(pii_salt),
+            Some(server_keys),
+            Some(credentials),
+        ) = (
+            settings,
+            master_secrets,
+            schema,
+            pii_salt,
+            server_keys,
+            credentials,
+        )
         else {
             return Err(errors);
         };
@@ -125,6 +148,7 @@ impl Config {
             master_secrets,
             schema,
             pii_salt,
+            server_keys,
         })
     }
 
@@ -208,6 +232,7 @@ pub(super) mod tests {
             schema: Some(SCHEMA.into()),
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
+            server_keys: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,

@@ -68,6 +68,9 @@ pub enum RequestError {
     /// Credentials that have run out.
     #[error("The security token included in the request is expired")]
     ExpiredToken,
+    /// A server key that is not for what was asked.
+    #[error("This key may not {0}: `apps` and `may` in the worker's SERVER_KEYS say what it may.")]
+    Forbidden(&'static str),
     /// An app id that is not configured.
     #[error("There is no application with this id.")]
     UnknownApp,
@@ -113,7 +116,8 @@ impl RequestError {
             | PresignedExpired { .. }
             | SignatureNotYetCurrent { .. }
             | UnrecognizedClient
-            | ExpiredToken => 403,
+            | ExpiredToken
+            | Forbidden(_) => 403,
             BadRequest(_) | BodyBrokeOff => 400,
             UnknownApp | NotFound => 404,
             MethodNotAllowed { .. } => 405,
@@ -135,6 +139,7 @@ impl RequestError {
             | SignatureNotYetCurrent { .. } => "InvalidSignatureException",
             UnrecognizedClient => "UnrecognizedClientException",
             ExpiredToken => "ExpiredTokenException",
+            Forbidden(_) => "ForbiddenException",
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",

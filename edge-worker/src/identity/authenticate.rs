@@ -1,37 +1,92 @@
 //! Who sent a request.
 
+use std::borrow::Cow;
+
 use forebay_core::sigv4::{self, Scope, VerifyError};
 use forebay_core::time::Timestamp;
 
 use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::Head;
+use crate::identity::server_key::{self, ServerKey};
 use crate::identity::session_token::{Session, TokenError};
 use crate::platform::Crypto;
 
 /// The signing name of Pinpoint.
 const SERVICE: &str = "mobiletargeting";
 
-/// The sender of a request, proven by its signature.
+/// Who sent a request, proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The identity behind the credentials.
-    pub session: Session,
+pub struct Caller<'a> {
+    /// Who it is.
+    pub sender: Sender<'a>,
     /// When the request was signed, by the sender's clock.
     pub signed: Timestamp,
 }
 
+/// Who sends events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sender<'a> {
+    /// An identity of the pool, by its short-lived credentials.
+    Identity(Session),
+    /// A server, by a key of the configuration.
+    Server(&'a ServerKey),
+}
+
+impl Sender<'_> {
+    /// The identity id; a server has none.
+    pub fn cognito_id(&self) -> Option<&str> {
+        match self {
+            Sender::Identity(session) => Some(&session.identity_id),
+            Sender::Server(_) => None,
+        }
+    }
+
+    /// `forebay.amr` of the records: how the sender proved itself.
+    pub fn amr(&self) -> &'static str {
+        match self {
+            Sender::Identity(session) => session.amr.as_str(),
+            Sender::Server(_) => "server",
+        }
+    }
+
+    /// What tells this sender from all others. An identity id has no space in it.
+    pub fn id(&self) -> Cow<'_, str> {
+        match self {
+            Sender::Identity(session) => session.identity_id.as_str().into(),
+            Sender::Server(key) => format!("server key {}", key.name).into(),
+        }
+    }
+
+    /// Whether the sender may send to an application. Identities may to all, as with the pool's
+    /// credentials.
+    pub fn is_for(&self, app_id: &str) -> bool {
+        match self {
+            Sender::Identity(_) => true,
+            Sender::Server(key) => key.is_for(app_id),
+        }
+    }
+
+    /// Whether the sender may send events of a type.
+    pub fn may_send(&self, event_type: &str) -> bool {
+        match self {
+            Sender::Identity(_) => true,
+            Sender::Server(key) => key.may_send(event_type),
+        }
+    }
+}
+
 /// Verifies a request's signature, in its headers or its query, made with credentials of the
-/// embedded identity pool.
+/// embedded identity pool or with the access key of a server.
 ///
 /// # Errors
 /// Those of [`RequestError`] with status 403.
-pub async fn authenticate(
+pub async fn authenticate<'a>(
     head: &Head,
     body: &[u8],
-    config: &Config,
+    config: &'a Config,
     platform: &impl Crypto,
-) -> Result<Caller, RequestError> {
+) -> Result<Caller<'a>, RequestError> {
     let headers: Vec<(&str, &str)> = head
         .headers
         .iter()
@@ -50,15 +105,7 @@ pub async fn authenticate(
     };
     let now = head.arrival;
     let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
-    // Long-lived keys have no session token: the pool issues none.
-    let token = claim.session_token.as_deref().unwrap_or_default();
-    let (session, secret_access_key) = config
-        .master_secrets
-        .verify(token, &claim.access_key_id, now)
-        .map_err(|error| match error {
-            TokenError::Invalid => RequestError::UnrecognizedClient,
-            TokenError::Expired => RequestError::ExpiredToken,
-        })?;
+    let (sender, secret_access_key) = find_sender(&claim, config, now)?;
     let body_sha256 = platform.sha256(body).await;
     let verify = |request: &sigv4::Request<'_>| {
         sigv4::verify_hashed(
@@ -74,9 +121,30 @@ pub async fn authenticate(
         .or_else(|error| verify_proxied(error, &request, &config.base_path, verify))
         .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
     Ok(Caller {
-        session,
+        sender,
         signed: claim.date,
     })
+}
+
+/// Whose access key id a request names, and the secret that only they have. The pool issues none
+/// without a session token, and long-lived keys have none.
+fn find_sender<'a>(
+    claim: &sigv4::Claim,
+    config: &'a Config,
+    now: Timestamp,
+) -> Result<(Sender<'a>, Cow<'a, str>), RequestError> {
+    let access_key_id = &claim.access_key_id;
+    let Some(token) = claim.session_token.as_deref() else {
+        let found = server_key::of_access_key(&config.server_keys, access_key_id);
+        let (key, secret) = found.ok_or(RequestError::UnrecognizedClient)?;
+        return Ok((Sender::Server(key), secret.into()));
+    };
+    let found = config.master_secrets.verify(token, access_key_id, now);
+    let (session, secret) = found.map_err(|error| match error {
+        TokenError::Invalid => RequestError::UnrecognizedClient,
+        TokenError::Expired => RequestError::ExpiredToken,
+    })?;
+    Ok((Sender::Identity(session), secret.into()))
 }
 
 /// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,

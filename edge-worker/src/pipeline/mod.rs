@@ -21,5 +21,5 @@ pub struct Context<'a> {
     /// The app the events are of.
     pub app: &'a App,
     /// Who sends them.
-    pub caller: &'a Caller,
+    pub caller: &'a Caller<'a>,
 }

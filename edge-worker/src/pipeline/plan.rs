@@ -59,7 +59,7 @@ impl<'a> Planner<'a> {
 
     fn plan<'r>(&self, request: &'r Request<'_>, window: &DeduplicationWindow) -> Plan<'r> {
         let Context { app, caller, .. } = self.context;
-        let sender = window.sender(&app.app_id, &caller.session.identity_id);
+        let sender = window.sender(&app.app_id, &caller.sender.id());
         let mut plan = Plan::default();
         for (client_id, batch) in &request.batches {
             let mut fates = Vec::with_capacity(batch.events.len());
@@ -101,6 +101,14 @@ impl<'a> Planner<'a> {
         let event = event
             .as_ref()
             .map_err(|malformed| malformed::violations(malformed, &config.schema))?;
+        if !self.context.caller.sender.may_send(&event.event_type) {
+            return Err(vec![Violation {
+                path: "EventType".to_owned(),
+                rule: "key",
+                expected: "an event type that this key may send".to_owned(),
+                actual: "another one".to_owned(),
+            }]);
+        }
         let schema = config.schema.validate(event, Stage::Recorded)?;
         let mut event = Cow::Borrowed(event);
         if schema.marks_personal_data() {

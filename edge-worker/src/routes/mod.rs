@@ -86,9 +86,15 @@ impl<'a, P: Platform> Service<'a, P> {
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = authenticate(self.head, &sent, config, self.platform).await?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        if !caller.sender.is_for(app_id) {
+            return Err(RequestError::Forbidden("send to this application"));
+        }
         line.app_id = Some(&app.app_id);
         let body = inflated(sent, limit)?;
         if operation == AppOperation::UpdateEndpoint {
+            if !caller.sender.may_send(forebay_core::wire::update_endpoint::EVENT_TYPE) {
+                return Err(RequestError::Forbidden("update endpoints"));
+            }
             return update_endpoint::answer(&body, &self.head.request_id);
         }
         let context = Context {

@@ -34,6 +34,7 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         schema: text("SCHEMA"),
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
+        server_keys: text("SERVER_KEYS"),
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
         kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
         kinesis_session_token: text("KINESIS_SESSION_TOKEN"),

@@ -11,6 +11,7 @@ mod operation;
 mod personal_data;
 mod proxies;
 mod records;
+mod server_keys;
 
 use std::cell::RefCell;
 
@@ -65,6 +66,7 @@ fn config() -> Config {
         master_secrets: secrets(&["1"]),
         schema: Schema::parse(schema.as_bytes()).unwrap(),
         pii_salt: None,
+        server_keys: Vec::new(),
     }
 }
 
