@@ -26,6 +26,8 @@ export interface WorkerOptions {
   basePath?: string;
   /** `deduplication_window` of the configuration. */
   deduplicationWindow?: number;
+  /** The binding `SERVER_KEYS`, of which each key is for the app of the stack. */
+  serverKeys?: { name: string; may: string[]; [key: string]: unknown }[];
   /** A module that stands before `main.js` and hands requests on to it. */
   front?: string;
 }
@@ -109,6 +111,7 @@ async function config(
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
+  const keys = options.serverKeys?.map((key) => ({ apps: [app_id], ...key }));
   const secrets = [{ id: "test", secret: options.masterSecret.toString("base64") }];
   // A string of JSON is a string of Cap'n Proto's language too.
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
@@ -126,6 +129,7 @@ const worker :Workerd.Worker = (
     (name = "FOREBAY", json = ${literal(forebay)}),
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
     ${salt ?? ""}
+    ${keys ? `(name = "SERVER_KEYS", text = ${literal(keys)}),` : ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],
