@@ -43,7 +43,8 @@ pub(super) fn value<'a, T>(
     }
 }
 
-fn parse(body: &[u8], limits: Limits) -> Result<Value<'_>, DecodeError> {
+/// The JSON of a message.
+pub(super) fn parse(body: &[u8], limits: Limits) -> Result<Value<'_>, DecodeError> {
     Value::parse_repetitive(body, limits).map_err(|error| {
         let mut reason = String::from("not readable as JSON at byte ");
         push_digits(&mut reason, error.offset as u64, 1);
