@@ -70,7 +70,7 @@ impl Fault {
 /// An error that a service answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
-    /// HTTP status of the whole call; of a success where only an item was refused.
+    /// HTTP status of the call; where only an item was refused, the status that counts as.
     pub status: u16,
     /// Its name without a namespace, e.g. `ResourceNotFoundException`, or `HTTP 502` where the
     /// answer gives it none. At most 128 bytes: letters, digits, `.`, `_` and `-`.
@@ -139,11 +139,21 @@ impl ServiceError {
         }
     }
 
-    /// The error of one item, in an answer whose status is `status`.
-    pub fn of_item(status: u16, code: &str, message: &str) -> ServiceError {
+    /// The error of one item; `status` is what it counts as where its name says nothing.
+    pub(crate) fn of_item(status: u16, code: &str, message: &str) -> ServiceError {
         ServiceError {
             status,
             code: bare_code(code).unwrap_or("unnamed").to_owned(),
+            message: cut_to(message, MAX_MESSAGE_BYTES).to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// The error of one item that has a status and no name.
+    pub(crate) fn unnamed(status: u16, message: &str) -> ServiceError {
+        ServiceError {
+            status,
+            code: format!("HTTP {status}"),
             message: cut_to(message, MAX_MESSAGE_BYTES).to_owned(),
             retry_after: None,
         }
@@ -214,6 +224,7 @@ fn is_transient(code: &str) -> bool {
 
 fn is_of_credentials(code: &str) -> bool {
     code.contains("AccessDenied")
+        || code.starts_with("NotAuthorized")
         || matches!(
             code,
             "ExpiredToken"
@@ -221,7 +232,6 @@ fn is_of_credentials(code: &str) -> bool {
                 | "InvalidClientTokenId"
                 | "InvalidSignature"
                 | "MissingAuthenticationToken"
-                | "NotAuthorized"
                 | "OptInRequired"
                 | "RequestExpired"
                 | "SignatureDoesNotMatch"

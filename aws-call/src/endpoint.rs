@@ -123,7 +123,10 @@ impl Endpoint {
     /// [`EndpointError::NotAnUrl`], also where the URL holds a user, a query or a fragment.
     pub fn parse(url: &str) -> Result<Endpoint, EndpointError> {
         let uri: Uri = url.parse().map_err(|_| EndpointError::NotAnUrl)?;
-        let has_host = uri.host().is_some_and(|host| !host.is_empty());
+        let has_host = uri.authority().is_some_and(|authority| {
+            let (host, whole) = (authority.host(), authority.as_str());
+            !host.is_empty() && (whole == host || authority.port_u16().is_some())
+        });
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
         if !has_host || !is_http || url.contains(['@', '?', '#', '\\']) {
             return Err(EndpointError::NotAnUrl);

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use crate::answer::{CallError, ServiceError, from_json};
+use crate::answer::{CallError, from_json};
+use crate::batch::{Batch, Limits, item_results, quoted};
 use crate::request::{Call, Operation, Service};
 
 /// Kinesis Data Streams.
@@ -22,6 +22,15 @@ pub const KINESIS: Service = Service {
     is_fips_in_us_gov: true,
 };
 
+/// What one PutRecords may hold, in bytes of data and partition keys. Kinesis takes 10 MiB in a
+/// call; it took 5 for years and what stands in for it still does, and larger calls save nothing.
+/// Of a record it takes 1 MiB, unless the stream was made to take more.
+pub const LIMITS: Limits = Limits {
+    items: 500,
+    bytes: 5 * 1024 * 1024,
+    item_bytes: 1024 * 1024,
+};
+
 /// Most records of one answer to GetRecords: Kinesis's own maximum.
 const MAX_RECORDS: u32 = 10_000;
 
@@ -30,7 +39,7 @@ const MAX_RECORDS: u32 = 10_000;
 pub struct PutRecords<'a> {
     /// The stream's name.
     pub stream: &'a str,
-    /// At most 500 records, and 10 MiB of data and partition keys.
+    /// The records, within [`LIMITS`].
     pub records: &'a [PutRecordsEntry<'a>],
 }
 
@@ -68,46 +77,13 @@ impl Operation for PutRecords<'_> {
     }
 
     fn output(&self, body: &[u8]) -> Result<Self::Output, CallError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Wire {
-            records: Vec<Entry>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Entry {
-            sequence_number: Option<String>,
-            error_code: Option<String>,
-            error_message: Option<String>,
-        }
-        let wire: Wire = from_json(body)?;
-        let (told, sent) = (wire.records.len(), self.records.len());
-        if told != sent {
-            let problem = format!("it tells of {told} records, and {sent} were sent");
-            return Err(CallError::Unintelligible(problem));
-        }
-        let result = |entry: Entry| match (entry.error_code, entry.sequence_number) {
-            (Some(code), _) => {
-                let message = entry.error_message.unwrap_or_default();
-                Err(CallError::Refused(ServiceError::of_item(
-                    200, &code, &message,
-                )))
-            }
-            (None, Some(_)) => Ok(()),
-            (None, None) => {
-                let problem = "a record has neither a sequence number nor an error";
-                Err(CallError::Unintelligible(problem.to_owned()))
-            }
+        let form = Batch {
+            items: "Records",
+            id: "SequenceNumber",
+            item_status: 200,
         };
-        Ok(wire.records.into_iter().map(result).collect())
+        item_results(body, &form, self.records.len())
     }
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    let mut writer = Writer::new();
-    writer.string(text);
-    writer.finish()
 }
 
 /// Asks for a stream's state. Refused with `ResourceNotFoundException` where there is no such

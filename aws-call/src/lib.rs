@@ -33,16 +33,25 @@
 //! | [`endpoint`] | where a service answers, in each of AWS's partitions |
 //! | [`request`] | a call, and the signed HTTP request it becomes |
 //! | [`answer`] | an answer, and what errors say: whose fault, and whether a later try can help |
+//! | [`batch`] | calls that hold many items: what fits into one, and what became of each |
 //! | [`kinesis`] | Kinesis Data Streams: PutRecords, and what a consumer needs |
+//! | [`firehose`] | Amazon Data Firehose: PutRecordBatch |
+//! | [`event_bridge`] | Amazon EventBridge: PutEvents |
+//! | [`pinpoint`] | PutEvents of Pinpoint, at any endpoint that speaks it |
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod batch;
 pub mod endpoint;
+pub mod event_bridge;
+pub mod firehose;
 pub mod kinesis;
+pub mod pinpoint;
 pub mod request;
 
 pub use answer::{Answer, CallError, Fault, ServiceError};
 pub use aws_credential_types::Credentials;
+pub use batch::Limits;
 pub use endpoint::{Endpoint, EndpointError, Partition};
 pub use forebay_core::time::Timestamp;
 pub use request::{Call, Operation, Request, Service, Signer};

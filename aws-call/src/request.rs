@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use forebay_core::time::Timestamp;
+use http::HeaderValue;
 
 use crate::answer::{Answer, CallError, ServiceError};
 use crate::endpoint::Endpoint;
@@ -157,6 +158,14 @@ impl Signer<'_> {
             .into_parts();
         let added = instructions.headers();
         headers.extend(added.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        // A key that was read from a file with its newline, say.
+        if headers
+            .iter()
+            .any(|(_, value)| HeaderValue::from_str(value).is_err())
+        {
+            let problem = "a key holds what no header can";
+            return Err(CallError::NotSigned(problem.to_owned()));
+        }
         Ok(Request {
             method: call.method,
             url,

@@ -13,6 +13,7 @@
 //! | [`pipeline`] | what becomes of an event |
 //! | [`delivery`] | where records go, and what became of each |
 //! | [`config`], [`log`], [`text`] | the bindings; a line a request; bytes as text |
+//! | [`single_flight`] | one question at a time, for all who need its answer |
 //! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
 
 mod config;
@@ -23,6 +24,7 @@ mod log;
 mod pipeline;
 mod platform;
 mod routes;
+mod single_flight;
 mod text;
 mod workers;
 

@@ -16,6 +16,14 @@ pub struct Counts {
     pub throttled: usize,
     /// Answered 500: to be sent again.
     pub failed: usize,
+    /// Endpoints that were answered 400, whose events went on without what is wrong.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub invalid_endpoints: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Counts {

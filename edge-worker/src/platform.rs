@@ -57,11 +57,36 @@ impl<T: Clock + Random + Crypto + Http> Platform for T {}
 /// The body of the request that is answered. It comes beside the request's head, so that a request
 /// can be refused before its body is read; a body that is dropped is not read at all.
 pub trait Body {
-    /// Reads all of it, keeping no more than `max_bytes` of it in memory.
+    /// How many bytes it has, where its sender says so.
+    fn announced(&self) -> Option<usize>;
+
+    /// Reads all of it, unless it is larger than `max_bytes`, of which no more are kept in memory,
+    /// or comes more slowly than an [`Allowance`].
     ///
     /// # Errors
     /// [`BodyError`]
     async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
+}
+
+/// How long a body may take: at first [`Allowance::FIRST_MS`], and a second more for every
+/// [`Allowance::BYTES_PER_SECOND`] that have come. So an upload that stalls ends soon, and one that
+/// is slow but goes on, as over a poor mobile network, does not; and whoever sends a byte now and
+/// then buys nothing with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance;
+
+impl Allowance {
+    /// Milliseconds for a body of no bytes.
+    pub const FIRST_MS: u32 = 10_000;
+    /// The slowest network that is waited for.
+    pub const BYTES_PER_SECOND: u32 = 32 * 1024;
+
+    /// Milliseconds from the beginning in which so many bytes must have come.
+    pub fn millis(received: usize) -> u32 {
+        let received = u64::try_from(received).unwrap_or(u64::MAX);
+        let earned = received.saturating_mul(1_000) / u64::from(Self::BYTES_PER_SECOND);
+        Self::FIRST_MS.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+    }
 }
 
 /// Why a body was not read.
@@ -71,6 +96,8 @@ pub enum BodyError {
     TooLarge,
     /// It broke off.
     BrokeOff,
+    /// It came too slowly to be waited for.
+    Stalled,
 }
 
 /// The platform has no randomness to give.
@@ -146,9 +173,13 @@ pub enum PublicKey {
 
 #[cfg(test)]
 pub(crate) mod simulated {
-    //! A platform whose clock moves only when something waits.
+    //! A platform whose clock moves only when all that runs waits: then to the earliest time that
+    //! something waits for.
 
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use sha2::{Digest, Sha256};
 
@@ -170,6 +201,41 @@ pub(crate) mod simulated {
         /// What was sent, in its order.
         pub(crate) sent: RefCell<Vec<HttpRequest>>,
         answering: RefCell<Box<Answering<'a>>>,
+        /// What is waited for, by who waits.
+        timers: RefCell<BTreeMap<u64, i64>>,
+        next_timer: Cell<u64>,
+    }
+
+    struct Timer<'s, 'a> {
+        platform: &'s Simulated<'a>,
+        id: u64,
+        is_polled: bool,
+    }
+
+    impl Future for Timer<'_, '_> {
+        type Output = ();
+
+        /// Not ready when it is asked for the first time, so that all that runs beside comes to
+        /// wait too; then in the order of their times.
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let timers = self.platform.timers.borrow();
+            let until = timers[&self.id];
+            let is_next = timers.values().all(|other| until <= *other);
+            drop(timers);
+            if self.is_polled && is_next {
+                self.platform.now.set(self.platform.now.get().max(until));
+                return Poll::Ready(());
+            }
+            self.is_polled = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Timer<'_, '_> {
+        fn drop(&mut self) {
+            self.platform.timers.borrow_mut().remove(&self.id);
+        }
     }
 
     impl<'a> Simulated<'a> {
@@ -180,6 +246,8 @@ pub(crate) mod simulated {
                 now: Cell::new(1_795_000_000_000),
                 sent: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
+                timers: RefCell::default(),
+                next_timer: Cell::new(0),
             }
         }
     }
@@ -190,8 +258,15 @@ pub(crate) mod simulated {
         }
 
         async fn wait(&self, duration: Duration) {
-            let millis = i64::try_from(duration.as_millis()).unwrap();
-            self.now.set(self.now.get() + millis);
+            let until = self.now.get() + i64::try_from(duration.as_millis()).unwrap();
+            let id = self.next_timer.replace(self.next_timer.get() + 1);
+            self.timers.borrow_mut().insert(id, until);
+            let timer = Timer {
+                platform: self,
+                id,
+                is_polled: false,
+            };
+            timer.await;
         }
     }
 
@@ -238,6 +313,10 @@ pub(crate) mod simulated {
     }
 
     impl Body for &[u8] {
+        fn announced(&self) -> Option<usize> {
+            Some(self.len())
+        }
+
         async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
             if self.len() > max_bytes {
                 return Err(BodyError::TooLarge);

@@ -42,7 +42,9 @@ export function say(
     | "refused"
     | "refusedUser"
     | "rejectedEvent"
+    | "silentTab"
     | "trapped"
+    | "unanswered"
     | "unreadableSchema",
   reason?: unknown,
 ): void {

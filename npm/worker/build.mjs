@@ -1,19 +1,21 @@
-// node npm/worker/build.mjs <edge>
+// node npm/worker/build.mjs <edge> <wasm>
 //
-// Builds npm/worker/dist from the edge worker, as `cargo xtask build edge` has left it in the folder <edge>, from
-// npm/worker/src, and from what infra/ has to deploy it with.
+// Builds npm/worker/dist from the edge worker's modules in the folder <edge>, as `cargo xtask build edge` has left
+// them, with the WebAssembly module <wasm> in place of the one there, from npm/worker/src, and from what infra/ has to
+// deploy it with.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import binaryen from "binaryen";
 import { build } from "esbuild";
 
-const [edge] = process.argv.slice(2);
-if (!edge) {
-  console.error("usage: node npm/worker/build.mjs <edge>, the folder of the built worker");
+const [edge, wasm] = process.argv.slice(2);
+if (!wasm) {
+  console.error(
+    "usage: node npm/worker/build.mjs <edge> <wasm>, the folder of the built worker and its module",
+  );
   process.exit(2);
 }
 const dist = here("dist");
@@ -32,7 +34,7 @@ await build({
   logLevel: "warning",
   plugins: [apart(/index_bg\.wasm$/, "./forebay.wasm")],
 });
-writeFileSync(join(dist, "forebay.wasm"), withoutNames(resolve(edge, "index_bg.wasm")));
+cpSync(wasm, join(dist, "forebay.wasm"));
 cpSync(here("src/worker.d.ts"), join(dist, "worker.d.ts"));
 
 await build({
@@ -73,12 +75,4 @@ function apart(filter, path) {
       onResolve({ filter }, () => ({ path, external: true }));
     },
   };
-}
-
-/** A module without the names of its functions: an eighth of it, which each start of an isolate would read. */
-function withoutNames(path) {
-  const module = binaryen.readBinary(readFileSync(path));
-  binaryen.setDebugInfo(false);
-  module.setFeatures(binaryen.Features.All);
-  return module.emitBinary();
 }

@@ -7,7 +7,7 @@ use forebay_core::json::{Limits, Value};
 use forebay_core::schema::{EventSchema, Schema, Stage, Violation, shortened};
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::event_stream::Record;
-use forebay_core::wire::put_events::{MAX_BODY_BYTES, Request};
+use forebay_core::wire::put_events::{MAX_BODY_BYTES, read_event};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -87,17 +87,8 @@ fn judge(schema: &Schema, line: &str) -> Result<Verdict, DecodeError> {
     match [has("name"), has("EventType"), has("event_type")] {
         [true, false, false] => recorded(schema, &value),
         [false, true, false] => {
-            // The reader of requests reads events; one that is JSON by itself is so inside of one.
-            let body =
-                format!(r#"{{"BatchItem":{{"-":{{"Endpoint":{{}},"Events":{{"-":{line}}}}}}}}}"#);
-            let request = Request::decode(body.as_bytes())?;
-            let mut batches = request.batches.iter();
-            let event = batches.find_map(|(_, batch)| batch.events.first());
-            match event {
-                Some((_, Ok(event))) => Ok(verdict(schema, event, Stage::Recorded)),
-                Some((_, Err(malformed))) => Err(malformed.error.clone()),
-                None => Err(malformed("not an event")),
-            }
+            let event = read_event(line.as_bytes()).map_err(|malformed| malformed.error)?;
+            Ok(verdict(schema, &event, Stage::Recorded))
         }
         [false, false, true] => {
             let record = Record::decode(line.as_bytes())?;

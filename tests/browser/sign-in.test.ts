@@ -100,6 +100,75 @@ test("what a user left waits on disk until that user signs in again", async () =
   assert.deepEqual(byIdentity()[1].toSorted(), ["Left", "_identity.link"]);
 });
 
+test("seventy identities in one page: each event arrives under its own, none under the guest's", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Guest" });
+  }, endpoint.config);
+  await delivered(page, 1);
+  const guest = endpoint.batches[0].identityId;
+
+  // Events cannot leave, and people come and go.
+  endpoint.fault = ({ batch }) => (batch ? "reset" : undefined);
+  const users = Array.from({ length: 70 }, (_, at) => `us-east-1:user-${at}`);
+  for (const [at, user] of users.entries()) {
+    endpoint.nextIdentity = user;
+    await page.evaluate(async (at) => {
+      await forebay.signIn({ logins: { "login.example.com": `token ${at}` } });
+      forebay.record({ name: "User", metrics: { at } });
+    }, at);
+  }
+  await page.evaluate(() => forebay.signOut());
+  await page.waitForFunction(
+    () =>
+      deliveries.filter(({ state, name }) => state === "stored" && name === "User").length >= 63,
+  );
+  endpoint.fault = undefined;
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+
+  /** Under which identities the events of each user have arrived. */
+  const arrived = () => {
+    const found = new Map<string, string[]>();
+    for (const { identityId = "none", events } of endpoint.batches.filter(
+      (batch) => batch.status,
+    )) {
+      for (const { EventType, Attributes, Metrics } of events.values()) {
+        if (EventType === "Guest") continue;
+        const user = EventType === "User" ? users[Number(Metrics?.at)] : String(Attributes?.user);
+        found.set(user, [...(found.get(user) ?? []), `${EventType} by ${identityId}`].toSorted());
+      }
+    }
+    return found;
+  };
+  const own = (user: string) => ["User", "_identity.link"].map((name) => `${name} by ${user}`);
+  const expected = (some: string[]) => new Map(some.map((user) => [user, own(user)]));
+  // One page knows 64 identities, and the guest's is one. The others wait on disk.
+  await endpoint.until(() => endpoint.distinct.size === 1 + 2 * 63);
+  assert.deepEqual(arrived(), expected(users.slice(0, 63)));
+  const { queued, recorded } = await page.evaluate(() => forebay.stats());
+  assert.deepEqual({ queued, recorded }, { queued: 14, recorded: 141 });
+  await page.close();
+
+  const later = await site.open({ context });
+  await later.evaluate((config) => forebay.configure(config), endpoint.config);
+  for (const [at, user] of [...users.entries()].slice(63)) {
+    endpoint.nextIdentity = user;
+    await later.evaluate(
+      (at) => forebay.signIn({ logins: { "login.example.com": `token ${at}` } }),
+      at,
+    );
+  }
+  await endpoint.until(() => endpoint.distinct.size >= 1 + 2 * 70 + 7);
+  const all = arrived();
+  // Who signs in again is linked again.
+  for (const user of users.slice(63)) all.get(user)?.pop();
+  assert.deepEqual(all, expected(users));
+  assert.ok(!users.includes(String(guest)));
+  await context.close();
+});
+
 test("a pool that does not take the tokens is named", async () => {
   const page = await site.open();
   endpoint.fault = ({ operation }) =>

@@ -3,10 +3,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Page } from "playwright-core";
-import { results } from "../support/endpoint.ts";
+import type { Page, Route } from "playwright-core";
+import { type Answer, results } from "../support/endpoint.ts";
 import { until } from "../support/until.ts";
 import { endpoint, site } from "../support/visits.ts";
+
+declare global {
+  /** How often the page has asked something. */
+  var fetched: number;
+}
 
 /** What the page has said on its console about Forebay. */
 function listening(page: Page): string[] {
@@ -153,4 +158,137 @@ test("events that the endpoint refuses for what is in them", async () => {
   await until("it is said", async () => said.length > 0);
   assert.equal(said.length, 1, said.join("\n"));
   assert.match(said[0], /refuses the event Unheard: EventType: unknown\./);
+});
+
+/** Ways in which nothing that the endpoint says ever arrives, each with what is said of it. */
+const UNREACHED: [string, () => Promise<Page>, RegExp][] = [
+  [
+    "an address where nobody listens",
+    async () => {
+      await endpoint.connections("refused");
+      return site.open();
+    },
+    /does not answer, so that events wait\. Is the address right/,
+  ],
+  [
+    "an address that the page's policy does not allow",
+    () => site.open({ csp: "connect-src 'self'" }),
+    /does not answer.* Content-Security-Policy, whose connect-src has to allow/,
+  ],
+  [
+    "an address that an extension blocks",
+    async () => {
+      const page = await site.open();
+      await page.route(`${endpoint.url}/**`, (route: Route) => route.abort("blockedbyclient"));
+      return page;
+    },
+    /does not answer.* extension that blocks requests/,
+  ],
+  [
+    "an address that takes no requests of other origins",
+    async () => {
+      forEach({ status: 200, headers: { "access-control-allow-origin": "null" }, body: {} });
+      return site.open();
+    },
+    /does not answer.* \(CORS\)/,
+  ],
+  [
+    "an address where requests hang",
+    async () => {
+      forEach({ status: 200 });
+      endpoint.latency = 2_000;
+      // In place of a minute.
+      return site.open({
+        before: () => {
+          const { timeout } = AbortSignal;
+          AbortSignal.timeout = () => timeout.call(AbortSignal, 200);
+        },
+      });
+    },
+    /does not answer, so that events wait/,
+  ],
+  [
+    "an address where a web server gives its page for everything",
+    async () => {
+      forEach({ status: 200, page: "<!doctype html><title>Shop</title>" });
+      return site.open();
+    },
+    /answered 200\. That is no answer of Forebay's worker.* Is the address right/,
+  ],
+  [
+    "a proxy that reaches no endpoint",
+    async () => {
+      forEach({ status: 502, page: "<html><h1>502 Bad Gateway</h1></html>" });
+      return site.open();
+    },
+    /answered 502\. That is no answer of Forebay's worker.* A web server, a proxy/,
+  ],
+];
+
+/** Answers each request like this. */
+function forEach(answer: Answer): void {
+  endpoint.fault = () => answer;
+}
+
+for (const [what, open, words] of UNREACHED) {
+  test(what, async () => {
+    const page = await open();
+    const said = listening(page);
+    await page.evaluate((config) => {
+      const { fetch } = globalThis;
+      globalThis.fetched = 0;
+      globalThis.fetch = (...given) => {
+        fetched++;
+        return fetch(...given);
+      };
+      forebay.configure(config);
+      for (let count = 0; count < 3; count++) forebay.record({ name: "Seen", immediate: true });
+    }, endpoint.config);
+    await until("it is said", () => said.length > 0, { timeout: 60_000 });
+    const before = await page.evaluate(() => fetched);
+    // Tries at once, and again without an answer: that is not said once more.
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await page.waitForFunction((before) => fetched > before + 1, before, { timeout: 60_000 });
+    assert.equal(said.length, 1, said.join("\n"));
+    assert.match(said[0], words);
+    assert.ok(said[0].includes(endpoint.url), "the address that is meant");
+    assert.doesNotMatch(said[0], /X-Amz/, "and nothing that signs");
+    assert.equal(await page.evaluate(() => forebay.stats().queued), 3, "events wait");
+  });
+}
+
+test("an endpoint that fails for good reasons for a while is nobody's mistake", async () => {
+  const faults = [
+    { status: 503, page: "<html></html>" },
+    { status: 500, body: { Message: "busy" } },
+    { status: 504, page: "<html></html>" },
+    { status: 503, body: { Message: "busy" } },
+  ];
+  endpoint.fault = ({ operation }) => (operation === "PutEvents" ? faults.shift() : undefined);
+  const said = await recording();
+  await endpoint.until(() => endpoint.batches.length >= 5, { timeout: 60_000 });
+  await endpoint.until(() => endpoint.accepted.length > 0);
+  assert.deepEqual(said, []);
+});
+
+test("without a network nothing is said of the address", async () => {
+  const page = await site.open({
+    before: () => {
+      // Only the engine's question whether to try at all hears that there is one.
+      let asked = 0;
+      Object.defineProperty(navigator, "onLine", { get: () => asked++ === 0 });
+    },
+  });
+  const said = listening(page);
+  let requests = 0;
+  await page.route(`${endpoint.url}/**`, (route: Route) => {
+    requests++;
+    return route.abort("internetdisconnected");
+  });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Seen", immediate: true });
+  }, endpoint.config);
+  await until("it is tried", async () => requests > 6, { timeout: 60_000 });
+  assert.deepEqual(said, []);
 });

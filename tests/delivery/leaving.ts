@@ -251,6 +251,11 @@ function tabs(
   scenario(name, both, needs);
 }
 
+declare global {
+  /** What a page says on its console. */
+  var said: string[];
+}
+
 interface Tabs extends Scenario {
   leader: Page;
   follower: Page;
@@ -324,6 +329,10 @@ export function twoTabs(): void {
     "two tabs, and the one that sends hangs",
     async (all, test) => {
       const { endpoint, leader, follower } = all;
+      await follower.evaluate(() => {
+        globalThis.said = [];
+        console.warn = (...words) => said.push(words.join(" "));
+      });
       await leader.evaluate((time) => {
         setTimeout(() => {
           const end = performance.now() + time;
@@ -333,6 +342,9 @@ export function twoTabs(): void {
       const ids = await record(follower, { every: EVERY_MS });
       await arrived(endpoint, ids, test);
       assert.equal(await follower.evaluate(() => forebay.stats().leader), true);
+      const said = await follower.evaluate(() => globalThis.said);
+      assert.equal(said.length, 1, said.join("\n"));
+      assert.match(said[0], /the tab that sends for this one does not answer.* a long task/);
       // It does not take the lock back.
       await leader.waitForFunction(() => !forebay.stats().leader);
       await settled(leader);

@@ -148,11 +148,19 @@ export function outages(): void {
     [413, "nothing", ""],
     [422, "a page", "<h1>Unprocessable</h1>"],
     [200, "a page", "<h1>Log in to the network</h1>"],
+    [200, "JSON that is cut short", '{"Results":{"abc":{"EventsItemResponse":{"'],
+    [202, "JSON of its own", '{"status":"accepted"}'],
+    [302, "a page that does not exist", "<h1>302 Found</h1>"],
+    [401, "a page", "<h1>Log in</h1>"],
+    [403, "a page", "<h1>Request blocked</h1>"],
+    [404, "a page", "<h1>404 Not Found</h1>"],
+    [404, "JSON of its own", '{"message":"no Route matched with those values"}'],
+    [511, "a page", "<h1>Network Authentication Required</h1>"],
   ];
   for (const [status, what, page] of proxies) {
     outage(`15 s of a proxy that answers ${status} with ${what}`, ({ endpoint }) =>
       endpoint.faulty(OUTAGE_MS, ({ operation }) =>
-        operation === "preflight" ? undefined : { status, page },
+        operation === "preflight" ? undefined : { status, page, headers: { location: "/gone" } },
       ),
     );
   }

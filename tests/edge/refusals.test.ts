@@ -16,6 +16,7 @@ import {
 } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { mint } from "./support/session-token.ts";
+import { startUpload, type Upload } from "./support/upload.ts";
 import { startWorker } from "./support/worker.ts";
 
 const EVENT = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
@@ -147,21 +148,27 @@ describe("a request that is refused", () => {
   });
 
   test("with more than 4 MB", async () => {
-    const large = body.padEnd(4 * 1024 * 1024 + 1);
-    const response = await events({ body: large });
-    await refused(response, 413, "PayloadTooLargeException", /larger than 4194304 bytes/);
-    // Before its signature is looked at, and however its length is announced.
-    const chunks = new ReadableStream({
-      start(controller) {
-        for (let sent = 0; sent <= large.length; sent += 65_536) {
-          controller.enqueue(new Uint8Array(65_536));
-        }
-        controller.close();
-      },
+    // Over a bare connection: one that is still sending when it is refused may be cut off.
+    const { url, init } = await signed(stack, credentials, { path, body });
+    const isRefused = async (upload: Upload) => {
+      const { status, text } = await upload.answered();
+      upload.cut();
+      assert.equal(status, 413, text);
+      assert.match(text, /x-amzn-errortype: PayloadTooLargeException/i);
+      assert.match(text, /larger than 4194304 bytes/);
+    };
+    const length = String(4 * 1024 * 1024 + 1);
+    // Where it is announced, nothing needs to come.
+    await isRefused(
+      await startUpload(url, { headers: { ...init.headers, "content-length": length } }),
+    );
+    const unannounced = await startUpload(url, {
+      headers: { ...init.headers, "transfer-encoding": "chunked" },
     });
-    const init = { method: "POST", body: chunks, duplex: "half" } as RequestInit;
-    const unannounced = await fetch(stack.edge + path, init);
-    await refused(unannounced, 413, "PayloadTooLargeException", /larger than 4194304 bytes/);
+    unannounced.write(
+      `${(4 * 1024 * 1024 + 1).toString(16)}\r\n${"x".repeat(4 * 1024 * 1024 + 1)}\r\n`,
+    );
+    await isRefused(unannounced);
   });
 
   for (const [what, malformed, message] of [

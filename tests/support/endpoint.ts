@@ -254,7 +254,7 @@ export class Endpoint {
     if (request.method === "OPTIONS") {
       return { answer: this.#judge({ operation: "preflight" }, () => preflight(request)) };
     }
-    const body = JSON.parse((isGzip(sent) ? gunzipSync(sent) : sent).toString());
+    const body = JSON.parse((isGzip(sent) ? gunzipSync(sent) : sent).toString() || "{}");
     if (route === "POST /") {
       const target = request.headers["x-amz-target"] ?? searchParams.get("X-Amz-Target");
       const operation = String(target).split(".")[1];

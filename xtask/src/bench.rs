@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what things cost, beside what they replace. No part of the tests: a number is no failure.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, bail};
 
 use crate::command::{command, target};
@@ -14,9 +16,19 @@ pub fn sdk(arguments: &[String]) -> Result<()> {
     let browser = Engine::Chromium.program(&progress)?;
     parts::build(&progress, &[Part::Sdk])?;
     let mut node = command("node", ["--import", "tsx", "tests/bench/sdk.ts"]);
-    node.args(arguments)
-        .env("CHROMIUM", browser)
-        .env("CARGO_TARGET_DIR", target());
+    run(node.args(arguments).env("CHROMIUM", browser))
+}
+
+/// Measures what requests cost the built worker, and one in JavaScript beside it, with these arguments of
+/// `tests/bench/edge.ts`. Prints what comes of it.
+pub fn edge(arguments: &[String]) -> Result<()> {
+    parts::build(&Progress::start(), &[Part::Edge])?;
+    let mut node = command("node", ["--import", "tsx", "tests/bench/edge.ts"]);
+    run(node.args(arguments))
+}
+
+fn run(node: &mut Command) -> Result<()> {
+    let node = node.env("CARGO_TARGET_DIR", target());
     let status = node.status().context("could not start `node`")?;
     if !status.success() {
         bail!("the bench ended with {status}");

@@ -86,18 +86,22 @@ const COMMANDS: [Command; 6] = [
     },
     Command {
         name: "bench",
-        says: "what recording costs a page's main thread, with Amplify beside it",
+        says: "what recording costs a page, or a request the worker, with a peer beside it",
         help: &[
-            "sdk [option]..\n\n",
-            "Drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
-            "against one endpoint, by turns. Takes some minutes a run: Amplify sends 100 events every 5 seconds. A\n",
-            "number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
+            "sdk | edge [option]..\n\n",
+            "A number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
+            "sdk drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
+            "against one endpoint, by turns. It takes some minutes a run: Amplify sends 100 events every 5 seconds.\n\n",
             "  --runs N             how many times each (default: 5)\n",
             "  --case NAME          burst, hundreds, single or paced (default: all); may be repeated\n",
             "  --build NAME=FOLDER  another build of npm/dist, to be measured beside; may be repeated\n",
             "  --sdk NAME           amplify, forebay or the name of a build (default: all); may be repeated\n",
             "  --json               as JSON, for programs\n",
-            "  --profile            instead: where the package's own time goes, function by function\n",
+            "  --profile            instead: where the package's own time goes, function by function\n\n",
+            "edge sends requests to the built worker and to one in JavaScript, in one workerd, by turns.\n\n",
+            "  --runs N             how many blocks of requests of each kind (default: 15)\n",
+            "  --build NAME=FOLDER  another build of the worker, to be measured beside; may be repeated\n",
+            "  --json               as JSON, for programs\n",
             "\nFor example:  cargo xtask bench sdk --runs 1 --case burst\n",
         ],
         run: bench,
@@ -263,19 +267,25 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
 }
 
 fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
-    match arguments.next()? {
-        Some(Value(name)) if name == "sdk" => (),
-        Some(other) => return Err(command.unexpected(&other)),
-        None => bail!(
-            "what is to be measured is missing: `sdk`\n\n{}",
-            command.help()
-        ),
-    }
+    let (run, flags, options): (fn(&[String]) -> Result<()>, &[&str], &[&str]) =
+        match arguments.next()? {
+            Some(Value(name)) if name == "sdk" => (
+                bench::sdk,
+                &["json", "profile"],
+                &["runs", "case", "build", "sdk"],
+            ),
+            Some(Value(name)) if name == "edge" => (bench::edge, &["json"], &["runs", "build"]),
+            Some(other) => return Err(command.unexpected(&other)),
+            None => bail!(
+                "what is to be measured is missing: `sdk` or `edge`\n\n{}",
+                command.help()
+            ),
+        };
     let mut passed = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long(name @ ("json" | "profile")) => passed.push(format!("--{name}")),
-            Long(name @ ("runs" | "case" | "build" | "sdk")) => {
+            Long(name) if flags.contains(&name) => passed.push(format!("--{name}")),
+            Long(name) if options.contains(&name) => {
                 let name = name.to_owned();
                 let value = arguments.value()?.string()?;
                 if name == "runs" && !value.parse().is_ok_and(|runs: u32| runs > 0) {
@@ -286,7 +296,7 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             other => return Err(command.unexpected(&other)),
         }
     }
-    bench::sdk(&passed)
+    run(&passed)
 }
 
 fn run_demo(command: &Command, arguments: Parser) -> Result<()> {

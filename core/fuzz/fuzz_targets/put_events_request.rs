@@ -1,13 +1,17 @@
 //! Any bytes: what is read of a request keeps to the limits.
 #![no_main]
 
-use forebay_core::wire::put_events::{MAX_EVENTS, Request};
+use forebay_core::wire::put_events::{MAX_ENDPOINTS, MAX_EVENTS, Request};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(request) = Request::decode(body) else {
         return;
     };
-    let events = request.batches.iter().map(|(_, batch)| batch.events.len());
-    assert!(events.sum::<usize>() <= MAX_EVENTS);
+    let events = request.batches.iter().flat_map(|batch| &batch.events);
+    assert!(events.clone().count() <= MAX_EVENTS);
+    assert!(request.batches.len() <= MAX_ENDPOINTS);
+    for event in events {
+        let _ = event.read();
+    }
 });

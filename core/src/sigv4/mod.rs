@@ -20,7 +20,7 @@ use self::canonical::{
     sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
 };
 pub(crate) use self::canonical::{encoded, hmac_sha256_hex};
-pub use self::verify::{Claim, VerifyError, read_claim, verify, verify_hashed};
+pub use self::verify::{Claim, VerifyError, check_claim, read_claim, verify, verify_hashed};
 use crate::time::Timestamp;
 
 /// How far a signature's date may be from the verifier's clock: five minutes, as Pinpoint has it.

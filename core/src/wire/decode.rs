@@ -37,10 +37,7 @@ pub(super) fn value<'a, T>(
         parent: None,
         mistake: &mistake,
     });
-    match mistake.into_inner() {
-        None => Ok(message),
-        Some(error) => Err(error),
-    }
+    mistake.into_inner().map_or(Ok(message), Err)
 }
 
 /// The JSON of a message.
@@ -138,6 +135,16 @@ impl<'n, 'a> Node<'n, 'a> {
         }
     }
 
+    /// Reads with `read`: a mistake in it is given back, and is none of the message.
+    pub(super) fn apart<T>(&self, read: impl FnOnce(&Node<'_, 'a>) -> T) -> Result<T, DecodeError> {
+        let mistake = Cell::new(None);
+        let found = read(&Node {
+            mistake: &mistake,
+            ..*self
+        });
+        mistake.into_inner().map_or(Ok(found), Err)
+    }
+
     /// The members of an object.
     pub(super) fn object(&self) -> &'n [(Text<'a>, Value<'a>)] {
         let members = match self.value {
@@ -215,14 +222,32 @@ impl<'n, 'a> Node<'n, 'a> {
     /// The members of an object by name, each read with `read`; members that are `null` are passed
     /// over, and an absent object is an empty one.
     pub(super) fn map<T>(&self, read: impl Fn(&Node<'_, 'a>) -> T) -> Map<'a, T> {
+        if self.is_absent() {
+            return Vec::new();
+        }
+        self.map_with(|node| node.optional(&read))
+    }
+
+    /// The members of an object by name, as far as `read` takes them.
+    pub(super) fn map_with<T>(
+        &self,
+        mut read: impl FnMut(&Node<'_, 'a>) -> Option<T>,
+    ) -> Map<'a, T> {
         let mut map = Vec::new();
-        if !self.is_absent() {
-            for (name, value) in self.object() {
-                if let Some(value) = self.child(name, value).optional(&read) {
-                    map.push((name.clone(), value));
-                }
+        for (name, value) in self.object() {
+            if let Some(value) = read(&self.child(name, value)) {
+                map.push((name.clone(), value));
             }
         }
         map
+    }
+
+    /// A number that is a double: those beyond the range of doubles are not.
+    pub(super) fn number_in_double_range(&self) -> Number<'a> {
+        let number = self.number();
+        if !number.is_in_double_range() {
+            self.refuse("expected a number in the range of doubles");
+        }
+        number
     }
 }

@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::decode::Node;
+use super::DecodeError;
+use super::decode::{self, Node};
 use super::encode::{map, number_map, optional_number, optional_text};
 use crate::event::{CHANNEL_TYPES, Demographic, Endpoint, Location, Map, Text, User};
-use crate::json::Writer;
+use crate::json::{Number, Value, Writer};
 
 /// Most characters in the name of an attribute or metric of an endpoint.
 const MAX_NAME_CHARS: usize = 50;
@@ -160,63 +161,160 @@ fn read_user<'a>(node: &Node<'_, 'a>) -> User<'a> {
     }
 }
 
-/// Reads an endpoint that a client sent: what Pinpoint's API would refuse is refused.
-pub(super) fn read_sent<'a>(node: &Node<'_, 'a>) -> Endpoint<'a> {
-    let endpoint = read(node);
-    check_choice(
-        &node.member("ChannelType"),
-        &CHANNEL_TYPES,
-        "expected one of Pinpoint's channel types, such as EMAIL or CUSTOM",
-    );
-    check_choice(
-        &node.member("EndpointStatus"),
-        &["ACTIVE", "INACTIVE"],
-        "expected ACTIVE or INACTIVE",
-    );
-    check_choice(
-        &node.member("OptOut"),
-        &["ALL", "NONE"],
-        "expected ALL or NONE",
-    );
-    check_values(&node.member("Attributes"), &endpoint.attributes);
-    for (name, _) in &endpoint.metrics {
-        check_name(&node.member("Metrics"), name);
-    }
-    if let Some(user) = &endpoint.user {
-        let user_node = node.member("User");
-        check_values(&user_node.member("UserAttributes"), &user.user_attributes);
-    }
-    endpoint
+/// Reads an endpoint that a client sent, and gives what is wrong with it. What Pinpoint's API would
+/// refuse is left out: a member, an attribute, a metric, and of an object that gives a name twice all
+/// of it.
+pub(super) fn read_sent<'a>(value: &Value<'a>) -> (Endpoint<'a>, Vec<DecodeError>) {
+    let mut mistakes = Vec::new();
+    let endpoint = decode::value(value, |node| SentReader(&mut mistakes).endpoint(node));
+    (endpoint.unwrap_or_default(), mistakes)
 }
 
-fn check_choice(node: &Node<'_, '_>, allowed: &[&str], reason: &str) {
-    if node
-        .value()
-        .as_str()
-        .is_some_and(|text| !allowed.contains(&text))
-    {
-        node.refuse(reason);
-    }
-}
+/// Collects what is wrong.
+struct SentReader<'m>(&'m mut Vec<DecodeError>);
 
-fn check_name(map: &Node<'_, '_>, name: &str) {
-    if name.chars().count() > MAX_NAME_CHARS {
-        map.refuse("expected names of at most 50 characters");
+impl SentReader<'_> {
+    /// What `read` makes of a node, by itself; `None` where it is absent or wrong.
+    fn apart<'a, T>(
+        &mut self,
+        node: &Node<'_, 'a>,
+        read: impl FnOnce(&Node<'_, 'a>) -> T,
+    ) -> Option<T> {
+        let found = node.apart(|node| node.optional(read));
+        found.unwrap_or_else(|mistake| {
+            self.0.push(mistake);
+            None
+        })
     }
-}
 
-fn check_values(node: &Node<'_, '_>, map: &Map<'_, Vec<Text<'_>>>) {
-    for (name, values) in map {
-        check_name(node, name);
-        if values.len() > MAX_VALUES {
-            node.member(name).refuse("expected at most 50 values");
+    /// Whether a node is an object that can be used.
+    fn is_object(&mut self, node: &Node<'_, '_>) -> bool {
+        self.apart(node, |node| {
+            node.object();
+        })
+        .is_some()
+    }
+
+    fn text<'a>(&mut self, node: &Node<'_, 'a>) -> Option<Text<'a>> {
+        self.apart(node, |node| node.text())
+    }
+
+    fn number<'a>(&mut self, node: &Node<'_, 'a>) -> Option<Number<'a>> {
+        self.apart(node, |node| node.number_in_double_range())
+    }
+
+    fn choice<'a>(
+        &mut self,
+        node: &Node<'_, 'a>,
+        choices: &[&str],
+        expected: &str,
+    ) -> Option<Text<'a>> {
+        self.apart(node, |node| {
+            let text = node.text();
+            if !choices.contains(&&*text) {
+                node.refuse(expected);
+            }
+            text
+        })
+    }
+
+    fn endpoint<'a>(&mut self, node: &Node<'_, 'a>) -> Endpoint<'a> {
+        // An endpoint is an object even where it is null.
+        let object = node.apart(|node| {
+            node.object();
+        });
+        if let Err(mistake) = object {
+            self.0.push(mistake);
+            return Endpoint::default();
         }
-        if values
-            .iter()
-            .any(|value| value.chars().count() > MAX_VALUE_CHARS)
-        {
-            node.member(name)
-                .refuse("expected values of at most 100 characters");
+        Endpoint {
+            address: self.text(&node.member("Address")),
+            channel_type: self.choice(
+                &node.member("ChannelType"),
+                &CHANNEL_TYPES,
+                "expected one of Pinpoint's channel types, such as EMAIL or CUSTOM",
+            ),
+            effective_date: self.text(&node.member("EffectiveDate")),
+            endpoint_status: self.choice(
+                &node.member("EndpointStatus"),
+                &["ACTIVE", "INACTIVE"],
+                "expected ACTIVE or INACTIVE",
+            ),
+            opt_out: self.choice(
+                &node.member("OptOut"),
+                &["ALL", "NONE"],
+                "expected ALL or NONE",
+            ),
+            request_id: self.text(&node.member("RequestId")),
+            attributes: self.map(&node.member("Attributes"), read_values),
+            metrics: self.map(&node.member("Metrics"), |node| {
+                node.number_in_double_range()
+            }),
+            demographic: self.demographic(&node.member("Demographic")),
+            location: self.location(&node.member("Location")),
+            user: self.user(&node.member("User")),
         }
     }
+
+    /// The members of a map that have a name of a length that is allowed and a value that `read` takes.
+    fn map<'a, T>(&mut self, node: &Node<'_, 'a>, read: impl Fn(&Node<'_, 'a>) -> T) -> Map<'a, T> {
+        if !self.is_object(node) {
+            return Map::new();
+        }
+        let read = |member: &Node<'_, 'a>| {
+            if member.name().chars().count() <= MAX_NAME_CHARS {
+                return self.apart(member, &read);
+            }
+            // The name is not repeated: it is too long for that.
+            self.apart(node, |node| {
+                node.refuse("expected names of at most 50 characters");
+            });
+            None
+        };
+        node.map_with(read)
+    }
+
+    fn demographic<'a>(&mut self, node: &Node<'_, 'a>) -> Option<Demographic<'a>> {
+        self.is_object(node).then(|| Demographic {
+            app_version: self.text(&node.member("AppVersion")),
+            locale: self.text(&node.member("Locale")),
+            make: self.text(&node.member("Make")),
+            model: self.text(&node.member("Model")),
+            model_version: self.text(&node.member("ModelVersion")),
+            platform: self.text(&node.member("Platform")),
+            platform_version: self.text(&node.member("PlatformVersion")),
+            timezone: self.text(&node.member("Timezone")),
+        })
+    }
+
+    fn location<'a>(&mut self, node: &Node<'_, 'a>) -> Option<Location<'a>> {
+        self.is_object(node).then(|| Location {
+            city: self.text(&node.member("City")),
+            country: self.text(&node.member("Country")),
+            postal_code: self.text(&node.member("PostalCode")),
+            region: self.text(&node.member("Region")),
+            latitude: self.number(&node.member("Latitude")),
+            longitude: self.number(&node.member("Longitude")),
+        })
+    }
+
+    fn user<'a>(&mut self, node: &Node<'_, 'a>) -> Option<User<'a>> {
+        self.is_object(node).then(|| User {
+            user_id: self.text(&node.member("UserId")),
+            user_attributes: self.map(&node.member("UserAttributes"), read_values),
+        })
+    }
+}
+
+/// The values of an attribute.
+fn read_values<'a>(node: &Node<'_, 'a>) -> Vec<Text<'a>> {
+    let values = texts(node);
+    if values.len() > MAX_VALUES {
+        node.refuse("expected at most 50 values");
+    }
+    let is_long = |value: &Text<'_>| value.chars().count() > MAX_VALUE_CHARS;
+    if values.iter().any(is_long) {
+        node.refuse("expected values of at most 100 characters");
+    }
+    values
 }

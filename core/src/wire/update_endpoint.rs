@@ -3,10 +3,9 @@
 
 use alloc::string::String;
 
-use super::decode::message;
-use super::{DecodeError, endpoint};
+use super::{DecodeError, decode, endpoint};
 use crate::event::Endpoint;
-use crate::json::{Limits, Writer};
+use crate::json::{Limits, Value, Writer};
 
 /// The event type of the record that an update becomes.
 pub const EVENT_TYPE: &str = "_endpoint.update";
@@ -34,11 +33,20 @@ pub fn encode(endpoint: &Endpoint<'_>) -> String {
 /// [`DecodeError`] naming the first member that is not of the form the wire asks for, or is beyond
 /// Pinpoint's limits for endpoints.
 pub fn decode(body: &[u8]) -> Result<Endpoint<'_>, DecodeError> {
+    let (endpoint, mistakes) = endpoint::read_sent(&parse(body)?);
+    match mistakes.into_iter().next() {
+        None => Ok(endpoint),
+        Some(mistake) => Err(mistake),
+    }
+}
+
+/// The JSON of an endpoint, within the limits of one.
+pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, DecodeError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(DecodeError {
             path: String::new(),
             reason: String::from("expected at most 15 KB"),
         });
     }
-    message(body, LIMITS, endpoint::read_sent)
+    decode::parse(body, LIMITS)
 }

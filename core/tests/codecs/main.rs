@@ -7,6 +7,7 @@ mod browser;
 mod cognito_identity;
 mod event_stream;
 mod json;
+mod parting;
 mod plain;
 mod put_events;
 mod time;

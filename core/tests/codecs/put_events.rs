@@ -34,11 +34,14 @@ proptest! {
 
         let request = Request::decode(body.as_bytes()).unwrap();
         prop_assert_eq!(request.batches.len(), 1);
-        let (decoded_id, batch) = &request.batches[0];
-        prop_assert_eq!(decoded_id, &endpoint_id);
-        prop_assert_eq!(&batch.endpoint, &endpoint);
-        let decoded = batch.events.iter().map(|(id, event)| (id.as_ref(), event.as_ref().unwrap()));
-        prop_assert_eq!(decoded.collect::<Vec<_>>(), expected);
+        let batch = &request.batches[0];
+        prop_assert_eq!(&batch.endpoint_id, &endpoint_id);
+        prop_assert_eq!(&batch.endpoint.mistakes, &[]);
+        prop_assert_eq!(&batch.endpoint.endpoint, &endpoint);
+        let decoded: Vec<(&str, Event<'_>)> =
+            batch.events.iter().map(|event| (event.id.as_ref(), event.read().unwrap())).collect();
+        let decoded: Vec<_> = decoded.iter().map(|(id, event)| (*id, event)).collect();
+        prop_assert_eq!(decoded, expected);
     }
 
     #[test]
@@ -114,8 +117,8 @@ fn request_of(event: &str) -> String {
 fn event_error_of(event: &str) -> (String, String) {
     let body = request_of(event);
     let request = Request::decode(body.as_bytes()).unwrap();
-    let malformed = request.batches[0].1.events[0].1.as_ref().unwrap_err();
-    (malformed.error.path.clone(), malformed.error.reason.clone())
+    let DecodeError { path, reason } = request.batches[0].events[0].read().unwrap_err().error;
+    (path, reason)
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn a_body_and_an_event_have_most_bytes() {
     };
     let largest = request_of(&event_of(MAX_EVENT_BYTES));
     let request = Request::decode(largest.as_bytes()).unwrap();
-    assert!(request.batches[0].1.events[0].1.is_ok());
+    assert!(request.batches[0].events[0].read().is_ok());
     let (path, reason) = event_error_of(&event_of(MAX_EVENT_BYTES + 1));
     assert_eq!(
         (path.as_str(), reason.as_str()),
@@ -164,17 +167,36 @@ fn a_malformed_event_is_kept_as_it_was_sent() {
     let sent = r#"{"EventType":"A","Timestamp":12,"Extra":[1.50,null]}"#;
     let body = request_of(sent);
     let request = Request::decode(body.as_bytes()).unwrap();
-    let malformed = request.batches[0].1.events[0].1.as_ref().unwrap_err();
+    let malformed = request.batches[0].events[0].read().unwrap_err();
     let mut writer = forebay_core::json::Writer::new();
-    writer.value(&malformed.sent);
+    writer.value(&malformed.sent.unwrap());
     assert_eq!(writer.finish(), sent);
 }
 
-/// Nesting and numbers of values that no request has end the reading, at little cost.
+/// Nesting and numbers of values that no event has end the reading of this one, at little cost.
 #[test]
-fn hostile_bodies_are_refused_whole() {
-    let deep = request_of(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
-    assert!(error_of(&deep).1.ends_with("nested deeper than allowed"));
-    let many = request_of(&format!("[{}1]", "1,".repeat(1_000_000)));
-    assert!(error_of(&many).1.ends_with("more values than allowed"));
+fn hostile_events_are_refused_alone() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(
+        event_error_of(&deep)
+            .1
+            .ends_with("nested deeper than allowed")
+    );
+    let many = format!("[{}1]", "1,".repeat(1_000_000));
+    assert!(
+        event_error_of(&many)
+            .1
+            .ends_with("more values than allowed")
+    );
+    // Brackets that are never closed leave no event to refuse.
+    let open = request_of(&"[{".repeat(100_000));
+    assert!(error_of(&open).1.starts_with("not readable as JSON"));
+}
+
+#[test]
+fn a_request_has_at_most_a_hundred_endpoints() {
+    assert!(Request::decode(batches_of(&[0; 100]).as_bytes()).is_ok());
+    let (path, reason) = error_of(&batches_of(&[0; 101]));
+    assert_eq!(path, "BatchItem");
+    assert_eq!(reason, "expected at most 100 endpoints");
 }

@@ -174,44 +174,55 @@ fn put_events_encoding() {
             let body = request_text(text(case, "endpoint_id"), &endpoint, &texts);
             assert_eq!(body, expected);
             let request = Request::decode(expected.as_bytes()).unwrap();
-            let (id, batch) = &request.batches[0];
-            assert_eq!(id, text(case, "endpoint_id"));
+            let batch = &request.batches[0];
+            assert_eq!(batch.endpoint_id, text(case, "endpoint_id"));
             assert_eq!(batch.events.len(), events.len());
-            for ((id, read), event) in batch.events.iter().zip(events) {
-                let read = read.as_ref().unwrap();
+            for (sent, event) in batch.events.iter().zip(events) {
+                let read = sent.read().unwrap();
                 assert_eq!(
-                    (id.as_ref(), read.timestamp),
+                    (sent.id.as_ref(), read.timestamp),
                     (text(event, "id"), time(event))
                 );
-                assert_eq!(event_text(read), message(event.get("event").unwrap()));
+                assert_eq!(event_text(&read), message(event.get("event").unwrap()));
             }
         }
     });
+}
+
+fn write_error(writer: &mut Writer, error: &DecodeError) {
+    writer.begin_object();
+    writer.name("path").string(&error.path);
+    writer.name("reason").string(&error.reason);
+    writer.end_object();
 }
 
 /// What was read from a request, in the form that the vectors have.
 fn written(request: &Request<'_>) -> String {
     let mut writer = Writer::new();
     writer.begin_array();
-    for (id, batch) in &request.batches {
-        writer.begin_object().name("endpoint_id").string(id);
+    for batch in &request.batches {
+        let endpoint = &batch.endpoint;
+        writer.begin_object();
+        writer.name("endpoint_id").string(&batch.endpoint_id);
         writer
             .name("endpoint")
-            .string(&update_endpoint::encode(&batch.endpoint));
+            .string(&update_endpoint::encode(&endpoint.endpoint));
+        if !endpoint.mistakes.is_empty() {
+            writer.name("mistakes").begin_array();
+            for mistake in &endpoint.mistakes {
+                write_error(&mut writer, mistake);
+            }
+            writer.end_array();
+        }
         writer.name("events").begin_array();
-        for (id, event) in &batch.events {
-            writer.begin_object().name("id").string(id);
-            match event {
+        for event in &batch.events {
+            writer.begin_object().name("id").string(&event.id);
+            match event.read() {
                 Ok(event) => {
                     writer.name("milliseconds").integer(event.timestamp.0);
-                    writer.name("event").string(&event_text(event));
+                    writer.name("event").string(&event_text(&event));
                 }
-                Err(malformed) => {
-                    writer.name("error").begin_object();
-                    writer.name("path").string(&malformed.error.path);
-                    writer.name("reason").string(&malformed.error.reason);
-                    writer.end_object();
-                }
+                Err(malformed) => write_error(writer.name("error"), &malformed.error),
             }
             writer.end_object();
         }

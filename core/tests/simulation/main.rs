@@ -20,7 +20,7 @@ mod world;
 use world::World;
 
 /// Enough for a million events.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 20_000;
 
 /// What a run came to, and all runs together.
 #[derive(Debug, Default)]

@@ -1,14 +1,22 @@
 //! Where records go, and what became of each. Only this room, and the configuration that names the
 //! streams, knows which services take records.
 
+#[allow(dead_code)] // Until there is a sink that others do not wait for.
+pub mod breaker;
+pub mod deadline;
+#[allow(dead_code, unused_imports)] // Until a sink has a filter in the configuration.
+pub mod pattern;
 pub mod retry;
 pub mod sinks;
+
+use std::time::Duration;
 
 /// Why a call, or a record within one, failed.
 pub use forebay_aws_call::CallError as SinkError;
 use futures_util::future::join;
 
 use crate::platform::Platform;
+use deadline::Deadline;
 use sinks::kinesis::KinesisStream;
 
 /// Most bytes of data and partition key in one record: Kinesis's limit, unless the stream was made
@@ -76,15 +84,18 @@ pub struct CallLimits {
 pub trait Sink {
     /// How much it takes in one call.
     const LIMITS: CallLimits;
+    /// How long one call may take.
+    const CALL_TIME_OUT: Duration = Duration::from_secs(4);
 
-    /// Makes one call with records within [`Sink::LIMITS`]. Gives for each record, in their order,
-    /// whether the sink has acknowledged it.
+    /// Makes one call with records within [`Sink::LIMITS`], which takes no longer than `time_out`.
+    /// Gives for each record, in their order, whether the sink has acknowledged it.
     ///
     /// # Errors
     /// [`SinkError`] where the call as a whole failed, or its answer does not say what became of each.
     async fn put(
         &self,
         records: &[&Record<'_>],
+        time_out: Duration,
         platform: &impl Platform,
     ) -> Result<Vec<Result<(), SinkError>>, SinkError>;
 }
@@ -106,16 +117,17 @@ pub struct Deliveries {
 }
 
 impl Sinks {
-    /// Delivers records and dead letters, side by side.
+    /// Delivers records and dead letters, side by side, within [`retry::DELIVERY_TIME`].
     pub async fn deliver(
         &self,
         events: &[Record<'_>],
         dead_letters: &[Record<'_>],
         platform: &impl Platform,
     ) -> Deliveries {
+        let deadline = Deadline::after(retry::DELIVERY_TIME, platform.now());
         let (events, dead_letters) = join(
-            retry::deliver(&self.events, events, platform),
-            retry::deliver(&self.dead_letters, dead_letters, platform),
+            retry::deliver(&self.events, events, deadline, platform),
+            retry::deliver(&self.dead_letters, dead_letters, deadline, platform),
         )
         .await;
         Deliveries {

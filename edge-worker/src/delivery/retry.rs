@@ -5,47 +5,66 @@ mod tests;
 
 use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::{CallLimits, Delivery, Outcome, Record, Sink, SinkError};
 use crate::platform::{Platform, Random};
 
 /// How many times a record is sent before its sender is told to come back later.
 const MAX_TRIES: u32 = 4;
-/// After this long nothing is sent again: whoever waits for the answer has its own time-out.
-const RETRY_BUDGET_MS: i64 = 8_000;
+/// How long a delivery may take with all its calls and waits: whoever waits for the answer has a
+/// time-out of its own.
+pub const DELIVERY_TIME: Duration = Duration::from_secs(8);
 /// The first wait before sending again; each further one is twice as long.
 const FIRST_BACK_OFF_MS: u64 = 100;
 
-/// Delivers all records, sending those that fail again a few times.
+/// Delivers all records, sending those that fail again a few times, until the deadline. A record
+/// whose call has not begun by then counts as [`Outcome::Failed`], as does one whose call has not
+/// ended.
 pub async fn deliver<S: Sink>(
     sink: &S,
     records: &[Record<'_>],
+    deadline: Deadline,
     platform: &impl Platform,
 ) -> Delivery {
     let mut delivery = Delivery {
         outcomes: vec![Outcome::Failed; records.len()],
         ..Delivery::default()
     };
-    let started = platform.now();
     let mut waiting: Vec<usize> = (0..records.len()).collect();
     for attempt in 0..MAX_TRIES {
-        let mut again = Vec::new();
-        for request in cut(&waiting, records, S::LIMITS) {
-            let chosen: Vec<&Record<'_>> = request
+        let mut round = Round::default();
+        for call in cut(&waiting, records, S::LIMITS) {
+            let Some(time_out) = deadline.within(S::CALL_TIME_OUT, platform.now()) else {
+                return delivery;
+            };
+            let chosen: Vec<&Record<'_>> = call
                 .iter()
                 .filter_map(|index| records.get(*index))
                 .collect();
             delivery.requests += 1;
-            let results = sink.put(&chosen, platform).await;
-            settle(request, results, &mut delivery, &mut again);
+            let results = sink.put(&chosen, time_out, platform).await;
+            settle(call, results, &mut delivery, &mut round);
         }
-        waiting = again;
-        let spent_ms = platform.now().0 - started.0;
-        if waiting.is_empty() || attempt + 1 == MAX_TRIES || spent_ms >= RETRY_BUDGET_MS {
+        waiting = round.again;
+        let wait = back_off(platform, attempt).max(round.asked_to_wait);
+        let is_in_time = deadline
+            .left(platform.now())
+            .is_some_and(|left| wait < left);
+        if waiting.is_empty() || attempt + 1 == MAX_TRIES || !is_in_time {
             break;
         }
-        platform.wait(back_off(platform, attempt)).await;
+        platform.wait(wait).await;
     }
     delivery
+}
+
+/// What a round of calls leaves to do.
+#[derive(Default)]
+struct Round {
+    /// Which records to send again.
+    again: Vec<usize>,
+    /// The longest wait that the sink has asked for.
+    asked_to_wait: Duration,
 }
 
 /// Notes what became of the records of one request, and which of them to send again.
@@ -53,7 +72,7 @@ fn settle(
     request: &[usize],
     results: Result<Vec<Result<(), SinkError>>, SinkError>,
     delivery: &mut Delivery,
-    again: &mut Vec<usize>,
+    round: &mut Round,
 ) {
     let results = results.unwrap_or_else(|error| vec![Err(error); request.len()]);
     for (index, result) in request.iter().zip(results) {
@@ -61,8 +80,10 @@ fn settle(
             Ok(()) => Outcome::Accepted,
             Err(error) => {
                 if error.may_pass() {
-                    again.push(*index);
+                    round.again.push(*index);
                 }
+                let asked = error.retry_after().unwrap_or_default();
+                round.asked_to_wait = round.asked_to_wait.max(asked);
                 let outcome = Outcome::from(&error);
                 delivery.error = Some(error);
                 outcome

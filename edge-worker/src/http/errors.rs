@@ -7,6 +7,9 @@ use forebay_core::wire::DecodeError;
 
 use crate::http::message::Answer;
 
+/// When to come back after [`RequestError::Busy`]: requests are answered within seconds.
+const BUSY_SECONDS: u32 = 2;
+
 /// Why a request is refused: the caller's faults first, then ours. What `Display` gives is sent to
 /// the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +98,12 @@ pub enum RequestError {
     /// A body that broke off.
     #[error("The request body broke off before its end.")]
     BodyBrokeOff,
+    /// A body that stalled.
+    #[error("The request body came too slowly. Send the request again.")]
+    BodyStalled,
+    /// The requests under way take all the memory there is for them.
+    #[error("The service is busy. Send the request again later.")]
+    Busy,
     /// The worker is deployed with a mistake in its configuration.
     #[error("The service is not configured correctly; GET /healthz says what is wrong.")]
     Misconfigured,
@@ -121,7 +130,9 @@ impl RequestError {
             BadRequest(_) | BodyBrokeOff => 400,
             UnknownApp | NotFound => 404,
             MethodNotAllowed { .. } => 405,
+            BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
+            Busy => 429,
             Misconfigured | Internal => 500,
         }
     }
@@ -143,6 +154,8 @@ impl RequestError {
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
+            BodyStalled => "RequestTimeoutException",
+            Busy => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
             Misconfigured | Internal => "InternalServerErrorException",
         }
@@ -154,6 +167,14 @@ impl RequestError {
         let answer = Answer::json(self.status(), body).with_header("x-amzn-errortype", self.code());
         match self {
             RequestError::MethodNotAllowed { allow } => answer.with_header("allow", *allow),
+            _ => self.with_retry_after(answer),
+        }
+    }
+
+    /// `Retry-After`, for what passes by itself.
+    pub fn with_retry_after(&self, answer: Answer) -> Answer {
+        match self {
+            RequestError::Busy => answer.with_retry_after(BUSY_SECONDS),
             _ => answer,
         }
     }

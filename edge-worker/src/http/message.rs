@@ -65,6 +65,11 @@ impl Answer {
         self
     }
 
+    /// Says after how many seconds the request may be sent again.
+    pub fn with_retry_after(self, seconds: u32) -> Answer {
+        self.with_header("retry-after", seconds.to_string())
+    }
+
     /// All headers to send: this answer's, and those of every answer. `date` is an HTTP date: the
     /// client corrects its clock by it, and not every platform sends one.
     pub fn headers_for(&self, request_id: &str, date: String) -> Vec<(&'static str, String)> {

@@ -76,54 +76,67 @@ impl Sender<'_> {
     }
 }
 
-/// Verifies a request's signature, in its headers or its query, made with credentials of the
-/// embedded identity pool or with the access key of a server.
+/// Whom a request says it is from, as far as its head proves it: the session token is genuine and
+/// in its time, or the access key is a server's, and the signature is for this service and of a date that is taken. That the sender
+/// has the secret too, only the signature over the body can prove: [`Claimant::prove`].
+pub struct Claimant<'a> {
+    head: &'a Head,
+    config: &'a Config,
+    claim: sigv4::Claim,
+    sender: Sender<'a>,
+    secret_access_key: Cow<'a, str>,
+}
+
+/// Reads and checks all that can be checked before the body is read, so that a request without
+/// credentials costs no more than its head.
 ///
 /// # Errors
 /// Those of [`RequestError`] with status 403.
-pub async fn authenticate<'a>(
-    head: &Head,
-    body: &[u8],
-    config: &'a Config,
-    platform: &impl Crypto,
-) -> Result<Caller<'a>, RequestError> {
-    let headers: Vec<(&str, &str)> = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let request = sigv4::Request {
-        method: &head.method,
-        path: &head.path,
-        query: &head.query,
-        headers: &headers,
-        body,
-    };
-    let scope = Scope {
-        region: &config.region,
-        service: SERVICE,
-    };
+pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, RequestError> {
+    let headers = borrowed(&head.headers);
+    let request = request(head, &headers);
+    let scope = scope(config);
     let now = head.arrival;
     let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
     let (sender, secret_access_key) = find_sender(&claim, config, now)?;
-    let body_sha256 = platform.sha256(body).await;
-    let verify = |request: &sigv4::Request<'_>| {
-        sigv4::verify_hashed(
-            request,
-            &body_sha256,
-            &claim,
-            &secret_access_key,
-            &scope,
-            now,
-        )
-    };
-    verify(&request)
-        .or_else(|error| verify_proxied(error, &request, &config.base_path, verify))
+    sigv4::check_claim(&claim, &scope, now)
         .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
-    Ok(Caller {
+    Ok(Claimant {
+        head,
+        config,
+        claim,
         sender,
-        signed: claim.date,
+        secret_access_key,
     })
+}
+
+impl<'a> Claimant<'a> {
+    /// Verifies the signature, in headers or query, over `body` as it was sent.
+    ///
+    /// # Errors
+    /// Those of [`RequestError`] with status 403.
+    pub async fn prove(
+        self,
+        body: &[u8],
+        platform: &impl Crypto,
+    ) -> Result<Caller<'a>, RequestError> {
+        let headers = borrowed(&self.head.headers);
+        let request = request(self.head, &headers);
+        let scope = scope(self.config);
+        let now = self.head.arrival;
+        let body_sha256 = platform.sha256(body).await;
+        let verify = |request: &sigv4::Request<'_>| {
+            let secret = &self.secret_access_key;
+            sigv4::verify_hashed(request, &body_sha256, &self.claim, secret, &scope, now)
+        };
+        verify(&request)
+            .or_else(|error| verify_proxied(error, &request, &self.config.base_path, verify))
+            .map_err(|error| refusal(error, Some(&self.claim), &scope, now))?;
+        Ok(Caller {
+            sender: self.sender,
+            signed: self.claim.date,
+        })
+    }
 }
 
 /// Whose access key id a request names, and the secret that only they have. The pool issues none
@@ -145,6 +158,31 @@ fn find_sender<'a>(
         TokenError::Expired => RequestError::ExpiredToken,
     })?;
     Ok((Sender::Identity(session), secret.into()))
+}
+
+fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// The request as its signature covers it; the body is hashed by itself.
+fn request<'a>(head: &'a Head, headers: &'a [(&'a str, &'a str)]) -> sigv4::Request<'a> {
+    sigv4::Request {
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers,
+        body: &[],
+    }
+}
+
+fn scope(config: &Config) -> Scope<'_> {
+    Scope {
+        region: &config.region,
+        service: SERVICE,
+    }
 }
 
 /// Verifies what a client signed that speaks to a proxy: the proxy may have taken the base path off,

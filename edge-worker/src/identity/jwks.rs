@@ -9,7 +9,8 @@ use std::time::Duration;
 use forebay_core::time::Timestamp;
 use serde::Deserialize;
 
-use crate::platform::{Algorithm, Clock, Http, HttpRequest, PublicKey, Unreachable};
+use crate::platform::{Algorithm, Clock, Http, HttpRequest, PublicKey};
+use crate::single_flight::{Flight, Turn};
 
 /// For so long keys are used without asking for them again: what an issuer withdraws is taken no
 /// longer.
@@ -17,6 +18,8 @@ const KEPT_MS: i64 = 3_600_000;
 /// Anyone may send tokens that name a key which is not there: an issuer is not asked more often.
 const AGAIN_MS: i64 = 10_000;
 const TIME_OUT: Duration = Duration::from_secs(4);
+/// After which whoever asks is taken for lost.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 64 * 1024;
 const MAX_KEYS: usize = 64;
 /// RSA keys of less than 2048 bits can be broken: so many characters of base64url hold those.
@@ -70,39 +73,70 @@ impl Kept {
     }
 }
 
+/// An issuer's keys, and whether someone asks for them.
+#[derive(Default)]
+struct KeySet {
+    kept: RefCell<Option<Kept>>,
+    flight: Flight,
+}
+
 thread_local! {
     /// By the URL of the set: those of the configuration.
-    static KEPT: RefCell<BTreeMap<String, Kept>> = const { RefCell::new(BTreeMap::new()) };
+    static KEY_SETS: RefCell<BTreeMap<String, Rc<KeySet>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Why it is not known which key a token was signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysError {
+    /// The issuer's keys could not be read, now or earlier.
+    Unreachable,
+    /// Too many wait for them.
+    Busy,
 }
 
 /// The key with this id, if it is one for `algorithm`.
 ///
 /// # Errors
-/// [`Unreachable`] where the issuer's keys could not be read, now or earlier.
+/// [`KeysError`]
 pub async fn key(
     jwks_uri: &str,
     id: &str,
     algorithm: Algorithm,
     platform: &(impl Clock + Http),
-) -> Result<Option<PublicKey>, Unreachable> {
-    let now = platform.now();
-    let known = KEPT.with_borrow(|kept| kept.get(jwks_uri).cloned());
-    let is_due = known.as_ref().is_none_or(|kept| {
-        let is_enough = kept.key(id).is_some() && now < kept.fresh_until;
-        !is_enough && now.0 - kept.asked.0 >= AGAIN_MS
-    });
-    let kept = match (known, is_due) {
-        (Some(kept), false) => kept,
-        (known, _) => {
-            let kept = asked(jwks_uri, known, platform).await;
-            KEPT.with_borrow_mut(|all| all.insert(jwks_uri.to_owned(), kept.clone()));
-            kept
+) -> Result<Option<PublicKey>, KeysError> {
+    let set = KEY_SETS.with_borrow_mut(|sets| Rc::clone(sets.entry(jwks_uri.into()).or_default()));
+    let kept = loop {
+        let known = set.kept.borrow().clone();
+        let now = platform.now();
+        if let Some(kept) = &known
+            && !set.is_to_be_asked(kept, id, now)
+        {
+            break kept.clone();
+        }
+        match set.flight.turn(LOST_AFTER, platform).await {
+            Turn::Ask(_landing) => {
+                let kept = asked(jwks_uri, known, platform).await;
+                set.kept.replace(Some(kept.clone()));
+                break kept;
+            }
+            Turn::Look => {}
+            Turn::GiveUp => return Err(KeysError::Busy),
         }
     };
     if kept.keys.is_none() {
-        return Err(Unreachable);
+        return Err(KeysError::Unreachable);
     }
     Ok(kept.key(id).filter(|key| is_for(key, algorithm)).cloned())
+}
+
+impl KeySet {
+    /// Whether what is kept does not do for a token with this key. While someone asks already, a
+    /// key that was good until now does.
+    fn is_to_be_asked(&self, kept: &Kept, id: &str, now: Timestamp) -> bool {
+        let is_known = kept.key(id).is_some();
+        let is_enough = is_known && (now < kept.fresh_until || self.flight.is_under_way(now));
+        !is_enough && now.0 - kept.asked.0 >= AGAIN_MS
+    }
 }
 
 /// Asks for the keys. An issuer that cannot be reached has those that it had.
@@ -138,11 +172,12 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     use futures_executor::block_on;
+    use futures_util::future::join_all;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::platform::HttpResponse;
     use crate::platform::simulated::Simulated;
+    use crate::platform::{HttpResponse, Unreachable};
 
     const URI: &str = "https://login.example/keys";
 
@@ -177,7 +212,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn ask(platform: &Simulated<'_>, id: &str) -> Result<Option<PublicKey>, Unreachable> {
+    fn ask(platform: &Simulated<'_>, id: &str) -> Result<Option<PublicKey>, KeysError> {
         block_on(key(URI, id, Algorithm::RS256, platform))
     }
 
@@ -216,15 +251,45 @@ pub(crate) mod tests {
             true => Ok(set(&[("a", rsa("a"))])),
             false => Err(Unreachable),
         });
-        assert_eq!(ask(&platform, "a"), Err(Unreachable));
+        let unreachable = Err(KeysError::Unreachable);
+        assert_eq!(ask(&platform, "a"), unreachable);
         reachable.set(true);
-        assert_eq!(ask(&platform, "a"), Err(Unreachable), "not asked again yet");
+        assert_eq!(ask(&platform, "a"), unreachable, "not asked again yet");
         pass(&platform, AGAIN_MS);
         assert_eq!(ask(&platform, "a"), Ok(Some(rsa("a"))));
         reachable.set(false);
         pass(&platform, KEPT_MS);
         assert_eq!(ask(&platform, "a"), Ok(Some(rsa("a"))));
         assert_eq!(ask(&platform, "b"), Ok(None));
+    }
+
+    #[test]
+    fn many_at_once_ask_an_issuer_once_whatever_it_answers() {
+        let reachable = Cell::new(true);
+        let platform = Simulated::new(|_| match reachable.get() {
+            true => Ok(set(&[("a", rsa("a"))])),
+            false => Err(Unreachable),
+        });
+        let asked = || platform.sent.borrow().len();
+        let ask_all = |id: &'static str| {
+            let all = (0..50).map(|_| key(URI, id, Algorithm::RS256, &platform));
+            let mut answers = block_on(join_all(all));
+            answers.dedup();
+            answers
+        };
+        assert_eq!(ask_all("forged"), [Ok(None)]);
+        assert_eq!(asked(), 1);
+        pass(&platform, AGAIN_MS);
+        assert_eq!(ask_all("forged"), [Ok(None)]);
+        assert_eq!(asked(), 2);
+        // While one asks anew, the others go on with the key that they know.
+        pass(&platform, KEPT_MS);
+        assert_eq!(ask_all("a"), [Ok(Some(rsa("a")))]);
+        assert_eq!(asked(), 3);
+        KEY_SETS.with_borrow_mut(BTreeMap::clear);
+        reachable.set(false);
+        assert_eq!(ask_all("a"), [Err(KeysError::Unreachable)]);
+        assert_eq!(asked(), 4);
     }
 
     #[test]
@@ -235,8 +300,8 @@ pub(crate) mod tests {
                 Ok(HttpResponse { status: 200, body })
             });
             pass(&platform, AGAIN_MS);
-            assert_eq!(ask(&platform, "a"), Err(Unreachable), "{body}");
-            KEPT.with_borrow_mut(BTreeMap::clear);
+            assert_eq!(ask(&platform, "a"), Err(KeysError::Unreachable), "{body}");
+            KEY_SETS.with_borrow_mut(BTreeMap::clear);
         }
         let moved = Simulated::new(|_| {
             let reply = set(&[("a", rsa("a"))]);
@@ -245,7 +310,7 @@ pub(crate) mod tests {
                 ..reply
             })
         });
-        assert_eq!(ask(&moved, "a"), Err(Unreachable));
+        assert_eq!(ask(&moved, "a"), Err(KeysError::Unreachable));
     }
 
     #[test]

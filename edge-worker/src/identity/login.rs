@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::issuer::{Issuer, provider};
-use super::jwks;
-use crate::platform::{Algorithm, Clock, Crypto, Http, Unreachable};
+use super::jwks::{self, KeysError};
+use crate::platform::{Algorithm, Clock, Crypto, Http};
 
 /// Tokens have 1 to 2 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -63,6 +63,9 @@ pub enum LoginError {
     /// The issuer's keys cannot be read.
     #[error("The login provider cannot be reached. Send the request again.")]
     ProviderUnreachable,
+    /// More logins wait for the issuer's keys than may.
+    #[error("Too many logins at once. Send the request again.")]
+    Busy,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +128,10 @@ pub async fn verify<'a>(
     token.claims.check(issuer, now)?;
     let Header { alg, kid, .. } = &token.header;
     let key = jwks::key(&issuer.jwks_uri, kid, *alg, platform).await;
-    let key = key.map_err(|Unreachable| LoginError::ProviderUnreachable)?;
+    let key = key.map_err(|error| match error {
+        KeysError::Unreachable => LoginError::ProviderUnreachable,
+        KeysError::Busy => LoginError::Busy,
+    })?;
     let key = key.ok_or(LoginError::Unverified)?;
     let message = token.signed.as_bytes();
     if !platform

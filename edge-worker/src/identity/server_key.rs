@@ -102,7 +102,10 @@ pub fn of_bearer<'k>(keys: &'k [ServerKey], shown: &str) -> Option<&'k ServerKey
     let mut found = None;
     for key in keys {
         if let Proof::Bearer { sha256 } = &key.proof {
-            let difference = shown.iter().zip(sha256).fold(0, |all, (a, b)| all | (a ^ b));
+            let difference = shown
+                .iter()
+                .zip(sha256)
+                .fold(0, |all, (a, b)| all | (a ^ b));
             if std::hint::black_box(difference) == 0 {
                 found = Some(key);
             }

@@ -1,13 +1,17 @@
-//! What is wrong with what is no event.
+//! What is wrong with what does not have the form of an event or an endpoint.
 
 use forebay_core::json::Value;
 use forebay_core::schema::{Checker, Given, Schema, Violation};
+use forebay_core::wire::DecodeError;
 use forebay_core::wire::put_events::Malformed;
 
 /// Why it does not have the form of an event, unless that is about an attribute or metric: of these
 /// the validator says all that it would in the browser.
 pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> {
     let Malformed { error, sent } = malformed;
+    let Some(sent) = sent else {
+        return vec![wire(error)];
+    };
     let mut violations = Vec::new();
     let event_type = sent.get("EventType").and_then(Value::as_str);
     let mut rules = String::new();
@@ -35,16 +39,27 @@ pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> 
         .iter()
         .any(|map| error.path.starts_with(map));
     if !is_of_map || violations.is_empty() {
-        let expected = error.reason.strip_prefix("expected ");
-        let wire = Violation {
-            path: error.path.clone(),
-            rule: "wire",
-            expected: expected.unwrap_or(&error.reason).to_owned(),
-            actual: "something else".to_owned(),
-        };
-        violations.insert(0, wire);
+        violations.insert(0, wire(error));
     }
     violations
+}
+
+/// What does not have the form that the wire asks for.
+pub fn wire(error: &DecodeError) -> Violation {
+    let expected = error.reason.strip_prefix("expected ");
+    let (expected, actual) = match expected {
+        Some(expected) => (expected, "something else".to_owned()),
+        None if error.reason.starts_with("not readable as JSON") => {
+            ("JSON", format!("text that is {}", error.reason))
+        }
+        None => (error.reason.as_str(), "something else".to_owned()),
+    };
+    Violation {
+        path: error.path.clone(),
+        rule: "wire",
+        expected: expected.to_owned(),
+        actual,
+    }
 }
 
 /// A member that is null is one that is not there.

@@ -1,25 +1,23 @@
-//! What becomes of each event of a request, before anything is written: a record, a dead letter, or
-//! nothing, where the event was accepted before. No IO: the answers follow from the plan and from
-//! what became of its records.
+//! What becomes of each event and endpoint of a request, before anything is written: a record, a dead
+//! letter, or nothing, where an event was accepted before. No IO: the answers follow from the plan
+//! and from what became of its records.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
 use forebay_core::event::{Endpoint, Event};
-use forebay_core::json::{Limits, Value};
 use forebay_core::schema::{Stage, Violation};
-use forebay_core::wire::put_events::{Malformed, Request};
+use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
 use super::Context;
-use super::dead_letter::DeadLetter;
-use super::deduplication::{DeduplicationWindow, EventKey};
+use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
+use super::deduplication::{DeduplicationWindow, EventKey, Sender};
 use super::malformed;
 use super::record::RecordMaker;
 use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
 
-/// Where an event goes.
+/// Where an event or an endpoint goes.
 pub enum Fate {
-    /// To the sink of events.
+    /// An event: to the sink of events. An endpoint: nowhere, its events hold it.
     Record,
     /// Nowhere: the sink has it from an earlier request.
     Duplicate,
@@ -27,72 +25,124 @@ pub enum Fate {
     DeadLetter(String),
 }
 
+/// One endpoint and its events.
+pub struct PlannedBatch<'a> {
+    /// The endpoint id.
+    pub endpoint_id: &'a str,
+    /// What becomes of the endpoint.
+    pub endpoint: Fate,
+    /// Event id and fate.
+    pub events: Vec<(&'a str, Fate)>,
+}
+
 /// What is to be written, and what to answer once it is. Records and dead letters stand in the
-/// order of the events they are of.
+/// order of the batches: in each, the endpoint before its events.
 #[derive(Default)]
 pub struct Plan<'a> {
-    /// Endpoint id -> event id -> fate.
-    pub batches: Vec<(&'a str, Vec<(&'a str, Fate)>)>,
+    /// The request's batches.
+    pub batches: Vec<PlannedBatch<'a>>,
+    /// For the sink of events.
     pub records: Vec<Record<'a>>,
     /// One for each record; `None` where its event cannot be told by its id.
     record_keys: Vec<Option<EventKey>>,
+    /// For the sink of dead letters.
     pub dead_letters: Vec<Record<'a>>,
 }
 
 struct Planner<'a> {
     context: &'a Context<'a>,
     maker: RecordMaker<'a>,
-    body: &'a [u8],
-    /// The body, read once more if an event must be kept as it was sent.
-    sent: OnceCell<Value<'a>>,
+    window: &'a DeduplicationWindow,
+    sender: Sender,
 }
 
 impl<'a> Planner<'a> {
-    fn new(context: &'a Context<'a>, body: &'a [u8]) -> Planner<'a> {
-        Planner {
-            context,
-            maker: RecordMaker::new(context),
-            body,
-            sent: OnceCell::new(),
-        }
-    }
-
-    fn plan<'r>(&self, request: &'r Request<'_>, window: &DeduplicationWindow) -> Plan<'r> {
-        let Context { app, caller, .. } = self.context;
-        let sender = window.sender(&app.app_id, &caller.sender.id());
+    fn plan<'r>(&self, request: &'r Request<'_>) -> Plan<'r> {
         let mut plan = Plan::default();
-        for (client_id, batch) in &request.batches {
-            let mut fates = Vec::with_capacity(batch.events.len());
-            for (event_id, event) in &batch.events {
-                let key = sender.event(event_id);
-                if key.is_some_and(|key| window.contains(&key)) {
-                    fates.push((event_id.as_ref(), Fate::Duplicate));
-                    continue;
-                }
-                let fate = match self.record(client_id, event_id, event, &batch.endpoint) {
-                    Ok(record) => {
-                        plan.records.push(record);
-                        plan.record_keys.push(key);
-                        Fate::Record
-                    }
-                    Err(violations) => {
-                        let letter = self.dead_letter(client_id, event_id, event, &violations);
-                        plan.dead_letters.push(letter);
-                        Fate::DeadLetter(message(&violations))
-                    }
-                };
-                fates.push((event_id.as_ref(), fate));
-            }
-            plan.batches.push((client_id.as_ref(), fates));
+        for batch in &request.batches {
+            let endpoint_id = batch.endpoint_id.as_ref();
+            let planned = PlannedBatch {
+                endpoint_id,
+                endpoint: self.plan_endpoint(endpoint_id, &batch.endpoint, &mut plan),
+                events: batch
+                    .events
+                    .iter()
+                    .map(|event| {
+                        let fate = self.plan_event(
+                            endpoint_id,
+                            event,
+                            &batch.endpoint.endpoint,
+                            &mut plan,
+                        );
+                        (event.id.as_ref(), fate)
+                    })
+                    .collect(),
+            };
+            plan.batches.push(planned);
         }
         plan
+    }
+
+    /// What is wrong with an endpoint is kept as a dead letter; its events go on with the rest of it.
+    fn plan_endpoint<'r>(
+        &self,
+        endpoint_id: &'r str,
+        endpoint: &SentEndpoint<'_>,
+        plan: &mut Plan<'r>,
+    ) -> Fate {
+        if endpoint.mistakes.is_empty() {
+            return Fate::Record;
+        }
+        let violations: Vec<Violation> = endpoint.mistakes.iter().map(malformed::wire).collect();
+        let value = endpoint.value();
+        let refused = Refused::Endpoint(Sent::of(value.as_ref(), endpoint.bytes));
+        let letter = self.dead_letter(endpoint_id, refused, &violations);
+        plan.dead_letters.push(letter);
+        Fate::DeadLetter(message(&violations))
+    }
+
+    /// Reads an event, and forgets it again once its record or dead letter is made.
+    fn plan_event<'r>(
+        &self,
+        endpoint_id: &'r str,
+        sent: &SentEvent<'_>,
+        endpoint: &Endpoint<'_>,
+        plan: &mut Plan<'r>,
+    ) -> Fate {
+        let key = self.sender.event(&sent.id);
+        if key.is_some_and(|key| self.window.contains(&key)) {
+            return Fate::Duplicate;
+        }
+        let event = sent.read();
+        match self.record(endpoint_id, &sent.id, &event, endpoint) {
+            Ok(record) => {
+                plan.records.push(record);
+                plan.record_keys.push(key);
+                Fate::Record
+            }
+            Err(violations) => {
+                // What was read has lost the members that Pinpoint's API does not have, and they may
+                // be the mistake that someone looks for.
+                let value = match event {
+                    Ok(_) => sent.value(),
+                    Err(malformed) => malformed.sent,
+                };
+                let refused = Refused::Event {
+                    id: &sent.id,
+                    sent: Sent::of(value.as_ref(), sent.bytes),
+                };
+                let letter = self.dead_letter(endpoint_id, refused, &violations);
+                plan.dead_letters.push(letter);
+                Fate::DeadLetter(message(&violations))
+            }
+        }
     }
 
     /// The record of an event that is one and keeps to its schema. What the schema marks as personal
     /// data is hashed, masked or taken out.
     fn record<'r>(
         &self,
-        client_id: &'r str,
+        endpoint_id: &'r str,
         event_id: &str,
         event: &Result<Event<'_>, Malformed<'_>>,
         endpoint: &Endpoint<'_>,
@@ -117,9 +167,9 @@ impl<'a> Planner<'a> {
         let record = Record {
             data: self
                 .maker
-                .record(client_id, event_id, &event, endpoint)
+                .record(endpoint_id, event_id, &event, endpoint)
                 .encode(),
-            partition_key: client_id,
+            partition_key: endpoint_id,
         };
         if record.byte_len() > MAX_RECORD_BYTES {
             return Err(vec![Violation {
@@ -134,40 +184,27 @@ impl<'a> Planner<'a> {
 
     fn dead_letter<'r>(
         &self,
-        client_id: &'r str,
-        event_id: &str,
-        event: &Result<Event<'_>, Malformed<'_>>,
+        endpoint_id: &'r str,
+        refused: Refused<'_>,
         violations: &[Violation],
     ) -> Record<'r> {
         let letter = DeadLetter {
-            event_id,
-            client_id,
+            client_id: endpoint_id,
             violations,
-            sent: match event {
-                Err(malformed) => &malformed.sent,
-                Ok(_) => self.sent(client_id, event_id),
-            },
+            refused,
         };
         Record {
             data: letter.encode(self.context),
-            partition_key: client_id,
+            partition_key: partition_key(endpoint_id),
         }
     }
+}
 
-    /// An event as it was sent. What was decoded from it has lost the members that Pinpoint's API
-    /// does not have, and they may be the mistake that someone looks for.
-    fn sent(&self, client_id: &str, event_id: &str) -> &Value<'a> {
-        const LIMITS: Limits = Limits {
-            depth: 64,
-            values: 128 * 1024,
-        };
-        let body = self
-            .sent
-            .get_or_init(|| Value::parse_repetitive(self.body, LIMITS).unwrap_or(Value::Null));
-        ["BatchItem", client_id, "Events", event_id]
-            .into_iter()
-            .try_fold(body, |value, name| value.get(name))
-            .unwrap_or(&Value::Null)
+/// A partition key for an endpoint id, which may be one that cannot be one.
+fn partition_key(endpoint_id: &str) -> &str {
+    match shortened(endpoint_id) {
+        "" => "-",
+        key => key,
     }
 }
 
@@ -198,15 +235,20 @@ fn message(violations: &[Violation]) -> String {
 }
 
 impl<'r> Plan<'r> {
-    /// Plans a request. `body` is what it was decoded from, and `window` holds what was accepted
-    /// lately.
+    /// Plans a request. `window` holds what was accepted lately.
     pub fn new(
         request: &'r Request<'_>,
-        body: &[u8],
         context: &Context<'_>,
         window: &DeduplicationWindow,
     ) -> Plan<'r> {
-        Planner::new(context, body).plan(request, window)
+        let Context { app, caller, .. } = context;
+        let planner = Planner {
+            context,
+            maker: RecordMaker::new(context),
+            window,
+            sender: window.sender(&app.app_id, &caller.sender.id()),
+        };
+        planner.plan(request)
     }
 
     /// Adds to the window the events that the sink has acknowledged, and none of the others: they

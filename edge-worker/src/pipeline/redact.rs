@@ -16,8 +16,7 @@ use crate::config::Config;
 
 /// Writes an event as it was sent, as far as that may be repeated.
 pub fn write_event(writer: &mut Writer, sent: &Value<'_>, config: &Config) {
-    let events = &config.schema.events;
-    if !events.iter().any(EventSchema::marks_personal_data) {
+    if !marks_personal_data(config) {
         writer.value(sent);
         return;
     }
@@ -41,6 +40,33 @@ pub fn write_event(writer: &mut Writer, sent: &Value<'_>, config: &Config) {
         }
         _ => describe(writer, value),
     });
+}
+
+/// Writes an endpoint as it was sent, as far as that may be repeated: the schema says nothing of it.
+pub fn write_endpoint(writer: &mut Writer, sent: &Value<'_>, config: &Config) {
+    match sent {
+        Value::Object(members) if marks_personal_data(config) => {
+            write_members(writer, members, |writer, _, value| describe(writer, value));
+        }
+        _ if marks_personal_data(config) => describe(writer, sent),
+        _ => {
+            writer.value(sent);
+        }
+    }
+}
+
+/// Writes what cannot be read as JSON, as far as that may be repeated; U+FFFD stands for what is not UTF-8.
+pub fn write_text(writer: &mut Writer, sent: &[u8], config: &Config) {
+    if marks_personal_data(config) {
+        writer.string(&format!("a text of {} bytes", sent.len()));
+    } else {
+        writer.string(&String::from_utf8_lossy(sent));
+    }
+}
+
+fn marks_personal_data(config: &Config) -> bool {
+    let mut events = config.schema.events.iter();
+    events.any(EventSchema::marks_personal_data)
 }
 
 /// Whether a text has the form of an event type's name.

@@ -64,6 +64,7 @@ impl IdentityError {
         match self {
             IdentityError::Request(error) => error.status(),
             IdentityError::Login(LoginError::ProviderUnreachable) => 500,
+            IdentityError::Login(LoginError::Busy) => 429,
             _ => 400,
         }
     }
@@ -78,6 +79,7 @@ impl IdentityError {
                 "ResourceNotFoundException"
             }
             IdentityError::Login(LoginError::Several) => "InvalidParameterException",
+            IdentityError::Login(LoginError::Busy) => "TooManyRequestsException",
             IdentityError::Login(LoginError::ProviderUnreachable)
             | IdentityError::Request(RequestError::Misconfigured | RequestError::Internal) => {
                 "InternalErrorException"
@@ -96,7 +98,15 @@ impl IdentityError {
             error_type: self.code().into(),
             message: message.as_str().into(),
         };
-        identity_answer(self.status(), body.encode()).with_header("x-amzn-errortype", self.code())
+        let answer = identity_answer(self.status(), body.encode())
+            .with_header("x-amzn-errortype", self.code());
+        match self {
+            IdentityError::Login(LoginError::Busy | LoginError::ProviderUnreachable) => {
+                answer.with_retry_after(1)
+            }
+            IdentityError::Request(error) => error.with_retry_after(answer),
+            _ => answer,
+        }
     }
 }
 
@@ -119,6 +129,7 @@ fn identity_answer(status: u16, body: String) -> Answer {
 /// # Errors
 /// [`IdentityError`]
 pub async fn answer(
+    operation: Operation,
     head: &Head,
     body: &[u8],
     config: &Config,
@@ -129,25 +140,40 @@ pub async fn answer(
         platform,
         now: head.arrival,
     };
-    let session = match operation(head) {
-        Some("GetId") => pool.get_id(body).await?,
-        Some("GetCredentialsForIdentity") => pool.get_credentials(body).await?,
-        _ => return Err(IdentityError::UnknownOperation),
+    let session = match operation {
+        Operation::GetId => pool.get_id(body).await?,
+        Operation::GetCredentialsForIdentity => pool.get_credentials(body).await?,
     };
     // GetId's answer has credentials too, so that a first visit asks once. Whoever knows Cognito's
     // alone reads over them.
     Ok(identity_answer(200, credentials_of(session, config)))
 }
 
-/// The operation asked for. Where there is no header for it, the query may name it: a page on
-/// another origin cannot send the header without a CORS preflight.
-fn operation(head: &Head) -> Option<&str> {
+/// What the pool is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A new identity, or that of a login.
+    GetId,
+    /// Credentials of an identity.
+    GetCredentialsForIdentity,
+}
+
+/// The operation asked for, by the head alone. Where there is no header for it, the query may name
+/// it: a page on another origin cannot send the header without a CORS preflight.
+///
+/// # Errors
+/// [`IdentityError::UnknownOperation`]
+pub fn operation(head: &Head) -> Result<Operation, IdentityError> {
     let in_query = || {
         let mut parameters = head.query.split('&');
         parameters.find_map(|parameter| parameter.strip_prefix("X-Amz-Target="))
     };
-    let target = head.header("x-amz-target").or_else(in_query)?;
-    target.strip_prefix(TARGET_PREFIX)
+    let target = head.header("x-amz-target").or_else(in_query);
+    match target.and_then(|target| target.strip_prefix(TARGET_PREFIX)) {
+        Some("GetId") => Ok(Operation::GetId),
+        Some("GetCredentialsForIdentity") => Ok(Operation::GetCredentialsForIdentity),
+        _ => Err(IdentityError::UnknownOperation),
+    }
 }
 
 /// What the operations are answered by.

@@ -2,6 +2,8 @@
 //! sinks.
 
 use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
 
 use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
@@ -10,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::delivery::{SinkError, Sinks};
 use crate::http::message::{Answer, Head};
 use crate::platform::Platform;
+use crate::single_flight::{Flight, Turn};
 
 /// How long what the sinks said is repeated: anyone may ask, and a sink counts its calls.
 const KEPT_MS: i64 = 5_000;
@@ -17,8 +20,19 @@ const KEPT_MS: i64 = 5_000;
 /// What a sink said of itself: its status, or why there is none.
 type Status = Result<String, String>;
 
+/// After which whoever asks the sinks is taken for lost: both may take their time out, one after the
+/// other.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
+/// What the sinks said last, and whether someone asks them.
+#[derive(Default)]
+struct Known {
+    last: RefCell<Option<(Timestamp, [Status; 2])>>,
+    flight: Flight,
+}
+
 thread_local! {
-    static LAST_ASKED: RefCell<Option<(Timestamp, [Status; 2])>> = const { RefCell::new(None) };
+    static KNOWN: Rc<Known> = Rc::default();
 }
 
 /// Answers a request: 200 where all is well, else 503 with what is not.
@@ -69,15 +83,25 @@ async fn write_sinks(writer: &mut Writer, sinks: &Sinks, platform: &impl Platfor
 }
 
 async fn ask(sinks: &Sinks, platform: &impl Platform) -> [Status; 2] {
-    let now = platform.now();
-    let kept =
-        LAST_ASKED.with_borrow(|kept| kept.clone().filter(|(asked, _)| now.0 - asked.0 < KEPT_MS));
-    if let Some((_, statuses)) = kept {
-        return statuses;
+    let known = KNOWN.with(Rc::clone);
+    loop {
+        let now = platform.now();
+        let last = known.last.borrow().clone();
+        if let Some((_, statuses)) = last.filter(|(asked, _)| now.0 - asked.0 < KEPT_MS) {
+            return statuses;
+        }
+        match known.flight.turn(LOST_AFTER, platform).await {
+            Turn::Ask(_landing) => {
+                let [events, dead_letters] = sinks.statuses(platform).await;
+                let text =
+                    |status: Result<String, SinkError>| status.map_err(|error| error.to_string());
+                let statuses = [text(events), text(dead_letters)];
+                let answered = platform.now();
+                known.last.replace(Some((answered, statuses.clone())));
+                return statuses;
+            }
+            Turn::Look => {}
+            Turn::GiveUp => return [(); 2].map(|()| Err("not asked: too many ask".to_owned())),
+        }
     }
-    let [events, dead_letters] = sinks.statuses(platform).await;
-    let text = |status: Result<String, SinkError>| status.map_err(|error| error.to_string());
-    let statuses = [text(events), text(dead_letters)];
-    LAST_ASKED.set(Some((now, statuses.clone())));
-    statuses
 }

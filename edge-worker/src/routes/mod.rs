@@ -10,7 +10,7 @@ mod tests;
 
 use std::cell::RefCell;
 
-use crate::identity::authenticate::authenticate;
+use crate::identity::authenticate::claimant;
 use cognito::IdentityError;
 
 use crate::config::{Config, ConfigError};
@@ -69,8 +69,10 @@ impl<'a, P: Platform> Service<'a, P> {
     }
 
     async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
+        let config = self.configuration()?;
+        let operation = cognito::operation(self.head)?;
         let body = read(body, cognito::MAX_BODY_BYTES).await?;
-        cognito::answer(self.head, &body, self.configuration()?, self.platform).await
+        cognito::answer(operation, self.head, &body, config, self.platform).await
     }
 
     async fn app(
@@ -81,18 +83,23 @@ impl<'a, P: Platform> Service<'a, P> {
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
         let limit = operation.max_body_bytes();
-        let sent = read(body, limit).await?;
         let config = self.configuration()?;
-        // What was signed is what was sent. What a stranger sends is not decompressed.
-        let caller = authenticate(self.head, &sent, config, self.platform).await?;
+        // What the head alone can refuse, no body is read for.
+        let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        let sent = read(body, limit).await?;
+        // What was signed is what was sent. What a stranger sends is not decompressed.
+        let caller = claimant.prove(&sent, self.platform).await?;
         if !caller.sender.is_for(app_id) {
             return Err(RequestError::Forbidden("send to this application"));
         }
         line.app_id = Some(&app.app_id);
         let body = inflated(sent, limit)?;
         if operation == AppOperation::UpdateEndpoint {
-            if !caller.sender.may_send(forebay_core::wire::update_endpoint::EVENT_TYPE) {
+            if !caller
+                .sender
+                .may_send(forebay_core::wire::update_endpoint::EVENT_TYPE)
+            {
                 return Err(RequestError::Forbidden("update endpoints"));
             }
             return update_endpoint::answer(&body, &self.head.request_id);
@@ -119,5 +126,6 @@ async fn read(body: impl Body, limit: usize) -> Result<Vec<u8>, RequestError> {
     body.read(limit).await.map_err(|error| match error {
         BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
         BodyError::BrokeOff => RequestError::BodyBrokeOff,
+        BodyError::Stalled => RequestError::BodyStalled,
     })
 }

@@ -3,6 +3,7 @@
 //! from an earlier one.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
@@ -41,7 +42,7 @@ pub async fn answer(
     platform: &impl Platform,
 ) -> Result<Answered, RequestError> {
     let request = Request::decode(body)?;
-    let plan = Plan::new(&request, body, context, &window.borrow());
+    let plan = Plan::new(&request, context, &window.borrow());
     let sinks = &context.config.sinks;
     let delivered = sinks
         .deliver(&plan.records, &plan.dead_letters, platform)
@@ -66,31 +67,38 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
     let mut dead_letters = delivered.dead_letters.outcomes.iter();
     let mut counts = Counts::default();
     let mut results = Vec::with_capacity(plan.batches.len());
-    for (client_id, fates) in &plan.batches {
-        let mut events = Vec::with_capacity(fates.len());
-        for (event_id, fate) in fates {
+    for batch in &plan.batches {
+        let endpoint = match &batch.endpoint {
+            Fate::DeadLetter(_) => dead_letters.next().copied(),
+            Fate::Record | Fate::Duplicate => Some(Outcome::Accepted),
+        };
+        let endpoint = item_response(&batch.endpoint, endpoint.unwrap_or(Outcome::Failed));
+        counts.invalid_endpoints += usize::from(endpoint.status_code == 400);
+        let mut events = Vec::with_capacity(batch.events.len());
+        let mut answered = HashSet::new();
+        for (event_id, fate) in &batch.events {
             let outcome = match fate {
-                Fate::Record => records.next(),
-                Fate::Duplicate => Some(&Outcome::Accepted),
-                Fate::DeadLetter(_) => dead_letters.next(),
+                Fate::Record => records.next().copied(),
+                Fate::Duplicate => Some(Outcome::Accepted),
+                Fate::DeadLetter(_) => dead_letters.next().copied(),
             };
-            let item = item_response(fate, outcome.copied().unwrap_or(Outcome::Failed));
+            let item = item_response(fate, outcome.unwrap_or(Outcome::Failed));
             match fate {
                 Fate::Duplicate => counts.duplicate += 1,
                 _ => counts.add(item.status_code),
             }
-            events.push((Text::from(*event_id), item));
+            // Events that share an id share its answer: all of them are refused.
+            if answered.insert(*event_id) {
+                events.push((Text::from(*event_id), item));
+            }
         }
-        let endpoint = ItemResponse {
-            status_code: 202,
-            message: "Accepted".into(),
-        };
-        results.push((Text::from(*client_id), BatchResponse { endpoint, events }));
+        let endpoint_id = Text::from(batch.endpoint_id);
+        results.push((endpoint_id, BatchResponse { endpoint, events }));
     }
     (Response { results }, counts)
 }
 
-/// An event's answer. 400 is said only once its dead letter is kept.
+/// The answer to an event or an endpoint. 400 is said only once its dead letter is kept.
 fn item_response(fate: &Fate, outcome: Outcome) -> ItemResponse<'_> {
     let (status_code, message) = match (outcome, fate) {
         (Outcome::Accepted, Fate::Record | Fate::Duplicate) => (202, "Accepted"),

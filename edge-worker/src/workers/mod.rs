@@ -35,7 +35,7 @@ pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
         window: window(configuration),
         platform: &Workers,
     };
-    let (answer, line) = service.answer(IncomingBody(request)).await;
+    let (answer, line) = service.answer(IncomingBody::new(request)).await;
     console_log!("{}", line.encode());
     let headers = Headers::new();
     for (name, value) in answer.headers_for(&head.request_id, http_date()) {

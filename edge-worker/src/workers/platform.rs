@@ -88,9 +88,10 @@ async fn read_answer(mut response: Response, max_bytes: usize) -> Option<Vec<u8>
     if matches!(response.body(), ResponseBody::Empty) {
         return Some(Vec::new());
     }
-    read_stream(response.stream().ok()?, max_bytes, 0)
-        .await
-        .ok()
+    let mut body = Vec::new();
+    let stream = response.stream().ok()?;
+    read_stream(stream, max_bytes, &mut body).await.ok()?;
+    Some(body)
 }
 
 fn outgoing(request: &HttpRequest) -> worker::Result<Request> {

@@ -10,6 +10,9 @@ const ADDRESS =
   "or a path of the page's own site, such as /ingest";
 const TEXT = "a string that is not empty";
 
+/** Whether it was told that requests are refused: that they fail is no news then. */
+let isRefusalTold = false;
+
 const RULES: Record<string, string> = {
   endpoint: ADDRESS,
   identityEndpoint: ADDRESS,
@@ -107,28 +110,65 @@ export function rejectedEvent([name, reason]: [string, unknown]): void {
   );
 }
 
+/** The tab that sends for this one does not answer. */
+export function silentTab(): void {
+  console.warn(
+    "Forebay: the tab that sends for this one does not answer, so that this one sends from now on. The other one " +
+      "hangs, in a long task for example. What it sent last may arrive twice, under the same ids.",
+  );
+}
+
+/** Again and again there is no answer of use, from the endpoint or the identity pool. */
+export function unanswered({ url, answer }: { url: string; answer: Answer }): void {
+  if (isRefusalTold) return;
+  // Without the signature.
+  const address = url.replace(/\?.*/, "");
+  console.error(
+    answer.status
+      ? `Forebay: events wait. ${said(answer, address)} ${foreign(answer)}`
+      : `Forebay: ${address} does not answer, so that events wait. Is the address right? ` +
+          "Other messages of the browser may name what is in the way: a Content-Security-Policy, whose " +
+          "connect-src has to allow the address; an extension that blocks requests, which may let through a path " +
+          "of the page's own site; a server that does not allow this page's origin (CORS); or a firewall.",
+  );
+}
+
 /** The identity pool gives nothing to sign with. */
 export function noCredentials(answer: Answer, settings: Settings): void {
   const { identityPoolId, identityEndpoint, guestRoleArn } = settings;
+  isRefusalTold = true;
+  const advice =
+    foreign(answer) ||
+    `Does it have the identity pool ${identityPoolId}, and may guests use that` +
+      `${guestRoleArn ? ` and take on the role ${guestRoleArn}` : ""}?`;
   console.error(
-    `Forebay: no credentials, so that events wait. ${said(answer, identityEndpoint)} ` +
-      `Does it have the identity pool ${identityPoolId}, and may guests use that` +
-      `${guestRoleArn ? ` and take on the role ${guestRoleArn}` : ""}?`,
+    `Forebay: no credentials, so that events wait. ${said(answer, identityEndpoint)} ${advice}`,
   );
 }
 
 /** The endpoint does not take requests of this page. */
 export function refused(answer: Answer, { endpoint, appId, region }: Settings): void {
+  isRefusalTold = true;
   const advice =
-    answer.status === 404
+    foreign(answer) ||
+    (answer.status === 404
       ? `Does it have the application ${appId}?`
       : /AccessDenied/.test(answer.type)
         ? "The role of the identity pool's guests needs mobiletargeting:PutEvents and mobiletargeting:UpdateEndpoint."
         : `Is its region ${region}, and are the credentials of its own identity pool? ` +
-          "A proxy before it has to hand on the host, and the path by `base_path`.";
+          "A proxy before it has to hand on the host, and the path by `base_path`.");
   console.error(
     `Forebay: the endpoint refuses requests, so that events wait. ${said(answer, endpoint)} ${advice}`,
   );
+}
+
+/** What to do about an answer that is not the endpoint's own: nothing of Forebay's, or of AWS, is in it. */
+function foreign({ type, body, text }: Answer): string {
+  const isOwn = type || body.Message || body.message || /<RequestId>/.test(text);
+  return isOwn
+    ? ""
+    : "That is no answer of Forebay's worker, or of AWS. Is the address right? " +
+        "A web server, a proxy or a firewall may answer in its place.";
 }
 
 /** What came as an answer, such as STS has it too, in XML. */

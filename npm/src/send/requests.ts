@@ -2,7 +2,7 @@ import type { Settings } from "../config/config.js";
 import { parsed } from "../json.js";
 import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { type Core, payloadHash, signature } from "../module/core.js";
-import { form, settings } from "../setup.js";
+import { form, say, settings } from "../setup.js";
 
 /** What requests are signed with, as Cognito Identity gives it. */
 export interface Credentials {
@@ -42,6 +42,10 @@ export const NO_ANSWER: Answer = {
 /** Smaller bodies hardly gain by compression. */
 export const WORTH_COMPRESSING = 1024;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
+/** Requests in a row without an answer of use, after which the console is told: as many may fail at once. */
+const MOST_UNANSWERED = 4;
+
+let unanswered = 0;
 
 /** Whether an endpoint is Forebay's worker: all but Amazon's are, unless the configuration says. */
 export function isForebays(endpoint: string, wire: Settings["wire"]): boolean {
@@ -56,6 +60,7 @@ export async function ask(
   body: BodyInit,
   keepalive = false,
 ): Promise<Answer> {
+  let answer = NO_ANSWER;
   try {
     const response = await fetch(url, {
       method,
@@ -69,7 +74,7 @@ export async function ask(
     const header = (name: string) => response.headers.get(name) ?? "";
     const after = header("retry-after");
     const json = parsed(text);
-    return {
+    answer = {
       status: response.status,
       type: header("x-amzn-errortype") || String(json.__type ?? "").replace(/.*#/, ""),
       retryAfter: /^\d+$/.test(after) ? +after * 1000 : Date.parse(after) - Date.now(),
@@ -77,9 +82,11 @@ export async function ask(
       body: json,
       text,
     };
-  } catch {
-    return NO_ANSWER;
-  }
+  } catch {}
+  // A web server or a proxy answers with a page; the endpoint with JSON, and STS with an id of the request.
+  unanswered = answer.status < 500 && /^{|Id>/.test(answer.text) ? 0 : unanswered + 1;
+  if (unanswered > MOST_UNANSWERED && navigator.onLine) say("unanswered", { url, answer });
+  return answer;
 }
 
 /** Rejects where the browser cannot. */

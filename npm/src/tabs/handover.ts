@@ -1,6 +1,7 @@
 // Events that this tab records and another tab sends.
 
 import { byNumber } from "../queue/ledger.js";
+import { say } from "../setup.js";
 import { type Shared, tellTabs } from "./channel.js";
 import { campaign, isLeader } from "./lock.js";
 
@@ -44,7 +45,9 @@ function watch(): void {
     isWatching = false;
     if (isLeader || !byNumber.size) return;
     const isSilent = heardAt < asked && performance.now() - asked < SILENCE + LATE;
-    if (isSilent) campaign(true);
-    else watch();
+    if (isSilent) {
+      say("silentTab");
+      campaign(true);
+    } else watch();
   }, SILENCE);
 }

@@ -1,13 +1,16 @@
 //! PutEvents: `POST /v1/apps/{application-id}/events`, answered 202 with a status per event.
 
+mod part;
 mod request;
 mod response;
 
-pub use request::{Batch, Malformed, Request};
+pub use request::{Batch, MAX_MISTAKES, Malformed, Request, SentEndpoint, SentEvent, read_event};
 pub use response::{BatchResponse, ItemResponse, Response};
 
 /// Most events one request may carry.
 pub const MAX_EVENTS: usize = 100;
+/// Most endpoints one request may carry.
+pub const MAX_ENDPOINTS: usize = 100;
 /// Most bytes one request body may have.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes one event may have.

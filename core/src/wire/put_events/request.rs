@@ -1,120 +1,438 @@
 //! Decoding a request.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
-use super::{MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID_CHARS};
-use crate::event::{Endpoint, Event, Map, Session};
-use crate::json::{Limits, Number, Value, Writer};
-use crate::wire::decode::{self, Node, message};
-use crate::wire::{DecodeError, endpoint};
+use super::part::Scanner;
+use super::{MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID_CHARS};
+use crate::event::{Endpoint, Event, Session, Text};
+use crate::json::{Limits, Value, Writer};
+use crate::wire::decode::{self, Node};
+use crate::wire::{DecodeError, endpoint, update_endpoint};
 
-/// A decoded request: who sends, and what. An event that does not have the form of one is an `Err`
-/// in its own place, so that its neighbours are unharmed. How many attributes and metrics an event
-/// has, and how long their names and values are, is for
-/// [`Schema::validate`](crate::schema::Schema::validate) to judge, as in the browser.
+/// A request that was parted: who sends, and what. Each event is read by itself, with
+/// [`SentEvent::read`], so that none costs its neighbours anything, and few are in memory at once.
 #[derive(Debug, PartialEq)]
 pub struct Request<'a> {
-    /// `BatchItem`: endpoint id -> batch.
-    pub batches: Map<'a, Batch<'a>>,
+    /// `BatchItem`: at most [`MAX_ENDPOINTS`] batches, each endpoint id once.
+    pub batches: Vec<Batch<'a>>,
 }
 
-/// `EventsBatch`: one endpoint and its events by event id.
+/// `EventsBatch`: one endpoint and its events.
 #[derive(Debug, PartialEq)]
 pub struct Batch<'a> {
+    /// The endpoint id.
+    pub endpoint_id: Text<'a>,
     /// `Endpoint`
-    pub endpoint: Endpoint<'a>,
-    /// `Events`: event id -> event, or why it is not one together with what was sent.
-    pub events: Map<'a, Result<Event<'a>, Malformed<'a>>>,
+    pub endpoint: SentEndpoint<'a>,
+    /// `Events`, in their order.
+    pub events: Vec<SentEvent<'a>>,
 }
 
-/// An event that could not be decoded.
+/// An endpoint as it was sent with events.
+#[derive(Debug, PartialEq, Default)]
+pub struct SentEndpoint<'a> {
+    /// What Pinpoint would take of it. A member that is wrong is left out.
+    pub endpoint: Endpoint<'a>,
+    /// What is wrong, where in the endpoint, and why: the first [`MAX_MISTAKES`] mistakes.
+    pub mistakes: Vec<DecodeError>,
+    /// What was sent; empty where nothing was.
+    pub bytes: &'a [u8],
+}
+
+/// Most mistakes that are told of an endpoint.
+pub const MAX_MISTAKES: usize = 40;
+
+/// An event as it was sent, and not read yet.
+#[derive(Debug, PartialEq)]
+pub struct SentEvent<'a> {
+    /// The event id.
+    pub id: Text<'a>,
+    /// What was sent.
+    pub bytes: &'a [u8],
+    /// What is wrong with the ids that it stands under.
+    id_mistake: Option<&'static str>,
+}
+
+/// An event that could not be read.
 #[derive(Debug, PartialEq)]
 pub struct Malformed<'a> {
     /// Where in the event, e.g. `Attributes.plan`, and why.
     pub error: DecodeError,
-    /// What was sent.
-    pub sent: Value<'a>,
+    /// What was sent; `None` where that is not JSON.
+    pub sent: Option<Value<'a>>,
 }
 
-/// A hundred full events have about 6,000 values, and their endpoints some; an event whose
-/// attributes are nested is to be refused by itself, so that depth leaves room for it.
-const LIMITS: Limits = Limits {
-    depth: 32,
+/// An event whose attributes are nested is to be told so, which leaves room for some depth.
+const EVENT_LIMITS: Limits = Limits {
+    depth: 28,
     values: 64 * 1024,
 };
 
+const ID: &str = "expected an id of 1 to 256 characters";
+const ENDPOINT_ID: &str = "expected an endpoint id of 1 to 256 characters";
+const EVENT_ID_ONCE: &str = "expected each event id once";
+
 impl<'a> Request<'a> {
-    /// Decodes a request body. What one event has wrong is in its own place; the rest is the error.
+    /// Parts a request body into its endpoints and events.
     ///
     /// # Errors
-    /// [`DecodeError`] where the whole request is not of PutEvents' form: not JSON, nested or sized
-    /// beyond reason, `BatchItem` missing or not a map of batches, an endpoint or an id beyond what
-    /// is allowed, more than [`MAX_EVENTS`] events.
+    /// [`DecodeError`] where the whole request cannot be parted: brackets or strings that do not
+    /// close, `BatchItem` missing, given twice or not a map; and where it holds more than
+    /// [`MAX_BODY_BYTES`], [`MAX_ENDPOINTS`] or [`MAX_EVENTS`].
     pub fn decode(body: &'a [u8]) -> Result<Request<'a>, DecodeError> {
         if body.len() > MAX_BODY_BYTES {
-            return Err(DecodeError {
-                path: String::new(),
-                reason: String::from("expected at most 4 MB"),
-            });
+            return Err(refusal(String::new(), "expected at most 4 MB"));
         }
-        // No event is larger than the body that holds it, so that few need to be measured.
-        let measure = body.len() > MAX_EVENT_BYTES;
-        message(body, LIMITS, |root| {
-            let batch_item = root.member("BatchItem");
-            batch_item.object();
-            let batches = batch_item.map(|node| read_batch(node, measure));
-            let events: usize = batches.iter().map(|(_, batch)| batch.events.len()).sum();
-            if events > MAX_EVENTS {
-                batch_item.refuse("expected at most 100 events in all batches together");
-            }
-            Request { batches }
+        let mut parts = Parts::default();
+        if !parts.read(body) {
+            return Err(parts.refusal.unwrap_or_else(|| not_parted(body)));
+        }
+        Ok(Request {
+            batches: merged(&parts.batches),
         })
     }
 }
 
-fn read_batch<'a>(node: &Node<'_, 'a>, measure: bool) -> Batch<'a> {
-    node.object();
-    check_id(node);
-    let endpoint = node.member("Endpoint");
-    let events = node.member("Events");
-    if events.object().len() > MAX_EVENTS {
-        events.refuse("expected at most 100 events");
-    }
-    Batch {
-        endpoint: endpoint::read_sent(&endpoint),
-        events: events.map(|event| {
-            check_id(event);
-            read_event(event.value(), measure)
-        }),
+fn refusal(path: String, reason: &str) -> DecodeError {
+    DecodeError {
+        path,
+        reason: String::from(reason),
     }
 }
 
-/// Checks the id that an object stands under.
-fn check_id(node: &Node<'_, '_>) {
-    if node.name().is_empty() || node.name().chars().count() > MAX_ID_CHARS {
-        node.refuse("expected an id of 1 to 256 characters");
+/// Why a body cannot be parted: what a reader of JSON says, where it finds anything.
+fn not_parted(body: &[u8]) -> DecodeError {
+    const LIMITS: Limits = Limits {
+        depth: 32,
+        values: 64 * 1024,
+    };
+    match decode::parse(body, LIMITS) {
+        Err(error) => error,
+        Ok(_) => refusal(String::from("BatchItem"), "expected an object"),
     }
 }
 
-fn read_event<'a>(sent: &Value<'a>, measure: bool) -> Result<Event<'a>, Malformed<'a>> {
-    decode::value(sent, |node| {
-        check_size(node, measure);
+/// What was found so far, as text.
+#[derive(Default)]
+struct Parts<'a> {
+    batches: Vec<Part<'a>>,
+    events: usize,
+    has_batch_item: bool,
+    /// Why the whole request is refused, where that is not because it cannot be parted.
+    refusal: Option<DecodeError>,
+}
+
+/// A batch: names with their quotes, and values.
+struct Part<'a> {
+    name: &'a [u8],
+    /// What stands under `Endpoint`, each time it is given.
+    endpoints: Vec<&'a [u8]>,
+    events: Vec<(&'a [u8], &'a [u8])>,
+    /// What is wrong with the batch beside its endpoint and events.
+    mistake: Option<DecodeError>,
+}
+
+impl<'a> Parts<'a> {
+    /// Whether the body can be parted, and is not refused.
+    fn read(&mut self, body: &'a [u8]) -> bool {
+        let mut scanner = Scanner::new(body);
+        let is_object = scanner.peek() == Some(b'{');
+        let is_read = is_object && self.root(&mut scanner).is_some();
+        is_read && scanner.is_at_end() && self.has_batch_item && self.refusal.is_none()
+    }
+
+    fn root(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {
+        scanner.object(|scanner, name| {
+            if !is(name, "BatchItem") {
+                return scanner.value().map(drop);
+            }
+            if self.has_batch_item {
+                self.refusal = Some(refusal(String::new(), "expected each name once"));
+                return None;
+            }
+            if scanner.peek() != Some(b'{') {
+                return None;
+            }
+            self.has_batch_item = true;
+            scanner.object(|scanner, name| self.batch(scanner, name))
+        })
+    }
+
+    fn batch(&mut self, scanner: &mut Scanner<'a>, name: &'a [u8]) -> Option<()> {
+        let mut part = Part {
+            name,
+            endpoints: Vec::new(),
+            events: Vec::new(),
+            mistake: None,
+        };
+        if scanner.peek() == Some(b'{') {
+            let mut has_events = false;
+            scanner.object(|scanner, name| {
+                if is(name, "Endpoint") {
+                    part.endpoints.push(scanner.value()?);
+                } else if is(name, "Events") {
+                    has_events = true;
+                    return self.events(scanner, &mut part);
+                } else {
+                    scanner.value()?;
+                }
+                Some(())
+            })?;
+            if !has_events {
+                part.mistake = Some(not_a_map());
+            }
+        } else {
+            // As everywhere on this wire, null is absent.
+            if scanner.value()? == b"null" {
+                return Some(());
+            }
+            part.mistake = Some(refusal(String::new(), "expected an object"));
+        }
+        if self.batches.len() == MAX_ENDPOINTS {
+            let reason = "expected at most 100 endpoints";
+            self.refusal = Some(refusal(String::from("BatchItem"), reason));
+            return None;
+        }
+        self.batches.push(part);
+        Some(())
+    }
+
+    fn events(&mut self, scanner: &mut Scanner<'a>, part: &mut Part<'a>) -> Option<()> {
+        if scanner.peek() != Some(b'{') {
+            part.mistake = Some(not_a_map());
+            return scanner.value().map(drop);
+        }
+        scanner.object(|scanner, name| {
+            let value = scanner.value()?;
+            if value == b"null" {
+                return Some(());
+            }
+            self.events += 1;
+            part.events.push((name, value));
+            if self.events <= MAX_EVENTS {
+                return Some(());
+            }
+            self.refusal = Some(if part.events.len() > MAX_EVENTS {
+                let path = ["BatchItem", &id(part.name).0, "Events"].join(".");
+                refusal(path, "expected at most 100 events")
+            } else {
+                let reason = "expected at most 100 events in all batches together";
+                refusal(String::from("BatchItem"), reason)
+            });
+            None
+        })
+    }
+}
+
+/// What stands under `Events`, or nothing, is no map.
+fn not_a_map() -> DecodeError {
+    refusal(String::from("Events"), "expected an object")
+}
+
+/// Whether a name with its quotes is this one.
+fn is(name: &[u8], expected: &str) -> bool {
+    match text(name) {
+        Some(text) => text == expected,
+        None => false,
+    }
+}
+
+/// The text of a string with its quotes; `None` where it is none of JSON's.
+fn text(string: &[u8]) -> Option<Text<'_>> {
+    const LIMITS: Limits = Limits {
+        depth: 0,
+        values: 1,
+    };
+    match Value::parse(string, LIMITS) {
+        Ok(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The id that stands between quotes, and whether it can be used.
+fn id(name: &[u8]) -> (Text<'_>, bool) {
+    match text(name) {
+        Some(id) => {
+            let can_be_used = !id.is_empty() && id.chars().count() <= MAX_ID_CHARS;
+            (id, can_be_used)
+        }
+        None => {
+            let bare = name.get(1..name.len() - 1).unwrap_or_default();
+            (String::from_utf8_lossy(bare), false)
+        }
+    }
+}
+
+/// The batches, with those of one endpoint together.
+fn merged<'a>(parts: &[Part<'a>]) -> Vec<Batch<'a>> {
+    let mut batches: Vec<Batch<'a>> = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (endpoint_id, can_be_used) = id(part.name);
+        let events = part.events.iter().map(|(name, bytes)| {
+            let (id, has_id) = id(name);
+            let id_mistake = match (can_be_used, has_id) {
+                (false, _) => Some(ENDPOINT_ID),
+                (_, false) => Some(ID),
+                _ => None,
+            };
+            SentEvent {
+                id,
+                bytes,
+                id_mistake,
+            }
+        });
+        let known = batches
+            .iter_mut()
+            .find(|batch| batch.endpoint_id == endpoint_id);
+        match known {
+            Some(batch) => {
+                batch.events.extend(events);
+                batch.endpoint.refuse("expected each endpoint id once");
+            }
+            None => {
+                let mut endpoint = part.endpoint();
+                if !can_be_used {
+                    endpoint.refuse(ID);
+                }
+                batches.push(Batch {
+                    endpoint_id,
+                    endpoint,
+                    events: events.collect(),
+                });
+            }
+        }
+    }
+    for batch in &mut batches {
+        mark_repeated(&mut batch.events);
+    }
+    batches
+}
+
+/// An event id that stands for several events names none of them.
+fn mark_repeated(events: &mut [SentEvent<'_>]) {
+    let mut seen = BTreeMap::new();
+    for event in events.iter() {
+        *seen.entry(event.id.clone()).or_insert(0) += 1;
+    }
+    for event in events {
+        if seen.get(&event.id).is_some_and(|count| *count > 1) {
+            event.id_mistake = event.id_mistake.or(Some(EVENT_ID_ONCE));
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn endpoint(&self) -> SentEndpoint<'a> {
+        let mut endpoint = match self.endpoints.as_slice() {
+            [] => SentEndpoint::missing(),
+            [bytes] => SentEndpoint::read(bytes),
+            [first, ..] => {
+                let mut endpoint = SentEndpoint {
+                    bytes: first,
+                    ..SentEndpoint::default()
+                };
+                endpoint.refuse("expected one Endpoint");
+                endpoint
+            }
+        };
+        if let Some(mistake) = &self.mistake {
+            endpoint.mistakes.insert(0, mistake.clone());
+        }
+        endpoint
+    }
+}
+
+impl<'a> SentEndpoint<'a> {
+    fn missing() -> SentEndpoint<'a> {
+        let mut endpoint = SentEndpoint::default();
+        endpoint.refuse("expected an object");
+        endpoint
+    }
+
+    /// What was sent; `None` where that is not JSON, or not within the limits of an endpoint.
+    pub fn value(&self) -> Option<Value<'a>> {
+        update_endpoint::parse(self.bytes).ok()
+    }
+
+    /// Nothing of it can be used.
+    fn refuse(&mut self, reason: &str) {
+        self.endpoint = Endpoint::default();
+        self.mistakes = vec![refusal(String::new(), reason)];
+    }
+
+    fn read(bytes: &'a [u8]) -> SentEndpoint<'a> {
+        if bytes == b"null" {
+            return SentEndpoint::missing();
+        }
+        let read = update_endpoint::parse(bytes).map(|value| endpoint::read_sent(&value));
+        let (endpoint, mut mistakes) =
+            read.unwrap_or_else(|error| (Endpoint::default(), vec![error]));
+        mistakes.truncate(MAX_MISTAKES);
+        SentEndpoint {
+            endpoint,
+            mistakes,
+            bytes,
+        }
+    }
+}
+
+impl<'a> SentEvent<'a> {
+    /// Reads the event. How many attributes and metrics it has, and how long their names and values
+    /// are, is for [`Schema::validate`](crate::schema::Schema::validate) to judge, as in the browser.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it does not have the form of an event, or no id to be told apart by.
+    pub fn read(&self) -> Result<Event<'a>, Malformed<'a>> {
+        let mut event = read_event(self.bytes);
+        if let Some(reason) = self.id_mistake {
+            event = Err(Malformed {
+                error: refusal(String::new(), reason),
+                sent: self.value(),
+            });
+        }
+        event
+    }
+
+    /// What was sent; `None` where that is not JSON.
+    pub fn value(&self) -> Option<Value<'a>> {
+        Value::parse_repetitive(self.bytes, EVENT_LIMITS).ok()
+    }
+
+    /// Whether it stands under the same id as another event of its endpoint.
+    pub fn shares_its_id(&self) -> bool {
+        self.id_mistake == Some(EVENT_ID_ONCE)
+    }
+}
+
+/// Reads one event.
+///
+/// # Errors
+/// [`Malformed`] where it does not have the form of one.
+pub fn read_event(bytes: &[u8]) -> Result<Event<'_>, Malformed<'_>> {
+    let sent =
+        decode::parse(bytes, EVENT_LIMITS).map_err(|error| Malformed { error, sent: None })?;
+    let event = decode::value(&sent, |node| {
+        // No event is larger than the text that holds it, so that few need to be measured.
+        if bytes.len() > MAX_EVENT_BYTES {
+            check_size(node);
+        }
         read_members(node)
-    })
-    .map_err(|error| Malformed {
+    });
+    event.map_err(|error| Malformed {
         error,
-        sent: sent.clone(),
+        sent: Some(sent),
     })
 }
 
 /// An event's size is that of its JSON without white space.
-fn check_size(event: &Node<'_, '_>, measure: bool) {
-    if measure {
-        let mut writer = Writer::new();
-        writer.value(event.value());
-        if writer.byte_len() > MAX_EVENT_BYTES {
-            event.refuse("expected an event of at most 1,000 KB");
-        }
+fn check_size(event: &Node<'_, '_>) {
+    let mut writer = Writer::new();
+    writer.value(event.value());
+    if writer.byte_len() > MAX_EVENT_BYTES {
+        event.refuse("expected an event of at most 1,000 KB");
     }
 }
 
@@ -129,18 +447,11 @@ fn read_members<'a>(node: &Node<'_, 'a>) -> Event<'a> {
         client_sdk_version: node.member("ClientSdkVersion").optional_text(),
         sdk_name: node.member("SdkName").optional_text(),
         attributes: node.member("Attributes").map(|node| node.text()),
-        metrics: node.member("Metrics").map(read_metric),
+        metrics: node
+            .member("Metrics")
+            .map(|node| node.number_in_double_range()),
         session: node.member("Session").optional(read_session),
     }
-}
-
-/// A metric is a double: a number beyond the range of doubles is none.
-fn read_metric<'a>(node: &Node<'_, 'a>) -> Number<'a> {
-    let number = node.number();
-    if !number.is_in_double_range() {
-        node.refuse("expected a number in the range of doubles");
-    }
-    number
 }
 
 fn read_session<'a>(node: &Node<'_, 'a>) -> Session<'a> {

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::*;
 use crate::delivery::MAX_RECORD_BYTES;
+use crate::delivery::sinks::kinesis::KinesisStream;
 use crate::delivery::sinks::kinesis::tests::{answer, put, records, sent_records, stream};
-use crate::delivery::sinks::kinesis::{CALL_TIME_OUT, KinesisStream};
 use crate::platform::simulated::Simulated;
-use crate::platform::{HttpResponse, Unreachable};
+use crate::platform::{Clock, HttpRequest, HttpResponse, Unreachable};
 
 #[test]
 fn only_what_failed_is_sent_again() {
@@ -86,16 +86,64 @@ fn what_sending_again_does_not_mend_is_not_sent_again() {
     }
 }
 
+/// A delivery of so many records of so many bytes; how many milliseconds it took.
+fn timed(
+    count: usize,
+    bytes: usize,
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Delivery, i64) {
+    let platform = Simulated::new(answering);
+    let started = platform.now();
+    let deadline = Deadline::after(DELIVERY_TIME, started);
+    let records = records(count, bytes);
+    let delivery = block_on(deliver(&stream("events"), &records, deadline, &platform));
+    (delivery, platform.now().0 - started.0)
+}
+
 #[test]
-fn a_stream_that_does_not_answer_is_given_up_within_the_budget() {
-    let platform = Simulated::new(|_| Err(Unreachable));
-    let started = platform.now.get();
-    let delivery = block_on(deliver(&stream("events"), &records(1, 1), &platform));
-    assert_eq!(delivery.outcomes, [Outcome::Failed]);
-    assert_eq!(delivery.error, Some(SinkError::Unreachable(String::new())));
-    let took = platform.now.get() - started;
-    let longest = RETRY_BUDGET_MS + i64::try_from(CALL_TIME_OUT.as_millis()).unwrap() + 1_000;
-    assert!(took <= longest, "{took} ms");
+fn a_sink_that_does_not_answer_is_given_up_in_time_however_many_calls_there_are() {
+    let longest = i64::try_from(DELIVERY_TIME.as_millis()).unwrap();
+    // One call, two, and seven: 500 records or 5 MiB are a call.
+    for (count, bytes) in [(1, 1), (600, 1), (600, 60_000)] {
+        let (delivery, took) = timed(count, bytes, |_| Err(Unreachable));
+        assert!(took <= longest, "{count} records: {took} ms");
+        assert_eq!(delivery.outcomes, vec![Outcome::Failed; count]);
+        assert_eq!(delivery.error, Some(SinkError::Unreachable(String::new())));
+    }
+}
+
+#[test]
+fn the_last_call_takes_what_is_left() {
+    let time_outs = RefCell::new(Vec::new());
+    let (_, took) = timed(1_000, 1, |call| {
+        time_outs.borrow_mut().push(call.time_out.as_millis());
+        Err(Unreachable)
+    });
+    assert_eq!(time_outs.into_inner(), [4_000, 4_000]);
+    assert_eq!(took, 8_000);
+    let time_outs = RefCell::new(Vec::new());
+    timed(1, 1, |call| {
+        time_outs.borrow_mut().push(call.time_out.as_millis());
+        Err(Unreachable)
+    });
+    let time_outs = time_outs.into_inner();
+    assert_eq!(time_outs.len(), 2);
+    assert!((3_800..4_000).contains(&time_outs[1]), "{time_outs:?}");
+}
+
+#[test]
+fn what_the_sink_has_is_told_although_the_rest_hangs() {
+    let mut calls = 0;
+    let (delivery, _) = timed(1_500, 1, |call| {
+        calls += 1;
+        if calls == 2 {
+            return Err(Unreachable);
+        }
+        Ok(answer(sent_records(call).iter().map(|_| None)))
+    });
+    // The second call hangs for half of the time; what was in it is sent again.
+    assert_eq!(delivery.outcomes, [Outcome::Accepted; 1_500]);
+    assert_eq!(delivery.requests, 4);
 }
 
 proptest! {

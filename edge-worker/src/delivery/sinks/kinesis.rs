@@ -20,8 +20,9 @@ const MAX_REQUEST_BYTES: usize = 5 * 1024 * 1024;
 /// Five hundred results, each with an error and its message, have some 200 KB.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
-/// How long one request may take.
-pub const CALL_TIME_OUT: Duration = Duration::from_secs(4);
+/// How long the question for a stream's status may take.
+const STATUS_TIME_OUT: Duration = Duration::from_secs(4);
+
 /// Kinesis in a region, and the key that writes there.
 #[derive(Clone)]
 pub struct Kinesis {
@@ -54,6 +55,7 @@ impl Sink for KinesisStream {
     async fn put(
         &self,
         records: &[&Record<'_>],
+        time_out: Duration,
         platform: &impl Platform,
     ) -> Result<Vec<Result<(), SinkError>>, SinkError> {
         let entries: Vec<PutRecordsEntry<'_>> = records
@@ -67,7 +69,7 @@ impl Sink for KinesisStream {
             stream: &self.name,
             records: &entries,
         };
-        self.kinesis.call(&operation, platform).await
+        self.kinesis.call(&operation, time_out, platform).await
     }
 }
 
@@ -78,7 +80,8 @@ impl KinesisStream {
     /// [`SinkError`]
     pub async fn status(&self, platform: &impl Platform) -> Result<String, SinkError> {
         let operation = DescribeStreamSummary { stream: &self.name };
-        let summary = self.kinesis.call(&operation, platform).await?;
+        let summary = self.kinesis.call(&operation, STATUS_TIME_OUT, platform);
+        let summary = summary.await?;
         Ok(summary.stream_status)
     }
 }
@@ -88,6 +91,7 @@ impl Kinesis {
     async fn call<O: Operation>(
         &self,
         operation: &O,
+        time_out: Duration,
         platform: &impl Platform,
     ) -> Result<O::Output, SinkError> {
         let call = operation.call();
@@ -110,7 +114,7 @@ impl Kinesis {
             url: request.url,
             headers: request.headers,
             body: request.body,
-            time_out: CALL_TIME_OUT,
+            time_out,
             max_response_bytes: MAX_RESPONSE_BYTES,
         });
         let response = response

@@ -104,3 +104,98 @@ fn an_event_never_shares_the_fate_of_its_neighbour() {
         );
     }
 }
+
+/// Text that stands in the place of an event, between two that are valid.
+#[test]
+fn an_event_that_cannot_be_read_is_refused_alone() {
+    let config = config();
+    let good = event(json!({ "email": "a@example.com" }));
+    let time = Timestamp(ARRIVAL.0 - 1_000).to_iso8601();
+    let signed_up = |attributes: &[u8]| {
+        let head = format!(r#"{{"EventType":"SignUpEvent","Timestamp":"{time}","Attributes":"#);
+        [head.as_bytes(), attributes, b"}"].concat()
+    };
+    for (bad, reason) in [
+        (signed_up(br#"{"email":NaN}"#), "not readable"),
+        (
+            signed_up(br#"{"email":"a@example.com","email":"b@example.com"}"#),
+            "each name once",
+        ),
+        (signed_up(b"{\"email\":\"\xff\xfe\"}"), "not UTF-8"),
+        (signed_up(b"{\"em\xc3il\":1}"), "not UTF-8"),
+        (signed_up(br#"{"email":[1}"#), "not readable"),
+        (signed_up(br#"{"email":"a\q"}"#), "not readable"),
+        (signed_up(b"{\"email\":\"a\nb\"}"), "control character"),
+        (b"undefined".to_vec(), "not readable"),
+        (br#""text""#.to_vec(), "an object"),
+    ] {
+        let body = [
+            br#"{"BatchItem":{"client-1":{"Endpoint":{},"Events":{"good":"#.as_slice(),
+            good.to_string().as_bytes(),
+            br#","bad":"#,
+            &bad,
+            br#","also":"#,
+            good.to_string().as_bytes(),
+            b"}}}}",
+        ]
+        .concat();
+        let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+        let (answer, _, calls) = serve(&head, &config, &body, all_stored);
+        let items = items(&answer);
+        let shown = String::from_utf8_lossy(&bad);
+        assert_eq!(items["good"]["StatusCode"], 202, "{shown}");
+        assert_eq!(items["also"]["StatusCode"], 202, "{shown}");
+        assert_eq!(items["bad"]["StatusCode"], 400, "{shown}");
+        let message = items["bad"]["Message"].as_str().unwrap();
+        assert!(message.contains(reason), "{shown}: {message}");
+        let letter: Value = serde_json::from_str(&sent_records(&calls[1])[0]).unwrap();
+        assert_eq!(letter["event_id"], "bad");
+        let is_json = reason == "each name once";
+        assert_eq!(letter["event"].is_object(), is_json, "{letter}");
+    }
+}
+
+#[test]
+fn events_that_share_an_id_are_refused_and_their_neighbour_is_not() {
+    let good = event(json!({ "email": "a@example.com" }));
+    let events = format!(r#"{{"twice":{good},"once":{good},"twice":{good}}}"#);
+    let body = format!(r#"{{"BatchItem":{{"client-1":{{"Endpoint":{{}},"Events":{events}}}}}}}"#);
+    let config = config();
+    let head = signed(&config, "POST", EVENTS, body.as_bytes(), ARRIVAL);
+    let (answer, line, calls) = serve(&head, &config, body.as_bytes(), all_stored);
+    assert_eq!(answer.body.matches(r#""twice""#).count(), 1);
+    let items = items(&answer);
+    assert_eq!(items["twice"]["StatusCode"], 400);
+    assert_eq!(items["once"]["StatusCode"], 202);
+    assert_eq!(sent_records(&calls[1]).len(), 2, "dead letters");
+    assert!(line.contains(r#""accepted":1,"duplicate":0,"invalid":2"#));
+}
+
+#[test]
+fn an_endpoint_id_that_cannot_be_one_takes_no_other_with_it() {
+    let good = event(json!({ "email": "a@example.com" }));
+    let batch = json!({ "Endpoint": {}, "Events": { "e1": good } });
+    let long = "i".repeat(300);
+    let body = json!({ "BatchItem": { "": batch, long.clone(): batch, "client-1": batch } });
+    let body = body.to_string().into_bytes();
+    let config = config();
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (answer, _, calls) = serve(&head, &config, &body, all_stored);
+    let answer: Value = serde_json::from_str(&answer.body).unwrap();
+    for (id, status) in [("", 400), (&long, 400), ("client-1", 202)] {
+        let result = &answer["Results"][id];
+        assert_eq!(result["EndpointItemResponse"]["StatusCode"], status, "{id}");
+        assert_eq!(
+            result["EventsItemResponse"]["e1"]["StatusCode"], status,
+            "{id}"
+        );
+    }
+    // Kinesis takes a key of 1 to 256 characters, and refuses a whole call for any other.
+    for call in &calls {
+        let body: Value = serde_json::from_str(&call.body).unwrap();
+        for record in body["Records"].as_array().unwrap() {
+            let key = record["PartitionKey"].as_str().unwrap();
+            assert!((1..=256).contains(&key.chars().count()), "{key}");
+        }
+    }
+}

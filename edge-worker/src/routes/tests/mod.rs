@@ -2,6 +2,7 @@
 //! tested; here is what they share.
 
 mod arbitrary;
+mod costs;
 mod dead_letters;
 mod duplicates;
 mod endpoints;
@@ -80,7 +81,16 @@ fn credentials(config: &Config) -> IssuedCredentials {
 
 /// A signed request; `signed` is the sender's clock.
 fn signed(config: &Config, method: &str, path: &str, body: &[u8], signed: Timestamp) -> Head {
-    let issued = credentials(config);
+    signed_by(&credentials(config), method, path, body, signed)
+}
+
+fn signed_by(
+    issued: &IssuedCredentials,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    signed: Timestamp,
+) -> Head {
     let host = [("host", "edge.example")];
     let request = sigv4::Request {
         method,

@@ -15,8 +15,9 @@ export interface Good {
   record: unknown;
 }
 
-/** An event that was refused: what the dead letters got. */
+/** An event or an endpoint that was refused: what the dead letters got. */
 export interface Bad {
+  /** Empty for an endpoint. */
   event_id: string;
   event_type: string;
   app_id: string;
@@ -65,9 +66,9 @@ export class Collected {
 
   /** Takes a record of the dead letters' stream. */
   takeDeadLetter(text: string): Bad {
-    const { event_id, event_type, app_id, reasons, event } = JSON.parse(text);
+    const { event_id = "", event_type = "", app_id, reasons, event, endpoint } = JSON.parse(text);
     const received = new Date().toISOString();
-    const bad = { event_id, event_type: event_type ?? "", app_id, received, reasons, event };
+    const bad = { event_id, event_type, app_id, received, reasons, event: event ?? endpoint };
     this.#take("bad", bad);
     return bad;
   }

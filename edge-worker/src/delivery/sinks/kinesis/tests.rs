@@ -8,10 +8,11 @@ use futures_executor::block_on;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::delivery::retry::deliver;
+use crate::delivery::deadline::Deadline;
+use crate::delivery::retry::{DELIVERY_TIME, deliver};
 use crate::delivery::{Delivery, Outcome};
-use crate::platform::HttpResponse;
 use crate::platform::simulated::Simulated;
+use crate::platform::{Clock, HttpResponse};
 
 pub(crate) fn stream(name: &str) -> KinesisStream {
     KinesisStream {
@@ -66,7 +67,8 @@ pub(crate) fn put(
     answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
 ) -> (Delivery, Vec<HttpRequest>) {
     let platform = Simulated::new(answering);
-    let delivery = block_on(deliver(&stream("events"), records, &platform));
+    let deadline = Deadline::after(DELIVERY_TIME, platform.now());
+    let delivery = block_on(deliver(&stream("events"), records, deadline, &platform));
     let calls = platform.sent.take();
     (delivery, calls)
 }
