@@ -71,6 +71,16 @@ pub enum RequestError {
     /// Credentials that have run out.
     #[error("The security token included in the request is expired")]
     ExpiredToken,
+    /// No key of a server, or one that is not configured.
+    #[error(
+        "Send `Authorization: Bearer <key>`. The key's SHA-256 stands in the worker's SERVER_KEYS."
+    )]
+    Unauthorized,
+    /// A page that asks whether it may send a key.
+    #[error(
+        "This path is for servers: a key in a page is everybody's. Pages send by PutEvents, as Forebay's client does."
+    )]
+    NotForPages,
     /// A server key that is not for what was asked.
     #[error("This key may not {0}: `apps` and `may` in the worker's SERVER_KEYS say what it may.")]
     Forbidden(&'static str),
@@ -126,7 +136,9 @@ impl RequestError {
             | SignatureNotYetCurrent { .. }
             | UnrecognizedClient
             | ExpiredToken
-            | Forbidden(_) => 403,
+            | Forbidden(_)
+            | NotForPages => 403,
+            Unauthorized => 401,
             BadRequest(_) | BodyBrokeOff => 400,
             UnknownApp | NotFound => 404,
             MethodNotAllowed { .. } => 405,
@@ -150,7 +162,8 @@ impl RequestError {
             | SignatureNotYetCurrent { .. } => "InvalidSignatureException",
             UnrecognizedClient => "UnrecognizedClientException",
             ExpiredToken => "ExpiredTokenException",
-            Forbidden(_) => "ForbiddenException",
+            Forbidden(_) | NotForPages => "ForbiddenException",
+            Unauthorized => "UnauthorizedException",
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
@@ -167,6 +180,7 @@ impl RequestError {
         let answer = Answer::json(self.status(), body).with_header("x-amzn-errortype", self.code());
         match self {
             RequestError::MethodNotAllowed { allow } => answer.with_header("allow", *allow),
+            RequestError::Unauthorized => answer.with_header("www-authenticate", "Bearer"),
             _ => self.with_retry_after(answer),
         }
     }

@@ -14,6 +14,8 @@ pub enum Route<'a> {
         /// Which one.
         operation: AppOperation,
     },
+    /// `POST /v1/events`: plain JSON.
+    PlainEvents,
     /// `POST /` with an `X-Amz-Target`.
     CognitoIdentity,
     /// `GET /healthz`.
@@ -42,6 +44,9 @@ impl AppOperation {
     }
 }
 
+/// Where servers send plain JSON.
+const PLAIN_EVENTS: &str = "/v1/events";
+
 impl<'a> Route<'a> {
     /// Finds the operation of a request.
     ///
@@ -49,7 +54,11 @@ impl<'a> Route<'a> {
     /// [`RequestError::NotFound`] or [`RequestError::MethodNotAllowed`].
     pub fn find(method: &str, path: &'a str) -> Result<Route<'a>, RequestError> {
         if method == "OPTIONS" {
-            return Ok(Route::Preflight);
+            // A browser asks before it sends a key, and has none to send.
+            return match path {
+                PLAIN_EVENTS => Err(RequestError::NotForPages),
+                _ => Ok(Route::Preflight),
+            };
         }
         let segments: Vec<&str> = path
             .strip_prefix('/')
@@ -59,6 +68,7 @@ impl<'a> Route<'a> {
         let (route, methods, allow): (_, &[&str], _) = match segments.as_slice() {
             [""] => (Route::CognitoIdentity, &["POST"], "POST, OPTIONS"),
             ["healthz"] => (Route::Health, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["v1", "events"] => (Route::PlainEvents, &["POST"], "POST"),
             ["v1", "apps", app_id, "events"] | ["v1", "apps", app_id, "events", "legacy"] => (
                 Route::App {
                     app_id,
@@ -96,6 +106,7 @@ impl<'a> Route<'a> {
                 operation: UpdateEndpoint,
                 ..
             } => "UpdateEndpoint",
+            Route::PlainEvents => "PlainEvents",
             Route::CognitoIdentity => "CognitoIdentity",
             Route::Health => "Health",
             Route::Preflight => "Preflight",
@@ -122,6 +133,7 @@ mod tests {
             ("POST", "/v1/apps/a1/events/legacy", PUT_EVENTS),
             ("PUT", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
             ("POST", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
+            ("POST", "/v1/events", Route::PlainEvents),
             ("POST", "/", Route::CognitoIdentity),
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
@@ -132,11 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_may_not_send_a_key() {
+        assert_eq!(
+            Route::find("OPTIONS", "/v1/events"),
+            Err(RequestError::NotForPages)
+        );
+    }
+
+    #[test]
     fn other_paths_are_not_found_and_other_methods_not_allowed() {
         for path in [
             "/v1/apps",
             "/v1/apps/a1",
             "/v1/apps/a1/events/",
+            "/v1/events/",
             "/v1/apps/a1/endpoints/",
             "/v1/apps/a1/endpoints/e/1",
             "/v2/apps/a1/events",
@@ -155,6 +176,7 @@ mod tests {
             ("HEAD", "/v1/apps/a1/events", "POST, OPTIONS"),
             ("GET", "/v1/apps/a1/endpoints/e1", "PUT, POST, OPTIONS"),
             ("GET", "/", "POST, OPTIONS"),
+            ("GET", "/v1/events", "POST"),
             ("POST", "/healthz", "GET, HEAD, OPTIONS"),
         ] {
             let expected = Err(RequestError::MethodNotAllowed { allow });

@@ -97,7 +97,7 @@ impl DeduplicationWindow {
 
 /// Whether an id was made to be unique: RFC 9562's form, variant and a version from 1 to 8. What only
 /// has the form, such as zeros alone, may be anybody's constant.
-fn is_uuid(id: &[u8]) -> bool {
+pub fn is_uuid(id: &[u8]) -> bool {
     let is_digit = |(at, byte): (usize, &u8)| match at {
         8 | 13 | 18 | 23 => *byte == b'-',
         14 => matches!(byte, b'1'..=b'8'),

@@ -4,6 +4,7 @@ pub mod dead_letter;
 pub mod deduplication;
 pub mod enrich;
 pub mod malformed;
+pub mod plain;
 pub mod plan;
 pub mod record;
 pub mod redact;

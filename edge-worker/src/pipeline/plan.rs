@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use forebay_core::event::{Endpoint, Event};
 use forebay_core::schema::{Stage, Violation};
+use forebay_core::wire::DecodeError;
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
 use super::Context;
@@ -249,6 +250,32 @@ impl<'r> Plan<'r> {
             sender: window.sender(&app.app_id, &caller.sender.id()),
         };
         planner.plan(request)
+    }
+
+    /// Adds, behind all others, an event that is none: it has a dead letter and a batch of its own.
+    pub fn refuse(
+        &mut self,
+        endpoint_id: &'r str,
+        event_id: &'r str,
+        error: &DecodeError,
+        sent: Sent<'_>,
+        context: &Context<'_>,
+    ) {
+        let violations = [malformed::wire(error)];
+        let letter = DeadLetter {
+            client_id: endpoint_id,
+            violations: &violations,
+            refused: Refused::Event { id: event_id, sent },
+        };
+        self.dead_letters.push(Record {
+            data: letter.encode(context),
+            partition_key: partition_key(endpoint_id),
+        });
+        self.batches.push(PlannedBatch {
+            endpoint_id,
+            endpoint: Fate::Record,
+            events: vec![(event_id, Fate::DeadLetter(message(&violations)))],
+        });
     }
 
     /// Adds to the window the events that the sink has acknowledged, and none of the others: they

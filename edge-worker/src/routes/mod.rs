@@ -2,6 +2,7 @@
 
 pub mod cognito;
 pub mod health;
+pub mod plain_events;
 pub mod put_events;
 pub mod update_endpoint;
 
@@ -12,6 +13,8 @@ use std::cell::RefCell;
 
 use crate::identity::authenticate::claimant;
 use cognito::IdentityError;
+use forebay_core::wire::plain;
+use put_events::Answered;
 
 use crate::config::{Config, ConfigError};
 use crate::http::cors::preflight;
@@ -64,6 +67,7 @@ impl<'a, P: Platform> Service<'a, P> {
                 line.error = Some(error.code());
                 error.answer()
             })),
+            Route::PlainEvents => self.plain_events(body, line).await,
             Route::App { app_id, operation } => self.app(app_id, operation, body, line).await,
         }
     }
@@ -111,15 +115,48 @@ impl<'a, P: Platform> Service<'a, P> {
             caller: &caller,
         };
         let answered = put_events::answer(&context, &body, self.window, self.platform).await?;
-        line.events = Some(answered.counts);
-        line.sink_requests = Some(answered.sink_requests);
-        line.sink_error = answered.sink_error.map(|error| error.to_string());
-        Ok(answered.answer)
+        Ok(noted(answered, line))
+    }
+
+    async fn plain_events(
+        &self,
+        body: impl Body,
+        line: &mut Line<'a>,
+    ) -> Result<Answer, RequestError> {
+        let config = self.configuration()?;
+        let (sent, caller) = match plain_events::bearer(self.head, config)? {
+            Some(caller) => (read(body, plain::MAX_BODY_BYTES).await?, caller),
+            None => {
+                let claimant = claimant(self.head, config)?;
+                let sent = read(body, plain::MAX_BODY_BYTES).await?;
+                let caller = claimant.prove(&sent, self.platform).await?;
+                (sent, caller)
+            }
+        };
+        let app = plain_events::app(self.head, &caller.sender, config)?;
+        line.app_id = Some(&app.app_id);
+        let body = inflated(sent, plain::MAX_BODY_BYTES)?;
+        let context = Context {
+            head: self.head,
+            config,
+            app,
+            caller: &caller,
+        };
+        let answered = plain_events::answer(&context, &body, self.window, self.platform).await?;
+        Ok(noted(answered, line))
     }
 
     fn configuration(&self) -> Result<&'a Config, RequestError> {
         self.config.map_err(|_| RequestError::Misconfigured)
     }
+}
+
+/// The answer, whose numbers go to the log.
+fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
+    line.events = Some(answered.counts);
+    line.sink_requests = Some(answered.sink_requests);
+    line.sink_error = answered.sink_error.map(|error| error.to_string());
+    answered.answer
 }
 
 async fn read(body: impl Body, limit: usize) -> Result<Vec<u8>, RequestError> {

@@ -29,9 +29,17 @@ pub struct Answered {
     pub sink_error: Option<SinkError>,
 }
 
-/// Answers a request, and adds to the window what the sink has acknowledged of it. Of two requests
-/// with the same event that are under way at once, both write it: whether the first will be
-/// acknowledged is not known yet.
+/// What carrying out a plan has come to.
+pub struct Carried {
+    /// How many events there were of each kind.
+    pub counts: Counts,
+    /// Requests to sinks, those sent again included.
+    pub sink_requests: u32,
+    /// The last error of a sink, where there was one.
+    pub sink_error: Option<SinkError>,
+}
+
+/// Answers a request.
 ///
 /// # Errors
 /// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form.
@@ -43,22 +51,45 @@ pub async fn answer(
 ) -> Result<Answered, RequestError> {
     let request = Request::decode(body)?;
     let plan = Plan::new(&request, context, &window.borrow());
+    let (response, carried) = carry_out(&plan, context, window, platform).await;
+    let Carried {
+        counts,
+        sink_requests,
+        sink_error,
+    } = carried;
+    Ok(Answered {
+        answer: Answer::json(202, response.encode()),
+        counts,
+        sink_requests,
+        sink_error,
+    })
+}
+
+/// Delivers what a plan holds, and adds to the window what the sink has acknowledged of it. Of two
+/// requests with the same event that are under way at once, both write it: whether the first will be
+/// acknowledged is not known yet.
+pub async fn carry_out<'p>(
+    plan: &'p Plan<'_>,
+    context: &Context<'_>,
+    window: &RefCell<DeduplicationWindow>,
+    platform: &impl Platform,
+) -> (Response<'p>, Carried) {
     let sinks = &context.config.sinks;
     let delivered = sinks
         .deliver(&plan.records, &plan.dead_letters, platform)
         .await;
     plan.remember(&delivered.events.outcomes, &mut window.borrow_mut());
-    let (response, counts) = respond(&plan, &delivered);
+    let (response, counts) = respond(plan, &delivered);
     let Deliveries {
         events,
         dead_letters,
     } = delivered;
-    Ok(Answered {
-        answer: Answer::json(202, response.encode()),
+    let carried = Carried {
         counts,
         sink_requests: events.requests + dead_letters.requests,
         sink_error: events.error.or(dead_letters.error),
-    })
+    };
+    (response, carried)
 }
 
 /// The response, once the sinks have answered for each record and dead letter.

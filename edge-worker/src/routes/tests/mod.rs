@@ -10,6 +10,7 @@ mod events;
 mod identity_pool;
 mod operation;
 mod personal_data;
+mod plain_events;
 mod proxies;
 mod records;
 mod server_keys;
