@@ -114,6 +114,12 @@ pub enum RequestError {
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
+    /// The sink has more to do than it can.
+    #[error("The stream is busy. Send the request again later.")]
+    StreamBusy,
+    /// The sink is not known to have what was sent.
+    #[error("What was sent could not be stored. Send it again.")]
+    NotStored,
     /// The worker is deployed with a mistake in its configuration.
     #[error("The service is not configured correctly; GET /healthz says what is wrong.")]
     Misconfigured,
@@ -144,8 +150,8 @@ impl RequestError {
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
-            Busy => 429,
-            Misconfigured | Internal => 500,
+            Busy | StreamBusy => 429,
+            Misconfigured | Internal | NotStored => 500,
         }
     }
 
@@ -168,9 +174,9 @@ impl RequestError {
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
-            Busy => "TooManyRequestsException",
+            Busy | StreamBusy => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
-            Misconfigured | Internal => "InternalServerErrorException",
+            Misconfigured | Internal | NotStored => "InternalServerErrorException",
         }
     }
 
@@ -188,7 +194,9 @@ impl RequestError {
     /// `Retry-After`, for what passes by itself.
     pub fn with_retry_after(&self, answer: Answer) -> Answer {
         match self {
-            RequestError::Busy => answer.with_retry_after(BUSY_SECONDS),
+            RequestError::Busy | RequestError::StreamBusy | RequestError::NotStored => {
+                answer.with_retry_after(BUSY_SECONDS)
+            }
             _ => answer,
         }
     }

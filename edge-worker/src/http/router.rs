@@ -12,7 +12,7 @@ pub enum Route<'a> {
         /// The application id, as it stands in the path.
         app_id: &'a str,
         /// Which one.
-        operation: AppOperation,
+        operation: AppOperation<'a>,
     },
     /// `POST /v1/events`: plain JSON.
     PlainEvents,
@@ -26,20 +26,23 @@ pub enum Route<'a> {
 
 /// An operation of Pinpoint's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppOperation {
+pub enum AppOperation<'a> {
     /// `POST /v1/apps/{application-id}/events`; Amplify v5 adds `/legacy`.
     PutEvents,
     /// `PUT /v1/apps/{application-id}/endpoints/{endpoint-id}`; or by `POST`, for which a browser does not ask
     /// first.
-    UpdateEndpoint,
+    UpdateEndpoint {
+        /// The endpoint id, as it stands in the path.
+        endpoint_id: &'a str,
+    },
 }
 
-impl AppOperation {
+impl AppOperation<'_> {
     /// Most bytes of a request's body.
     pub fn max_body_bytes(self) -> usize {
         match self {
             AppOperation::PutEvents => put_events::MAX_BODY_BYTES,
-            AppOperation::UpdateEndpoint => update_endpoint::MAX_BODY_BYTES,
+            AppOperation::UpdateEndpoint { .. } => update_endpoint::MAX_BODY_BYTES,
         }
     }
 }
@@ -80,7 +83,7 @@ impl<'a> Route<'a> {
             ["v1", "apps", app_id, "endpoints", endpoint_id] if !endpoint_id.is_empty() => (
                 Route::App {
                     app_id,
-                    operation: AppOperation::UpdateEndpoint,
+                    operation: AppOperation::UpdateEndpoint { endpoint_id },
                 },
                 &["PUT", "POST"],
                 "PUT, POST, OPTIONS",
@@ -103,7 +106,7 @@ impl<'a> Route<'a> {
                 ..
             } => "PutEvents",
             Route::App {
-                operation: UpdateEndpoint,
+                operation: UpdateEndpoint { .. },
                 ..
             } => "UpdateEndpoint",
             Route::PlainEvents => "PlainEvents",
@@ -126,7 +129,9 @@ mod tests {
         };
         const UPDATE_ENDPOINT: Route<'_> = Route::App {
             app_id: "a1",
-            operation: AppOperation::UpdateEndpoint,
+            operation: AppOperation::UpdateEndpoint {
+                endpoint_id: "e%2F1",
+            },
         };
         for (method, path, expected) in [
             ("POST", "/v1/apps/a1/events", PUT_EVENTS),

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use crate::identity::authenticate::claimant;
 use cognito::IdentityError;
 use forebay_core::wire::plain;
+use forebay_core::wire::update_endpoint::EVENT_TYPE;
 use put_events::Answered;
 
 use crate::config::{Config, ConfigError};
@@ -82,7 +83,7 @@ impl<'a, P: Platform> Service<'a, P> {
     async fn app(
         &self,
         app_id: &'a str,
-        operation: AppOperation,
+        operation: AppOperation<'a>,
         body: impl Body,
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
@@ -99,23 +100,24 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         line.app_id = Some(&app.app_id);
         let body = inflated(sent, limit)?;
-        if operation == AppOperation::UpdateEndpoint {
-            if !caller
-                .sender
-                .may_send(forebay_core::wire::update_endpoint::EVENT_TYPE)
-            {
-                return Err(RequestError::Forbidden("update endpoints"));
-            }
-            return update_endpoint::answer(&body, &self.head.request_id);
-        }
         let context = Context {
             head: self.head,
             config,
             app,
             caller: &caller,
         };
-        let answered = put_events::answer(&context, &body, self.window, self.platform).await?;
-        Ok(noted(answered, line))
+        let answered = match operation {
+            AppOperation::PutEvents => {
+                put_events::answer(&context, &body, self.window, self.platform).await
+            }
+            AppOperation::UpdateEndpoint { endpoint_id } => {
+                if !caller.sender.may_send(EVENT_TYPE) {
+                    return Err(RequestError::Forbidden("update endpoints"));
+                }
+                update_endpoint::answer(&context, endpoint_id, &body, self.platform).await
+            }
+        };
+        Ok(noted(answered?, line))
     }
 
     async fn plain_events(
