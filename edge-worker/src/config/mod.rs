@@ -9,10 +9,11 @@ use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
-use crate::delivery::Sinks;
+use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
+use crate::pipeline::event_id::EventIds;
 use sinks::Keys;
 
 /// The bindings as the platform gives them, unchecked.
@@ -34,6 +35,8 @@ pub struct Bindings {
     pub kinesis_secret_access_key: Option<String>,
     /// `KINESIS_SESSION_TOKEN`: only with short-lived credentials.
     pub kinesis_session_token: Option<String>,
+    /// `SINK_KEYS`: JSON text, the keys of sinks that do not use Kinesis's, by the sink's name.
+    pub sink_keys: Option<String>,
 }
 
 /// An application that may send events.
@@ -70,6 +73,8 @@ pub struct Config {
     pub pii_salt: Option<Salt>,
     /// What servers send events with.
     pub server_keys: Vec<ServerKey>,
+    /// What gives events their ids.
+    pub event_ids: EventIds,
 }
 
 /// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
@@ -116,6 +121,7 @@ impl Config {
             access_key_id: bindings.kinesis_access_key_id,
             secret_access_key: bindings.kinesis_secret_access_key,
             session_token: bindings.kinesis_session_token,
+            of_sinks: bindings.sink_keys,
         };
         let credentials = keys.read(&mut errors);
         let (
@@ -136,7 +142,12 @@ impl Config {
         else {
             return Err(errors);
         };
-        let sinks = sinks::of(settings.kinesis, credentials, &settings.region);
+        let sinks = sinks::of(
+            settings.kinesis,
+            settings.sinks,
+            &credentials,
+            &settings.region,
+        );
         Ok(Config {
             sinks: sinks.map_err(|error| vec![error])?,
             region: settings.region,
@@ -145,6 +156,7 @@ impl Config {
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
             aws_account_id: settings.aws_account_id,
+            event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
             pii_salt,
@@ -236,6 +248,7 @@ pub(super) mod tests {
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
+            sink_keys: None,
         }
     }
 

@@ -1,17 +1,17 @@
 //! Plain JSON events on their way into the same pipeline as those of PutEvents: which event and which
 //! endpoint each is of.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use forebay_core::json::{Value, Writer};
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::plain::{Body, PlainEvent};
-use sha2::{Digest, Sha256};
 
 use super::Context;
-use super::deduplication::is_uuid;
+use super::event_id::{EventIds, is_uuid};
 use crate::platform::{NoRandomness, Random};
-use crate::text::{hyphenated, uuid};
+use crate::text::uuid;
 
 /// The events of a body, each with its ids.
 pub struct PlainEvents<'a> {
@@ -99,38 +99,28 @@ impl<'a> PlainEvents<'a> {
 
 /// The endpoint of events whose sender names none: the sender's own, always the same.
 pub fn endpoint_of_sender(context: &Context<'_>) -> String {
-    Ids::new(context).id_of(&["endpoint of sender"])
+    Ids::new(context).id_of("endpoint of sender", "")
 }
 
 /// Makes ids that follow from what they are of, so that what is sent again has the same ones.
-struct Ids(Sha256);
+struct Ids<'a> {
+    ids: &'a EventIds,
+    app_id: &'a str,
+    sender: Cow<'a, str>,
+}
 
-impl Ids {
-    fn new(context: &Context<'_>) -> Ids {
-        let start = Sha256::new_with_prefix("forebay/1/plain\0");
-        let ids = Ids(start).with(&context.app.app_id);
-        ids.with(&context.caller.sender.id())
+impl<'a> Ids<'a> {
+    fn new(context: &'a Context<'_>) -> Ids<'a> {
+        Ids {
+            ids: &context.config.event_ids,
+            app_id: &context.app.app_id,
+            sender: context.caller.sender.id(),
+        }
     }
 
-    fn with(mut self, part: &str) -> Ids {
-        self.0.update((part.len() as u64).to_le_bytes());
-        self.0.update(part);
-        self
-    }
-
-    /// A UUID of version 8 (RFC 9562) of these parts.
-    fn id_of(&self, parts: &[&str]) -> String {
-        let start = Ids(self.0.clone());
-        let hash = parts
-            .iter()
-            .fold(start, |ids, part| ids.with(part))
-            .0
-            .finalize();
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        id[6] = id[6] & 0x0f | 0x80;
-        id[8] = id[8] & 0x3f | 0x80;
-        hyphenated(&id)
+    fn id_of(&self, kind: &str, text: &str) -> String {
+        let texts = ["plain", kind, self.app_id, &self.sender, text];
+        self.ids.of_texts(&texts)
     }
 
     /// A UUID names its event everywhere. Any other id names it for this sender and application. An
@@ -144,13 +134,13 @@ impl Ids {
         random: &impl Random,
     ) -> Result<String, NoRandomness> {
         match event.id.as_deref() {
-            Some(id) if is_uuid(id.as_bytes()) => Ok(id.to_owned()),
-            Some(id) => Ok(self.id_of(&["event", id])),
+            Some(id) if is_uuid(id) => Ok(id.to_owned()),
+            Some(id) => Ok(self.id_of("event", id)),
             None if event.has_timestamp => {
                 let mut content = Writer::new();
                 content.begin_array().value(shared);
                 content.value(sent.unwrap_or(&Value::Null)).end_array();
-                Ok(self.id_of(&["content", &content.finish()]))
+                Ok(self.id_of("content", &content.finish()))
             }
             None => random_id(random),
         }
@@ -160,8 +150,8 @@ impl Ids {
     fn endpoint(&self, event: &PlainEvent<'_>) -> String {
         match (event.endpoint_id.as_deref(), event.user_id.as_deref()) {
             (Some(endpoint_id), _) => endpoint_id.to_owned(),
-            (None, Some(user_id)) => self.id_of(&["endpoint of user", user_id]),
-            (None, None) => self.id_of(&["endpoint of sender"]),
+            (None, Some(user_id)) => self.id_of("endpoint of user", user_id),
+            (None, None) => self.id_of("endpoint of sender", ""),
         }
     }
 }

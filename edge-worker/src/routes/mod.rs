@@ -155,9 +155,10 @@ impl<'a, P: Platform> Service<'a, P> {
 
 /// The answer, whose numbers go to the log.
 fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
-    line.events = Some(answered.counts);
-    line.sink_requests = Some(answered.sink_requests);
-    line.sink_error = answered.sink_error.map(|error| error.to_string());
+    let carried = answered.carried;
+    line.events = Some(carried.counts);
+    line.sink_requests = Some(carried.sink_requests);
+    line.sink_error = carried.sink_error.map(|error| error.to_string());
     answered.answer
 }
 

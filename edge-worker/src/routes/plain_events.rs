@@ -7,7 +7,7 @@ use forebay_core::json::Writer;
 use forebay_core::wire::plain::Body;
 use forebay_core::wire::put_events::{ItemResponse, Request, Response};
 
-use super::put_events::{Answered, Carried, carry_out};
+use super::put_events::{Answered, carry_out};
 use crate::config::{App, Config};
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
@@ -110,16 +110,9 @@ pub async fn answer(
         }
     }
     let (response, carried) = carry_out(&plan, context, window, platform).await;
-    let Carried {
-        counts,
-        sink_requests,
-        sink_error,
-    } = carried;
     Ok(Answered {
         answer: respond(&plain.events, &response),
-        counts,
-        sink_requests,
-        sink_error,
+        carried,
     })
 }
 

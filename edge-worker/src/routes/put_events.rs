@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
 
-use crate::delivery::{Deliveries, Outcome, SinkError};
+use crate::delivery::routing::Deliveries;
+use crate::delivery::{Outcome, SinkError};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
 use crate::log::Counts;
@@ -21,15 +22,12 @@ use crate::platform::Platform;
 pub struct Answered {
     /// An answer for each event.
     pub answer: Answer,
-    /// How many there were of each kind.
-    pub counts: Counts,
-    /// Requests to sinks, those sent again included.
-    pub sink_requests: u32,
-    /// The last error of a sink, where there was one.
-    pub sink_error: Option<SinkError>,
+    /// For the log.
+    pub carried: Carried,
 }
 
 /// What carrying out a plan has come to.
+#[derive(Default)]
 pub struct Carried {
     /// How many events there were of each kind.
     pub counts: Counts,
@@ -52,16 +50,9 @@ pub async fn answer(
     let request = Request::decode(body)?;
     let plan = Plan::new(&request, context, &window.borrow());
     let (response, carried) = carry_out(&plan, context, window, platform).await;
-    let Carried {
-        counts,
-        sink_requests,
-        sink_error,
-    } = carried;
     Ok(Answered {
         answer: Answer::json(202, response.encode()),
-        counts,
-        sink_requests,
-        sink_error,
+        carried,
     })
 }
 
@@ -82,6 +73,7 @@ pub async fn carry_out<'p>(
     let (response, counts) = respond(plan, &delivered);
     let Deliveries {
         events,
+        filtered: _,
         dead_letters,
     } = delivered;
     let carried = Carried {
@@ -126,6 +118,8 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
         let endpoint_id = Text::from(batch.endpoint_id);
         results.push((endpoint_id, BatchResponse { endpoint, events }));
     }
+    counts.accepted = counts.accepted.saturating_sub(delivered.filtered);
+    counts.filtered = delivered.filtered;
     (Response { results }, counts)
 }
 

@@ -5,7 +5,7 @@ use forebay_core::event::Event;
 use forebay_core::wire::put_events::MAX_ID_CHARS;
 use forebay_core::wire::update_endpoint::{self, EVENT_TYPE};
 
-use super::put_events::Answered;
+use super::put_events::{Answered, Carried};
 use crate::delivery::{Outcome, Record};
 use crate::http::errors::{RequestError, message_body};
 use crate::http::message::Answer;
@@ -43,10 +43,10 @@ pub async fn answer(
     }
     let records = [Record {
         data: record.encode(),
-        partition_key: &endpoint_id,
+        partition_key: endpoint_id.as_str().into(),
     }];
-    let delivery = context.config.sinks.deliver(&records, &[], platform).await;
-    let delivery = delivery.events;
+    let delivered = context.config.sinks.deliver(&records, &[], platform).await;
+    let delivery = delivered.events;
     let outcome = delivery.outcomes.first();
     let answer = match outcome.copied().unwrap_or(Outcome::Failed) {
         Outcome::Accepted => Answer::json(202, message_body("Accepted", &head.request_id)),
@@ -54,11 +54,16 @@ pub async fn answer(
         Outcome::Failed => RequestError::NotStored.answer(&head.request_id),
     };
     let mut counts = Counts::default();
-    counts.add(answer.status);
+    match delivered.filtered {
+        0 => counts.add(answer.status),
+        filtered => counts.filtered = filtered,
+    }
     Ok(Answered {
         answer,
-        counts,
-        sink_requests: delivery.requests,
-        sink_error: delivery.error,
+        carried: Carried {
+            counts,
+            sink_requests: delivery.requests,
+            sink_error: delivery.error,
+        },
     })
 }

@@ -26,11 +26,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::App;
-use crate::delivery::Sinks;
+use crate::delivery::routing::Sinks;
 use crate::delivery::sinks::kinesis::tests::{answer, sent_records, stream};
+use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
+use crate::pipeline::event_id::EventIds;
 use crate::platform::simulated::Simulated;
 use crate::platform::{HttpRequest, HttpResponse, Unreachable};
 
@@ -51,22 +53,22 @@ fn config() -> Config {
             }
         }
     }"#;
+    let schema = Schema::parse(schema.as_bytes()).unwrap();
+    let master_secrets = secrets(&["1"]);
     Config {
+        event_ids: EventIds::new(&schema, None, &master_secrets),
         region: "eu-north-1".into(),
         apps: vec![App {
             app_id: "app-1".into(),
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
         }],
         issuers: Vec::new(),
-        sinks: Sinks {
-            events: stream("events"),
-            dead_letters: stream("dead-letters"),
-        },
+        sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),
-        master_secrets: secrets(&["1"]),
-        schema: Schema::parse(schema.as_bytes()).unwrap(),
+        master_secrets,
+        schema,
         pii_salt: None,
         server_keys: Vec::new(),
     }
