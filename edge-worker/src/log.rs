@@ -3,6 +3,9 @@
 
 use serde::Serialize;
 
+use crate::delivery::Outcome;
+use crate::delivery::later::LaterDelivery;
+
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -10,6 +13,9 @@ pub struct Counts {
     pub accepted: usize,
     /// Answered 202 without being written: the sink has them from an earlier request.
     pub duplicate: usize,
+    /// Answered 202 without being written: no sink's filter takes them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub filtered: usize,
     /// Answered 400: the dead letters have them.
     pub invalid: usize,
     /// Answered 429: to be sent again.
@@ -82,6 +88,50 @@ impl<'a> Line<'a> {
             sink_requests: None,
             sink_error: None,
             duration_ms: 0,
+        }
+    }
+
+    /// The line as JSON.
+    pub fn encode(&self) -> String {
+        // Texts and numbers alone: nothing that could not be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The line of a sink that is not required, for what it got after an answer.
+#[derive(Debug, Serialize)]
+pub struct SinkLine<'a> {
+    operation: &'static str,
+    sink: &'a str,
+    accepted: usize,
+    throttled: usize,
+    failed: usize,
+    /// Not tried: more records waited than there is room for.
+    dropped: usize,
+    sink_requests: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink_error: Option<String>,
+}
+
+impl<'a> SinkLine<'a> {
+    /// What became of a sink's records.
+    pub fn of(later: &LaterDelivery<'a>) -> SinkLine<'a> {
+        let outcomes = &later.delivery.outcomes;
+        let count = |wanted| {
+            outcomes
+                .iter()
+                .filter(|outcome| **outcome == wanted)
+                .count()
+        };
+        SinkLine {
+            operation: "deliver_later",
+            sink: later.sink,
+            accepted: count(Outcome::Accepted),
+            throttled: count(Outcome::Throttled),
+            failed: count(Outcome::Failed),
+            dropped: later.dropped,
+            sink_requests: later.delivery.requests,
+            sink_error: later.delivery.error.as_ref().map(ToString::to_string),
         }
     }
 

@@ -128,6 +128,22 @@ pub struct HttpResponse {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// The header `x-amzn-errortype`, by which some services of AWS name an error.
+    pub error_type: Option<String>,
+    /// The header `retry-after`.
+    pub retry_after: Option<String>,
+}
+
+impl HttpResponse {
+    /// One with a body, and no header that matters.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> HttpResponse {
+        HttpResponse {
+            status,
+            body: body.into(),
+            error_type: None,
+            retry_after: None,
+        }
+    }
 }
 
 /// No answer came: refused, broken off, too long or timed out.

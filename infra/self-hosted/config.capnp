@@ -27,6 +27,7 @@ const forebay :Workerd.Worker = (
     (name = "KINESIS_ACCESS_KEY_ID", fromEnvironment = "KINESIS_ACCESS_KEY_ID"),
     (name = "KINESIS_SECRET_ACCESS_KEY", fromEnvironment = "KINESIS_SECRET_ACCESS_KEY"),
     (name = "KINESIS_SESSION_TOKEN", fromEnvironment = "KINESIS_SESSION_TOKEN"),
+    (name = "SINK_KEYS", fromEnvironment = "SINK_KEYS"),
   ],
   globalOutbound = "internet",
   compatibilityDate = "2026-10-01",

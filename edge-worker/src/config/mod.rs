@@ -8,7 +8,7 @@ use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
-use crate::delivery::Sinks;
+use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::session_token::MasterSecrets;
 use crate::pipeline::event_id::EventIds;
@@ -31,6 +31,8 @@ pub struct Bindings {
     pub kinesis_secret_access_key: Option<String>,
     /// `KINESIS_SESSION_TOKEN`: only with short-lived credentials.
     pub kinesis_session_token: Option<String>,
+    /// `SINK_KEYS`: JSON text, the keys of sinks that do not use Kinesis's, by the sink's name.
+    pub sink_keys: Option<String>,
 }
 
 /// An application that may send events.
@@ -109,6 +111,7 @@ impl Config {
             access_key_id: bindings.kinesis_access_key_id,
             secret_access_key: bindings.kinesis_secret_access_key,
             session_token: bindings.kinesis_session_token,
+            of_sinks: bindings.sink_keys,
         };
         let credentials = keys.read(&mut errors);
         let (Some(settings), Some(master_secrets), Some(schema), Some(pii_salt), Some(credentials)) =
@@ -116,7 +119,12 @@ impl Config {
         else {
             return Err(errors);
         };
-        let sinks = sinks::of(settings.kinesis, credentials, &settings.region);
+        let sinks = sinks::of(
+            settings.kinesis,
+            settings.sinks,
+            &credentials,
+            &settings.region,
+        );
         Ok(Config {
             sinks: sinks.map_err(|error| vec![error])?,
             region: settings.region,
@@ -215,6 +223,7 @@ pub(super) mod tests {
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
+            sink_keys: None,
         }
     }
 

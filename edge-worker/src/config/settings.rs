@@ -14,8 +14,11 @@ pub struct Settings {
     pub region: String,
     /// At least one.
     pub apps: Vec<App>,
-    /// Where records go.
+    /// The streams of Kinesis.
     pub kinesis: KinesisSettings,
+    /// Further sinks.
+    #[serde(default)]
+    pub sinks: Vec<SinkSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// Whose tokens are logins.
@@ -45,10 +48,54 @@ pub struct KinesisSettings {
     pub endpoint: Option<String>,
     /// The region to sign for; that of the worker where it is not said.
     pub region: Option<String>,
-    /// The stream of valid events.
-    pub stream: String,
+    /// The stream of valid events, a required sink; none where another sink is required.
+    pub stream: Option<String>,
     /// The stream of what was refused.
     pub dead_letter_stream: String,
+}
+
+/// One of `sinks` of [`Settings`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSettings {
+    /// What logs call it.
+    pub name: String,
+    /// Which service it is.
+    #[serde(rename = "type")]
+    pub kind: SinkKind,
+    /// Whether an event's answer waits for it and depends on it.
+    #[serde(default)]
+    pub required: bool,
+    /// A pattern of EventBridge's language: which records it takes.
+    pub filter: Option<serde_json::Value>,
+    /// The region to sign for; that of the worker where it is not said.
+    pub region: Option<String>,
+    /// A URL; AWS's own for the region where it is not said.
+    pub endpoint: Option<String>,
+    /// The stream, of Kinesis and of Firehose.
+    pub stream: Option<String>,
+    /// The bus, of EventBridge.
+    pub bus: Option<String>,
+    /// The `source` of its events, of EventBridge.
+    pub source: Option<String>,
+    /// Most bytes of an entry and of all entries of a call, of EventBridge.
+    pub max_bytes: Option<usize>,
+    /// The application's id there, of Pinpoint.
+    pub app_id: Option<String>,
+}
+
+/// `type` of [`SinkSettings`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKind {
+    /// Kinesis Data Streams.
+    Kinesis,
+    /// Amazon Data Firehose.
+    Firehose,
+    /// Amazon EventBridge.
+    EventBridge,
+    /// PutEvents at another endpoint.
+    Pinpoint,
 }
 
 /// Checks the binding.
@@ -85,11 +132,13 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
             format!("`deduplication_window` is more than {MAX_DEDUPLICATION_WINDOW} events");
         return Err(error(NAME, problem));
     }
-    let stream_names = [
-        &settings.kinesis.stream,
-        &settings.kinesis.dead_letter_stream,
-    ];
-    if stream_names.iter().any(|name| name.is_empty()) || stream_names[0] == stream_names[1] {
+    let KinesisSettings {
+        stream,
+        dead_letter_stream,
+        ..
+    } = &settings.kinesis;
+    let is_named = |name: &str| !name.is_empty() && name != dead_letter_stream;
+    if dead_letter_stream.is_empty() || !stream.as_deref().is_none_or(is_named) {
         let problem = "`kinesis.stream` and `kinesis.dead_letter_stream` must name two streams";
         return Err(error(NAME, problem));
     }

@@ -1,14 +1,30 @@
-//! The streams of the settings, and the key that writes to them.
+//! The sinks of the settings, and the keys that write to them.
 
-use forebay_aws_call::Endpoint;
+use std::collections::BTreeMap;
+
+use forebay_aws_call::event_bridge::{self, EVENT_BRIDGE};
+use forebay_aws_call::firehose::FIREHOSE;
 use forebay_aws_call::kinesis::KINESIS;
+use forebay_aws_call::pinpoint::PINPOINT;
+use forebay_aws_call::{self as aws, Credentials, Endpoint, Limits};
+use serde::Deserialize;
 
-use super::settings::KinesisSettings;
+use super::settings::{KinesisSettings, SinkKind, SinkSettings};
 use super::{ConfigError, error, kept, required};
-use crate::delivery::Sinks;
-use crate::delivery::sinks::kinesis::{Kinesis, KinesisStream};
+use crate::delivery::pattern::Pattern;
+use crate::delivery::routing::Sinks;
+use crate::delivery::sinks::Service;
+use crate::delivery::sinks::aws::Access;
+use crate::delivery::sinks::event_bridge::EventBus;
+use crate::delivery::sinks::firehose::FirehoseStream;
+use crate::delivery::sinks::kinesis::KinesisStream;
+use crate::delivery::sinks::pinpoint::PinpointApp;
+use crate::delivery::target::Target;
 
-/// The bindings of the key, unchecked.
+const FOREBAY: &str = "FOREBAY";
+const SINK_KEYS: &str = "SINK_KEYS";
+
+/// The bindings of the keys, unchecked.
 pub struct Keys {
     /// `KINESIS_ACCESS_KEY_ID`
     pub access_key_id: Option<String>,
@@ -16,10 +32,22 @@ pub struct Keys {
     pub secret_access_key: Option<String>,
     /// `KINESIS_SESSION_TOKEN`
     pub session_token: Option<String>,
+    /// `SINK_KEYS`
+    pub of_sinks: Option<String>,
 }
 
-/// The key, checked.
-pub struct KinesisKey {
+/// The keys, checked.
+pub struct SinkCredentials {
+    /// Of Kinesis, and of each sink that has none of its own.
+    kinesis: Credentials,
+    /// By the sink's name.
+    of_sinks: BTreeMap<String, Credentials>,
+}
+
+/// A key of `SINK_KEYS`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SinkKey {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
@@ -27,84 +55,374 @@ pub struct KinesisKey {
 
 impl Keys {
     /// Checks the bindings; what is missing is added to `errors`.
-    pub fn read(self, errors: &mut Vec<ConfigError>) -> Option<KinesisKey> {
+    pub fn read(self, errors: &mut Vec<ConfigError>) -> Option<SinkCredentials> {
         let access_key_id = required("KINESIS_ACCESS_KEY_ID", self.access_key_id);
         let access_key_id = kept(access_key_id, errors);
         let secret_access_key = required("KINESIS_SECRET_ACCESS_KEY", self.secret_access_key);
         let secret_access_key = kept(secret_access_key, errors);
-        Some(KinesisKey {
-            access_key_id: access_key_id?,
-            secret_access_key: secret_access_key?,
-            session_token: self.session_token.filter(|token| !token.is_empty()),
+        let of_sinks = kept(read_sink_keys(self.of_sinks), errors);
+        Some(SinkCredentials {
+            kinesis: credentials(access_key_id?, secret_access_key?, self.session_token),
+            of_sinks: of_sinks?,
         })
     }
 }
 
-/// The sinks of the settings. `region` is the worker's, which Kinesis has too unless said otherwise.
-///
-/// # Errors
-/// An endpoint or a region that is none.
-pub fn of(settings: KinesisSettings, key: KinesisKey, region: &str) -> Result<Sinks, ConfigError> {
-    let region = settings.region.unwrap_or_else(|| region.to_owned());
-    let kinesis = Kinesis {
-        endpoint: endpoint(settings.endpoint.as_deref(), &region)?,
-        region,
-        access_key_id: key.access_key_id,
-        secret_access_key: key.secret_access_key,
-        session_token: key.session_token,
-    };
-    Ok(Sinks {
-        events: KinesisStream {
-            kinesis: kinesis.clone(),
-            name: settings.stream,
-        },
-        dead_letters: KinesisStream {
-            kinesis,
-            name: settings.dead_letter_stream,
-        },
-    })
+fn credentials(id: String, secret: String, session_token: Option<String>) -> Credentials {
+    let session_token = session_token.filter(|token| !token.is_empty());
+    Credentials::new(id, secret, session_token, None, "forebay")
 }
 
-/// Where Kinesis answers: as configured, or AWS's own endpoint of the region.
-fn endpoint(url: Option<&str>, region: &str) -> Result<Endpoint, ConfigError> {
-    let (setting, endpoint) = match url {
-        Some(url) => ("kinesis.endpoint", Endpoint::parse(url)),
-        None => (
-            "kinesis.region` or `region",
-            Endpoint::of_region(&KINESIS, region, false),
+fn read_sink_keys(text: Option<String>) -> Result<BTreeMap<String, Credentials>, ConfigError> {
+    let text = text.filter(|text| !text.is_empty());
+    let Some(text) = text else {
+        return Ok(BTreeMap::new());
+    };
+    // serde_json's own message may quote what it read.
+    let keys: BTreeMap<String, SinkKey> = serde_json::from_str(&text).map_err(|_| {
+        let form =
+            r#"is not of the form {"<sink>":{"access_key_id":"..","secret_access_key":".."}}"#;
+        error(SINK_KEYS, form)
+    })?;
+    let credentials =
+        |key: SinkKey| credentials(key.access_key_id, key.secret_access_key, key.session_token);
+    Ok(keys
+        .into_iter()
+        .map(|(name, key)| (name, credentials(key)))
+        .collect())
+}
+
+/// The sinks of the settings. `region` is the worker's, which each has too unless said otherwise.
+///
+/// # Errors
+/// The first mistake: an endpoint or a region that is none, a filter that cannot be read, what a
+/// sink needs and does not have, or no sink that is required.
+pub fn of(
+    kinesis: KinesisSettings,
+    further: Vec<SinkSettings>,
+    keys: &SinkCredentials,
+    region: &str,
+) -> Result<Sinks, ConfigError> {
+    let access = Access {
+        endpoint: endpoint(
+            &KINESIS,
+            "kinesis",
+            kinesis.endpoint.as_deref(),
+            kinesis.region.as_deref().unwrap_or(region),
+        )?,
+        region: kinesis.region.unwrap_or_else(|| region.to_owned()),
+        credentials: keys.kinesis.clone(),
+    };
+    let mut targets = Vec::new();
+    if let Some(name) = kinesis.stream {
+        let stream = KinesisStream {
+            access: access.clone(),
+            name,
+        };
+        let service = Service::Kinesis(stream);
+        targets.push(Target::new("kinesis".to_owned(), service, None, true));
+    }
+    for settings in further {
+        if settings.name.is_empty() || targets.iter().any(|other| other.name == settings.name) {
+            let problem = "each of `sinks` needs a name that no other has; `kinesis` is taken";
+            return Err(error(FOREBAY, problem));
+        }
+        targets.push(target(settings, keys, region)?);
+    }
+    if !targets.iter().any(|target| target.is_required) {
+        let problem =
+            "no sink is required: name `kinesis.stream`, or set `required` of one of `sinks`";
+        return Err(error(FOREBAY, problem));
+    }
+    let mut names = keys.of_sinks.keys();
+    if let Some(name) = names.find(|name| !targets.iter().any(|target| target.name == **name)) {
+        return Err(error(SINK_KEYS, format!("`sinks` has no `{name}`")));
+    }
+    let dead_letters = KinesisStream {
+        access,
+        name: kinesis.dead_letter_stream,
+    };
+    Ok(Sinks::new(targets, dead_letters))
+}
+
+fn target(
+    settings: SinkSettings,
+    keys: &SinkCredentials,
+    region: &str,
+) -> Result<Target, ConfigError> {
+    let SinkSettings {
+        name,
+        kind,
+        required,
+        filter,
+        region: own_region,
+        endpoint: url,
+        stream,
+        bus,
+        source,
+        max_bytes,
+        app_id,
+    } = settings;
+    let problem = |what: &str| error(FOREBAY, format!("`sinks`, `{name}`: {what}"));
+    let filter = filter.map(|filter| {
+        Pattern::parse(&filter.to_string())
+            .map_err(|mistake| problem(&format!("`filter`: {mistake}")))
+    });
+    let (service, foreign) = match kind {
+        SinkKind::Kinesis => (
+            &KINESIS,
+            [
+                bus.is_some(),
+                source.is_some(),
+                max_bytes.is_some(),
+                app_id.is_some(),
+            ],
+        ),
+        SinkKind::Firehose => (
+            &FIREHOSE,
+            [
+                bus.is_some(),
+                source.is_some(),
+                max_bytes.is_some(),
+                app_id.is_some(),
+            ],
+        ),
+        SinkKind::EventBridge => (
+            &EVENT_BRIDGE,
+            [stream.is_some(), app_id.is_some(), false, false],
+        ),
+        SinkKind::Pinpoint => (
+            &PINPOINT,
+            [
+                stream.is_some(),
+                bus.is_some(),
+                source.is_some(),
+                max_bytes.is_some(),
+            ],
         ),
     };
-    endpoint.map_err(|problem| error("FOREBAY", format!("`{setting}` {problem}")))
+    if foreign.contains(&true) {
+        return Err(problem("a setting is not of this type of sink"));
+    }
+    let region = own_region.unwrap_or_else(|| region.to_owned());
+    let own = keys.of_sinks.get(&name);
+    let access = Access {
+        endpoint: endpoint(
+            service,
+            &format!("sinks`, `{name}"),
+            url.as_deref(),
+            &region,
+        )?,
+        region,
+        credentials: own.unwrap_or(&keys.kinesis).clone(),
+    };
+    let needed = |value: Option<String>, what: &str| {
+        let value = value.filter(|value| !value.is_empty());
+        value.ok_or_else(|| problem(&format!("`{what}` is missing")))
+    };
+    let service = match kind {
+        SinkKind::Kinesis => Service::Kinesis(KinesisStream {
+            access,
+            name: needed(stream, "stream")?,
+        }),
+        SinkKind::Firehose => Service::Firehose(FirehoseStream {
+            access,
+            name: needed(stream, "stream")?,
+        }),
+        SinkKind::EventBridge => Service::EventBridge(EventBus {
+            access,
+            name: bus,
+            source: source.unwrap_or_else(|| "forebay".to_owned()),
+            limits: max_bytes.map_or(event_bridge::LIMITS, |bytes| Limits {
+                bytes,
+                item_bytes: bytes,
+                ..event_bridge::LIMITS
+            }),
+        }),
+        SinkKind::Pinpoint => Service::Pinpoint(PinpointApp {
+            access,
+            app_id: needed(app_id, "app_id")?,
+        }),
+    };
+    Ok(Target::new(
+        name.clone(),
+        service,
+        filter.transpose()?,
+        required,
+    ))
+}
+
+/// Where a service answers: as configured, or AWS's own endpoint of the region.
+fn endpoint(
+    service: &aws::Service,
+    setting: &str,
+    url: Option<&str>,
+    region: &str,
+) -> Result<Endpoint, ConfigError> {
+    let (which, endpoint) = match url {
+        Some(url) => ("endpoint", Endpoint::parse(url)),
+        None => ("region", Endpoint::of_region(service, region, false)),
+    };
+    endpoint.map_err(|problem| error(FOREBAY, format!("`{setting}`: `{which}` {problem}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use crate::config::Config;
-    use crate::config::tests::{bindings, settings};
+    use super::*;
+    use crate::config::tests::{bindings, problems, settings};
+    use crate::config::{Bindings, Config};
+
+    fn sinks(bindings: Bindings) -> Sinks {
+        Config::read(bindings).ok().unwrap().sinks
+    }
+
+    fn access(service: &Service) -> &Access {
+        match service {
+            Service::Kinesis(sink) => &sink.access,
+            Service::Firehose(sink) => &sink.access,
+            Service::EventBridge(sink) => &sink.access,
+            Service::Pinpoint(sink) => &sink.access,
+        }
+    }
 
     #[test]
     fn kinesis_is_that_of_the_region_unless_said_otherwise() {
-        let config = Config::read(bindings(settings())).ok().unwrap();
+        let access_of = |settings| {
+            let sinks = sinks(bindings(settings));
+            access(&sinks.targets[0].service).clone()
+        };
+        let access = access_of(settings());
         assert_eq!(
-            config.sinks.events.kinesis.endpoint.as_str(),
+            access.endpoint.as_str(),
             "https://kinesis.eu-north-1.amazonaws.com"
         );
         let mut other = settings();
         other["kinesis"]["endpoint"] = json!("http://127.0.0.1:4567/");
         other["kinesis"]["region"] = json!("us-west-2");
-        let config = Config::read(bindings(other)).ok().unwrap();
+        let access = access_of(other);
+        assert_eq!(access.endpoint.as_str(), "http://127.0.0.1:4567");
+        assert_eq!(access.region, "us-west-2");
+    }
+
+    #[test]
+    fn each_sink_has_its_own_service_region_and_key() {
+        let mut settings = settings();
+        settings["kinesis"]["stream"] = Value::Null;
+        settings["sinks"] = json!([
+            { "name": "lake", "type": "firehose", "stream": "f", "required": true },
+            { "name": "bus", "type": "event_bridge", "region": "cn-north-1", "filter": { "event_type": ["A"] } },
+            { "name": "old", "type": "pinpoint", "app_id": "b", "endpoint": "https://other.example" },
+        ]);
+        let sinks = sinks(Bindings {
+            sink_keys: Some(r#"{"old":{"access_key_id":"OTHER","secret_access_key":"s"}}"#.into()),
+            ..bindings(settings)
+        });
+        let seen: Vec<_> = sinks
+            .targets
+            .iter()
+            .map(|target| {
+                let access = access(&target.service);
+                (
+                    target.name.as_str(),
+                    access.endpoint.as_str(),
+                    access.credentials.access_key_id(),
+                    target.is_required,
+                    target.filter.is_some(),
+                )
+            })
+            .collect();
         assert_eq!(
-            config.sinks.events.kinesis.endpoint.as_str(),
-            "http://127.0.0.1:4567"
+            seen,
+            [
+                (
+                    "lake",
+                    "https://firehose.eu-north-1.amazonaws.com",
+                    "AKID",
+                    true,
+                    false
+                ),
+                (
+                    "bus",
+                    "https://events.cn-north-1.amazonaws.com.cn",
+                    "AKID",
+                    false,
+                    true
+                ),
+                ("old", "https://other.example", "OTHER", false, false),
+            ]
         );
-        assert_eq!(
+    }
+
+    #[test]
+    fn what_a_sink_lacks_is_named() {
+        for (sinks, expected) in [
             (
-                config.sinks.events.kinesis.region.as_str(),
-                config.region.as_str()
+                json!([{ "name": "a", "type": "firehose" }]),
+                "`sinks`, `a`: `stream` is missing",
             ),
-            ("us-west-2", "eu-north-1")
+            (
+                json!([{ "name": "a", "type": "pinpoint" }]),
+                "`sinks`, `a`: `app_id` is missing",
+            ),
+            (
+                json!([{ "name": "a", "type": "kinesis", "stream": "" }]),
+                "`sinks`, `a`: `stream` is missing",
+            ),
+            (
+                json!([{ "name": "kinesis", "type": "event_bridge" }]),
+                "a name that no other has",
+            ),
+            (
+                json!([{ "name": "", "type": "event_bridge" }]),
+                "a name that no other has",
+            ),
+            (
+                json!([{ "name": "a", "type": "event_bridge", "stream": "b" }]),
+                "not of this type of sink",
+            ),
+            (
+                json!([{ "name": "a", "type": "event_bridge", "region": "x/" }]),
+                "`sinks`, `a`: `region` is not the name",
+            ),
+            (
+                json!([{ "name": "a", "type": "event_bridge", "endpoint": "x" }]),
+                "`sinks`, `a`: `endpoint` is not an http",
+            ),
+            (
+                json!([{ "name": "a", "type": "event_bridge", "filter": { "b": [{ "prefx": "c" }] } }]),
+                "`sinks`, `a`: `filter`: $.b[0].prefx: `prefx` is no operator",
+            ),
+            (
+                json!([{ "name": "a", "type": "sqs" }]),
+                "unknown variant `sqs`",
+            ),
+        ] {
+            let mut settings = settings();
+            settings["sinks"] = sinks;
+            let problems = problems(bindings(settings));
+            assert!(problems[0].contains(expected), "{problems:?}");
+        }
+        let mut none = settings();
+        none["kinesis"]["stream"] = Value::Null;
+        assert!(problems(bindings(none))[0].contains("no sink is required"));
+    }
+
+    #[test]
+    fn keys_are_of_sinks_that_there_are_and_are_never_repeated() {
+        let told = |keys: &str| {
+            problems(Bindings {
+                sink_keys: Some(keys.into()),
+                ..bindings(settings())
+            })
+            .concat()
+        };
+        assert!(
+            told(r#"{"b":{"access_key_id":"a","secret_access_key":"s"}}"#)
+                .contains("SINK_KEYS: `sinks` has no `b`")
         );
+        let mistake = told(r#"{"b":"hunter2"}"#);
+        assert!(mistake.contains("SINK_KEYS: is not of the form") && !mistake.contains("hunter2"));
     }
 }

@@ -1,35 +1,45 @@
 //! Where records go, and what became of each. Only this room, and the configuration that names the
 //! streams, knows which services take records.
 
-#[allow(dead_code)] // Until there is a sink that others do not wait for.
 pub mod breaker;
 pub mod deadline;
-#[allow(dead_code, unused_imports)] // Until a sink has a filter in the configuration.
+pub mod later;
 pub mod pattern;
 pub mod retry;
+pub mod routing;
 pub mod sinks;
+pub mod target;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Why a call, or a record within one, failed.
 pub use forebay_aws_call::CallError as SinkError;
-use futures_util::future::join;
+use forebay_aws_call::Limits;
+use forebay_core::json;
 
 use crate::platform::Platform;
-use deadline::Deadline;
-use sinks::kinesis::KinesisStream;
 
 /// Most bytes of data and partition key in one record: Kinesis's limit, unless the stream was made
 /// to take more.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
+/// Within which a record is read again, for filters.
+const RECORD_LIMITS: json::Limits = json::Limits {
+    depth: 64,
+    values: 64 * 1024,
+};
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// The data.
+    /// The data: one JSON object, ending in a newline.
     pub data: String,
     /// 1 to 256 characters: records with the same key keep their order.
-    pub partition_key: &'a str,
+    pub partition_key: Cow<'a, str>,
 }
 
 impl Record<'_> {
@@ -39,8 +49,8 @@ impl Record<'_> {
     }
 }
 
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of a record; the worst is the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// The sink has acknowledged it.
     Accepted,
@@ -61,6 +71,19 @@ pub struct Delivery {
     pub error: Option<SinkError>,
 }
 
+impl Delivery {
+    /// Takes in what became of the records of one sink, which are at `route` of all.
+    fn add(&mut self, route: &[usize], delivery: Delivery) {
+        for (index, outcome) in route.iter().zip(delivery.outcomes) {
+            if let Some(slot) = self.outcomes.get_mut(*index) {
+                *slot = (*slot).max(outcome);
+            }
+        }
+        self.requests += delivery.requests;
+        self.error = self.error.take().or(delivery.error);
+    }
+}
+
 impl From<&SinkError> for Outcome {
     fn from(error: &SinkError) -> Outcome {
         if error.is_throttling() {
@@ -71,24 +94,28 @@ impl From<&SinkError> for Outcome {
     }
 }
 
-/// How much a sink takes in one call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallLimits {
-    /// Most records.
-    pub records: usize,
-    /// Most bytes of data and partition keys.
-    pub bytes: usize,
-}
+/// Whether a sink has acknowledged each record of a call, in their order.
+pub type ItemResults = Vec<Result<(), SinkError>>;
 
 /// A service that takes records.
 pub trait Sink {
-    /// How much it takes in one call.
-    const LIMITS: CallLimits;
     /// How long one call may take.
     const CALL_TIME_OUT: Duration = Duration::from_secs(4);
 
-    /// Makes one call with records within [`Sink::LIMITS`], which takes no longer than `time_out`.
-    /// Gives for each record, in their order, whether the sink has acknowledged it.
+    /// How much it takes in one call, and of one record.
+    fn limits(&self) -> Limits;
+
+    /// A record's size as the service counts it, or a little more.
+    fn byte_len(&self, record: &Record<'_>) -> usize {
+        record.byte_len()
+    }
+
+    /// Whether it has failed so often that calls are not made.
+    fn is_left_alone(&self) -> bool {
+        false
+    }
+
+    /// Makes one call with records within [`Sink::limits`], which takes no longer than `time_out`.
     ///
     /// # Errors
     /// [`SinkError`] where the call as a whole failed, or its answer does not say what became of each.
@@ -97,51 +124,5 @@ pub trait Sink {
         records: &[&Record<'_>],
         time_out: Duration,
         platform: &impl Platform,
-    ) -> Result<Vec<Result<(), SinkError>>, SinkError>;
-}
-
-/// Where the worker writes.
-pub struct Sinks {
-    /// Takes the records of valid events.
-    pub events: KinesisStream,
-    /// Takes what was refused.
-    pub dead_letters: KinesisStream,
-}
-
-/// What became of records and dead letters.
-pub struct Deliveries {
-    /// Of the records.
-    pub events: Delivery,
-    /// Of the dead letters.
-    pub dead_letters: Delivery,
-}
-
-impl Sinks {
-    /// Delivers records and dead letters, side by side, within [`retry::DELIVERY_TIME`].
-    pub async fn deliver(
-        &self,
-        events: &[Record<'_>],
-        dead_letters: &[Record<'_>],
-        platform: &impl Platform,
-    ) -> Deliveries {
-        let deadline = Deadline::after(retry::DELIVERY_TIME, platform.now());
-        let (events, dead_letters) = join(
-            retry::deliver(&self.events, events, deadline, platform),
-            retry::deliver(&self.dead_letters, dead_letters, deadline, platform),
-        )
-        .await;
-        Deliveries {
-            events,
-            dead_letters,
-        }
-    }
-
-    /// The status of the sink of events, and of that of dead letters: `ACTIVE` or `UPDATING` where
-    /// it takes records.
-    pub async fn statuses(&self, platform: &impl Platform) -> [Result<String, SinkError>; 2] {
-        [
-            self.events.status(platform).await,
-            self.dead_letters.status(platform).await,
-        ]
-    }
+    ) -> Result<ItemResults, SinkError>;
 }

@@ -6,7 +6,7 @@ mod tests;
 use std::time::Duration;
 
 use super::deadline::Deadline;
-use super::{CallLimits, Delivery, Outcome, Record, Sink, SinkError};
+use super::{Delivery, ItemResults, Outcome, Record, Sink, SinkError};
 use crate::platform::{Platform, Random};
 
 /// How many times a record is sent before its sender is told to come back later.
@@ -22,7 +22,7 @@ const FIRST_BACK_OFF_MS: u64 = 100;
 /// ended.
 pub async fn deliver<S: Sink>(
     sink: &S,
-    records: &[Record<'_>],
+    records: &[&Record<'_>],
     deadline: Deadline,
     platform: &impl Platform,
 ) -> Delivery {
@@ -33,13 +33,14 @@ pub async fn deliver<S: Sink>(
     let mut waiting: Vec<usize> = (0..records.len()).collect();
     for attempt in 0..MAX_TRIES {
         let mut round = Round::default();
-        for call in cut(&waiting, records, S::LIMITS) {
+        let byte_len = |index: &usize| records.get(*index).map_or(0, |it| sink.byte_len(it));
+        for call in sink.limits().cut(&waiting, byte_len) {
             let Some(time_out) = deadline.within(S::CALL_TIME_OUT, platform.now()) else {
                 return delivery;
             };
             let chosen: Vec<&Record<'_>> = call
                 .iter()
-                .filter_map(|index| records.get(*index))
+                .filter_map(|index| records.get(*index).copied())
                 .collect();
             delivery.requests += 1;
             let results = sink.put(&chosen, time_out, platform).await;
@@ -50,7 +51,8 @@ pub async fn deliver<S: Sink>(
         let is_in_time = deadline
             .left(platform.now())
             .is_some_and(|left| wait < left);
-        if waiting.is_empty() || attempt + 1 == MAX_TRIES || !is_in_time {
+        let is_over = waiting.is_empty() || attempt + 1 == MAX_TRIES || !is_in_time;
+        if is_over || sink.is_left_alone() {
             break;
         }
         platform.wait(wait).await;
@@ -70,7 +72,7 @@ struct Round {
 /// Notes what became of the records of one request, and which of them to send again.
 fn settle(
     request: &[usize],
-    results: Result<Vec<Result<(), SinkError>>, SinkError>,
+    results: Result<ItemResults, SinkError>,
     delivery: &mut Delivery,
     round: &mut Round,
 ) {
@@ -103,26 +105,4 @@ fn back_off(platform: &impl Random, attempt: u32) -> Duration {
     // Without randomness the wait is only less well spread.
     let _ = platform.randomize(&mut random);
     Duration::from_millis(longest / 2 + longest / 2 * u64::from(random[0]) / 255)
-}
-
-/// Cuts a list of records, by their index, into requests within a sink's limits.
-fn cut<'i>(indices: &'i [usize], records: &[Record<'_>], limits: CallLimits) -> Vec<&'i [usize]> {
-    let mut requests = Vec::new();
-    let mut rest = indices;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fitting = rest
-            .iter()
-            .take(limits.records)
-            .take_while(|index| {
-                bytes += records.get(**index).map_or(0, Record::byte_len);
-                bytes <= limits.bytes
-            })
-            .count();
-        // A record that is too large by itself still has to go somewhere, to be refused there.
-        let (request, after) = rest.split_at(fitting.max(1));
-        requests.push(request);
-        rest = after;
-    }
-    requests
 }

@@ -206,10 +206,7 @@ pub(crate) mod tests {
     }
 
     fn reply(body: Value) -> HttpResponse {
-        HttpResponse {
-            status: 200,
-            body: body.to_string().into_bytes(),
-        }
+        HttpResponse::new(200, body.to_string())
     }
 
     fn ask(platform: &Simulated<'_>, id: &str) -> Result<Option<PublicKey>, KeysError> {
@@ -297,7 +294,7 @@ pub(crate) mod tests {
         for body in ["", "[]", "{}", r#"{"keys":5}"#, &"[".repeat(1_000)] {
             let platform = Simulated::new(|_| {
                 let body = body.as_bytes().to_vec();
-                Ok(HttpResponse { status: 200, body })
+                Ok(HttpResponse::new(200, body))
             });
             pass(&platform, AGAIN_MS);
             assert_eq!(ask(&platform, "a"), Err(KeysError::Unreachable), "{body}");

@@ -16,7 +16,7 @@ use super::deduplication::{DeduplicationWindow, EventKey, Sender};
 use super::event_id::is_uuid;
 use super::malformed;
 use super::record::RecordMaker;
-use crate::delivery::{MAX_RECORD_BYTES, Outcome, Record};
+use crate::delivery::{Outcome, Record};
 
 /// Where an event or an endpoint goes.
 pub enum Fate {
@@ -180,13 +180,16 @@ impl<'a> Planner<'a> {
         }
         let record = Record {
             data: record.encode(),
-            partition_key: endpoint_id,
+            partition_key: endpoint_id.into(),
         };
-        if record.byte_len() > MAX_RECORD_BYTES {
+        let max_bytes = config.sinks.max_record_bytes();
+        if record.byte_len() > max_bytes {
             return Err(vec![Violation {
                 path: String::new(),
                 rule: "wire",
-                expected: "an event and endpoint that fit into a record of 1 MiB".to_owned(),
+                expected: format!(
+                    "an event and endpoint that fit into a record of {max_bytes} bytes"
+                ),
                 actual: format!("{} bytes", record.byte_len()),
             }]);
         }
@@ -206,7 +209,7 @@ impl<'a> Planner<'a> {
         };
         Record {
             data: letter.encode(self.context),
-            partition_key: partition_key(endpoint_id),
+            partition_key: partition_key(endpoint_id).into(),
         }
     }
 }

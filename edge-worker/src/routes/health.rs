@@ -9,7 +9,8 @@ use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 
 use crate::config::{Config, ConfigError};
-use crate::delivery::{SinkError, Sinks};
+use crate::delivery::SinkError;
+use crate::delivery::routing::Sinks;
 use crate::http::message::{Answer, Head};
 use crate::platform::Platform;
 use crate::single_flight::{Flight, Turn};

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
 
-use crate::delivery::{Deliveries, Outcome, SinkError};
+use crate::delivery::routing::Deliveries;
+use crate::delivery::{Outcome, SinkError};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
 use crate::log::Counts;
@@ -51,6 +52,7 @@ pub async fn answer(
     let (response, counts) = respond(&plan, &delivered);
     let Deliveries {
         events,
+        filtered: _,
         dead_letters,
     } = delivered;
     Ok(Answered {
@@ -95,6 +97,8 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
         let endpoint_id = Text::from(batch.endpoint_id);
         results.push((endpoint_id, BatchResponse { endpoint, events }));
     }
+    counts.accepted = counts.accepted.saturating_sub(delivered.filtered);
+    counts.filtered = delivered.filtered;
     (Response { results }, counts)
 }
 

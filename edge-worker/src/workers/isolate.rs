@@ -37,6 +37,7 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
         kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
         kinesis_session_token: text("KINESIS_SESSION_TOKEN"),
+        sink_keys: text("SINK_KEYS"),
     });
     for error in configuration.as_ref().err().into_iter().flatten() {
         console_error!("configuration: {error}");

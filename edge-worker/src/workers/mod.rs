@@ -11,10 +11,11 @@ mod isolate;
 mod platform;
 
 use js_sys::Date;
-use worker::{Env, Headers, Request, Response, ResponseBody, console_log};
+use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log};
 
 use crate::http::cf::Cf;
 use crate::http::message::Head;
+use crate::log::SinkLine;
 use crate::platform::{Clock, Random};
 use crate::routes::Service;
 use crate::text::uuid;
@@ -26,7 +27,7 @@ use platform::Workers;
 ///
 /// # Errors
 /// Those of the platform, where it does not take the answer.
-pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
+pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
     let configuration = configuration(env);
     let service = Service {
@@ -37,6 +38,15 @@ pub async fn answer(request: Request, env: &Env) -> worker::Result<Response> {
     };
     let (answer, line) = service.answer(IncomingBody::new(request)).await;
     console_log!("{}", line.encode());
+    if let Ok(config) = configuration
+        && config.sinks.has_later()
+    {
+        context.wait_until(async move {
+            for delivery in config.sinks.deliver_later(&Workers).await {
+                console_log!("{}", SinkLine::of(&delivery).encode());
+            }
+        });
+    }
     let headers = Headers::new();
     for (name, value) in answer.headers_for(&head.request_id, http_date()) {
         headers.set(name, &value)?;

@@ -70,9 +70,15 @@ impl Http for Workers {
         let exchange = async {
             let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
             let response = response.ok()?;
+            let header = |name| response.headers().get(name).ok().flatten();
+            let (error_type, retry_after) = (header("x-amzn-errortype"), header("retry-after"));
             let status = response.status_code();
             let body = read_answer(response, request.max_response_bytes).await?;
-            Some(HttpResponse { status, body })
+            Some(HttpResponse {
+                error_type,
+                retry_after,
+                ..HttpResponse::new(status, body)
+            })
         };
         match select(pin!(exchange), time_out).await {
             Either::Left((response, _)) => response.ok_or(Unreachable),

@@ -26,6 +26,12 @@ export interface WorkerOptions {
   basePath?: string;
   /** `deduplication_window` of the configuration. */
   deduplicationWindow?: number;
+  /** `sinks` of the configuration. */
+  sinks?: { name: string; type: string; [setting: string]: unknown }[];
+  /** The binding `SINK_KEYS`; none where it is not said. */
+  sinkKeys?: Record<string, unknown>;
+  /** Whether `kinesis.stream` is left out, so that the stream is no sink. */
+  withoutStream?: boolean;
   /** A module that stands before `main.js` and hands requests on to it. */
   front?: string;
 }
@@ -105,13 +111,20 @@ async function config(
     issuers: options.issuers,
     base_path: options.basePath,
     deduplication_window: options.deduplicationWindow,
-    kinesis: { endpoint: options.kinesis, stream, dead_letter_stream },
+    kinesis: {
+      endpoint: options.kinesis,
+      stream: options.withoutStream ? undefined : stream,
+      dead_letter_stream,
+    },
+    sinks: options.sinks,
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
   const secrets = [{ id: "test", secret: options.masterSecret.toString("base64") }];
   // A string of JSON is a string of Cap'n Proto's language too.
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
+  const { sinkKeys } = options;
+  const keys = sinkKeys && `(name = "SINK_KEYS", text = ${literal(sinkKeys)}),`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -126,6 +139,7 @@ const worker :Workerd.Worker = (
     (name = "FOREBAY", json = ${literal(forebay)}),
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
     ${salt ?? ""}
+    ${keys ?? ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],

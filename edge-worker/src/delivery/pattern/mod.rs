@@ -20,7 +20,7 @@ mod tests;
 
 use forebay_core::json::Value;
 
-pub use parse::{PatternError, Problem};
+pub use parse::PatternError;
 use value::Test;
 
 /// A pattern that was read.

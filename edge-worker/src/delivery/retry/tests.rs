@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use forebay_aws_call::kinesis::LIMITS;
 use futures_executor::block_on;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::delivery::MAX_RECORD_BYTES;
-use crate::delivery::sinks::kinesis::KinesisStream;
 use crate::delivery::sinks::kinesis::tests::{answer, put, records, sent_records, stream};
 use crate::platform::simulated::Simulated;
 use crate::platform::{Clock, HttpRequest, HttpResponse, Unreachable};
@@ -75,10 +74,7 @@ fn what_sending_again_does_not_mend_is_not_sent_again() {
         (503, "ServiceUnavailable", MAX_TRIES),
     ] {
         let body = json!({ "__type": format!("com.amazonaws.kinesis#{code}") }).to_string();
-        let reply = HttpResponse {
-            status,
-            body: body.into_bytes(),
-        };
+        let reply = HttpResponse::new(status, body);
         let (delivery, _) = put(&records(2, 1), |_| Ok(reply.clone()));
         assert_eq!(delivery.requests, requests, "{code}");
         assert!(!delivery.outcomes.contains(&Outcome::Accepted), "{code}");
@@ -96,6 +92,7 @@ fn timed(
     let started = platform.now();
     let deadline = Deadline::after(DELIVERY_TIME, started);
     let records = records(count, bytes);
+    let records: Vec<&Record<'_>> = records.iter().collect();
     let delivery = block_on(deliver(&stream("events"), &records, deadline, &platform));
     (delivery, platform.now().0 - started.0)
 }
@@ -146,29 +143,39 @@ fn what_the_sink_has_is_told_although_the_rest_hangs() {
     assert_eq!(delivery.requests, 4);
 }
 
+#[test]
+fn a_sink_that_says_when_to_come_back_is_taken_at_its_word() {
+    for (retry_after, requests, longest) in [
+        // Waited for, and then all is well.
+        ("3", 2, 3_100),
+        // Beyond the deadline: whoever sent the event is told to come back.
+        ("60", 1, 100),
+    ] {
+        let mut calls = 0;
+        let (delivery, took) = timed(1, 1, |call| {
+            calls += 1;
+            Ok(match calls {
+                1 => HttpResponse {
+                    retry_after: Some(retry_after.to_owned()),
+                    ..HttpResponse::new(429, "")
+                },
+                _ => answer(sent_records(call).iter().map(|_| None)),
+            })
+        });
+        assert_eq!(delivery.requests, requests, "{retry_after}");
+        let outcome = delivery.outcomes[0];
+        let expected = if requests == 2 {
+            Outcome::Accepted
+        } else {
+            Outcome::Throttled
+        };
+        assert_eq!(outcome, expected);
+        assert!(took <= longest, "{took} ms");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn requests_keep_to_the_limits_and_hold_every_record_once(
-        sizes in proptest::collection::vec(prop_oneof![0usize..2000, 0..MAX_RECORD_BYTES], 0..40),
-        small in 0usize..1200,
-    ) {
-        let mut all: Vec<Record<'_>> = sizes
-            .iter()
-            .map(|size| Record { data: "x".repeat(*size), partition_key: "k" })
-            .collect();
-        all.extend(records(small, 1));
-        let indices: Vec<usize> = (0..all.len()).collect();
-        let limits = KinesisStream::LIMITS;
-        let requests = cut(&indices, &all, limits);
-        prop_assert_eq!(requests.concat(), indices.clone());
-        for request in requests {
-            let bytes: usize = request.iter().map(|index| all[*index].byte_len()).sum();
-            prop_assert!(!request.is_empty() && request.len() <= limits.records);
-            prop_assert!(bytes <= limits.bytes);
-        }
-    }
 
     /// A Kinesis that stores, refuses and loses its answers as it likes.
     #[test]
@@ -188,7 +195,7 @@ proptest! {
                     stream.borrow_mut().extend(data);
                     return Err(Unreachable);
                 }
-                Some(2) => return Ok(HttpResponse { status: 500, body: b"oops".to_vec() }),
+                Some(2) => return Ok(HttpResponse::new(500, "oops")),
                 _ => {}
             }
             let mut errors = Vec::new();
@@ -208,7 +215,7 @@ proptest! {
             .collect();
         prop_assert!(stored.is_subset(&stream.into_inner()));
         prop_assert_eq!(stored, told);
-        let chunks = count.div_ceil(KinesisStream::LIMITS.records);
+        let chunks = count.div_ceil(LIMITS.items);
         prop_assert!(calls.len() <= chunks * MAX_TRIES as usize);
     }
 }

@@ -1,3 +1,76 @@
 //! The services that take records.
 
+pub mod aws;
+pub mod event_bridge;
+pub mod firehose;
 pub mod kinesis;
+pub mod pinpoint;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use forebay_aws_call::Limits;
+use forebay_core::json::Value;
+
+use super::{ItemResults, RECORD_LIMITS, Record, Sink, SinkError};
+use crate::platform::Platform;
+use event_bridge::EventBus;
+use firehose::FirehoseStream;
+use kinesis::KinesisStream;
+use pinpoint::PinpointApp;
+
+/// Any of them.
+pub enum Service {
+    /// Kinesis Data Streams.
+    Kinesis(KinesisStream),
+    /// Amazon Data Firehose.
+    Firehose(FirehoseStream),
+    /// Amazon EventBridge.
+    EventBridge(EventBus),
+    /// PutEvents at another endpoint.
+    Pinpoint(PinpointApp),
+}
+
+impl Sink for Service {
+    fn limits(&self) -> Limits {
+        match self {
+            Service::Kinesis(sink) => sink.limits(),
+            Service::Firehose(sink) => sink.limits(),
+            Service::EventBridge(sink) => sink.limits(),
+            Service::Pinpoint(sink) => sink.limits(),
+        }
+    }
+
+    fn byte_len(&self, record: &Record<'_>) -> usize {
+        match self {
+            Service::Kinesis(sink) => sink.byte_len(record),
+            Service::Firehose(sink) => sink.byte_len(record),
+            Service::EventBridge(sink) => sink.byte_len(record),
+            Service::Pinpoint(sink) => sink.byte_len(record),
+        }
+    }
+
+    async fn put(
+        &self,
+        records: &[&Record<'_>],
+        time_out: Duration,
+        platform: &impl Platform,
+    ) -> Result<ItemResults, SinkError> {
+        match self {
+            Service::Kinesis(sink) => sink.put(records, time_out, platform).await,
+            Service::Firehose(sink) => sink.put(records, time_out, platform).await,
+            Service::EventBridge(sink) => sink.put(records, time_out, platform).await,
+            Service::Pinpoint(sink) => sink.put(records, time_out, platform).await,
+        }
+    }
+}
+
+/// The event type of a record; empty where it cannot be read.
+fn event_type(record: &Record<'_>) -> String {
+    let value = Value::parse(record.data.as_bytes(), RECORD_LIMITS);
+    let value = value.unwrap_or(Value::Null);
+    let event_type = value.get("event_type").and_then(Value::as_str);
+    event_type.unwrap_or_default().to_owned()
+}

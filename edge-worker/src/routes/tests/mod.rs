@@ -24,8 +24,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::App;
-use crate::delivery::Sinks;
+use crate::delivery::routing::Sinks;
 use crate::delivery::sinks::kinesis::tests::{answer, sent_records, stream};
+use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
@@ -60,10 +61,7 @@ fn config() -> Config {
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
         }],
         issuers: Vec::new(),
-        sinks: Sinks {
-            events: stream("events"),
-            dead_letters: stream("dead-letters"),
-        },
+        sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),

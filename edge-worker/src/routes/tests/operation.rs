@@ -49,10 +49,7 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
             "StreamStatus": "ACTIVE",
             "StreamCreationTimestamp": 1_790_000_000.0,
         } });
-        Ok(HttpResponse {
-            status: 200,
-            body: body.to_string().into_bytes(),
-        })
+        Ok(HttpResponse::new(200, body.to_string()))
     });
     let ask = |query: &str| {
         let mut head = head("GET", "/healthz", &[]);

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::matches;
+use crate::delivery::pattern::Pattern;
+use crate::delivery::pattern::parse::Problem;
 use crate::delivery::pattern::value::WildcardError;
-use crate::delivery::pattern::{Pattern, Problem};
 
 #[test]
 fn a_mistake_says_where_it_is_and_what_to_do() {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{LIMITS, naive};
-use crate::delivery::pattern::{Pattern, Problem};
+use crate::delivery::pattern::Pattern;
+use crate::delivery::pattern::parse::Problem;
 
 /// Few names and values, so that they meet.
 fn leaf() -> impl Strategy<Value = serde_json::Value> {

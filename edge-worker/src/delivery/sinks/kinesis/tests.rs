@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use forebay_aws_call::{Credentials, Endpoint};
 use futures_executor::block_on;
 use serde_json::{Value, json};
 
@@ -12,17 +13,20 @@ use crate::delivery::deadline::Deadline;
 use crate::delivery::retry::{DELIVERY_TIME, deliver};
 use crate::delivery::{Delivery, Outcome};
 use crate::platform::simulated::Simulated;
-use crate::platform::{Clock, HttpResponse};
+use crate::platform::{Clock, HttpRequest, HttpResponse, Unreachable};
+
+/// A service at this URL, and a key.
+pub(crate) fn access(url: &str) -> Access {
+    Access {
+        endpoint: Endpoint::parse(url).unwrap(),
+        region: "eu-north-1".into(),
+        credentials: Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test"),
+    }
+}
 
 pub(crate) fn stream(name: &str) -> KinesisStream {
     KinesisStream {
-        kinesis: Kinesis {
-            endpoint: Endpoint::parse("https://kinesis.eu-north-1.amazonaws.com").unwrap(),
-            region: "eu-north-1".into(),
-            access_key_id: "AKIDEXAMPLE".into(),
-            secret_access_key: "secret".into(),
-            session_token: Some("token".into()),
-        },
+        access: access("https://kinesis.eu-north-1.amazonaws.com"),
         name: name.into(),
     }
 }
@@ -47,17 +51,14 @@ pub(crate) fn answer<'a>(errors: impl IntoIterator<Item = Option<&'a str>>) -> H
             Some(code) => json!({ "ErrorCode": code, "ErrorMessage": "no" }),
         })
         .collect();
-    HttpResponse {
-        status: 200,
-        body: json!({ "Records": records }).to_string().into_bytes(),
-    }
+    HttpResponse::new(200, json!({ "Records": records }).to_string())
 }
 
 pub(crate) fn records(count: usize, bytes: usize) -> Vec<Record<'static>> {
     (0..count)
         .map(|index| Record {
             data: format!("{index:0bytes$}"),
-            partition_key: "client",
+            partition_key: "client".into(),
         })
         .collect()
 }
@@ -68,7 +69,8 @@ pub(crate) fn put(
 ) -> (Delivery, Vec<HttpRequest>) {
     let platform = Simulated::new(answering);
     let deadline = Deadline::after(DELIVERY_TIME, platform.now());
-    let delivery = block_on(deliver(&stream("events"), records, deadline, &platform));
+    let records: Vec<&Record<'_>> = records.iter().collect();
+    let delivery = block_on(deliver(&stream("events"), &records, deadline, &platform));
     let calls = platform.sent.take();
     (delivery, calls)
 }
@@ -77,7 +79,7 @@ pub(crate) fn put(
 fn a_call_is_what_kinesis_expects() {
     let one = [Record {
         data: "{}\n".into(),
-        partition_key: "a\"b",
+        partition_key: "a\"b".into(),
     }];
     let (delivery, calls) = put(&one, |_| Ok(answer([None])));
     assert_eq!(delivery.outcomes, [Outcome::Accepted]);
@@ -109,10 +111,7 @@ fn an_answer_that_does_not_say_what_became_of_each_record_proves_nothing() {
         r#"{"Records":[{"SequenceNumber":"1"}]}"#,
         r#"{"Records":[{},{}]}"#,
     ] {
-        let reply = HttpResponse {
-            status: 200,
-            body: body.into(),
-        };
+        let reply = HttpResponse::new(200, body);
         let (delivery, _) = put(&records(2, 1), |_| Ok(reply.clone()));
         assert_eq!(delivery.outcomes, [Outcome::Failed; 2], "{body}");
     }
