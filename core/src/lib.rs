@@ -12,6 +12,7 @@
 //! | [`schema`] | `forebay.schema.json`: parse it, validate events against it, derive columns from it |
 //! | [`outbox`] | the machine that gets every recorded event delivered, or dropped with a reason |
 //! | [`json`] | the JSON reader and writer under all of the above |
+//! | [`plausible`] | which times an event may have |
 //! | [`time`] | milliseconds since the epoch, and the text forms AWS uses |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ extern crate std;
 pub mod event;
 pub mod json;
 pub mod outbox;
+pub mod plausible;
 pub mod schema;
 pub mod sigv4;
 pub mod time;

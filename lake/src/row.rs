@@ -1,20 +1,13 @@
 //! From a record of the stream to a row of a table, or to the reason why it cannot be one.
 
 use forebay_core::event::{Event, Text};
+use forebay_core::plausible::{self, TIME_RULE};
 use forebay_core::schema::{Schema, Stage, Violation};
 use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
 
 use crate::stream::StreamRecord;
 use crate::window::EventKey;
-
-/// 2000-01-01T00:00:00Z: no event is older. Clocks that lost their battery begin in 1970 or 1980.
-const EARLIEST_EVENT: Timestamp = Timestamp(946_684_800_000);
-/// How far ahead of the stream's clock an event may lie: a time zone taken for UTC is still taken in.
-const LATEST_EVENT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
-/// 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z: what every engine's timestamps hold. One
-/// value beyond it makes some engines refuse the whole file.
-const TIMESTAMPS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
 /// A record that was understood.
 #[derive(Debug)]
@@ -151,41 +144,16 @@ impl Rejection {
     }
 }
 
-/// `rule` of a violation by a time.
-const TIME_RULE: &str = "time";
-
 fn implausible_times(record: &Record<'_>, arrival: Timestamp) -> Vec<Violation> {
-    let plausible = EARLIEST_EVENT.0..=arrival.0.saturating_add(LATEST_EVENT_MILLIS);
-    let expected = "from the year 2000 to one day after the stream took it in";
-    let event = (
-        "event_timestamp",
-        record.event_timestamp,
-        &plausible,
-        expected,
-    );
-    let arrival = (
-        "arrival_timestamp",
-        record.arrival_timestamp,
-        &plausible,
-        expected,
-    );
-    let session = record.session.as_ref().map(|session| {
-        let path = "session.start_timestamp";
-        (
-            path,
-            session.start_timestamp,
-            &TIMESTAMPS,
-            "in the years 1 to 9999",
-        )
-    });
-    let times = [Some(event), Some(arrival), session].into_iter().flatten();
-    times
-        .filter(|(_, time, range, _)| !range.contains(&time.0) || !TIMESTAMPS.contains(&time.0))
-        .map(|(path, _, _, expected)| Violation {
-            path: path.to_owned(),
-            rule: TIME_RULE,
-            expected: expected.to_owned(),
-            actual: "a time outside of it".to_owned(),
-        })
-        .collect()
+    let session = record.session.as_ref();
+    [
+        plausible::event_time("event_timestamp", record.event_timestamp, arrival),
+        plausible::event_time("arrival_timestamp", record.arrival_timestamp, arrival),
+        session.and_then(|session| {
+            plausible::session_time("session.start_timestamp", session.start_timestamp)
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -267,11 +267,15 @@ function carryOut(core: Core, action: number, number: number): void {
 /** Loads the module, and begins with it; with another instance of it once one has trapped. */
 function load(source: WasmSource): void {
   let module: WebAssembly.Module;
-  const begin = async () => run(await instantiate(module), restart);
+  const begin = async () => {
+    run(await instantiate(module), restart);
+    // At once: a microtask between them would hand an event to a core that is about to be emptied.
+    goOn();
+  };
   const restart = (error: unknown) => {
     const pause = outlive();
     say("trapped", error);
-    ready = new Promise((resolve) => setTimeout(resolve, pause)).then(begin).then(goOn);
+    ready = new Promise((resolve) => setTimeout(resolve, pause)).then(begin);
   };
   ready = untilLoaded(async () => {
     const wasm = await source();
@@ -281,7 +285,6 @@ function load(source: WasmSource): void {
     } catch (error) {
       throw (await mistakes()).refusal() ?? error;
     }
-    goOn();
     // Who waited before may have been told that it did not load.
     ready = Promise.resolve();
   });

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
 import { delivered, hold } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
+
+/** What the package says of the files that browsers load. */
+const { browserFiles } = JSON.parse(
+  await readFile(new URL("../../npm/package.json", import.meta.url), "utf8"),
+);
+
+/** The names of files of the package, in order. */
+const named = (files: string[]) => files.map((file) => file.split("/").at(-1)).toSorted();
 
 /** As `npx forebay codegen` writes it. */
 const schema = compile(
@@ -15,17 +24,18 @@ const schema = compile(
 
 test("nothing is loaded before configure, and nothing more than is used by it", async () => {
   const page = await site.open();
-  const first = ["index.js"];
+  const { beforeFirstRecord, afterwards, whereUsed } = browserFiles;
   const loaded = () =>
     page.evaluate(() =>
       performance.getEntriesByType("resource").map((entry) => entry.name.split("/").at(-1)),
     );
-  assert.deepEqual((await loaded()).toSorted(), first);
+  assert.deepEqual((await loaded()).toSorted(), named(beforeFirstRecord));
   await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, schema });
   await page.evaluate(() => forebay.validate({ name: "Opened" }));
-  // The latter for a configuration with more than it needs, here a schema.
-  const then = ["engine.js", "members.js"];
-  assert.deepEqual((await loaded()).toSorted(), [...first, ...then].toSorted());
+  // For a configuration with more than it needs, here a schema.
+  const used = "dist/members.js";
+  assert.deepEqual((await loaded()).toSorted(), named([...beforeFirstRecord, ...afterwards, used]));
+  assert.ok(whereUsed.includes(used));
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
 });
 
@@ -47,6 +57,29 @@ test("what is recorded before the module arrives keeps its id and its time", asy
   assert.equal(event?.EventType, "Early");
   assert.deepEqual(event?.Attributes, { a: "b" });
   assert.ok(Date.parse(event?.Timestamp ?? "") <= early.at);
+});
+
+test("what is recorded in the moment in which the module begins to run is not lost", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    const { instantiate } = WebAssembly;
+    const record = (left: number) => {
+      forebay.record({ name: "Between" });
+      // Each is handed over in a microtask of its own: before, while and after the module is given what there is.
+      if (left > 1) queueMicrotask(() => record(left - 1));
+    };
+    Object.assign(WebAssembly, {
+      async instantiate(...given: Parameters<typeof instantiate>) {
+        const instance = await instantiate(...given);
+        record(50);
+        return instance;
+      },
+    });
+    forebay.configure(config);
+  }, endpoint.config);
+  await page.waitForFunction(() => forebay.stats().queued === 0 && forebay.stats().leader);
+  await delivered(page, 50);
+  assert.equal(endpoint.distinct.size, 50);
 });
 
 test("a module that does not come at first is asked for again", async () => {
@@ -136,7 +169,7 @@ const MISSING: Record<string, string> = {
   "no performance.now that tells": "performance.now = () => 0",
 };
 for (const [what, code] of Object.entries(MISSING)) {
-  test(`a page with ${what} records and sends`, async () => {
+  test(`a page with ${what} records and sends`, { timeout: 20_000 }, async () => {
     const page = await site.open();
     const ids = await page.evaluate(
       async ({ config, code }) => {

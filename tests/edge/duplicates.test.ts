@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { KinesisProxy } from "../faults/kinesis-proxy.ts";
 import { readStream } from "../support/kinesis.ts";
 import { Site } from "../support/page.ts";
-import { guest, putEvents } from "../support/requests.ts";
+import { guest, putEvents, send } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 import { startWorker, type Worker } from "./support/worker.ts";
@@ -98,19 +98,30 @@ test("an event that failed or was invalid is written when it comes again", async
   assert.deepEqual(await times([stored, throttled, failed, mended]), [1, 1, 1, 1]);
 });
 
-test("a name that is no UUID names another event each time", async () => {
+test("events under one key that is no UUID are told apart by what they say", async () => {
   const credentials = await guest(at);
   const endpointId = randomUUID();
-  for (let time = 0; time < 2; time++) {
-    const answers = await putEvents(at, credentials, { key1: EVENT }, endpointId);
-    assert.equal(answers.key1.StatusCode, 202);
-  }
+  const path = `/v1/apps/${stack.app_id}/events`;
+  const now = Date.now();
+  const record = async (number: number) => {
+    const Timestamp = new Date(now - number).toISOString();
+    const Events = { registration_success: { ...EVENT, Timestamp } };
+    const body = JSON.stringify({ BatchItem: { [endpointId]: { Endpoint: {}, Events } } });
+    const response = await send(at, credentials, { path, body });
+    const { Results } = await response.json();
+    const { EventsItemResponse } = Results[endpointId];
+    assert.equal(EventsItemResponse.registration_success.StatusCode, 202);
+  };
+  for (let number = 0; number < 5; number++) await record(number);
+  // The same one once more.
+  await record(3);
   const records = await readStream(stack);
   const own = records.filter(({ json }) => json.client.client_id === endpointId);
-  assert.deepEqual(
-    own.map(({ json }) => json.forebay.event_id),
-    ["key1", "key1"],
-  );
+  const ids = own.map(({ json }) => json.forebay.event_id);
+  assert.equal(ids.length, 5);
+  assert.equal(new Set(ids).size, 5);
+  for (const id of ids)
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
 });
 
 test("without a window, an event is written as often as it comes", async () => {

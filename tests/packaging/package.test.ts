@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
@@ -24,6 +25,21 @@ async function tool(program: string, ...words: string[]) {
   ).catch((failed) => failed);
   return { code, stdout };
 }
+
+test("browserFiles names each file that pages load beside forebay, and no other", async () => {
+  const folder = join(ROOT, "npm");
+  const { browserFiles } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const all = (await readdir(join(folder, "dist"))).filter((file) => file.endsWith(".js"));
+  // For Node, without a bundler, for tests, and other ways to load the same.
+  const others = ["cli", "tools", "forebay.script", "testing", "inline", "slim", "engine-slim"];
+  assert.deepEqual(
+    Object.values(browserFiles).flat().toSorted(),
+    all
+      .filter((file) => !others.includes(file.replace(/\.js$/, "")))
+      .map((file) => `dist/${file}`)
+      .toSorted(),
+  );
+});
 
 test("publint finds nothing", async () => {
   for (const file of [packed, packedWorker]) {

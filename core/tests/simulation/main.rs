@@ -3,7 +3,7 @@
 //! ledger, or rejected or dropped with a counted reason, and the books have to balance at every step.
 //!
 //! A failure prints its seed; `FOREBAY_SEED=<seed> cargo test -p forebay-core --test simulation`
-//! runs that one alone.
+//! runs that one alone, and `FOREBAY_SEEDS=<number>` that many.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ mod world;
 use world::World;
 
 /// Enough for a million events.
-const SEEDS: u64 = 20_000;
+const SEEDS: u64 = 10_000;
 
 /// What a run came to, and all runs together.
 #[derive(Debug, Default)]
@@ -89,8 +89,11 @@ fn every_event_ends_delivered_or_counted() {
         println!("{:?}", run(seed.parse().expect("FOREBAY_SEED is a number")));
         return;
     }
+    let seeds = std::env::var("FOREBAY_SEEDS").map_or(SEEDS, |number| {
+        number.parse().expect("FOREBAY_SEEDS is a number")
+    });
     let mut total = Summary::default();
-    for seed in 0..SEEDS {
+    for seed in 0..seeds {
         total.add(&run(seed));
     }
     println!("{total:#?}");

@@ -166,6 +166,9 @@ impl Tab {
         self.reading = None;
         self.open.clear();
         self.silent_until = 0;
+        // What is too many is by the events that this one has.
+        self.requests.clear();
+        self.ticks.clear();
         for (number, held) in self.events.clone() {
             let (new, immediate) = event(held);
             let who = self.number_of(new.who);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::session_token::MasterSecrets;
+use crate::pipeline::event_id::EventIds;
 use sinks::Keys;
 
 /// The bindings as the platform gives them, unchecked.
@@ -66,6 +67,8 @@ pub struct Config {
     pub schema: Schema,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
+    /// What gives events their ids.
+    pub event_ids: EventIds,
 }
 
 /// A mistake in the configuration: which binding, and what to do. Never repeats a secret.
@@ -130,6 +133,7 @@ impl Config {
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
             aws_account_id: settings.aws_account_id,
+            event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
             pii_salt,

@@ -92,6 +92,8 @@ pub struct MasterSecret {
     token_key: HmacSha256,
     access_key_id_key: HmacSha256,
     secret_access_key_key: HmacSha256,
+    /// Makes keys for other purposes.
+    deriving_key: HmacSha256,
 }
 
 impl MasterSecret {
@@ -112,6 +114,7 @@ impl MasterSecret {
             token_key: derived("forebay/1/session-token"),
             access_key_id_key: derived("forebay/1/access-key-id"),
             secret_access_key_key: derived("forebay/1/secret-access-key"),
+            deriving_key: derived("forebay/1/derived-key"),
             id,
         })
     }
@@ -176,6 +179,11 @@ impl MasterSecrets {
         std::iter::once(&self.issuing)
             .chain(&self.retired)
             .find(|secret| secret.id.as_bytes() == id)
+    }
+
+    /// A key for another purpose, of the secret that issues.
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        mac(&self.issuing.deriving_key, purpose.as_bytes())
     }
 
     /// Issues credentials for a session. A session's fraction of a second is not kept.

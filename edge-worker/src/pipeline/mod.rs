@@ -3,6 +3,7 @@
 pub mod dead_letter;
 pub mod deduplication;
 pub mod enrich;
+pub mod event_id;
 pub mod malformed;
 pub mod plan;
 pub mod record;

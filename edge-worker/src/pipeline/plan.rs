@@ -5,12 +5,15 @@
 use std::borrow::Cow;
 
 use forebay_core::event::{Endpoint, Event};
+use forebay_core::plausible;
 use forebay_core::schema::{Stage, Violation};
+use forebay_core::wire::event_stream;
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
 use super::Context;
 use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
 use super::deduplication::{DeduplicationWindow, EventKey, Sender};
+use super::event_id::is_uuid;
 use super::malformed;
 use super::record::RecordMaker;
 use crate::delivery::{Outcome, Record};
@@ -43,8 +46,8 @@ pub struct Plan<'a> {
     pub batches: Vec<PlannedBatch<'a>>,
     /// For the sink of events.
     pub records: Vec<Record<'a>>,
-    /// One for each record; `None` where its event cannot be told by its id.
-    record_keys: Vec<Option<EventKey>>,
+    /// One for each record.
+    record_keys: Vec<EventKey>,
     /// For the sink of dead letters.
     pub dead_letters: Vec<Record<'a>>,
 }
@@ -109,15 +112,24 @@ impl<'a> Planner<'a> {
         endpoint: &Endpoint<'_>,
         plan: &mut Plan<'r>,
     ) -> Fate {
-        let key = self.sender.event(&sent.id);
-        if key.is_some_and(|key| self.window.contains(&key)) {
+        // A UUID is known again before the event is read.
+        if is_uuid(&sent.id) && self.is_known(&sent.id) {
             return Fate::Duplicate;
         }
         let event = sent.read();
-        match self.record(endpoint_id, &sent.id, &event, endpoint) {
+        let id = match &event {
+            Ok(event) => self
+                .context
+                .config
+                .event_ids
+                .of(&sent.id, endpoint_id, event),
+            Err(_) => Cow::Borrowed(sent.id.as_ref()),
+        };
+        match self.record(endpoint_id, &id, &event, endpoint) {
+            Ok(_) if self.is_known(&id) => Fate::Duplicate,
             Ok(record) => {
                 plan.records.push(record);
-                plan.record_keys.push(key);
+                plan.record_keys.push(self.sender.event(&id));
                 Fate::Record
             }
             Err(violations) => {
@@ -138,6 +150,11 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Whether the sink has an event with this id.
+    fn is_known(&self, event_id: &str) -> bool {
+        self.window.contains(&self.sender.event(event_id))
+    }
+
     /// The record of an event that is one and keeps to its schema. What the schema marks as personal
     /// data is hashed, masked or taken out.
     fn record<'r>(
@@ -156,11 +173,13 @@ impl<'a> Planner<'a> {
         if schema.marks_personal_data() {
             schema.protect(event.to_mut(), config.pii_salt.as_ref());
         }
+        let record = self.maker.record(endpoint_id, event_id, &event, endpoint);
+        let times = implausible_times(&record);
+        if !times.is_empty() {
+            return Err(times);
+        }
         let record = Record {
-            data: self
-                .maker
-                .record(endpoint_id, event_id, &event, endpoint)
-                .encode(),
+            data: record.encode(),
             partition_key: endpoint_id.into(),
         };
         let max_bytes = config.sinks.max_record_bytes();
@@ -193,6 +212,19 @@ impl<'a> Planner<'a> {
             partition_key: partition_key(endpoint_id).into(),
         }
     }
+}
+
+/// What is wrong with the times of a record, in the words of the event that it is of.
+fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
+    let session = record.session.as_ref();
+    let start = session.map(|session| ("Session.StartTimestamp", session.start_timestamp));
+    let stop = session.and_then(|session| session.stop_timestamp);
+    let stop = stop.map(|stop| ("Session.StopTimestamp", stop));
+    let arrival = record.arrival_timestamp;
+    let event = plausible::event_time("Timestamp", record.event_timestamp, arrival);
+    let of_session = [start, stop].into_iter().flatten();
+    let of_session = of_session.filter_map(|(path, time)| plausible::session_time(path, time));
+    event.into_iter().chain(of_session).collect()
 }
 
 /// A partition key for an endpoint id, which may be one that cannot be one.
@@ -250,7 +282,7 @@ impl<'r> Plan<'r> {
     /// are to be sent again, and written then.
     pub fn remember(&self, records: &[Outcome], window: &mut DeduplicationWindow) {
         for (key, outcome) in self.record_keys.iter().zip(records) {
-            if let (Some(key), Outcome::Accepted) = (key, outcome) {
+            if *outcome == Outcome::Accepted {
                 window.insert(*key);
             }
         }

@@ -13,9 +13,10 @@ import { campaign, confirmed, isLeader, openLock, resign } from "./lock.js";
 /** Milliseconds that events wait for those on disk to be read. */
 const SCAN_PATIENCE = 1000;
 
+openLock(lead, lose);
+
 /** Waits until this tab is the one that sends; begins to, where it is and its core is new. */
 export function stand(): void {
-  openLock(lead, lose);
   if (!core) return;
   if (isLeader) lead();
   else campaign();

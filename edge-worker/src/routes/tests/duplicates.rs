@@ -89,15 +89,38 @@ fn an_invalid_event_is_refused_each_time_and_may_come_again_mended() {
     assert_eq!(written, [ID]);
 }
 
+/// Servers write the same key for each event.
 #[test]
-fn an_id_that_is_no_uuid_is_of_another_event_each_time() {
+fn a_key_that_is_no_uuid_names_an_event_together_with_what_it_says() {
+    const KEY: &str = "registration_success";
     let window = window();
-    for _ in 0..2 {
-        let (statuses, counts, written) = send(&window, json!({ "key1": valid() }), all_stored);
+    let event = |number: i64| {
+        let mut event = valid();
+        event["Timestamp"] = json!(Timestamp(ARRIVAL.0 - number).to_iso8601());
+        event
+    };
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let (statuses, counts, written) = send(&window, json!({ KEY: event(number) }), all_stored);
         assert_eq!(
-            (&statuses["key1"], &counts["duplicate"]),
-            (&json!(202), &json!(0))
+            (&statuses[KEY], &counts["accepted"]),
+            (&json!(202), &json!(1))
         );
-        assert_eq!(written, ["key1"]);
+        ids.extend(written);
     }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "different events are different");
+    let (statuses, counts, written) = send(&window, json!({ KEY: event(3) }), all_stored);
+    assert_eq!(
+        (&statuses[KEY], &counts["duplicate"]),
+        (&json!(202), &json!(1))
+    );
+    assert!(written.is_empty(), "the same one is the same");
+}
+
+#[test]
+fn the_same_event_has_the_same_id_wherever_it_arrives() {
+    let id = || send(&window(), json!({ "key1": valid() }), all_stored).2;
+    assert_eq!(id(), id());
 }

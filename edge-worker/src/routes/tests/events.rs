@@ -61,6 +61,7 @@ fn what_the_streams_do_not_have_is_to_be_sent_again() {
 
 #[test]
 fn an_event_never_shares_the_fate_of_its_neighbour() {
+    let id = |index: usize| format!("6fb4c4f2-0000-4000-8000-0000000000{index:02}");
     let events: serde_json::Map<String, Value> = (0..40)
         .map(|index| {
             let email = if index % 3 == 0 {
@@ -68,10 +69,7 @@ fn an_event_never_shares_the_fate_of_its_neighbour() {
             } else {
                 "a@example.com"
             };
-            (
-                format!("e{index:02}"),
-                event(json!({ "email": email, "n": null })),
-            )
+            (id(index), event(json!({ "email": email, "n": null })))
         })
         .collect();
     let mut count = 0;
@@ -81,7 +79,7 @@ fn an_event_never_shares_the_fate_of_its_neighbour() {
             .iter()
             .map(|record| {
                 count += 1;
-                let fails = record.contains("e07") || record.contains("e09");
+                let fails = record.contains(&id(7)) || record.contains(&id(9));
                 if fails {
                     failing.borrow_mut().push(count);
                 }
@@ -97,11 +95,7 @@ fn an_event_never_shares_the_fate_of_its_neighbour() {
             _ if index % 3 == 0 => 400,
             _ => 202,
         };
-        assert_eq!(
-            items[format!("e{index:02}")]["StatusCode"],
-            expected,
-            "e{index:02}"
-        );
+        assert_eq!(items[id(index)]["StatusCode"], expected, "e{index:02}");
     }
 }
 
@@ -196,6 +190,47 @@ fn an_endpoint_id_that_cannot_be_one_takes_no_other_with_it() {
         for record in body["Records"].as_array().unwrap() {
             let key = record["PartitionKey"].as_str().unwrap();
             assert!((1..=256).contains(&key.chars().count()), "{key}");
+        }
+    }
+}
+
+/// Times that the lake would reject, and the nearest that it takes.
+#[test]
+fn a_time_that_no_table_takes_is_refused() {
+    let with = |name: &str, time: &str| {
+        let mut event = event(json!({ "email": "a@example.com" }));
+        event["Session"] = json!({ "Id": "s", "StartTimestamp": "2026-11-21T01:02:03Z" });
+        match name {
+            "Timestamp" => event[name] = json!(time),
+            _ => event["Session"][name] = json!(time),
+        }
+        event
+    };
+    for (name, time, status) in [
+        ("Timestamp", "1999-12-31T23:59:59.999Z", 400),
+        ("Timestamp", "1970-01-01T00:00:00Z", 400),
+        ("Timestamp", "0000-01-01T00:00:00Z", 400),
+        ("Timestamp", "-000001-01-01T00:00:00Z", 400),
+        ("Timestamp", "2000-01-01T00:00:00Z", 202),
+        // Later than it arrived: as if it had happened then.
+        ("Timestamp", "9999-01-01T00:00:00Z", 202),
+        ("StartTimestamp", "0000-12-31T23:59:59.999Z", 400),
+        ("StartTimestamp", "0001-01-01T00:00:00Z", 202),
+        ("StartTimestamp", "1970-01-01T00:00:00Z", 202),
+        ("StopTimestamp", "0000-01-01T00:00:00Z", 400),
+        ("StopTimestamp", "9999-01-01T00:00:00Z", 202),
+    ] {
+        let good = event(json!({ "email": "a@example.com" }));
+        let body = batch(json!({ "e1": with(name, time), "good": good }));
+        let (items, calls) = put_events(&body, all_stored);
+        assert_eq!(items["e1"]["StatusCode"], status, "{name} {time}: {items}");
+        assert_eq!(items["good"]["StatusCode"], 202);
+        if status == 400 {
+            let letter: Value = serde_json::from_str(&sent_records(&calls[1])[0]).unwrap();
+            let reasons = &letter["reasons"];
+            assert_eq!(reasons[0]["rule"], "time", "{letter}");
+            assert!(reasons[0]["path"].as_str().unwrap().ends_with(name));
+            assert_eq!(reasons.as_array().unwrap().len(), 1);
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
+use crate::pipeline::event_id::EventIds;
 use crate::platform::simulated::Simulated;
 use crate::platform::{HttpRequest, HttpResponse, Unreachable};
 
@@ -50,7 +51,10 @@ fn config() -> Config {
             }
         }
     }"#;
+    let schema = Schema::parse(schema.as_bytes()).unwrap();
+    let master_secrets = secrets(&["1"]);
     Config {
+        event_ids: EventIds::new(&schema, None, &master_secrets),
         region: "eu-north-1".into(),
         apps: vec![App {
             app_id: "app-1".into(),
@@ -61,8 +65,8 @@ fn config() -> Config {
         base_path: String::new(),
         deduplication_window: 0,
         aws_account_id: Some("123456789012".into()),
-        master_secrets: secrets(&["1"]),
-        schema: Schema::parse(schema.as_bytes()).unwrap(),
+        master_secrets,
+        schema,
         pii_salt: None,
     }
 }

@@ -8,7 +8,8 @@ fn a_record_says_who_where_on_what_and_when() {
     let mut sent = event(json!({ "email": "a@example.com" }));
     sent["Session"] =
         json!({ "Id": "s1", "StartTimestamp": Timestamp(ARRIVAL.0 - 90_000).to_iso8601() });
-    let body = batch(json!({ "e1": sent }));
+    let id = "6fb4c4f2-0000-4000-8000-00000000000e";
+    let body = batch(json!({ id: sent }));
     // A clock that is a minute behind.
     let mut head = signed(
         &config,
@@ -21,17 +22,14 @@ fn a_record_says_who_where_on_what_and_when() {
         .push(("accept-language".into(), "sv-SE,sv;q=0.9".into()));
     head.cf = serde_json::from_str(r#"{"country":"SE","timezone":"Europe/Stockholm"}"#).unwrap();
     let (answered, line, calls) = serve(&head, &config, &body, all_stored);
-    assert_eq!(items(&answered)["e1"]["StatusCode"], 202);
+    assert_eq!(items(&answered)[id]["StatusCode"], 202);
     assert!(line.contains(r#""accepted":1"#), "{line}");
     let [data] = sent_records(&calls[0]).try_into().unwrap();
     let record = event_stream::Record::decode(data.as_bytes()).unwrap();
     let forebay = record.forebay.unwrap();
     assert_eq!(record.client.cognito_id.as_deref(), Some(IDENTITY));
     assert_eq!(record.aws_account_id.as_deref(), Some("123456789012"));
-    assert_eq!(
-        (forebay.event_id.as_ref(), forebay.schema_version),
-        ("e1", 7)
-    );
+    assert_eq!((forebay.event_id.as_ref(), forebay.schema_version), (id, 7));
     assert_eq!(forebay.amr, "unauthenticated");
     assert_eq!(forebay.geo.country.as_deref(), Some("SE"));
     assert_eq!(record.device.locale.as_deref(), Some("sv_SE"));
