@@ -13,16 +13,21 @@
 //! | [`pipeline`] | what becomes of an event |
 //! | [`delivery`] | where records go, and what became of each |
 //! | [`config`], [`log`], [`text`] | the bindings; a line a request; bytes as text |
+//! | [`isolate`] | what is kept from one request to the next |
+//! | [`budget`], [`rates`] | what requests may take: memory, and how often |
 //! | [`single_flight`] | one question at a time, for all who need its answer |
 //! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
 
+mod budget;
 mod config;
 mod delivery;
 mod http;
 mod identity;
+mod isolate;
 mod log;
 mod pipeline;
 mod platform;
+mod rates;
 mod routes;
 mod single_flight;
 mod text;

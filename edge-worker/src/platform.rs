@@ -6,6 +6,8 @@ use std::time::Duration;
 use forebay_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{NoRoom, Share};
+
 /// Time.
 pub trait Clock {
     /// The time now.
@@ -49,10 +51,17 @@ pub trait Http {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable>;
 }
 
-/// All of it.
-pub trait Platform: Clock + Random + Crypto + Http {}
+/// Limits that the platform counts for all its isolates together.
+pub trait RateLimits {
+    /// Counts a request of `key` under the binding of this name: whether it is within the limit.
+    /// `None` where there is no such binding, or it does not answer.
+    async fn is_within(&self, binding: &str, key: &str) -> Option<bool>;
+}
 
-impl<T: Clock + Random + Crypto + Http> Platform for T {}
+/// All of it.
+pub trait Platform: Clock + Random + Crypto + Http + RateLimits {}
+
+impl<T: Clock + Random + Crypto + Http + RateLimits> Platform for T {}
 
 /// The body of the request that is answered. It comes beside the request's head, so that a request
 /// can be refused before its body is read; a body that is dropped is not read at all.
@@ -60,32 +69,55 @@ pub trait Body {
     /// How many bytes it has, where its sender says so.
     fn announced(&self) -> Option<usize>;
 
+    /// Does not read it, but has the platform throw it away as it comes, so that its sender hears
+    /// the answer. A body that is only dropped may have its connection cut.
+    fn leave(self);
+
     /// Reads all of it, unless it is larger than `max_bytes`, of which no more are kept in memory,
-    /// or comes more slowly than an [`Allowance`].
+    /// or comes more slowly than an [`Allowance`]. `share` grows before memory is taken for it.
     ///
     /// # Errors
     /// [`BodyError`]
-    async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError>;
+    async fn read(self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError>;
 }
 
-/// How long a body may take: at first [`Allowance::FIRST_MS`], and a second more for every
-/// [`Allowance::BYTES_PER_SECOND`] that have come. So an upload that stalls ends soon, and one that
-/// is slow but goes on, as over a poor mobile network, does not; and whoever sends a byte now and
-/// then buys nothing with it.
+/// How long a body may be waited for: [`Allowance::MOST_MS`], which run down, and which every
+/// [`Allowance::BYTES_PER_SECOND`] that come fill up by a second. So an upload that stalls ends
+/// soon, however much of it has come; one that is slow but goes on, as over a poor mobile network,
+/// does not; and whoever sends a byte now and then buys nothing with it.
 #[derive(Debug, Clone, Copy)]
-pub struct Allowance;
+pub struct Allowance {
+    since: Timestamp,
+    left_ms: i64,
+}
 
 impl Allowance {
-    /// Milliseconds for a body of no bytes.
-    pub const FIRST_MS: u32 = 10_000;
+    /// Milliseconds that a body has when it begins, and never more.
+    pub const MOST_MS: u32 = 10_000;
     /// The slowest network that is waited for.
     pub const BYTES_PER_SECOND: u32 = 32 * 1024;
 
-    /// Milliseconds from the beginning in which so many bytes must have come.
-    pub fn millis(received: usize) -> u32 {
-        let received = u64::try_from(received).unwrap_or(u64::MAX);
-        let earned = received.saturating_mul(1_000) / u64::from(Self::BYTES_PER_SECOND);
-        Self::FIRST_MS.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+    /// That of a body which begins now.
+    pub fn new(now: Timestamp) -> Allowance {
+        Allowance {
+            since: now,
+            left_ms: i64::from(Self::MOST_MS),
+        }
+    }
+
+    /// Some bytes have come.
+    pub fn earn(&mut self, bytes: usize, now: Timestamp) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let earned = bytes.saturating_mul(1_000) / i64::from(Self::BYTES_PER_SECOND);
+        let left = i64::from(self.left_ms(now)).saturating_add(earned);
+        self.left_ms = left.min(i64::from(Self::MOST_MS));
+        self.since = now;
+    }
+
+    /// Milliseconds that are left; 0 where it has stalled.
+    pub fn left_ms(&self, now: Timestamp) -> u32 {
+        let left = self.left_ms - (now.0 - self.since.0);
+        u32::try_from(left.max(0)).unwrap_or(Self::MOST_MS)
     }
 }
 
@@ -98,6 +130,14 @@ pub enum BodyError {
     BrokeOff,
     /// It came too slowly to be waited for.
     Stalled,
+    /// There is no memory for it.
+    NoRoom,
+}
+
+impl From<NoRoom> for BodyError {
+    fn from(_: NoRoom) -> BodyError {
+        BodyError::NoRoom
+    }
 }
 
 /// The platform has no randomness to give.
@@ -218,6 +258,8 @@ pub(crate) mod simulated {
         draws: Cell<u32>,
         /// What was sent, in its order.
         pub(crate) sent: RefCell<Vec<HttpRequest>>,
+        /// Rate-limit bindings, and how many requests each still takes.
+        pub(crate) bound: RefCell<BTreeMap<String, u32>>,
         answering: RefCell<Box<Answering<'a>>>,
         /// What is waited for, by who waits.
         timers: RefCell<BTreeMap<u64, i64>>,
@@ -264,6 +306,7 @@ pub(crate) mod simulated {
                 now: Cell::new(1_795_000_000_000),
                 draws: Cell::new(0),
                 sent: RefCell::default(),
+                bound: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
                 timers: RefCell::default(),
                 next_timer: Cell::new(0),
@@ -336,15 +379,29 @@ pub(crate) mod simulated {
         }
     }
 
+    impl RateLimits for Simulated<'_> {
+        async fn is_within(&self, binding: &str, _: &str) -> Option<bool> {
+            let left = self.bound.borrow_mut();
+            let mut left =
+                std::cell::RefMut::filter_map(left, |bound| bound.get_mut(binding)).ok()?;
+            let is_within = *left > 0;
+            *left = left.saturating_sub(1);
+            Some(is_within)
+        }
+    }
+
     impl Body for &[u8] {
         fn announced(&self) -> Option<usize> {
             Some(self.len())
         }
 
-        async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+        fn leave(self) {}
+
+        async fn read(self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
             if self.len() > max_bytes {
                 return Err(BodyError::TooLarge);
             }
+            share.hold(self.len())?;
             Ok(self.to_vec())
         }
     }

@@ -54,6 +54,9 @@ pub(super) fn parse(body: &[u8], limits: Limits) -> Result<Value<'_>, DecodeErro
     })
 }
 
+/// Most characters of a number: the smallest double, written without an exponent, has 343.
+const MAX_NUMBER_CHARS: usize = 350;
+
 /// How much of a name is repeated in a path. Names are the sender's, and may be anything.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -245,7 +248,9 @@ impl<'n, 'a> Node<'n, 'a> {
     /// A number that is a double: those beyond the range of doubles are not.
     pub(super) fn number_in_double_range(&self) -> Number<'a> {
         let number = self.number();
-        if !number.is_in_double_range() {
+        if number.as_text().len() > MAX_NUMBER_CHARS {
+            self.refuse("expected a number of at most 350 characters");
+        } else if !number.is_in_double_range() {
             self.refuse("expected a number in the range of doubles");
         }
         number

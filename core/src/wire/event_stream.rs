@@ -152,6 +152,14 @@ impl<'a> Record<'a> {
     /// of [`Timestamp::to_iso8601`], whatever form of ISO 8601 the sender chose: consumers parse it
     /// with a fixed format.
     pub fn encode(&self) -> String {
+        let (app_id, client_id) = (&self.application.app_id, &self.client.client_id);
+        let endpoint = encode_endpoint(&self.endpoint, app_id, client_id, self.arrival_timestamp);
+        self.encode_with(&endpoint)
+    }
+
+    /// [`Record::encode`] with an endpoint that [`encode_endpoint`] has encoded, in place of its
+    /// own: all events of a batch share one, and it may be most of a record.
+    pub fn encode_with(&self, endpoint: &str) -> String {
         let mut writer = Writer::new();
         writer.begin_object();
         writer.name("event_type").string(&self.event_type);
@@ -170,7 +178,7 @@ impl<'a> Record<'a> {
         }
         text_map(&mut writer, "attributes", &self.attributes);
         number_map(&mut writer, "metrics", &self.metrics);
-        self.write_endpoint(writer.name("endpoint"));
+        writer.name("endpoint").raw(endpoint);
         optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_deref());
         if let Some(forebay) = &self.forebay {
             forebay.write(writer.name("forebay"));
@@ -179,29 +187,6 @@ impl<'a> Record<'a> {
         let mut record = writer.finish();
         record.push('\n');
         record
-    }
-
-    fn write_endpoint(&self, writer: &mut Writer) {
-        let endpoint = &self.endpoint;
-        let given = endpoint.effective_date.as_deref();
-        let effective_date = given
-            .and_then(Timestamp::parse_iso8601)
-            .unwrap_or(self.arrival_timestamp)
-            .to_iso8601();
-        writer.begin_object();
-        endpoint::write_members(writer, endpoint, Some(&effective_date));
-        // Consumers of Pinpoint's records find these two whether or not there is anything in them.
-        if endpoint.attributes.is_empty() {
-            writer.name("Attributes").begin_object().end_object();
-        }
-        if endpoint.metrics.is_empty() {
-            writer.name("Metrics").begin_object().end_object();
-        }
-        writer
-            .name("ApplicationId")
-            .string(&self.application.app_id);
-        writer.name("Id").string(&self.client.client_id);
-        writer.end_object();
     }
 
     /// Decodes a record, Forebay's or Pinpoint's own; members it does not know are passed over.
@@ -230,6 +215,34 @@ impl<'a> Record<'a> {
             }
         })
     }
+}
+
+/// Encodes the `endpoint` of records: `arrival` stands for an `EffectiveDate` that is none.
+pub fn encode_endpoint(
+    endpoint: &Endpoint<'_>,
+    app_id: &str,
+    client_id: &str,
+    arrival: Timestamp,
+) -> String {
+    let given = endpoint.effective_date.as_deref();
+    let effective_date = given
+        .and_then(Timestamp::parse_iso8601)
+        .unwrap_or(arrival)
+        .to_iso8601();
+    let mut writer = Writer::new();
+    writer.begin_object();
+    endpoint::write_members(&mut writer, endpoint, Some(&effective_date));
+    // Consumers of Pinpoint's records find these two whether or not there is anything in them.
+    if endpoint.attributes.is_empty() {
+        writer.name("Attributes").begin_object().end_object();
+    }
+    if endpoint.metrics.is_empty() {
+        writer.name("Metrics").begin_object().end_object();
+    }
+    writer.name("ApplicationId").string(app_id);
+    writer.name("Id").string(client_id);
+    writer.end_object();
+    writer.finish()
 }
 
 fn write_timestamp(writer: &mut Writer, name: &str, timestamp: Option<Timestamp>) {

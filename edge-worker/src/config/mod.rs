@@ -5,6 +5,8 @@ mod server_keys;
 mod settings;
 mod sinks;
 
+use std::collections::BTreeSet;
+
 use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
@@ -14,6 +16,8 @@ use crate::identity::issuer::Issuer;
 use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
 use crate::pipeline::event_id::EventIds;
+use crate::pipeline::partition::PartitionKeys;
+use crate::rates::RateSettings;
 use sinks::Keys;
 
 /// The bindings as the platform gives them, unchecked.
@@ -29,6 +33,8 @@ pub struct Bindings {
     pub pii_salt: Option<String>,
     /// `SERVER_KEYS`: JSON text; docs/edge-worker.md says what stands in it.
     pub server_keys: Option<String>,
+    /// `PARTITION_KEY_SECRET`: base64 of 32 bytes or more.
+    pub partition_key_secret: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
     pub kinesis_access_key_id: Option<String>,
     /// `KINESIS_SECRET_ACCESS_KEY`
@@ -63,12 +69,20 @@ pub struct Config {
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
     pub deduplication_window: usize,
+    /// Most bytes that the requests under way in an isolate take together.
+    pub memory_budget: usize,
+    /// How often networks and identities may ask.
+    pub rate_limits: RateSettings,
+    /// Identities whose credentials are taken no longer, and that get no new ones.
+    pub revoked_identities: BTreeSet<String>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// What session tokens are made with.
     pub master_secrets: MasterSecrets,
     /// What events are validated against.
     pub schema: Schema,
+    /// What the partition keys of records are made with.
+    pub partition_keys: PartitionKeys,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
     /// What servers send events with.
@@ -117,6 +131,10 @@ impl Config {
             server_keys::read(bindings.server_keys, settings.as_ref(), schema.as_ref()),
             &mut errors,
         );
+        let partition_keys = kept(
+            secrets::partition_keys(bindings.partition_key_secret),
+            &mut errors,
+        );
         let keys = Keys {
             access_key_id: bindings.kinesis_access_key_id,
             secret_access_key: bindings.kinesis_secret_access_key,
@@ -130,6 +148,7 @@ impl Config {
             Some(schema),
             Some(pii_salt),
             Some(server_keys),
+            Some(partition_keys),
             Some(credentials),
         ) = (
             settings,
@@ -137,6 +156,7 @@ impl Config {
             schema,
             pii_salt,
             server_keys,
+            partition_keys,
             credentials,
         )
         else {
@@ -155,7 +175,11 @@ impl Config {
             issuers: settings.issuers,
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
+            memory_budget: settings.memory_budget,
+            rate_limits: settings.rate_limits,
+            revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
+            partition_keys,
             event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
@@ -171,6 +195,11 @@ impl Config {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
             _ => path,
         }
+    }
+
+    /// Whether an identity is one of those that were revoked.
+    pub fn is_revoked(&self, identity_id: &str) -> bool {
+        self.revoked_identities.contains(identity_id)
     }
 
     /// The app with this id.
@@ -245,6 +274,7 @@ pub(super) mod tests {
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
             server_keys: None,
+            partition_key_secret: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,

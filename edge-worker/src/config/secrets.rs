@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, error, required};
 use crate::identity::session_token::{MasterSecret, MasterSecrets};
+use crate::pipeline::partition::{MIN_SECRET_BYTES, PartitionKeys};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +71,22 @@ pub fn pii_salt(
     };
     let secret = STANDARD.decode(text.trim()).map_err(|_| problem())?;
     Salt::new(secret).map(Some).ok_or_else(problem)
+}
+
+/// `PARTITION_KEY_SECRET`, which nothing needs.
+///
+/// # Errors
+/// What is wrong, without repeating any of it.
+pub fn partition_keys(text: Option<String>) -> Result<PartitionKeys, ConfigError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(PartitionKeys::default());
+    };
+    let secret = STANDARD.decode(text.trim()).ok();
+    let keys = secret.and_then(|secret| PartitionKeys::hidden(&secret));
+    keys.ok_or_else(|| {
+        let problem = format!("is not base64 of {MIN_SECRET_BYTES} bytes or more");
+        error("PARTITION_KEY_SECRET", problem)
+    })
 }
 
 /// The first field with `x-pii: hash`, e.g. `SignUpEvent.email`.

@@ -1,10 +1,14 @@
 //! `FOREBAY`: the settings that are no secret.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{App, ConfigError, error};
-use crate::identity::ids::is_cognito_id;
+use crate::budget::Budget;
+use crate::identity::ids::{is_cognito_id, is_identity_id};
 use crate::identity::issuer::Issuer;
+use crate::rates::RateSettings;
 
 /// The binding `FOREBAY`.
 #[derive(Deserialize)]
@@ -30,6 +34,21 @@ pub struct Settings {
     /// In events.
     #[serde(default = "default_deduplication_window")]
     pub deduplication_window: usize,
+    /// In bytes.
+    #[serde(default = "default_memory_budget")]
+    pub memory_budget: usize,
+    /// How often networks and identities may ask.
+    #[serde(default)]
+    pub rate_limits: RateSettings,
+    /// Identity ids.
+    #[serde(default)]
+    pub revoked_identities: BTreeSet<String>,
+}
+
+/// Of the 128 MB that an isolate has, what is left beside the module (10 MB), the deduplication
+/// window and what the platform itself needs.
+fn default_memory_budget() -> usize {
+    80 * 1024 * 1024
 }
 
 /// 100,000 events: at most 4.5 MB of the 128 MB that an isolate has.
@@ -132,6 +151,24 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
             format!("`deduplication_window` is more than {MAX_DEDUPLICATION_WINDOW} events");
         return Err(error(NAME, problem));
     }
+    let least = Budget::least();
+    if settings.memory_budget < least {
+        let problem =
+            format!("`memory_budget` is less than {least} bytes, which one request may take");
+        return Err(error(NAME, problem));
+    }
+    settings
+        .rate_limits
+        .check()
+        .map_err(|problem| error(NAME, problem))?;
+    if !settings
+        .revoked_identities
+        .iter()
+        .all(|id| is_identity_id(id))
+    {
+        let problem = "one of `revoked_identities` is not of the form <region>:<uuid>";
+        return Err(error(NAME, problem));
+    }
     let KinesisSettings {
         stream,
         dead_letter_stream,
@@ -227,6 +264,26 @@ mod tests {
             ),
             ("/deduplication_window", json!(-1), "invalid value"),
             ("/deduplication_window", json!(false), "invalid type"),
+            (
+                "/memory_budget",
+                json!(1_000_000),
+                "`memory_budget` is less",
+            ),
+            (
+                "/rate_limits",
+                json!({ "events_per_network": { "requests": 0, "seconds": 1 } }),
+                "0 `requests`",
+            ),
+            (
+                "/rate_limits",
+                json!({ "events_per_visitor": { "requests": 1, "seconds": 1 } }),
+                "unknown field `events_per_visitor`",
+            ),
+            (
+                "/revoked_identities",
+                json!(["eu-north-1:6FB4C4F2-0000-4000-8000-000000000001"]),
+                "`revoked_identities`",
+            ),
             ("/kinesis/endpoint", json!("kinesis"), "not an http"),
             (
                 "/kinesis/region",

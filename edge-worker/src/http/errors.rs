@@ -5,7 +5,9 @@ use forebay_core::sigv4::MAX_SKEW_MS;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 
+use crate::budget::NoRoom;
 use crate::http::message::Answer;
+use crate::rates::TooMany;
 
 /// When to come back after [`RequestError::Busy`]: requests are answered within seconds.
 const BUSY_SECONDS: u32 = 2;
@@ -111,6 +113,9 @@ pub enum RequestError {
     /// A body that stalled.
     #[error("The request body came too slowly. Send the request again.")]
     BodyStalled,
+    /// More requests of a network or an identity than are allowed.
+    #[error("Too many requests. Send the request again later.")]
+    TooManyRequests(TooMany),
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
@@ -129,6 +134,24 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// Whether it is only said of requests whose session token is genuine. What such a client still
+    /// sends is worth waiting for, so that it hears the answer.
+    pub fn is_of_known_sender(&self) -> bool {
+        use RequestError::*;
+        matches!(
+            self,
+            WrongScope { .. }
+                | SignatureExpired { .. }
+                | PresignedExpired { .. }
+                | SignatureNotYetCurrent { .. }
+                | ExpiredToken
+                | UnknownApp
+                | PayloadTooLarge { .. }
+                | TooManyRequests(_)
+                | Busy
+        )
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         use RequestError::*;
@@ -150,7 +173,7 @@ impl RequestError {
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
-            Busy | StreamBusy => 429,
+            Busy | StreamBusy | TooManyRequests(_) => 429,
             Misconfigured | Internal | NotStored => 500,
         }
     }
@@ -174,7 +197,7 @@ impl RequestError {
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
-            Busy | StreamBusy => "TooManyRequestsException",
+            Busy | StreamBusy | TooManyRequests(_) => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
             Misconfigured | Internal | NotStored => "InternalServerErrorException",
         }
@@ -197,8 +220,23 @@ impl RequestError {
             RequestError::Busy | RequestError::StreamBusy | RequestError::NotStored => {
                 answer.with_retry_after(BUSY_SECONDS)
             }
+            RequestError::TooManyRequests(refused) => {
+                answer.with_retry_after(refused.retry_after_seconds)
+            }
             _ => answer,
         }
+    }
+}
+
+impl From<NoRoom> for RequestError {
+    fn from(_: NoRoom) -> RequestError {
+        RequestError::Busy
+    }
+}
+
+impl From<TooMany> for RequestError {
+    fn from(refused: TooMany) -> RequestError {
+        RequestError::TooManyRequests(refused)
     }
 }
 

@@ -111,6 +111,11 @@ pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, 
 }
 
 impl<'a> Claimant<'a> {
+    /// Who it says it is.
+    pub fn sender(&self) -> &Sender<'a> {
+        &self.sender
+    }
+
     /// Verifies the signature, in headers or query, over `body` as it was sent.
     ///
     /// # Errors
@@ -157,6 +162,9 @@ fn find_sender<'a>(
         TokenError::Invalid => RequestError::UnrecognizedClient,
         TokenError::Expired => RequestError::ExpiredToken,
     })?;
+    if config.is_revoked(&session.identity_id) {
+        return Err(RequestError::UnrecognizedClient);
+    }
     Ok((Sender::Identity(session), secret.into()))
 }
 

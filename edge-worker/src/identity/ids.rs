@@ -65,6 +65,19 @@ pub fn is_cognito_id(id: &str) -> bool {
         })
 }
 
+/// Whether `id` is what identities are called: `<region>:<uuid>`, in lower case.
+pub fn is_identity_id(id: &str) -> bool {
+    let is_uuid = |uuid: &str| {
+        let mut places = uuid.bytes().enumerate();
+        uuid.len() == 36
+            && places.all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            })
+    };
+    is_cognito_id(id) && id.split_once(':').is_some_and(|(_, uuid)| is_uuid(uuid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,32 @@ mod tests {
             &of_guest("a", [7; 16]),
         ] {
             assert!(!is_of_login(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_identity_is_a_region_and_a_uuid() {
+        assert!(is_identity_id(&of_guest("us-east-1", [7; 16])));
+        assert!(is_identity_id(&of_login(
+            "us-east-1",
+            "https://a.example",
+            "ada"
+        )));
+        assert!(is_identity_id(
+            "us-east-1:00000000-0000-0000-0000-000000000000"
+        ));
+        for id in [
+            "us-east-1:6fb4c4f200004000800000000000001",
+            "us-east-1:6fb4c4f2-0000-4000-8000-00000000000",
+            "us-east-1:6fb4c4f2-0000-4000-8000-0000000000011",
+            "us-east-1:6FB4C4F2-0000-4000-8000-000000000001",
+            "us-east-1:6fb4c4f-20000-4000-8000-000000000001",
+            "us-east-1:0",
+            "us-east-1:------------------------------------",
+            ":6fb4c4f2-0000-4000-8000-000000000001",
+            "us east:6fb4c4f2-0000-4000-8000-000000000001",
+        ] {
+            assert!(!is_identity_id(id), "{id}");
         }
     }
 

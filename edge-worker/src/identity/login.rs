@@ -83,9 +83,14 @@ struct Claims {
     aud: Audience,
     exp: f64,
     nbf: Option<f64>,
-    /// How the person proved who they are. Whatever its form: only identity pools are read.
+    /// When it was issued.
+    iat: Option<f64>,
+    /// The client that it was issued to, where that is not the audience alone.
+    azp: Option<String>,
+    /// How the person proved who they are: a list (RFC 8176). As a plain text it could say
+    /// `unauthenticated` unseen.
     #[serde(default)]
-    amr: serde_json::Value,
+    amr: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -96,10 +101,10 @@ enum Audience {
 }
 
 impl Audience {
-    fn has(&self, client: &String) -> bool {
+    fn clients(&self) -> &[String] {
         match self {
-            Audience::One(one) => one == client,
-            Audience::Several(several) => several.contains(client),
+            Audience::One(one) => std::slice::from_ref(one),
+            Audience::Several(several) => several,
         }
     }
 }
@@ -181,8 +186,21 @@ fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
 impl Claims {
     /// Amazon Cognito's identity pools issue tokens to guests too.
     fn is_guest(&self) -> bool {
-        let mut methods = self.amr.as_array().into_iter().flatten();
+        let mut methods = self.amr.iter().flatten();
         methods.any(|method| method == "unauthenticated")
+    }
+
+    /// Whether it was issued to a client of ours (OpenID Connect Core, 3.1.3.7): one of them is in
+    /// its audience, and where it says whom it was issued to, that is one of them too. A token for
+    /// strangers as well has to say so.
+    fn is_for(&self, issuer: &Issuer) -> bool {
+        let is_ours = |client: &String| issuer.audiences.contains(client);
+        let clients = self.aud.clients();
+        clients.iter().any(is_ours)
+            && match &self.azp {
+                Some(azp) => is_ours(azp),
+                None => clients.iter().all(is_ours),
+            }
     }
 
     fn check(&self, issuer: &Issuer, now: Timestamp) -> Result<(), LoginError> {
@@ -191,13 +209,17 @@ impl Claims {
         let now = now.0 as f64 / 1000.0;
         if self.iss != issuer.issuer {
             Err(LoginError::WrongIssuer)
-        } else if !issuer.audiences.iter().any(|client| self.aud.has(client)) {
+        } else if !self.is_for(issuer) {
             Err(LoginError::WrongAudience)
         } else if self.is_guest() {
             Err(LoginError::Guest)
         } else if self.exp <= now {
             Err(LoginError::Expired)
-        } else if self.nbf.is_some_and(|from| from > now + LEEWAY_SECONDS) {
+        } else if [self.nbf, self.iat]
+            .into_iter()
+            .flatten()
+            .any(|from| from > now + LEEWAY_SECONDS)
+        {
             Err(LoginError::NotYetValid)
         } else {
             Ok(())
@@ -276,11 +298,21 @@ pub(crate) mod tests {
         let ada = Ok(Some("ada".to_owned()));
         for claims in [
             claims(),
-            with(claims(), "aud", json!(["other", "app"])),
+            with(claims(), "aud", json!(["web", "app"])),
+            with(
+                with(claims(), "aud", json!(["other", "app"])),
+                "azp",
+                json!("web"),
+            ),
+            with(claims(), "azp", json!("app")),
+            with(claims(), "azp", json!(null)),
+            with(claims(), "iat", json!(1_794_990_000)),
+            with(claims(), "iat", json!(1_795_000_060)),
             with(claims(), "exp", json!(1_795_000_000.501)),
             with(claims(), "nbf", json!(1_795_000_060)),
             with(claims(), "amr", json!(["authenticated", "pwd"])),
-            with(claims(), "amr", json!("pwd")),
+            with(claims(), "amr", json!([])),
+            with(claims(), "amr", json!(null)),
         ] {
             let token = token(&header(), &claims);
             assert_eq!(verified(&[("login.example/pool", &token)]), ada, "{claims}");
@@ -302,7 +334,18 @@ pub(crate) mod tests {
             ("exp", json!("2027-01-01"), Malformed),
             ("exp", json!(null), Malformed),
             ("nbf", json!(1_795_000_061), NotYetValid),
+            ("iat", json!(1_795_000_061), NotYetValid),
+            ("iat", json!("2026-01-01"), Malformed),
+            ("azp", json!("other"), WrongAudience),
+            ("azp", json!(""), WrongAudience),
+            ("azp", json!(["web"]), Malformed),
+            ("aud", json!(["other", "app"]), WrongAudience),
             ("amr", json!(["unauthenticated"]), Guest),
+            ("amr", json!(["pwd", "unauthenticated"]), Guest),
+            ("amr", json!("unauthenticated"), Malformed),
+            ("amr", json!("pwd"), Malformed),
+            ("amr", json!([["unauthenticated"]]), Malformed),
+            ("amr", json!({ "0": "unauthenticated" }), Malformed),
             ("sub", json!(""), Malformed),
             ("sub", json!("a".repeat(256)), Malformed),
             ("sub", json!(null), Malformed),

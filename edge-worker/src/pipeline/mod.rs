@@ -5,6 +5,7 @@ pub mod deduplication;
 pub mod enrich;
 pub mod event_id;
 pub mod malformed;
+pub mod partition;
 pub mod plain;
 pub mod plan;
 pub mod record;

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use forebay_core::event::{Endpoint, Event};
+use forebay_core::event::Event;
 use forebay_core::plausible;
 use forebay_core::schema::{Stage, Violation};
 use forebay_core::wire::DecodeError;
@@ -12,11 +12,11 @@ use forebay_core::wire::event_stream;
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
 use super::Context;
-use super::dead_letter::{DeadLetter, Refused, Sent, shortened};
+use super::dead_letter::{DeadLetter, Refused, Sent};
 use super::deduplication::{DeduplicationWindow, EventKey, Sender};
 use super::event_id::is_uuid;
 use super::malformed;
-use super::record::RecordMaker;
+use super::record::{RecordMaker, Shared};
 use crate::delivery::{Outcome, Record};
 
 /// Where an event or an endpoint goes.
@@ -65,6 +65,7 @@ impl<'a> Planner<'a> {
         let mut plan = Plan::default();
         for batch in &request.batches {
             let endpoint_id = batch.endpoint_id.as_ref();
+            let shared = self.maker.batch(endpoint_id, &batch.endpoint.endpoint);
             let planned = PlannedBatch {
                 endpoint_id,
                 endpoint: self.plan_endpoint(endpoint_id, &batch.endpoint, &mut plan),
@@ -72,12 +73,7 @@ impl<'a> Planner<'a> {
                     .events
                     .iter()
                     .map(|event| {
-                        let fate = self.plan_event(
-                            endpoint_id,
-                            event,
-                            &batch.endpoint.endpoint,
-                            &mut plan,
-                        );
+                        let fate = self.plan_event(endpoint_id, event, &shared, &mut plan);
                         (event.id.as_ref(), fate)
                     })
                     .collect(),
@@ -110,7 +106,7 @@ impl<'a> Planner<'a> {
         &self,
         endpoint_id: &'r str,
         sent: &SentEvent<'_>,
-        endpoint: &Endpoint<'_>,
+        shared: &Shared<'_>,
         plan: &mut Plan<'r>,
     ) -> Fate {
         // A UUID is known again before the event is read.
@@ -126,7 +122,7 @@ impl<'a> Planner<'a> {
                 .of(&sent.id, endpoint_id, event),
             Err(_) => Cow::Borrowed(sent.id.as_ref()),
         };
-        match self.record(endpoint_id, &id, &event, endpoint) {
+        match self.record(endpoint_id, &id, &event, shared) {
             Ok(_) if self.is_known(&id) => Fate::Duplicate,
             Ok(record) => {
                 plan.records.push(record);
@@ -163,7 +159,7 @@ impl<'a> Planner<'a> {
         endpoint_id: &'r str,
         event_id: &str,
         event: &Result<Event<'_>, Malformed<'_>>,
-        endpoint: &Endpoint<'_>,
+        shared: &Shared<'_>,
     ) -> Result<Record<'r>, Vec<Violation>> {
         let config = self.context.config;
         let event = event
@@ -182,14 +178,14 @@ impl<'a> Planner<'a> {
         if schema.marks_personal_data() {
             schema.protect(event.to_mut(), config.pii_salt.as_ref());
         }
-        let record = self.maker.record(endpoint_id, event_id, &event, endpoint);
+        let record = self.maker.record(shared, event_id, &event);
         let times = implausible_times(&record);
         if !times.is_empty() {
             return Err(times);
         }
         let record = Record {
-            data: record.encode(),
-            partition_key: endpoint_id.into(),
+            data: record.encode_with(shared.endpoint_json()),
+            partition_key: self.context.config.partition_keys.of(endpoint_id),
         };
         let max_bytes = config.sinks.max_record_bytes();
         if record.byte_len() > max_bytes {
@@ -218,7 +214,7 @@ impl<'a> Planner<'a> {
         };
         Record {
             data: letter.encode(self.context),
-            partition_key: partition_key(endpoint_id).into(),
+            partition_key: self.context.config.partition_keys.of(endpoint_id),
         }
     }
 }
@@ -234,14 +230,6 @@ fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
     let of_session = [start, stop].into_iter().flatten();
     let of_session = of_session.filter_map(|(path, time)| plausible::session_time(path, time));
     event.into_iter().chain(of_session).collect()
-}
-
-/// A partition key for an endpoint id, which may be one that cannot be one.
-fn partition_key(endpoint_id: &str) -> &str {
-    match shortened(endpoint_id) {
-        "" => "-",
-        key => key,
-    }
 }
 
 /// What an event's answer says of its violations: all of them, unless they are very many.
@@ -304,7 +292,7 @@ impl<'r> Plan<'r> {
         };
         self.dead_letters.push(Record {
             data: letter.encode(context),
-            partition_key: partition_key(endpoint_id).into(),
+            partition_key: context.config.partition_keys.of(endpoint_id),
         });
         self.batches.push(PlannedBatch {
             endpoint_id,

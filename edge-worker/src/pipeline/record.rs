@@ -1,12 +1,31 @@
 //! From an event to its event-stream record.
 
-use forebay_core::event::{Endpoint, Event, Text};
-use forebay_core::wire::event_stream::{self, Application, Client, Forebay, Record, Session};
+use forebay_core::event::{Demographic, Endpoint, Event, Text};
+use forebay_core::wire::event_stream::{
+    self, Application, Client, Forebay, Record, Session, encode_endpoint,
+};
 
 use super::Context;
 use super::enrich::clock::ClockCorrection;
 use super::enrich::device::Device;
 use super::enrich::place;
+
+/// No make, model or version is longer. The endpoint, which the record holds too, has it whole.
+const MAX_DEMOGRAPHIC_BYTES: usize = 128;
+
+/// What the records of a batch share: encoded once, whatever the number of its events.
+pub struct Shared<'e> {
+    client_id: &'e str,
+    endpoint: &'e Endpoint<'e>,
+    json: String,
+}
+
+impl Shared<'_> {
+    /// The endpoint, as records hold it.
+    pub fn endpoint_json(&self) -> &str {
+        &self.json
+    }
+}
 
 /// Makes the records of a request's events.
 pub struct RecordMaker<'a> {
@@ -25,15 +44,25 @@ impl<'a> RecordMaker<'a> {
         }
     }
 
-    /// The record of one event. Session times are by the same clock as the event's, and corrected
-    /// with it.
+    /// What the records of a batch share.
+    pub fn batch<'e>(&self, client_id: &'e str, endpoint: &'e Endpoint<'e>) -> Shared<'e> {
+        let Context { head, app, .. } = self.context;
+        Shared {
+            client_id,
+            endpoint,
+            json: encode_endpoint(endpoint, &app.app_id, client_id, head.arrival),
+        }
+    }
+
+    /// The record of one event, without the endpoint, which [`Shared::endpoint_json`] has. Session
+    /// times are by the same clock as the event's, and corrected with it.
     pub fn record<'e>(
         &'e self,
-        client_id: &'e str,
+        batch: &'e Shared<'e>,
         event_id: &'e str,
         event: &'e Event<'_>,
-        endpoint: &'e Endpoint<'_>,
     ) -> Record<'e> {
+        let (client_id, endpoint) = (batch.client_id, batch.endpoint);
         let Context {
             head,
             config,
@@ -58,7 +87,7 @@ impl<'a> RecordMaker<'a> {
             }),
             attributes: event.attributes.clone(),
             metrics: event.metrics.clone(),
-            endpoint: endpoint.clone(),
+            endpoint: Endpoint::default(),
             aws_account_id: config.aws_account_id.as_deref().map(Text::from),
             forebay: Some(Forebay {
                 event_id: event_id.into(),
@@ -90,28 +119,37 @@ impl<'a> RecordMaker<'a> {
             title: event.app_title.as_ref().map(borrowed),
             version_name: demographic
                 .and_then(|said| said.app_version.as_ref())
-                .map(borrowed),
+                .map(cut),
             version_code: event.app_version_code.as_ref().map(borrowed),
         }
     }
 
     /// What the endpoint says of its device, and for the rest what the request's headers do.
     fn device<'e>(&'e self, endpoint: &'e Endpoint<'_>) -> event_stream::Device<'e> {
-        let said = endpoint.demographic.clone().unwrap_or_default();
+        let said = endpoint.demographic.as_ref();
+        let said = |member: fn(&'e Demographic<'_>) -> &'e Option<Text<'e>>| {
+            said.and_then(|said| member(said).as_ref()).map(cut)
+        };
         let seen = &self.device;
+        let platform_name = said(|said| &said.platform);
         // A version belongs to the platform that it was said of.
-        let seen_version = match said.platform {
+        let seen_version = match platform_name {
             Some(_) => None,
             None => seen.platform_version.as_deref(),
         };
         event_stream::Device {
-            locale: said.locale.or(seen.locale.as_deref().map(Text::from)),
-            make: said.make,
-            model: said.model.or(seen.model.as_deref().map(Text::from)),
-            platform_name: said.platform.or(seen.platform.as_deref().map(Text::from)),
-            platform_version: said.platform_version.or(seen_version.map(Text::from)),
+            locale: said(|said| &said.locale).or(seen.locale.as_deref().map(Text::from)),
+            make: said(|said| &said.make),
+            model: said(|said| &said.model).or(seen.model.as_deref().map(Text::from)),
+            platform_name: platform_name.or(seen.platform.as_deref().map(Text::from)),
+            platform_version: said(|said| &said.platform_version).or(seen_version.map(Text::from)),
         }
     }
+}
+
+/// What the endpoint says of its device, as the record repeats it beside the endpoint.
+fn cut<'a>(text: &'a Text<'_>) -> Text<'a> {
+    Text::Borrowed(&text[..text.floor_char_boundary(MAX_DEMOGRAPHIC_BYTES)])
 }
 
 fn borrowed<'a>(text: &'a Text<'_>) -> Text<'a> {

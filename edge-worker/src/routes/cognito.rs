@@ -13,7 +13,7 @@ use forebay_core::wire::cognito_identity::{
 use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
-use crate::identity::ids::{self, is_cognito_id};
+use crate::identity::ids::{self, is_cognito_id, is_identity_id};
 use crate::identity::login::{self, LoginError};
 use crate::identity::session_token::{Amr, Session};
 use crate::platform::Platform;
@@ -47,6 +47,9 @@ pub enum IdentityError {
     /// An identity of a login, asked for without one.
     #[error("Access to Identity '{0}' is forbidden without a login.")]
     Forbidden(String),
+    /// An identity that the configuration has revoked.
+    #[error("Access to Identity '{0}' is forbidden.")]
+    Revoked(String),
     /// An identity of another login.
     #[error("Logins don't match: the identity is of another login.")]
     LoginsDoNotMatch,
@@ -85,6 +88,7 @@ impl IdentityError {
                 "InternalErrorException"
             }
             IdentityError::Forbidden(_)
+            | IdentityError::Revoked(_)
             | IdentityError::LoginsDoNotMatch
             | IdentityError::Login(_) => "NotAuthorizedException",
             IdentityError::Request(error) => error.code(),
@@ -124,14 +128,44 @@ fn identity_answer(status: u16, body: String) -> Answer {
     }
 }
 
+/// A request to the identity pool.
+pub enum Request<'a> {
+    /// Of [`Operation::GetId`].
+    GetId(GetIdRequest<'a>),
+    /// Of [`Operation::GetCredentialsForIdentity`].
+    GetCredentialsForIdentity(GetCredentialsForIdentityRequest<'a>),
+}
+
+impl<'a> Request<'a> {
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// [`IdentityError::Serialization`]
+    pub fn decode(operation: Operation, body: &'a [u8]) -> Result<Request<'a>, IdentityError> {
+        Ok(match operation {
+            Operation::GetId => Request::GetId(GetIdRequest::decode(body)?),
+            Operation::GetCredentialsForIdentity => {
+                Request::GetCredentialsForIdentity(GetCredentialsForIdentityRequest::decode(body)?)
+            }
+        })
+    }
+
+    /// The identity that is asked for, where there is one already.
+    pub fn identity_id(&self) -> Option<&str> {
+        match self {
+            Request::GetId(_) => None,
+            Request::GetCredentialsForIdentity(request) => Some(&request.identity_id),
+        }
+    }
+}
+
 /// Answers a request to the identity pool.
 ///
 /// # Errors
 /// [`IdentityError`]
 pub async fn answer(
-    operation: Operation,
+    request: &Request<'_>,
     head: &Head,
-    body: &[u8],
     config: &Config,
     platform: &impl Platform,
 ) -> Result<Answer, IdentityError> {
@@ -140,10 +174,13 @@ pub async fn answer(
         platform,
         now: head.arrival,
     };
-    let session = match operation {
-        Operation::GetId => pool.get_id(body).await?,
-        Operation::GetCredentialsForIdentity => pool.get_credentials(body).await?,
+    let session = match request {
+        Request::GetId(request) => pool.get_id(request).await?,
+        Request::GetCredentialsForIdentity(request) => pool.get_credentials(request).await?,
     };
+    if config.is_revoked(&session.identity_id) {
+        return Err(IdentityError::Revoked(session.identity_id));
+    }
     // GetId's answer has credentials too, so that a first visit asks once. Whoever knows Cognito's
     // alone reads over them.
     Ok(identity_answer(200, credentials_of(session, config)))
@@ -185,8 +222,7 @@ struct Pool<'a, P> {
 
 impl<P: Platform> Pool<'_, P> {
     /// A new guest, or whoever logs in.
-    async fn get_id(&self, body: &[u8]) -> Result<Session, IdentityError> {
-        let request = GetIdRequest::decode(body)?;
+    async fn get_id(&self, request: &GetIdRequest<'_>) -> Result<Session, IdentityError> {
         let pool_id = &request.identity_pool_id;
         if !is_cognito_id(pool_id) {
             return Err(IdentityError::Validation("identityPoolId"));
@@ -206,13 +242,17 @@ impl<P: Platform> Pool<'_, P> {
     }
 
     /// The identity that is asked for. With a login that of the login, whichever guest it was.
-    async fn get_credentials(&self, body: &[u8]) -> Result<Session, IdentityError> {
-        let request = GetCredentialsForIdentityRequest::decode(body)?;
+    async fn get_credentials(
+        &self,
+        request: &GetCredentialsForIdentityRequest<'_>,
+    ) -> Result<Session, IdentityError> {
         let asked = &request.identity_id;
         if !is_cognito_id(asked) {
             return Err(IdentityError::Validation("identityId"));
         }
-        if !self.config.may_know_identity(asked) {
+        // Amazon Cognito takes other digits for an id too. It has issued none, and neither has this
+        // pool: whoever could choose them could write what they like into the records.
+        if !is_identity_id(asked) || !self.config.may_know_identity(asked) {
             return Err(IdentityError::IdentityNotFound(asked.to_string()));
         }
         let is_of_login = ids::is_of_login(asked);

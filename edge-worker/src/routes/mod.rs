@@ -9,33 +9,35 @@ pub mod update_endpoint;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-
-use crate::identity::authenticate::claimant;
+use crate::identity::authenticate::{Claimant, Sender, claimant};
 use cognito::IdentityError;
 use forebay_core::wire::plain;
 use forebay_core::wire::update_endpoint::EVENT_TYPE;
 use put_events::Answered;
 
-use crate::config::{Config, ConfigError};
+use crate::budget::Share;
+use crate::config::{App, Config, ConfigError};
 use crate::http::cors::preflight;
 use crate::http::errors::RequestError;
-use crate::http::gzip::inflated;
+use crate::http::gzip::{inflated, inflated_len};
 use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
+use crate::isolate::Isolate;
 use crate::log::Line;
 use crate::pipeline::Context;
-use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::platform::{Body, BodyError, Platform};
+use crate::rates;
+use crate::rates::Rate;
 
-/// A request, the configuration (or why there is none), what was accepted lately, and the platform.
+/// A request, the configuration (or why there is none), what is kept from earlier ones, and the
+/// platform.
 pub struct Service<'a, P> {
     /// The request.
     pub head: &'a Head,
     /// The configuration, or what is wrong with it.
     pub config: Result<&'a Config, &'a [ConfigError]>,
-    /// The events that were accepted lately.
-    pub window: &'a RefCell<DeduplicationWindow>,
+    /// What is kept from earlier requests.
+    pub isolate: &'a Isolate,
     /// The platform.
     pub platform: &'a P,
 }
@@ -76,8 +78,17 @@ impl<'a, P: Platform> Service<'a, P> {
     async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
         let config = self.configuration()?;
         let operation = cognito::operation(self.head)?;
-        let body = read(body, cognito::MAX_BODY_BYTES).await?;
-        cognito::answer(operation, self.head, &body, config, self.platform).await
+        let rates = &config.rate_limits;
+        let network = rates.network(self.head);
+        let rate = rates.identity_pool_per_network.as_ref();
+        self.count(rate, "pool-network", network.as_deref()).await?;
+        let share = self.share()?;
+        let body = read(body, cognito::MAX_BODY_BYTES, &share).await?;
+        let request = cognito::Request::decode(operation, &body)?;
+        let rate = rates.identity_pool_per_identity.as_ref();
+        let identity = request.identity_id();
+        self.count(rate, "pool-identity", identity).await?;
+        cognito::answer(&request, self.head, config, self.platform).await
     }
 
     async fn app(
@@ -89,17 +100,27 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<Answer, RequestError> {
         let limit = operation.max_body_bytes();
         let config = self.configuration()?;
-        // What the head alone can refuse, no body is read for.
-        let claimant = claimant(self.head, config)?;
-        let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
-        let sent = read(body, limit).await?;
+        let admitted = self.admit(config, app_id, limit, body.announced()).await;
+        let (claimant, app, share) = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                if error.is_of_known_sender() {
+                    body.leave();
+                }
+                return Err(error);
+            }
+        };
+        let sent = read(body, limit, &share).await?;
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = claimant.prove(&sent, self.platform).await?;
         if !caller.sender.is_for(app_id) {
             return Err(RequestError::Forbidden("send to this application"));
         }
         line.app_id = Some(&app.app_id);
-        let body = inflated(sent, limit)?;
+        let inflated_len = inflated_len(&sent, limit)?;
+        let longest = sent.len().max(inflated_len);
+        share.work_on(longest, 0, 0)?;
+        let body = inflated(sent, inflated_len)?;
         let context = Context {
             head: self.head,
             config,
@@ -108,16 +129,17 @@ impl<'a, P: Platform> Service<'a, P> {
         };
         let answered = match operation {
             AppOperation::PutEvents => {
-                put_events::answer(&context, &body, self.window, self.platform).await
+                let request = put_events::decode(&body, &share, longest)?;
+                put_events::answer(&context, &request, &self.isolate.window, self.platform).await
             }
             AppOperation::UpdateEndpoint { endpoint_id } => {
                 if !caller.sender.may_send(EVENT_TYPE) {
                     return Err(RequestError::Forbidden("update endpoints"));
                 }
-                update_endpoint::answer(&context, endpoint_id, &body, self.platform).await
+                update_endpoint::answer(&context, endpoint_id, &body, self.platform).await?
             }
         };
-        Ok(noted(answered?, line))
+        Ok(noted(answered, line))
     }
 
     async fn plain_events(
@@ -126,26 +148,96 @@ impl<'a, P: Platform> Service<'a, P> {
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
         let config = self.configuration()?;
-        let (sent, caller) = match plain_events::bearer(self.head, config)? {
-            Some(caller) => (read(body, plain::MAX_BODY_BYTES).await?, caller),
+        let limit = plain::MAX_BODY_BYTES;
+        let (share, sent, caller) = match plain_events::bearer(self.head, config)? {
+            Some(caller) => {
+                let share = self.share_of(body.announced(), limit)?;
+                let sent = read(body, limit, &share).await?;
+                (share, sent, caller)
+            }
             None => {
                 let claimant = claimant(self.head, config)?;
-                let sent = read(body, plain::MAX_BODY_BYTES).await?;
+                self.count_events(claimant.sender(), config).await?;
+                let share = self.share_of(body.announced(), limit)?;
+                let sent = read(body, limit, &share).await?;
                 let caller = claimant.prove(&sent, self.platform).await?;
-                (sent, caller)
+                (share, sent, caller)
             }
         };
         let app = plain_events::app(self.head, &caller.sender, config)?;
         line.app_id = Some(&app.app_id);
-        let body = inflated(sent, plain::MAX_BODY_BYTES)?;
+        let inflated_len = inflated_len(&sent, limit)?;
+        // Each event is written anew, as PutEvents has it, before it is planned.
+        share.work_on(2 * sent.len().max(inflated_len), 0, 0)?;
+        let body = inflated(sent, inflated_len)?;
         let context = Context {
             head: self.head,
             config,
             app,
             caller: &caller,
         };
-        let answered = plain_events::answer(&context, &body, self.window, self.platform).await?;
+        let window = &self.isolate.window;
+        let answered = plain_events::answer(&context, &body, window, self.platform).await?;
         Ok(noted(answered, line))
+    }
+
+    /// Whom the request is from, for which app, and a share of the memory: what the head alone can
+    /// refuse, no body is read for.
+    async fn admit(
+        &self,
+        config: &'a Config,
+        app_id: &str,
+        limit: usize,
+        announced: Option<usize>,
+    ) -> Result<(Claimant<'a>, &'a App, Share<'a>), RequestError> {
+        let claimant = claimant(self.head, config)?;
+        let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        self.count_events(claimant.sender(), config).await?;
+        let share = self.share_of(announced, limit)?;
+        Ok((claimant, app, share))
+    }
+
+    /// A share of the memory that has room for a body of the length that is announced.
+    fn share_of(&self, announced: Option<usize>, limit: usize) -> Result<Share<'a>, RequestError> {
+        let announced = announced.unwrap_or(0);
+        if announced > limit {
+            return Err(RequestError::PayloadTooLarge { limit });
+        }
+        let share = self.share()?;
+        share.expect(announced)?;
+        Ok(share)
+    }
+
+    /// Counts a request with events. A server may send as much as it likes: whoever runs the worker gave
+    /// it its key.
+    async fn count_events(&self, sender: &Sender<'_>, config: &Config) -> Result<(), RequestError> {
+        let Some(identity) = sender.cognito_id() else {
+            return Ok(());
+        };
+        let rates = &config.rate_limits;
+        let network = rates.network(self.head);
+        let rate = rates.events_per_network.as_ref();
+        self.count(rate, "events-network", network.as_deref())
+            .await?;
+        let rate = rates.events_per_identity.as_ref();
+        self.count(rate, "events-identity", Some(identity)).await
+    }
+
+    /// A share of the memory for this request.
+    fn share(&self) -> Result<Share<'a>, RequestError> {
+        let share = self.isolate.budget.take(self.head.arrival);
+        share.map_err(RequestError::from)
+    }
+
+    /// Counts this request as one of `who`.
+    async fn count(
+        &self,
+        rate: Option<&Rate>,
+        name: &str,
+        who: Option<&str>,
+    ) -> Result<(), RequestError> {
+        let taken = rates::take(rate, name, who, &self.isolate.buckets, self.platform).await;
+        taken.map_err(RequestError::from)
     }
 
     fn configuration(&self) -> Result<&'a Config, RequestError> {
@@ -162,10 +254,15 @@ fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
     answered.answer
 }
 
-async fn read(body: impl Body, limit: usize) -> Result<Vec<u8>, RequestError> {
-    body.read(limit).await.map_err(|error| match error {
+async fn read(body: impl Body, limit: usize, share: &Share<'_>) -> Result<Vec<u8>, RequestError> {
+    // What is announced need not come.
+    if body.announced().is_some_and(|length| length > limit) {
+        return Err(RequestError::PayloadTooLarge { limit });
+    }
+    body.read(limit, share).await.map_err(|error| match error {
         BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
         BodyError::BrokeOff => RequestError::BodyBrokeOff,
         BodyError::Stalled => RequestError::BodyStalled,
+        BodyError::NoRoom => RequestError::Busy,
     })
 }

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use forebay_core::event::Text;
 use forebay_core::wire::put_events::{BatchResponse, ItemResponse, Request, Response};
+use forebay_core::wire::update_endpoint::MAX_BODY_BYTES as MAX_ENDPOINT_BYTES;
 
+use crate::budget::Share;
 use crate::delivery::routing::Deliveries;
 use crate::delivery::{Outcome, SinkError};
 use crate::http::errors::RequestError;
@@ -37,23 +39,40 @@ pub struct Carried {
     pub sink_error: Option<SinkError>,
 }
 
-/// Answers a request.
+/// Reads a request. Every event has its endpoint in its record: `share` grows by these copies
+/// before any is made. `body_bytes` is what the share has for the body.
 ///
 /// # Errors
-/// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form.
+/// [`RequestError::BadRequest`] where the body as a whole is not of PutEvents' form, and
+/// [`RequestError::Busy`] where there is no memory for its records.
+pub fn decode<'a>(
+    body: &'a [u8],
+    share: &Share<'_>,
+    body_bytes: usize,
+) -> Result<Request<'a>, RequestError> {
+    let request = Request::decode(body)?;
+    let (mut events, mut copies) = (0, 0);
+    for batch in &request.batches {
+        events += batch.events.len();
+        copies += batch.events.len() * batch.endpoint.bytes.len().min(MAX_ENDPOINT_BYTES);
+    }
+    share.work_on(body_bytes, events, copies)?;
+    Ok(request)
+}
+
+/// Answers a request.
 pub async fn answer(
     context: &Context<'_>,
-    body: &[u8],
+    request: &Request<'_>,
     window: &RefCell<DeduplicationWindow>,
     platform: &impl Platform,
-) -> Result<Answered, RequestError> {
-    let request = Request::decode(body)?;
-    let plan = Plan::new(&request, context, &window.borrow());
+) -> Answered {
+    let plan = Plan::new(request, context, &window.borrow());
     let (response, carried) = carry_out(&plan, context, window, platform).await;
-    Ok(Answered {
+    Answered {
         answer: Answer::json(202, response.encode()),
         carried,
-    })
+    }
 }
 
 /// Delivers what a plan holds, and adds to the window what the sink has acknowledged of it. Of two

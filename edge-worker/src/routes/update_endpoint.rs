@@ -36,14 +36,15 @@ pub async fn answer(
     let head = context.head;
     let maker = RecordMaker::new(context);
     let event = Event::new(EVENT_TYPE, head.arrival);
-    let mut record = maker.record(&endpoint_id, &head.request_id, &event, &endpoint);
+    let shared = maker.batch(&endpoint_id, &endpoint);
+    let mut record = maker.record(&shared, &head.request_id, &event);
     record.event_timestamp = head.arrival;
     if let Some(forebay) = &mut record.forebay {
         forebay.original_event_timestamp = None;
     }
     let records = [Record {
-        data: record.encode(),
-        partition_key: endpoint_id.as_str().into(),
+        data: record.encode_with(shared.endpoint_json()),
+        partition_key: context.config.partition_keys.of(&endpoint_id),
     }];
     let delivered = context.config.sinks.deliver(&records, &[], platform).await;
     let delivery = delivered.events;

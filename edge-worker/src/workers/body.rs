@@ -5,9 +5,11 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::Date;
+use js_sys::{Object, Reflect};
 use worker::{ByteStream, Request};
 
+use super::platform::now;
+use crate::budget::{NoRoom, Share};
 use crate::platform::{Allowance, Body, BodyError};
 
 /// A body that announces no more is taken in one piece; a larger one in chunks, so that one which
@@ -48,18 +50,27 @@ impl Body for IncomingBody {
         length.and_then(|length| length.parse().ok())
     }
 
-    async fn read(mut self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    /// worker.js looks for this mark.
+    fn leave(mut self) {
+        self.is_read = true;
+        let request: &Object = self.request.inner();
+        // Where it cannot be set, the connection is cut.
+        let _ = Reflect::set(request, &"isLeft".into(), &true.into());
+    }
+
+    async fn read(mut self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
         let announced = self.announced();
         if announced.is_some_and(|length| length > max_bytes) {
             return Err(BodyError::TooLarge);
         }
-        self.is_read = true;
         if self.request.inner().body().is_none() {
             return Ok(Vec::new());
         }
         // HTTP lets no body be longer than announced.
-        if announced.is_some_and(|length| length <= ONE_PIECE_BYTES) {
-            let time_out = TimeoutFuture::new(Allowance::FIRST_MS);
+        if let Some(length) = announced.filter(|length| *length <= ONE_PIECE_BYTES) {
+            share.hold(length)?;
+            self.is_read = true;
+            let time_out = TimeoutFuture::new(Allowance::MOST_MS);
             let body = match select(pin!(self.request.bytes()), time_out).await {
                 Either::Left((body, _)) => body.map_err(|_| BodyError::BrokeOff)?,
                 Either::Right(_) => return Err(BodyError::Stalled),
@@ -70,47 +81,72 @@ impl Body for IncomingBody {
             };
         }
         let stream = self.request.stream().map_err(|_| BodyError::BrokeOff)?;
-        let mut body = Vec::with_capacity(announced.unwrap_or(0));
-        read_stream(stream, max_bytes, &mut body).await?;
+        self.is_read = true;
+        let mut body = Vec::new();
+        let most = announced.unwrap_or(max_bytes);
+        read_stream(stream, max_bytes, most, &mut body, |bytes| {
+            share.hold(bytes)
+        })
+        .await?;
         Ok(body)
     }
 }
 
-/// Reads a stream to its end into `body`. What is left of it when reading ends early, the platform
-/// throws away.
+/// Reads a stream of probably no more than `likely_bytes` to its end into `body`, asking `take`
+/// before memory is taken for so many bytes in all. What is left of it when reading ends early, the
+/// platform throws away.
 ///
 /// # Errors
 /// [`BodyError`]
 pub async fn read_stream(
     mut stream: ByteStream,
     max_bytes: usize,
+    likely_bytes: usize,
     body: &mut Vec<u8>,
+    mut take: impl FnMut(usize) -> Result<(), NoRoom>,
 ) -> Result<(), BodyError> {
-    let started = Date::now();
-    let mut time_out = TimeoutFuture::new(Allowance::FIRST_MS);
+    let mut allowance = Allowance::new(now());
+    let mut time_out = TimeoutFuture::new(Allowance::MOST_MS);
+    // Bytes for which there was no room, and which were thrown away.
+    let mut passed_over: usize = 0;
     loop {
         match select(stream.next(), &mut time_out).await {
+            Either::Left((None, _)) if passed_over > 0 => return Err(BodyError::NoRoom),
             Either::Left((None, _)) => return Ok(()),
             Either::Left((Some(chunk), _)) => {
                 let chunk = chunk.map_err(|_| BodyError::BrokeOff)?;
-                if body.len().saturating_add(chunk.len()) > max_bytes {
+                let length = body.len().saturating_add(chunk.len());
+                if length > max_bytes {
                     return Err(BodyError::TooLarge);
+                }
+                allowance.earn(chunk.len(), now());
+                if passed_over > 0 {
+                    passed_over += chunk.len();
+                    if passed_over > max_bytes {
+                        return Err(BodyError::NoRoom);
+                    }
+                    continue;
+                }
+                if length > body.capacity() {
+                    // Twice as much each time, and exactly what was announced in the end.
+                    let twice = (2 * body.capacity()).max(ONE_PIECE_BYTES).min(likely_bytes);
+                    let capacity = length.max(twice);
+                    if take(capacity).is_err() {
+                        // Its sender, who is known by now, hears no answer before all is sent.
+                        *body = Vec::new();
+                        passed_over = chunk.len();
+                        continue;
+                    }
+                    body.reserve_exact(capacity - body.len());
                 }
                 body.extend_from_slice(&chunk);
             }
             // What came meanwhile has earned it more time, or has not. One timer that is set
             // anew now and then costs less than one for each chunk.
-            Either::Right(_) => {
-                let spent = Date::now() - started;
-                let left = f64::from(Allowance::millis(body.len())) - spent;
-                if left <= 0.0 {
-                    return Err(BodyError::Stalled);
-                }
-                // Above nothing, and no more than an allowance.
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                let left = left.ceil() as u32;
-                time_out = TimeoutFuture::new(left);
-            }
+            Either::Right(_) => match allowance.left_ms(now()) {
+                0 => return Err(BodyError::Stalled),
+                left => time_out = TimeoutFuture::new(left),
+            },
         }
     }
 }

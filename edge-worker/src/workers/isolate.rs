@@ -1,15 +1,14 @@
 //! What an isolate keeps from one request to the next.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, console_error};
 
-use super::platform::Workers;
+use super::platform::randomize;
 use crate::config::{Bindings, Config, ConfigError};
-use crate::pipeline::deduplication::DeduplicationWindow;
-use crate::platform::Random;
+use crate::isolate::Isolate;
 
 /// The configuration, or what is wrong with it.
 pub type Configuration = Result<Config, Vec<ConfigError>>;
@@ -17,9 +16,8 @@ pub type Configuration = Result<Config, Vec<ConfigError>>;
 thread_local! {
     /// Read with the first request: the bindings of an isolate never change.
     static CONFIGURATION: Cell<Option<&'static Configuration>> = const { Cell::new(None) };
-    /// What this isolate has accepted lately. Made with the first request: before it, the platform
-    /// has no randomness to give.
-    static WINDOW: Cell<Option<&'static RefCell<DeduplicationWindow>>> = const { Cell::new(None) };
+    /// Made with the first request: before it, the platform has no randomness to give.
+    static ISOLATE: Cell<Option<&'static Isolate>> = const { Cell::new(None) };
 }
 
 /// The configuration of this isolate.
@@ -35,6 +33,7 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
         server_keys: text("SERVER_KEYS"),
+        partition_key_secret: text("PARTITION_KEY_SECRET"),
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
         kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
         kinesis_session_token: text("KINESIS_SESSION_TOKEN"),
@@ -56,21 +55,15 @@ fn binding(env: &Env, name: &str) -> Option<JsValue> {
     (!value.is_null() && !value.is_undefined()).then_some(value)
 }
 
-/// The deduplication window of this isolate.
-pub fn window(configuration: &Configuration) -> &'static RefCell<DeduplicationWindow> {
-    if let Some(window) = WINDOW.get() {
-        return window;
+/// What this isolate keeps.
+pub fn isolate(configuration: &Configuration) -> &'static Isolate {
+    if let Some(isolate) = ISOLATE.get() {
+        return isolate;
     }
     let mut secret = [0; 32];
-    // Keys that could be foreseen might be made to collide: without randomness nothing is remembered.
-    let size = match (Workers.randomize(&mut secret), configuration) {
-        (Ok(()), Ok(config)) => config.deduplication_window,
-        _ => 0,
-    };
+    let secret = randomize(&mut secret).ok().map(|()| secret);
     // One for the isolate's life.
-    let window = Box::leak(Box::new(RefCell::new(DeduplicationWindow::new(
-        size, secret,
-    ))));
-    WINDOW.set(Some(window));
-    window
+    let isolate = Box::leak(Box::new(Isolate::new(configuration.as_ref().ok(), secret)));
+    ISOLATE.set(Some(isolate));
+    isolate
 }

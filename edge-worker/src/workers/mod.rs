@@ -8,6 +8,7 @@
 mod body;
 mod crypto;
 mod isolate;
+mod mark;
 mod platform;
 
 use js_sys::Date;
@@ -16,12 +17,11 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log
 use crate::http::cf::Cf;
 use crate::http::message::Head;
 use crate::log::SinkLine;
-use crate::platform::{Clock, Random};
 use crate::routes::Service;
 use crate::text::uuid;
 use body::IncomingBody;
-use isolate::{configuration, window};
-use platform::Workers;
+use isolate::{configuration, isolate};
+use platform::{Workers, now, randomize};
 
 /// Answers a request of the platform's.
 ///
@@ -30,19 +30,21 @@ use platform::Workers;
 pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
     let configuration = configuration(env);
+    let platform = Workers { env: env.clone() };
     let service = Service {
         head: &head,
         config: configuration.as_ref().map_err(Vec::as_slice),
-        window: window(configuration),
-        platform: &Workers,
+        isolate: isolate(configuration),
+        platform: &platform,
     };
-    let (answer, line) = service.answer(IncomingBody::new(request)).await;
+    let answered = service.answer(IncomingBody::new(request));
+    let (answer, line) = mark::marked(mark::number(env), answered).await;
     console_log!("{}", line.encode());
     if let Ok(config) = configuration
         && config.sinks.has_later()
     {
         context.wait_until(async move {
-            for delivery in config.sinks.deliver_later(&Workers).await {
+            for delivery in config.sinks.deliver_later(&platform).await {
                 console_log!("{}", SinkLine::of(&delivery).encode());
             }
         });
@@ -68,12 +70,12 @@ fn http_date() -> String {
 }
 
 fn head(request: &Request) -> Head {
-    let arrival = Workers.now();
+    let arrival = now();
     let url = request.inner().url();
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut random = [0; 16];
     // Without randomness, request ids are alike: a pity for whoever reads the log, and no more.
-    let _ = Workers.randomize(&mut random);
+    let _ = randomize(&mut random);
     Head {
         method: request.inner().method(),
         path: request.path(),

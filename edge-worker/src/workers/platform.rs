@@ -6,10 +6,12 @@ use std::time::Duration;
 use forebay_core::time::Timestamp;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Date, Uint8Array};
+use js_sys::{Date, Function, Object, Promise, Reflect, Uint8Array};
 use sha2::{Digest, Sha256};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
-    AbortController, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
     ResponseBody,
 };
 
@@ -17,17 +19,33 @@ use super::body::read_stream;
 use super::crypto;
 use crate::platform::{
     Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PublicKey, Random,
-    Unreachable,
+    RateLimits, Unreachable,
 };
 
-/// The platform.
-pub struct Workers;
+/// The platform, and the bindings that it gives to requests.
+pub struct Workers {
+    /// The bindings.
+    pub env: Env,
+}
+
+/// The time now.
+pub fn now() -> Timestamp {
+    // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
+    #[allow(clippy::cast_possible_truncation)]
+    Timestamp(Date::now() as i64)
+}
+
+/// Fills `bytes` with randomness fit for keys.
+///
+/// # Errors
+/// [`NoRandomness`] where the platform has none to give, as before the first request.
+pub fn randomize(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    getrandom::fill(bytes).map_err(|_| NoRandomness)
+}
 
 impl Clock for Workers {
     fn now(&self) -> Timestamp {
-        // Whole milliseconds since the epoch: a safe integer for some 200,000 years.
-        #[allow(clippy::cast_possible_truncation)]
-        Timestamp(Date::now() as i64)
+        now()
     }
 
     async fn wait(&self, duration: Duration) {
@@ -37,7 +55,22 @@ impl Clock for Workers {
 
 impl Random for Workers {
     fn randomize(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        getrandom::fill(bytes).map_err(|_| NoRandomness)
+        randomize(bytes)
+    }
+}
+
+impl RateLimits for Workers {
+    async fn is_within(&self, binding: &str, key: &str) -> Option<bool> {
+        let limiter = Reflect::get(&self.env, &binding.into()).ok()?;
+        let limit: Function = Reflect::get(&limiter, &"limit".into())
+            .ok()?
+            .dyn_into()
+            .ok()?;
+        let options = Object::new();
+        Reflect::set(&options, &"key".into(), &key.into()).ok()?;
+        let outcome: Promise = limit.call1(&limiter, &options).ok()?.dyn_into().ok()?;
+        let outcome = JsFuture::from(outcome).await.ok()?;
+        Reflect::get(&outcome, &"success".into()).ok()?.as_bool()
     }
 }
 
@@ -66,14 +99,17 @@ impl Http for Workers {
         let time_out = TimeoutFuture::new(millis(request.time_out));
         let controller = AbortController::default();
         let signal = controller.signal();
+        let max_bytes = request.max_response_bytes;
         let outgoing = outgoing(&request).map_err(|_| Unreachable)?;
+        // The platform has a copy of the body: while the answer is waited for, one is enough.
+        drop(request);
         let exchange = async {
             let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
             let response = response.ok()?;
             let header = |name| response.headers().get(name).ok().flatten();
             let (error_type, retry_after) = (header("x-amzn-errortype"), header("retry-after"));
             let status = response.status_code();
-            let body = read_answer(response, request.max_response_bytes).await?;
+            let body = read_answer(response, max_bytes).await?;
             Some(HttpResponse {
                 error_type,
                 retry_after,
@@ -96,7 +132,9 @@ async fn read_answer(mut response: Response, max_bytes: usize) -> Option<Vec<u8>
     }
     let mut body = Vec::new();
     let stream = response.stream().ok()?;
-    read_stream(stream, max_bytes, &mut body).await.ok()?;
+    read_stream(stream, max_bytes, max_bytes, &mut body, |_| Ok(()))
+        .await
+        .ok()?;
     Some(body)
 }
 

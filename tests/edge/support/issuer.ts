@@ -54,15 +54,16 @@ export async function startIssuer(): Promise<Issuer> {
   };
 }
 
-/** An ID token for `sub`; `claims` and `key` make it another than the issuer would sign. */
+/** An ID token for `sub`; `claims`, `key` and `kid` make it another than the issuer would sign. */
 export function idToken(
   alg: Algorithm,
   sub: string,
   claims: object = {},
   key: KeyObject = KEYS[alg].privateKey,
+  kid: string = alg,
 ): string {
   const exp = Math.floor(Date.now() / 1000) + 300;
-  const header = encoded({ alg, kid: alg, typ: "JWT" });
+  const header = encoded({ alg, kid, typ: "JWT" });
   const signed = `${header}.${encoded({ iss: ISSUER, sub, aud: "web", exp, ...claims })}`;
   const signature = sign(KEYS[alg].hash, Buffer.from(signed), { key, dsaEncoding: "ieee-p1363" });
   return `${signed}.${signature.toString("base64url")}`;

@@ -7,6 +7,8 @@ import { connect, type Socket } from "node:net";
 export interface Upload {
   /** Sends some of the body. */
   write(bytes: Uint8Array | string): void;
+  /** Resolves when all that was written has left. */
+  sent(): Promise<void>;
   /** The status and the whole answer, once it has come. */
   answered(): Promise<{ status: number; text: string }>;
   /** Cuts the connection. */
@@ -28,6 +30,10 @@ export async function startUpload(
   answer.catch(() => {});
   return {
     write: (bytes) => socket.write(bytes),
+    sent: () =>
+      new Promise((resolve) => {
+        socket.write("", () => resolve());
+      }),
     answered: () => answer,
     cut: () => socket.destroy(),
   };

@@ -28,6 +28,12 @@ export interface WorkerOptions {
   deduplicationWindow?: number;
   /** The binding `SERVER_KEYS`, of which each key is for the app of the stack. */
   serverKeys?: { name: string; may: string[]; [key: string]: unknown }[];
+  /** `memory_budget` of the configuration. */
+  memoryBudget?: number;
+  /** `rate_limits` of the configuration. */
+  rateLimits?: object;
+  /** `revoked_identities` of the configuration. */
+  revokedIdentities?: string[];
   /** `sinks` of the configuration. */
   sinks?: { name: string; type: string; [setting: string]: unknown }[];
   /** The binding `SINK_KEYS`; none where it is not said. */
@@ -39,6 +45,8 @@ export interface WorkerOptions {
 }
 
 export interface Worker extends Pick<StackDescription, "edge" | "region"> {
+  /** Its process. */
+  pid: number;
   /** What it has written to its log. */
   log(): string;
   stop(): Promise<void>;
@@ -68,6 +76,7 @@ export async function startWorker(
   return {
     edge: `http://127.0.0.1:${port}`,
     region: stack.region,
+    pid: child.pid as number,
     log: () => log,
     async stop() {
       process.off("exit", stopWithTests);
@@ -113,6 +122,9 @@ async function config(
     issuers: options.issuers,
     base_path: options.basePath,
     deduplication_window: options.deduplicationWindow,
+    memory_budget: options.memoryBudget,
+    rate_limits: options.rateLimits,
+    revoked_identities: options.revokedIdentities,
     kinesis: {
       endpoint: options.kinesis,
       stream: options.withoutStream ? undefined : stream,

@@ -23,29 +23,29 @@ pub struct Device {
     pub locale: Option<String>,
 }
 
-/// User agents in use have at most about 300 bytes.
-const MAX_USER_AGENT_BYTES: usize = 1024;
+/// User agents in use have at most about 300 bytes, and lists of client hints half as many.
+const MAX_HEADER_BYTES: usize = 1024;
+/// No name of a device or browser is longer, and no version. What is found here is copied into
+/// every record of a request: it is cut before that.
+const MAX_NAME_BYTES: usize = 64;
 
 impl Device {
     /// Reads the headers of a request.
     pub fn read(head: &Head) -> Device {
-        let agent = head.header("user-agent").unwrap_or_default();
-        let agent = &agent[..agent.floor_char_boundary(MAX_USER_AGENT_BYTES)];
+        let header = |name| head.header(name).map(|value| cut(value, MAX_HEADER_BYTES));
+        let agent = header("user-agent").unwrap_or_default();
         let parsed = Parser::new().parse(agent).unwrap_or_default();
-        let platform = head
-            .header("sec-ch-ua-platform")
+        let platform = header("sec-ch-ua-platform")
             .and_then(|hint| platform_name(unquoted(hint)))
             .or_else(|| platform_name(parsed.os));
-        let hinted_version = head
-            .header("sec-ch-ua-platform-version")
+        let hinted_version = header("sec-ch-ua-platform-version")
             .and_then(|hint| hinted_platform_version(platform.as_deref(), unquoted(hint)));
-        let brand = head.header("sec-ch-ua").and_then(brand);
+        let brand = header("sec-ch-ua").and_then(brand);
         Device {
             platform_version: hinted_version
                 .or_else(|| platform_version(agent, platform.as_deref(), &parsed)),
             platform,
-            model: head
-                .header("sec-ch-ua-model")
+            model: header("sec-ch-ua-model")
                 .and_then(|hint| known(unquoted(hint)))
                 .map(str::to_owned),
             browser: brand
@@ -55,15 +55,20 @@ impl Device {
             browser_version: known(parsed.version)
                 .or(brand.map(|(_, version)| version))
                 .map(major_and_minor),
-            category: category(agent, head.header("sec-ch-ua-mobile"), &parsed),
-            locale: head.header("accept-language").and_then(first_language),
+            category: category(agent, header("sec-ch-ua-mobile"), &parsed),
+            locale: header("accept-language").and_then(first_language),
         }
     }
 }
 
 /// The parser says `UNKNOWN` or nothing for what it does not know.
 fn known(text: &str) -> Option<&str> {
-    (!text.is_empty() && text != woothee::woothee::VALUE_UNKNOWN).then_some(text)
+    let is_known = !text.is_empty() && text != woothee::woothee::VALUE_UNKNOWN;
+    is_known.then_some(cut(text, MAX_NAME_BYTES))
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
 }
 
 /// The content of a structured header's string, e.g. `"macOS"`.
@@ -141,7 +146,7 @@ fn brand(list: &str) -> Option<(&str, &str)> {
 }
 
 fn major_and_minor(version: &str) -> String {
-    let mut parts = version.splitn(3, '.');
+    let mut parts = cut(version, MAX_NAME_BYTES).splitn(3, '.');
     let major = parts.next().unwrap_or_default();
     let minor = parts.next().unwrap_or("0");
     format!("{major}.{minor}")
@@ -271,6 +276,50 @@ mod tests {
             hints_alone,
             ["macos", "15.1.0", "Chrome", "142.0", "mobile"]
         );
+    }
+
+    #[test]
+    fn what_a_header_says_is_cut_before_it_is_copied() {
+        let long = "9".repeat(8 * 1024);
+        let quoted = format!("\"{long}\"");
+        let brand = format!(r#""{long}";v="{long}""#);
+        let short_brand = format!(r#""B";v="{long}""#);
+        for headers in [
+            [("user-agent", &long), ("sec-ch-ua", &brand)],
+            [("user-agent", &long), ("sec-ch-ua", &short_brand)],
+            [("user-agent", &quoted), ("sec-ch-ua", &quoted)],
+        ] {
+            let mut headers: Vec<(&str, &str)> = headers
+                .into_iter()
+                .map(|(name, value)| (name, value.as_str()))
+                .collect();
+            headers.extend([
+                ("sec-ch-ua-platform", quoted.as_str()),
+                ("sec-ch-ua-platform-version", &quoted),
+                ("sec-ch-ua-model", &quoted),
+                ("sec-ch-ua-mobile", &long),
+                ("accept-language", &long),
+            ]);
+            let Device {
+                platform,
+                platform_version,
+                model,
+                browser,
+                browser_version,
+                category: _,
+                locale,
+            } = device(&headers);
+            let texts = [
+                platform,
+                platform_version,
+                model,
+                browser,
+                browser_version,
+                locale,
+            ];
+            let copied: usize = texts.iter().flatten().map(String::len).sum();
+            assert!(copied <= 6 * 70, "{copied} bytes: {texts:?}");
+        }
     }
 
     #[test]

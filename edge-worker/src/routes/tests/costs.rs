@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use futures_util::future::join_all;
+
 use super::*;
 use crate::platform::Allowance;
 
@@ -17,9 +19,11 @@ impl Body for Counted<'_> {
         self.announced
     }
 
-    async fn read(self, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    fn leave(self) {}
+
+    async fn read(self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
         self.reads.set(self.reads.get() + 1);
-        self.bytes.read(max_bytes).await
+        self.bytes.read(max_bytes, share).await
     }
 }
 
@@ -30,7 +34,7 @@ fn reads(head: &Head, config: &Config, body: &[u8]) -> (Answer, usize) {
     let service = Service {
         head,
         config: Ok(config),
-        window: &no_window(),
+        isolate: &new_isolate(),
         platform: &platform,
     };
     let body = Counted {
@@ -106,9 +110,354 @@ fn what_the_head_refuses_is_refused_without_reading_the_body() {
 
 #[test]
 fn who_sends_slowly_has_time_and_who_stalls_has_not() {
-    let four_mb = Allowance::millis(4 * 1024 * 1024);
-    assert_eq!(Allowance::millis(0), 10_000);
-    assert_eq!(Allowance::millis(32 * 1024), 11_000);
-    assert_eq!(four_mb, 10_000 + 128_000);
-    assert_eq!(Allowance::millis(usize::MAX), u32::MAX);
+    let at = |seconds: i64| Timestamp(seconds * 1_000);
+    let mut allowance = Allowance::new(at(0));
+    assert_eq!(allowance.left_ms(at(9)), 1_000);
+    assert_eq!(allowance.left_ms(at(10)), 0);
+    // As slow as may be, for two minutes.
+    for second in 1..=120 {
+        allowance.earn(32 * 1024, at(second));
+        assert_eq!(allowance.left_ms(at(second)), 10_000);
+    }
+    // Much that came at once buys no more than a moment.
+    allowance.earn(4 * 1024 * 1024, at(120));
+    assert_eq!(allowance.left_ms(at(120)), 10_000);
+    // A byte now and then buys nothing.
+    for second in 121..130 {
+        allowance.earn(1, at(second));
+    }
+    assert_eq!(allowance.left_ms(at(130)), 0);
+}
+
+/// Serves a request by an isolate that has other requests under way.
+fn by(isolate: &Isolate, config: &Config, head: &Head, body: &[u8]) -> Answer {
+    serve_with(isolate, head, config, body, all_stored).0
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    let mut headers = answer.headers.iter();
+    let found = headers.find(|(found, _)| *found == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn is_too_many(answer: &Answer) -> bool {
+    let seconds = header(answer, "retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+    answer.status == 429
+        && header(answer, "x-amzn-errortype") == Some("TooManyRequestsException")
+        && seconds.is_some_and(|seconds| seconds > 0)
+}
+
+#[test]
+fn without_memory_a_request_is_refused_and_told_when_to_come_back() {
+    let config = config();
+    let isolate = new_isolate();
+    let small = batch(json!({ "e1": event(json!({ "email": "a@example.com" })) }));
+    let mut large = small.clone();
+    large.resize(2 * 1024 * 1024, b' ');
+    let serve = |body: &[u8]| {
+        let head = signed(&config, "POST", EVENTS, body, ARRIVAL);
+        by(&isolate, &config, &head, body)
+    };
+    let others = isolate.budget.take(ARRIVAL).unwrap();
+    others.resize(40 * 1024 * 1024).unwrap();
+    let taken = isolate.budget.taken();
+    assert!(is_too_many(&serve(&large)));
+    assert_eq!(serve(&small).status, 202);
+    // However small it is compressed.
+    assert!(is_too_many(&serve(&gzip(&large))));
+    assert_eq!(isolate.budget.taken(), taken, "all is given back");
+    drop(others);
+    for body in [large.clone(), gzip(&large)] {
+        assert_eq!(serve(&body).status, 202);
+    }
+    // What is refused for another reason gives back too.
+    assert_eq!(serve(b"{").status, 400);
+    assert_eq!(serve(&gzip(&large)[..100]).status, 400);
+    assert_eq!(isolate.budget.taken(), 0);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_hundred_deep_health_checks_are_two_calls() {
+    let config = config();
+    let isolate = new_isolate();
+    let platform = Simulated::new(|_| Err(Unreachable));
+    let mut head = head("GET", "/healthz", &[]);
+    head.query = "deep=1".into();
+    let answers = join_all((0..60).map(|_| async {
+        let service = Service {
+            head: &head,
+            config: Ok(&config),
+            isolate: &isolate,
+            platform: &platform,
+        };
+        service.answer(&b""[..]).await.0.status
+    }));
+    assert_eq!(block_on(answers), [503; 60]);
+    assert_eq!(platform.sent.borrow().len(), 2);
+}
+
+/// A request to the identity pool from an address.
+fn pool_head(operation: &str, address: &str) -> Head {
+    let target = format!("AWSCognitoIdentityService.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("cf-connecting-ip", address),
+    ];
+    head("POST", "/", &headers)
+}
+
+const GET_ID: &[u8] = br#"{"IdentityPoolId":"eu-north-1:00000000-0000-4000-8000-00000000000a"}"#;
+
+#[test]
+fn networks_and_identities_may_ask_so_often_the_pool_and_put_events_apart() {
+    let mut config = config();
+    config.rate_limits = serde_json::from_value(json!({
+        "identity_pool_per_network": { "requests": 2, "seconds": 60 },
+        "identity_pool_per_identity": { "requests": 1, "seconds": 60 },
+        "events_per_network": { "requests": 3, "seconds": 60 },
+        "events_per_identity": { "requests": 2, "seconds": 60 },
+    }))
+    .unwrap();
+    let isolate = new_isolate();
+    let get_id = |address: &str| by(&isolate, &config, &pool_head("GetId", address), GET_ID);
+    assert_eq!(get_id("192.0.2.1").status, 200);
+    assert_eq!(get_id("192.0.2.1").status, 200);
+    assert!(is_too_many(&get_id("192.0.2.1")));
+    assert!(
+        get_id("192.0.2.1")
+            .body
+            .contains(r#""__type":"TooManyRequestsException""#)
+    );
+    assert_eq!(get_id("192.0.2.2").status, 200);
+    // A network of IPv6 is a household, whichever of its addresses asks.
+    assert_eq!(get_id("2001:db8::1").status, 200);
+    assert_eq!(get_id("2001:db8::2").status, 200);
+    assert!(is_too_many(&get_id("2001:db8::ffff:3")));
+    let credentials = |address: &str| {
+        let body = json!({ "IdentityId": IDENTITY }).to_string();
+        let head = pool_head("GetCredentialsForIdentity", address);
+        by(&isolate, &config, &head, body.as_bytes())
+    };
+    assert_eq!(credentials("192.0.2.3").status, 200);
+    assert!(is_too_many(&credentials("192.0.2.4")));
+
+    let body = batch(json!({}));
+    let put_events = |address: &str, identity: &str| {
+        let issued = config.master_secrets.issue(&Session {
+            identity_id: identity.into(),
+            amr: Amr::Unauthenticated,
+            expiration: Timestamp(ARRIVAL.0 + 3_600_000),
+        });
+        let mut head = signed_by(&issued, "POST", EVENTS, &body, ARRIVAL);
+        head.headers
+            .push(("cf-connecting-ip".into(), address.into()));
+        by(&isolate, &config, &head, &body)
+    };
+    assert_eq!(put_events("192.0.2.1", "a").status, 202);
+    assert_eq!(put_events("192.0.2.1", "a").status, 202);
+    assert!(is_too_many(&put_events("192.0.2.2", "a")));
+    assert_eq!(put_events("192.0.2.1", "b").status, 202);
+    assert!(is_too_many(&put_events("192.0.2.1", "c")));
+}
+
+#[test]
+fn a_binding_counts_where_there_is_one() {
+    let mut config = config();
+    config.rate_limits = serde_json::from_value(json!({
+        "identity_pool_per_network": { "requests": 1, "seconds": 60, "binding": "POOL" },
+    }))
+    .unwrap();
+    let isolate = new_isolate();
+    let platform = Simulated::new(all_stored);
+    let get_id = || {
+        let head = pool_head("GetId", "192.0.2.1");
+        let service = Service {
+            head: &head,
+            config: Ok(&config),
+            isolate: &isolate,
+            platform: &platform,
+        };
+        block_on(service.answer(GET_ID)).0
+    };
+    platform.bound.borrow_mut().insert("POOL".into(), 3);
+    for _ in 0..3 {
+        assert_eq!(get_id().status, 200);
+    }
+    assert!(is_too_many(&get_id()));
+    platform.bound.borrow_mut().clear();
+    assert_eq!(get_id().status, 200, "the isolate's own bucket is full");
+    assert!(is_too_many(&get_id()));
+}
+
+#[test]
+fn without_limits_nobody_is_refused() {
+    let config = config();
+    let isolate = new_isolate();
+    for _ in 0..200 {
+        let answer = by(&isolate, &config, &pool_head("GetId", "192.0.2.1"), GET_ID);
+        assert_eq!(answer.status, 200);
+    }
+}
+
+#[test]
+fn a_revoked_identity_is_refused_before_its_hour_ends() {
+    let isolate = new_isolate();
+    let mut config = config();
+    let body = batch(json!({}));
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    assert_eq!(by(&isolate, &config, &head, &body).status, 202);
+    config.revoked_identities.insert(IDENTITY.into());
+    let (answer, reads) = reads(&head, &config, &body);
+    assert_eq!((answer.status, reads), (403, 0));
+    assert_eq!(
+        header(&answer, "x-amzn-errortype"),
+        Some("UnrecognizedClientException")
+    );
+    let ask = json!({ "IdentityId": IDENTITY }).to_string();
+    let pool = pool_head("GetCredentialsForIdentity", "192.0.2.1");
+    let answer = by(&isolate, &config, &pool, ask.as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.body.contains("NotAuthorizedException"),
+        "{}",
+        answer.body
+    );
+    assert!(!answer.body.contains("SessionToken"));
+}
+
+#[test]
+fn only_identities_of_a_region_and_a_uuid_are_issued() {
+    let (isolate, config) = (new_isolate(), config());
+    for id in [
+        "eu-north-1:0",
+        "eu-north-1:------------------------------------",
+        "eu-north-1:6fb4c4f200004000800000000000000100",
+        "eu-north-1:dead-beef",
+        "eu-north-1:6fb4c4f2-0000-4000-8000-0000000000012",
+    ] {
+        let body = json!({ "IdentityId": id }).to_string();
+        let pool = pool_head("GetCredentialsForIdentity", "192.0.2.1");
+        let answer = by(&isolate, &config, &pool, body.as_bytes());
+        assert_eq!(answer.status, 400, "{id}");
+        assert!(
+            answer.body.contains("ResourceNotFoundException"),
+            "{}",
+            answer.body
+        );
+    }
+}
+
+/// Bytes of the calls that a request makes.
+fn written(endpoint: &Value, headers: &[(&str, &str)], events: usize) -> (usize, usize) {
+    let config = config();
+    let event = event(json!({ "email": "a@example.com" }));
+    let events: serde_json::Map<String, Value> = (0..events)
+        .map(|number| (format!("e{number}"), event.clone()))
+        .collect();
+    let body = json!({ "BatchItem": { "c": { "Endpoint": endpoint, "Events": events } } });
+    let body = body.to_string().into_bytes();
+    let mut head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    head.headers.extend(headers);
+    let (_, _, calls) = serve(&head, &config, &body, all_stored);
+    let bytes = calls.iter().map(|call| call.body.len()).sum();
+    (body.len(), bytes)
+}
+
+#[test]
+fn whatever_is_sent_once_is_not_written_a_hundred_times_beyond_the_limit_of_an_endpoint() {
+    // Records are in base64, and have some 1 KB of their own.
+    const MOST: usize = 100 * (15 * 1024 + 3 * 1024) / 3 * 4;
+    let long = "x".repeat(1024 * 1024);
+    let half = "x".repeat(7 * 1024);
+    let header = "x".repeat(60 * 1024);
+    let hints = [
+        ("user-agent", header.as_str()),
+        ("sec-ch-ua", &header),
+        ("sec-ch-ua-model", &header),
+        ("sec-ch-ua-platform", &header),
+        ("sec-ch-ua-platform-version", &header),
+        ("accept-language", &header),
+    ];
+    for endpoint in [
+        json!({ "Address": long }),
+        json!({ "Address": &long[..15_000] }),
+        json!({ "RequestId": long, "EffectiveDate": long }),
+        json!({ "Demographic": { "Model": long, "Make": long } }),
+        json!({ "Demographic": { "Model": half, "AppVersion": half } }),
+        json!({ "Demographic": { "Platform": half, "PlatformVersion": half } }),
+        json!({ "Demographic": { "Locale": "x".repeat(14 * 1024) } }),
+        json!({ "User": { "UserId": long } }),
+        json!({ "Attributes": { "a": vec!["x"; 100_000] } }),
+    ] {
+        let (_, bytes) = written(&endpoint, &hints, 100);
+        assert!(
+            bytes <= MOST,
+            "{bytes} bytes of {}",
+            &endpoint.to_string()[..40]
+        );
+    }
+}
+
+#[test]
+fn a_share_covers_what_a_request_writes() {
+    let isolate = new_isolate();
+    let config = config();
+    let taken = std::cell::Cell::new(0);
+    let endpoint = json!({ "Address": "x".repeat(15_000) });
+    let event = event(json!({ "email": "a@example.com" }));
+    let events: serde_json::Map<String, Value> = (0..100)
+        .map(|number| (format!("e{number}"), event.clone()))
+        .collect();
+    let body = json!({ "BatchItem": { "c": { "Endpoint": endpoint, "Events": events } } });
+    let body = gzip(body.to_string().as_bytes());
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (answer, _, calls) = serve_with(&isolate, &head, &config, &body, |call| {
+        taken.set(isolate.budget.taken());
+        all_stored(call)
+    });
+    assert_eq!(answer.status, 202);
+    let bytes: usize = calls.iter().map(|call| call.body.len()).sum();
+    assert!(body.len() < 5 * 1024 && bytes > 1024 * 1024);
+    // The records, the call that is made of them, and the platform's copy of that.
+    assert!(taken.get() >= 2 * bytes, "{} for {bytes}", taken.get());
+    assert_eq!(isolate.budget.taken(), 0);
+}
+
+#[test]
+fn with_a_secret_nobody_foresees_which_shard_a_record_goes_to() {
+    let keys_of = |config: &Config| {
+        let body = batch(json!({
+            "e1": event(json!({ "email": "a@example.com" })),
+            "e2": event(json!({ "email": "b@example.com" })),
+            "e3": event(json!({})),
+        }));
+        let head = signed(config, "POST", EVENTS, &body, ARRIVAL);
+        let (_, _, calls) = serve(&head, config, &body, all_stored);
+        let mut keys = Vec::new();
+        for call in calls {
+            let body: Value = serde_json::from_str(&call.body).unwrap();
+            for record in body["Records"].as_array().unwrap() {
+                keys.push(record["PartitionKey"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(keys.len(), 3);
+        keys.dedup();
+        assert_eq!(keys.len(), 1, "of one client all stay in order: {keys:?}");
+        keys.remove(0)
+    };
+    let mut config = config();
+    assert_eq!(keys_of(&config), "client-1");
+    config.partition_keys = PartitionKeys::hidden(&[7; 32]).unwrap();
+    let hidden = keys_of(&config);
+    assert!(hidden.len() == 32 && hidden != keys_of(&super::config()));
 }

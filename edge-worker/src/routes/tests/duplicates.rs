@@ -4,8 +4,11 @@ use super::*;
 
 const ID: &str = "6fb4c4f2-0000-4000-8000-00000000000e";
 
-fn window() -> RefCell<DeduplicationWindow> {
-    RefCell::new(DeduplicationWindow::new(100, [7; 32]))
+/// An isolate that remembers a hundred events.
+fn remembering() -> Isolate {
+    let mut config = config();
+    config.deduplication_window = 100;
+    Isolate::new(Some(&config), Some([7; 32]))
 }
 
 fn valid() -> Value {
@@ -14,14 +17,14 @@ fn valid() -> Value {
 
 /// Each event's status, the counts of the log's line, and the ids that came to the stream.
 fn send(
-    window: &RefCell<DeduplicationWindow>,
+    isolate: &Isolate,
     events: Value,
     answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
 ) -> (Value, Value, Vec<String>) {
     let config = config();
     let body = batch(events);
     let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
-    let (answer, line, calls) = serve_with(window, &head, &config, &body, answering);
+    let (answer, line, calls) = serve_with(isolate, &head, &config, &body, answering);
     let statuses = items(&answer)
         .as_object()
         .unwrap()
@@ -39,12 +42,12 @@ fn send(
 
 #[test]
 fn what_the_stream_has_is_answered_and_not_written_again() {
-    let window = window();
-    let (_, _, written) = send(&window, json!({ ID: valid() }), all_stored);
+    let isolate = remembering();
+    let (_, _, written) = send(&isolate, json!({ ID: valid() }), all_stored);
     assert_eq!(written, [ID]);
     let other = "6fb4c4f2-0000-4000-8000-00000000000f";
     let events = json!({ ID: valid(), other: valid(), "bad": event(json!({})) });
-    let (statuses, counts, written) = send(&window, events, all_stored);
+    let (statuses, counts, written) = send(&isolate, events, all_stored);
     assert_eq!(statuses, json!({ ID: 202, other: 202, "bad": 400 }));
     assert_eq!(
         counts,
@@ -65,10 +68,10 @@ fn what_the_stream_has_not_acknowledged_is_written_again() {
         ),
     ];
     for (answering, status) in failing {
-        let window = window();
-        let (statuses, _, _) = send(&window, json!({ ID: valid() }), answering);
+        let isolate = remembering();
+        let (statuses, _, _) = send(&isolate, json!({ ID: valid() }), answering);
         assert_eq!(statuses[ID], status);
-        let (statuses, counts, written) = send(&window, json!({ ID: valid() }), all_stored);
+        let (statuses, counts, written) = send(&isolate, json!({ ID: valid() }), all_stored);
         assert_eq!(
             (&statuses[ID], &counts["accepted"]),
             (&json!(202), &json!(1))
@@ -79,12 +82,12 @@ fn what_the_stream_has_not_acknowledged_is_written_again() {
 
 #[test]
 fn an_invalid_event_is_refused_each_time_and_may_come_again_mended() {
-    let window = window();
+    let isolate = remembering();
     for _ in 0..2 {
-        let (statuses, _, _) = send(&window, json!({ ID: event(json!({})) }), all_stored);
+        let (statuses, _, _) = send(&isolate, json!({ ID: event(json!({})) }), all_stored);
         assert_eq!(statuses[ID], 400);
     }
-    let (statuses, _, written) = send(&window, json!({ ID: valid() }), all_stored);
+    let (statuses, _, written) = send(&isolate, json!({ ID: valid() }), all_stored);
     assert_eq!(statuses[ID], 202);
     assert_eq!(written, [ID]);
 }
@@ -93,7 +96,7 @@ fn an_invalid_event_is_refused_each_time_and_may_come_again_mended() {
 #[test]
 fn a_key_that_is_no_uuid_names_an_event_together_with_what_it_says() {
     const KEY: &str = "registration_success";
-    let window = window();
+    let isolate = remembering();
     let event = |number: i64| {
         let mut event = valid();
         event["Timestamp"] = json!(Timestamp(ARRIVAL.0 - number).to_iso8601());
@@ -101,7 +104,7 @@ fn a_key_that_is_no_uuid_names_an_event_together_with_what_it_says() {
     };
     let mut ids = Vec::new();
     for number in 0..5 {
-        let (statuses, counts, written) = send(&window, json!({ KEY: event(number) }), all_stored);
+        let (statuses, counts, written) = send(&isolate, json!({ KEY: event(number) }), all_stored);
         assert_eq!(
             (&statuses[KEY], &counts["accepted"]),
             (&json!(202), &json!(1))
@@ -111,7 +114,7 @@ fn a_key_that_is_no_uuid_names_an_event_together_with_what_it_says() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 5, "different events are different");
-    let (statuses, counts, written) = send(&window, json!({ KEY: event(3) }), all_stored);
+    let (statuses, counts, written) = send(&isolate, json!({ KEY: event(3) }), all_stored);
     assert_eq!(
         (&statuses[KEY], &counts["duplicate"]),
         (&json!(202), &json!(1))
@@ -121,6 +124,6 @@ fn a_key_that_is_no_uuid_names_an_event_together_with_what_it_says() {
 
 #[test]
 fn the_same_event_has_the_same_id_wherever_it_arrives() {
-    let id = || send(&window(), json!({ "key1": valid() }), all_stored).2;
+    let id = || send(&remembering(), json!({ "key1": valid() }), all_stored).2;
     assert_eq!(id(), id());
 }

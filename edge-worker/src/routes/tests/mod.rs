@@ -16,6 +16,7 @@ mod records;
 mod server_keys;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use forebay_core::schema::Schema;
 use forebay_core::sigv4::{self, Scope};
@@ -33,8 +34,10 @@ use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
 use crate::pipeline::event_id::EventIds;
+use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
 use crate::platform::{HttpRequest, HttpResponse, Unreachable};
+use crate::rates::RateSettings;
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
 const EVENTS: &str = "/v1/apps/app-1/events";
@@ -66,11 +69,15 @@ fn config() -> Config {
         sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
+        memory_budget: 64 * 1024 * 1024,
+        rate_limits: RateSettings::default(),
+        revoked_identities: BTreeSet::new(),
         aws_account_id: Some("123456789012".into()),
         master_secrets,
         schema,
         pii_salt: None,
         server_keys: Vec::new(),
+        partition_keys: PartitionKeys::default(),
     }
 }
 
@@ -120,9 +127,9 @@ fn signed_by(
     head(method, path, &headers)
 }
 
-/// A window that remembers nothing.
-fn no_window() -> RefCell<DeduplicationWindow> {
-    RefCell::new(DeduplicationWindow::new(0, [0; 32]))
+/// An isolate that has memory for requests and remembers no events.
+fn new_isolate() -> Isolate {
+    Isolate::new(Some(&config()), Some([0; 32]))
 }
 
 /// The answer, the log's line, and what was sent to Kinesis.
@@ -132,12 +139,12 @@ fn serve(
     body: &[u8],
     answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
 ) -> (Answer, String, Vec<HttpRequest>) {
-    serve_with(&no_window(), head, config, body, answering)
+    serve_with(&new_isolate(), head, config, body, answering)
 }
 
-/// The same by a worker that has accepted what is in the window.
+/// The same by a worker that has answered other requests.
 fn serve_with(
-    window: &RefCell<DeduplicationWindow>,
+    isolate: &Isolate,
     head: &Head,
     config: &Config,
     body: &[u8],
@@ -147,7 +154,7 @@ fn serve_with(
     let service = Service {
         head,
         config: Ok(config),
-        window,
+        isolate,
         platform: &platform,
     };
     let (answer, line) = block_on(service.answer(body));

@@ -11,7 +11,7 @@ fn without_a_configuration_nothing_is_claimed() {
         let service = Service {
             head,
             config: Err(&errors),
-            window: &no_window(),
+            isolate: &new_isolate(),
             platform: &platform,
         };
         block_on(service.answer(&b"{}"[..])).0
@@ -57,7 +57,7 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
         let service = Service {
             head: &head,
             config: Ok(&config),
-            window: &no_window(),
+            isolate: &new_isolate(),
             platform: &platform,
         };
         block_on(service.answer(&b"{}"[..])).0

@@ -38,9 +38,9 @@ struct Sent {
     answer: Answer,
 }
 
-fn send_with(window: &RefCell<DeduplicationWindow>, config: &Config, body: &[u8]) -> Sent {
+fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
     let head = post("", &bearer(), "application/json");
-    let (answer, line, calls) = serve_with(window, &head, config, body, all_stored);
+    let (answer, line, calls) = serve_with(isolate, &head, config, body, all_stored);
     assert!(!line.contains(BEARER));
     let of = |stream: &str| {
         let calls = calls.iter().filter(|call| stream_of(call) == stream);
@@ -60,7 +60,7 @@ fn send_with(window: &RefCell<DeduplicationWindow>, config: &Config, body: &[u8]
 }
 
 fn send(body: &str) -> Sent {
-    send_with(&no_window(), &config(&["*"]), body.as_bytes())
+    send_with(&new_isolate(), &config(&["*"]), body.as_bytes())
 }
 
 const GOOD: &str = r#"{"name":"SignUpEvent","attributes":{"email":"a@example.com"}}"#;
@@ -141,16 +141,17 @@ fn answers_stand_in_the_order_of_the_events_and_one_bad_event_costs_only_itself(
 
 #[test]
 fn an_event_that_is_sent_again_is_written_once() {
-    let config = config(&["*"]);
+    let mut config = config(&["*"]);
+    config.deduplication_window = 10;
     for event in [
         r#""id":"order-17","name":"SignUpEvent""#,
         r#""id":"0b9f1f9e-0000-4000-8000-000000000001","name":"SignUpEvent""#,
         r#""timestamp":"2026-11-18T11:00:00Z","name":"SignUpEvent""#,
     ] {
-        let window = RefCell::new(DeduplicationWindow::new(10, [7; 32]));
+        let isolate = Isolate::new(Some(&config), Some([7; 32]));
         let body = format!(r#"{{{event},"attributes":{{"email":"a@example.com"}}}}"#);
-        let first = send_with(&window, &config, body.as_bytes());
-        let again = send_with(&window, &config, body.as_bytes());
+        let first = send_with(&isolate, &config, body.as_bytes());
+        let again = send_with(&isolate, &config, body.as_bytes());
         assert_eq!((first.status, again.status), (202, 202));
         assert_eq!(first.results, again.results);
         assert_eq!(
@@ -164,7 +165,7 @@ fn an_event_that_is_sent_again_is_written_once() {
         assert_eq!(twice.records.len(), 2);
         // Another event is another one.
         let other = body.replace("a@example.com", "b@example.com");
-        let other = send_with(&window, &config, other.as_bytes());
+        let other = send_with(&isolate, &config, other.as_bytes());
         let is_named = event.contains("\"id\"");
         assert_eq!(other.records.len(), usize::from(!is_named), "{event}");
     }
@@ -241,7 +242,7 @@ fn only_a_key_or_a_signature_is_taken() {
 
 #[test]
 fn a_key_sends_what_it_may_and_where_it_may() {
-    let sent = send_with(&no_window(), &config(&["order.*"]), GOOD.as_bytes());
+    let sent = send_with(&new_isolate(), &config(&["order.*"]), GOOD.as_bytes());
     assert_eq!(sent.status, 400);
     assert!(
         sent.answer.body.contains("this key may send"),
@@ -277,7 +278,7 @@ fn a_key_sends_what_it_may_and_where_it_may() {
 fn gzip_is_taken_and_limits_hold() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(GOOD.as_bytes()).unwrap();
-    let sent = send_with(&no_window(), &config(&["*"]), &encoder.finish().unwrap());
+    let sent = send_with(&new_isolate(), &config(&["*"]), &encoder.finish().unwrap());
     assert_eq!(sent.status, 202);
     let many = vec![GOOD; 501].join("\n");
     let sent = send(&many);

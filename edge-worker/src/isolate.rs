@@ -1,0 +1,36 @@
+//! What an isolate keeps from one request to the next, beside its configuration.
+
+use std::cell::RefCell;
+
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::pipeline::deduplication::DeduplicationWindow;
+use crate::rates::Buckets;
+
+/// An isolate's memory of its requests.
+pub struct Isolate {
+    /// The events that were accepted lately.
+    pub window: RefCell<DeduplicationWindow>,
+    /// The memory that requests under way may take.
+    pub budget: Budget,
+    /// How often each network and identity has asked lately.
+    pub buckets: RefCell<Buckets>,
+}
+
+impl Isolate {
+    /// What an isolate begins with. `secret` has to be random; without one, no events are
+    /// remembered: keys that could be foreseen might be made to collide. Without a configuration
+    /// no request is served, and none is remembered.
+    pub fn new(config: Option<&Config>, secret: Option<[u8; 32]>) -> Isolate {
+        let window = config.map_or(0, |config| config.deduplication_window);
+        let window = match secret {
+            Some(secret) => DeduplicationWindow::new(window, secret),
+            None => DeduplicationWindow::new(0, [0; 32]),
+        };
+        Isolate {
+            window: RefCell::new(window),
+            budget: Budget::new(config.map_or(0, |config| config.memory_budget)),
+            buckets: RefCell::default(),
+        }
+    }
+}
