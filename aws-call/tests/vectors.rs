@@ -1,5 +1,7 @@
 //! Endpoints and signatures, against what botocore makes of the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use forebay_aws_call::event_bridge::EVENT_BRIDGE;
 use forebay_aws_call::firehose::FIREHOSE;
 use forebay_aws_call::kinesis::KINESIS;

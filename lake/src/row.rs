@@ -2,9 +2,10 @@
 
 use forebay_core::event::{Event, Text};
 use forebay_core::plausible::{self, TIME_RULE};
-use forebay_core::schema::{Schema, Stage, Violation};
+use forebay_core::schema::{Schema, Stage, Violation, endpoint_update_event};
 use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
+use forebay_core::wire::update_endpoint;
 
 use crate::stream::StreamRecord;
 use crate::window::EventKey;
@@ -22,7 +23,8 @@ pub struct Decoded<'a> {
 /// A record that has its place in a table.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Which event type: an index into [`Schema::events`].
+    /// Which event type: an index into [`Schema::events`], or right behind them for what UpdateEndpoint
+    /// said.
     pub table: usize,
     /// The UTC day the event happened on: its partition.
     pub day: Date,
@@ -105,6 +107,20 @@ impl<'a> Decoded<'a> {
             mut record,
             event_id,
         } = self;
+        if record.event_type == update_endpoint::EVENT_TYPE {
+            let violations = implausible_times(&record, arrival);
+            let table = schema.events.len();
+            if !violations.is_empty() {
+                return Err(Rejection::sorted(Some(table), violations));
+            }
+            return Ok(Row {
+                table,
+                day: record.event_timestamp.date(),
+                event_id,
+                event: endpoint_update_event(&record.endpoint, record.event_timestamp),
+                record,
+            });
+        }
         let event = Event {
             attributes: std::mem::take(&mut record.attributes),
             metrics: std::mem::take(&mut record.metrics),

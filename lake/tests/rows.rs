@@ -10,7 +10,7 @@ use arrow::array::types::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use forebay_core::event::{Demographic, Location, User};
+use forebay_core::event::{Demographic, Endpoint, Location, User};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::Record;
 use forebay_lake::batch::Batch;
@@ -374,4 +374,70 @@ fn half_a_surrogate_pair_is_a_character() {
         let expected = case["text"].as_str().unwrap().to_owned();
         assert_eq!(strings(&rows, "session_id"), [Some(expected)]);
     }
+}
+
+#[test]
+fn what_update_endpoint_says_is_a_row_of_a_table_that_no_schema_names() {
+    let mut full = record("_endpoint.update", "u1");
+    full.session = None;
+    full.endpoint = Endpoint {
+        address: Some("ada@example.com".into()),
+        channel_type: Some("EMAIL".into()),
+        effective_date: Some("2026-11-20T01:02:03+02:00".into()),
+        endpoint_status: Some("ACTIVE".into()),
+        opt_out: Some("NONE".into()),
+        attributes: vec![("tags".into(), vec!["a".into(), "b".into()])],
+        demographic: Some(Demographic {
+            make: Some("Apple".into()),
+            ..Demographic::default()
+        }),
+        location: Some(Location {
+            country: Some("SE".into()),
+            ..Location::default()
+        }),
+        user: Some(User {
+            user_id: Some("user".into()),
+            user_attributes: vec![("plan".into(), vec!["pro".into()])],
+        }),
+        ..Endpoint::default()
+    };
+    let bare = record("_endpoint.update", "u2");
+    let files = files_of(&[full, bare]);
+    let (path, _) = files.first_key_value().unwrap();
+    assert!(
+        path.starts_with("events/endpoint_update/year=2026/month=11/day=21/"),
+        "{path}"
+    );
+    let rows = only_rows(&files);
+    let texts = |column: &str| strings(&rows, column);
+    for (column, expected) in [
+        ("client_id", [Some("client"), Some("client")]),
+        ("user_id", [Some("user"), None]),
+        ("address", [Some("ada@example.com"), None]),
+        ("channel_type", [Some("EMAIL"), None]),
+        ("endpoint_status", [Some("ACTIVE"), None]),
+        ("opt_out", [Some("NONE"), None]),
+        ("user_attributes", [Some(r#"{"plan":["pro"]}"#), None]),
+        ("attributes", [Some(r#"{"tags":["a","b"]}"#), None]),
+        ("metrics", [None, None]),
+        ("demographic", [Some(r#"{"Make":"Apple"}"#), None]),
+        ("location", [Some(r#"{"Country":"SE"}"#), None]),
+    ] {
+        let expected = expected.map(|text| text.map(str::to_owned));
+        assert_eq!(texts(column), expected, "{column}");
+    }
+    let dates = rows.column_by_name("effective_date").unwrap();
+    let dates = dates.as_primitive::<TimestampMillisecondType>();
+    // 2026-11-19T23:02:03Z; where the sender names none, the edge writes when the update arrived.
+    assert_eq!(dates.value(0), 1_795_129_323_000);
+    assert_eq!(dates.value(1), NOON + 40);
+}
+
+#[test]
+fn an_update_of_another_time_is_rejected_like_any_event() {
+    let mut early = record("_endpoint.update", "u1");
+    early.event_timestamp = Timestamp(0);
+    let (reason, paths) = refusal(&early);
+    assert_eq!(reason, "implausible_time");
+    assert_eq!(paths, ["event_timestamp"]);
 }

@@ -24,7 +24,7 @@ export type Exact<Shape, Given> = [UnknownName<Shape, Given>] extends [never]
   ? Given
   : Shape & UnknownField<UnknownName<Shape, Given>>;
 
-/** What stands in error messages for a field that the schema does not have. No value has this type. */
+/** Error messages show this type for a field that the schema does not have. No value has this type. */
 export interface UnknownField<Name> {
   "the schema has no such field": Name;
 }
@@ -40,7 +40,7 @@ export interface Receipt {
   readonly state: DeliveryState;
   /**
    * The last step on the event's way: `delivered`, `invalid`, `rejected` or `dropped`. Never rejects.
-   * While the page cannot send it stays open, and on a server for good.
+   * It is pending as long as the page cannot send, and for ever on a server.
    */
   readonly settled: Promise<Delivery>;
 }
@@ -53,7 +53,7 @@ export interface Violation {
   rule: string;
   /** What the schema asks for. */
   expected: string;
-  /** What came, described. */
+  /** What the event has there, in words. */
   actual: string;
 }
 
@@ -80,38 +80,38 @@ export interface Delivery {
   /** When this state was reached, in milliseconds since the epoch. */
   at: number;
   state: DeliveryState;
-  /** With `invalid`: what is wrong. None where that could not be loaded. */
+  /** With `invalid`: what is wrong with the event. Empty where the script that says it could not be loaded. */
   violations?: Violation[];
-  /** With `rejected` and `dropped`: why. With `invalid`: why what is wrong could not be loaded. */
+  /** With `rejected` and `dropped`: why. With `invalid`: why `violations` could not be loaded. */
   reason?: string;
 }
 
 /** Counts since the page was loaded: `recorded = delivered + rejected + dropped + queued`. */
 export interface Stats {
-  /** Events that were valid, and those too early to tell. */
+  /** Valid events, and events that could not be validated yet. */
   recorded: number;
   /** Events that were not valid; not in `recorded`. */
   invalid: number;
   delivered: number;
   rejected: number;
   dropped: number;
-  /** How many of the dropped were dropped for which reason. */
+  /** How many events were dropped, by reason. */
   droppedBy: Record<string, number>;
   /** Waiting or under way. */
   queued: number;
-  /** Rows on disk that were no events, and were set aside there. */
+  /** Rows on disk that this version cannot read as events. They stay on disk, set aside. */
   aside: number;
   /** Whether what waits is on disk, and outlives the page. */
   durable: boolean;
   /** Whether this tab is the one that sends. */
   leader: boolean;
-  /** How often the WebAssembly module failed, and another instance of it went on. */
+  /** How often the WebAssembly module failed and was replaced by a new instance. */
   traps: number;
 }
 
 /** What is known of a user, as Amplify's `identifyUser` takes it. */
 export interface UserProfile {
-  /** Lists of strings; of a single one it becomes a list of one. */
+  /** Lists of strings. A single string becomes a list of one. */
   customProperties?: Record<string, string | string[]>;
   demographic?: {
     appVersion?: string;
@@ -147,7 +147,7 @@ export interface IdentifyUserInput {
     address?: string;
     channelType?: string;
     optOut?: "ALL" | "NONE";
-    /** Whether what was said earlier stays where this says nothing; not unless given. */
+    /** Whether values of earlier calls stay where this call gives none. Default: false. */
     merge?: boolean;
   };
 }
@@ -155,7 +155,7 @@ export interface IdentifyUserInput {
 /** The ids that events carry. */
 export interface Identifiers {
   endpointId: string;
-  /** None where no event was recorded yet, or the last session is over. */
+  /** `undefined` before the first event, and after the last session has ended. */
   sessionId?: string;
 }
 

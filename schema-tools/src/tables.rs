@@ -36,12 +36,14 @@ pub struct Column {
     pub pii: Option<&'static str>,
 }
 
-/// The tables of all event types, in the order of the file.
+/// The tables of all event types, in the order of the file. Those that every lake has are not among
+/// them.
 pub fn tables(schema: &Schema) -> Vec<Table> {
     schema.events.iter().map(table).collect()
 }
 
-fn table(event: &EventSchema) -> Table {
+/// The table of an event type.
+pub fn table(event: &EventSchema) -> Table {
     let common = COMMON_COLUMNS.iter().map(|common| Column {
         name: common.name.to_owned(),
         column_type: athena_type(common.column_type),

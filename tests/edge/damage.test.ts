@@ -40,6 +40,7 @@ for (const [what, bad] of [
   ["an attribute twice", GOOD().replace('"email"', '"email":"b@example.com","email"')],
   ["bytes that are not UTF-8", GOOD().replace("a@example", "\u00ff@example")],
   ["brackets that do not fit together", GOOD().replace("{", '{"x":[1},')],
+  ["a bracket that is not closed", GOOD().replace("{", '{"x":{"y":[1},')],
   ["an escape that there is not", GOOD().replace("a@", "a\\q@")],
   ["no value", ""],
 ] as const) {
@@ -86,9 +87,26 @@ for (const [what, endpoint, message] of [
     assert.equal(results[second].EndpointItemResponse.StatusCode, 202);
     assert.equal(results[second].EventsItemResponse[b].StatusCode, 202);
     const [letter] = await letters(first);
-    assert.deepEqual(
-      letter.json.endpoint,
-      JSON.parse(endpoint ?? "null"),
+    assert.deepEqual(letter.json.endpoint, JSON.parse(endpoint ?? "null"));
+  });
+}
+
+for (const [what, event] of [
+  ["before 2000", GOOD("1999-12-31T23:59:59Z")],
+  [
+    "in a session of the year 0",
+    GOOD().replace("{", '{"Session":{"Id":"s","StartTimestamp":"0000-05-01T00:00:00Z"},'),
+  ],
+] as const) {
+  test(`an event ${what} is refused at the edge, and not by the lake alone`, async () => {
+    const [endpoint, id, good] = Array.from({ length: 3 }, () => randomUUID());
+    const results = await put(
+      `{"BatchItem":{"${endpoint}":{"Endpoint":{},"Events":{"${id}":${event},"${good}":${GOOD()}}}}}`,
     );
+    const { EventsItemResponse: items } = results[endpoint];
+    assert.equal(items[id].StatusCode, 400);
+    assert.equal(items[good].StatusCode, 202);
+    const [letter] = await letters(endpoint);
+    assert.equal(letter.json.reasons[0].rule, "time");
   });
 }

@@ -43,7 +43,7 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   const sql = await readSql(athena(schema, OPTIONS));
   assert.deepEqual(sql.databases, ["forebay"]);
   const names = ["everything_event", "personal_data_event", "open_event", "empty_event"];
-  assert.deepEqual(Object.keys(sql.tables), [...names, "rejected"]);
+  assert.deepEqual(Object.keys(sql.tables), [...names, "endpoint_update", "rejected"]);
   assert.deepEqual(Object.keys(sql.views), [
     ...names.map((name) => `${name}_distinct`),
     ...["events", "events_per_day", "sessions", "last_hour"],
@@ -80,6 +80,8 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   const expected = ["client_id", "cognito_id", "user_id", ...marked];
   assert.equal(personal.parameters["forebay.personal_data"], expected.join(","));
   assert.deepEqual(resources.personal.personal_data_event, expected);
+  const endpoints = ["client_id", "cognito_id", "user_id", "address", "user_attributes"];
+  assert.deepEqual(resources.personal.endpoint_update, [...endpoints, "attributes", "location"]);
 });
 
 test("what cannot be a name, a place or a range is refused with what to do", () => {

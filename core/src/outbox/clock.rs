@@ -23,7 +23,7 @@ pub(super) struct Clock {
     pub offset: f64,
     /// Whether an answer said so since the clock jumped last.
     pub is_known: bool,
-    /// Whether one ever did: what it said is the best guess between two jumps without an answer, too.
+    /// Whether any answer ever said so. If the clock jumps before the next answer, that one is still the best guess.
     was_known: bool,
     /// Wall clock without monotonic clock, as of the last look.
     drift: f64,

@@ -9,8 +9,8 @@ pub const MAX_IDENTITIES: usize = 64;
 pub(super) const NEVER: f64 = f64::INFINITY;
 /// How long before they expire credentials are renewed.
 const REFRESH_MARGIN_MS: f64 = 5.0 * 60.0 * 1_000.0;
-/// Credentials are taken to last at least this long, whatever a clock says: were they taken for
-/// expired on arrival, they would be asked for without end.
+/// Credentials are taken to last at least this long, whatever a clock says. Otherwise a wrong clock would make them
+/// expired on arrival, and the outbox would ask for new ones without end.
 const SHORTEST_LIFETIME_MS: f64 = 30_000.0;
 
 /// One identity: a guest, or someone signed in. Times are monotonic milliseconds.
@@ -23,7 +23,7 @@ pub(super) struct Identity {
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
     pub refusals: u32,
-    /// How often credentials were discarded for them.
+    /// How often credentials were discarded because of those answers.
     pub renewals: u32,
     /// Events of this identity that wait in memory.
     pub waiting: usize,
@@ -31,7 +31,7 @@ pub(super) struct Identity {
     pub bytes: usize,
     /// Those that wait on disk alone.
     pub evicted: u32,
-    /// Whether what waits does not wait for the pace.
+    /// Whether the events that wait may leave before the pace allows it.
     pub urgent: bool,
 }
 
@@ -93,8 +93,7 @@ impl Identity {
         }
     }
 
-    /// So many events with so many bytes wait, too. `urgent`: none of those that wait now waits for
-    /// the pace.
+    /// One more event waits. `urgent`: it, and all that wait now, may leave before the pace allows it.
     pub fn waits(&mut self, bytes: usize, urgent: bool) {
         self.urgent = urgent || self.urgent && self.waiting > 0;
         self.waiting += 1;

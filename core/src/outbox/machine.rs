@@ -42,12 +42,12 @@ struct Request {
 pub struct Outbox {
     config: Config,
     queue: Queue,
-    /// Whether the disk has been read once. Before that none are evicted: what is read then is not known yet,
-    /// and is counted.
+    /// Whether the disk has been read once. Before that no event is evicted: each event that is read is taken for a
+    /// new one, and counted.
     is_loaded: bool,
     /// The identity that the disk is being read for; [`NOBODY`] where it is not.
     reading: u32,
-    /// How many events of it waited on disk alone when that began; 0 once one came.
+    /// How many events of that identity waited on disk alone when the reading began; 0 once one of them came.
     expected: u32,
     /// Whether events from an earlier visit wait for their age to be looked at.
     ages_unchecked: bool,
@@ -152,9 +152,9 @@ impl Outbox {
 
     // What comes in.
 
-    /// Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. Gives whether it is
-    /// taken: an event of an identity whose number is [`MAX_IDENTITIES`] or more is not, and is in no books. It
-    /// stays on disk, until an outbox is started that has a number for its identity.
+    /// Takes a valid event. `immediate`: it and all that wait leave without waiting for the pace. Gives whether it is
+    /// taken. An event of an identity whose number is [`MAX_IDENTITIES`] or more is not taken and not counted: it
+    /// stays on disk until an outbox is started that has a number for its identity.
     pub fn record(&mut self, new: NewEvent, immediate: bool, now: Now) -> bool {
         if !is_known(new.who) {
             return false;
@@ -173,16 +173,16 @@ impl Outbox {
         true
     }
 
-    /// Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
-    /// before the first [`Outbox::loaded`] go before all others. Gives whether it does: where not, it goes on
-    /// waiting on disk alone, without its number. Either enough events of its identity wait in memory, and it is
-    /// counted, or there is no room for its identity ([`Outbox::record`]), and it is not.
+    /// Takes an event from disk, the oldest first; its number is new to this outbox. Events that come before the first
+    /// [`Outbox::loaded`] go before all others. Gives whether it is taken into memory. If not, it waits on disk alone,
+    /// and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it is
+    /// counted), or there is no room for its identity, as with [`Outbox::record`] (it is not counted).
     pub fn load(&mut self, new: NewEvent) -> bool {
         if !is_known(new.who) {
             return false;
         }
         let is_resident = self.identity(new.who).waiting < self.config.resident_events;
-        // Not always one of those: another tab's may have come before that tab told of it.
+        // It need not be one of the evicted: it may be another tab's, which that tab has not handed over yet.
         let is_known = self.is_loaded && self.identity(new.who).evicted > 0;
         if is_known {
             self.identity(new.who).evicted -= 1;
@@ -201,7 +201,7 @@ impl Outbox {
         is_resident
     }
 
-    /// All of what was to be loaded has come. Where nothing has that waited on disk alone, it is lost.
+    /// The disk has been read. If events waited on disk alone and none of them came, they are lost.
     pub fn loaded(&mut self) {
         let lost = core::mem::take(&mut self.expected);
         self.identity(self.reading).evicted -= lost;
@@ -213,8 +213,8 @@ impl Outbox {
         self.make_room(0);
     }
 
-    /// An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
-    /// its identity do, or too many of them wait in memory.
+    /// An event is on disk. Gives whether it is evicted: it waits on disk alone from now on, and its number means
+    /// nothing any more. It is if other events of its identity were evicted, or if too many of them wait in memory.
     pub fn evict(&mut self, event: u32) -> bool {
         let Some(at) = self.queue.find(event) else {
             return false;
@@ -366,16 +366,16 @@ impl Outbox {
             .map(|entry| (entry.event, entry.offset(self.clock.offset)))
     }
 
-    /// The identity that a request under way is to be signed as.
+    /// The identity whose credentials sign a request that is under way.
     pub fn who(&self, request: u32) -> u32 {
         let request = self.request(request);
         request.map_or(self.current, |request| request.who)
     }
 
-    /// Whether the batch of a request under way is to carry the description of the endpoint; without it, the batch
-    /// has an empty one. No event ends because of a description: once the endpoint has refused it, or a batch with
-    /// it, batches go without it. They have it again once there is another, or once it is known that something
-    /// else was refused.
+    /// Whether the batch of a request under way carries the description of the endpoint, or an empty one. No event ends
+    /// because of a description: once the endpoint has refused it, or a batch that carries it, batches go without it.
+    /// They carry it again once there is another description, or once it is known that the endpoint refused something
+    /// else.
     pub fn describes(&self, request: u32) -> bool {
         self.request(request).is_some_and(|sent| sent.describes)
     }
@@ -396,7 +396,7 @@ impl Outbox {
 
     // The queue.
 
-    /// Asks for what waits on disk alone as soon as half of what may wait in memory is gone.
+    /// Asks for the events that wait on disk alone as soon as memory is half empty.
     fn read_due(&mut self, who: u32) {
         let identity = &self.identities[place(who)];
         let is_low = identity.waiting <= self.config.resident_events / 2;
@@ -445,7 +445,7 @@ impl Outbox {
     fn end(&mut self, at: usize, end: Action) {
         let Entry { event, bytes, .. } = *self.leave(at);
         self.books.queued -= 1;
-        // What waited on disk alone need not have come back with the bytes that it went with.
+        // An event that waited on disk alone may have come back with another size.
         self.queue.bytes = self.queue.bytes.saturating_sub(bytes);
         if let Some(count) = self
             .books

@@ -5,6 +5,7 @@
 //! compact [`Rules`] that were made of the file ahead of time, and has no reader for it. They are what
 //! events are validated against everywhere.
 
+mod built_in;
 mod check;
 mod columns;
 mod format;
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
+pub use built_in::{built_in, endpoint_update_event};
 pub use check::{Checker, Given};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use judge::{Digits, JavaScript, Judge, Verdict};

@@ -105,7 +105,8 @@ pub struct Forebay<'a> {
     pub schema_version: u32,
     /// `event_timestamp` as the sender gave it, where it was corrected.
     pub original_event_timestamp: Option<Timestamp>,
-    /// Whether the identity is a guest: `unauthenticated`, or `authenticated`.
+    /// How the sender proved itself: `unauthenticated` for a guest, `authenticated` by a login,
+    /// `server` with a server key.
     pub amr: Text<'a>,
     /// Where the request came from.
     pub geo: Geo<'a>,

@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod endpoint;
 pub mod event_stream;
+pub mod plain;
 pub mod put_events;
 pub mod update_endpoint;
 

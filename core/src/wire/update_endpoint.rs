@@ -7,6 +7,8 @@ use super::{DecodeError, decode, endpoint};
 use crate::event::Endpoint;
 use crate::json::{Limits, Value, Writer};
 
+/// The event type of the record that an update becomes.
+pub const EVENT_TYPE: &str = "_endpoint.update";
 /// Most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 15 * 1024;
 

@@ -8,6 +8,7 @@ mod cognito_identity;
 mod event_stream;
 mod json;
 mod parting;
+mod plain;
 mod put_events;
 mod time;
 mod update_endpoint;

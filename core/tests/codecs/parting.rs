@@ -62,10 +62,10 @@ fn byte() -> impl Strategy<Value = u8> {
     ]
 }
 
-/// Whether a text ends where its first bracket is closed, and not before: all that can be told of an
-/// event without reading it.
+/// Whether a text ends where its first bracket is closed, and not before, whichever kind of bracket
+/// closes which: all that can be told of an event without reading it.
 fn is_closed(text: &[u8]) -> bool {
-    let (mut open, mut in_string, mut escaped) = (Vec::new(), false, false);
+    let (mut depth, mut in_string, mut escaped) = (0, false, false);
     for (at, byte) in text.iter().enumerate() {
         if in_string {
             match byte {
@@ -78,13 +78,12 @@ fn is_closed(text: &[u8]) -> bool {
         }
         match byte {
             b'"' => in_string = true,
-            b'{' | b'[' => open.push(*byte),
-            b'}' if open.pop() != Some(b'{') => return false,
-            b']' if open.pop() != Some(b'[') => return false,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
             _ => {}
         }
-        if open.is_empty() {
-            return at + 1 == text.len() && at > 0;
+        if depth <= 0 {
+            return depth == 0 && at > 0 && at + 1 == text.len();
         }
     }
     false
@@ -132,7 +131,8 @@ proptest! {
     #[test]
     fn damage_inside_of_events_costs_no_other(
         sent in sent(),
-        damages in vec((any::<Index>(), vec((any::<Index>(), byte()), 1..5)), 1..3),
+        damages in vec((any::<Index>(), vec((any::<Index>(), byte()), 0..5)), 1..3),
+        turned in vec(any::<Index>(), 0..3),
     ) {
         prop_assume!(!sent.events.is_empty());
         let mut body = sent.body.clone();
@@ -141,6 +141,13 @@ proptest! {
             let (id, _, place) = which.get(&sent.events);
             for (at, byte) in changes {
                 body[place.start + at.index(place.len())] = byte;
+            }
+            // Brackets that close become those of the other kind.
+            let closing = |at: &usize| matches!(sent.body[*at], b'}' | b']');
+            let closing: Vec<usize> = place.clone().filter(closing).collect();
+            for at in &turned {
+                let at = *at.get(&closing);
+                body[at] = if sent.body[at] == b'}' { b']' } else { b'}' };
             }
             damaged.push((id, place));
         }
@@ -196,6 +203,14 @@ fn whatever_stands_between_two_events_they_are_read() {
         r#"{"a":[{"b":1]}"#,
         r#"{"a":1]}"#,
         r#"{"a":[[[1}"#,
+        r#"{"a":[1},"EventType":"A"}"#,
+        r#"{"a":{"b":[1}},"EventType":"A"}"#,
+        r#"{"a":{"b":[1},"Metrics":{}}"#,
+        r#"{"a":{"b":1],"Metrics":{}}"#,
+        r#"{"a":{"b":[1}},"Metrics":{}}"#,
+        r#"{"EventType":"A","Attributes":{"b":[1}}}"#,
+        r#"{"EventType":"A","Attributes":{"b":[1}}"#,
+        r#"{"EventType":"A","Attributes":{"b":{"c":1]}}"#,
         r#"{"a":"\u12"}"#,
         r#"{"a":"\x"}"#,
         "{\"a\":\"\n\"}",
@@ -224,6 +239,34 @@ fn whatever_stands_between_two_events_they_are_read() {
             matches!(others.as_slice(), [(_, None)]),
             "{bad}: {others:?}"
         );
+    }
+}
+
+/// Two events that are damaged each in its own way.
+#[test]
+fn brackets_that_are_missing_and_brackets_that_are_wrong_may_come_together() {
+    const GOOD: &str = r#"{"EventType":"A","Timestamp":"2026-11-21T01:02:03.004Z"}"#;
+    let missing = r#"{"EventType":"A","Attributes":{"a":[1},"Metrics":{}}"#;
+    let wrong = r#"{"EventType":"A","Attributes":{"a":[1}},"Metrics":{}}"#;
+    for [one, other] in [[missing, wrong], [wrong, missing]] {
+        let body = format!(
+            r#"{{"BatchItem":{{"c":{{"Endpoint":{{}},"Events":{{"x":{GOOD},"one":{one},"y":{GOOD},"other":{other},"z":{GOOD}}}}}}}}}"#
+        );
+        let found = read(body.as_bytes());
+        let read: Vec<bool> = found.iter().map(|(_, event)| event.is_some()).collect();
+        assert_eq!(read, [true, false, true, false, true], "{body}");
+    }
+}
+
+/// What is guessed about brackets is guessed a bounded number of times: without a bound this would
+/// take hours.
+#[test]
+fn wrong_brackets_by_the_thousand_end_the_reading() {
+    for member in [r#""x":[[1},"#, r#""x":[1},"#, r#""x":{1],"#, r#""x":{{1],"#] {
+        let members = member.repeat(400_000);
+        let body = format!(r#"{{"BatchItem":{{"c":{{{members}"Events":{{}}}}}}}}"#);
+        let read = Request::decode(body.as_bytes());
+        assert!(read.is_ok() || read.is_err_and(|error| !error.reason.is_empty()));
     }
 }
 

@@ -326,6 +326,16 @@ fn event_types_must_differ_on_the_wire_and_in_the_lake() {
             "/$defs/sign_up",
             "the table \"sign_up\" is that of \"SignUp\" too",
         ),
+        (
+            r#""A": {"type": "object", "x-event-name": "_endpoint.update"}"#,
+            "/$defs/A",
+            "the table \"endpoint_update\" is Forebay's own",
+        ),
+        (
+            r#""EndpointUpdate": {"type": "object"}"#,
+            "/$defs/EndpointUpdate",
+            "the table \"endpoint_update\" is Forebay's own",
+        ),
         (r#""a.b": {"type": "object"}"#, "/$defs/a.b", "x-event-name"),
         (
             r#""a b": {"type": "object"}"#,

@@ -1,6 +1,7 @@
 //! The worker's configuration: what its bindings hold, checked once when an isolate starts.
 
 mod secrets;
+mod server_keys;
 mod settings;
 mod sinks;
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
+use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
@@ -29,6 +31,10 @@ pub struct Bindings {
     pub master_secrets: Option<String>,
     /// `PII_SALT`: base64 of 32 bytes or more.
     pub pii_salt: Option<String>,
+    /// `SERVER_KEYS`: JSON text; docs/edge-worker.md says what stands in it.
+    pub server_keys: Option<String>,
+    /// `METRICS_KEY`: 16 characters or more.
+    pub metrics_key: Option<String>,
     /// `PARTITION_KEY_SECRET`: base64 of 32 bytes or more.
     pub partition_key_secret: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
@@ -79,8 +85,12 @@ pub struct Config {
     pub schema: Schema,
     /// What the partition keys of records are made with.
     pub partition_keys: PartitionKeys,
+    /// What `GET /metrics` asks for; without one there is no such path.
+    pub metrics_key: Option<String>,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
+    /// What servers send events with.
+    pub server_keys: Vec<ServerKey>,
     /// What gives events their ids.
     pub event_ids: EventIds,
 }
@@ -121,6 +131,11 @@ impl Config {
             secrets::pii_salt(bindings.pii_salt, schema.as_ref()),
             &mut errors,
         );
+        let server_keys = kept(
+            server_keys::read(bindings.server_keys, settings.as_ref(), schema.as_ref()),
+            &mut errors,
+        );
+        let metrics_key = kept(secrets::metrics_key(bindings.metrics_key), &mut errors);
         let partition_keys = kept(
             secrets::partition_keys(bindings.partition_key_secret),
             &mut errors,
@@ -137,14 +152,18 @@ impl Config {
             Some(master_secrets),
             Some(schema),
             Some(pii_salt),
+            Some(server_keys),
             Some(partition_keys),
+            Some(metrics_key),
             Some(credentials),
         ) = (
             settings,
             master_secrets,
             schema,
             pii_salt,
+            server_keys,
             partition_keys,
+            metrics_key,
             credentials,
         )
         else {
@@ -168,10 +187,12 @@ impl Config {
             revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
             partition_keys,
+            metrics_key,
             event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
             pii_salt,
+            server_keys,
         })
     }
 
@@ -260,6 +281,8 @@ pub(super) mod tests {
             schema: Some(SCHEMA.into()),
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
+            server_keys: None,
+            metrics_key: None,
             partition_key_secret: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),

@@ -356,6 +356,20 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_docs_can_be_used() {
+        let docs = include_str!("../../../docs/edge-worker.md");
+        let (_, section) = docs.split_once("### Sinks").unwrap();
+        let (_, example) = section.split_once("```json").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let example: Value = serde_json::from_str(example).unwrap();
+        let mut settings = settings();
+        for name in ["kinesis", "sinks"] {
+            settings[name] = example[name].clone();
+        }
+        assert_eq!(sinks(bindings(settings)).targets.len(), 4);
+    }
+
+    #[test]
     fn what_a_sink_lacks_is_named() {
         for (sinks, expected) in [
             (

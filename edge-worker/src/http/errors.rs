@@ -73,6 +73,19 @@ pub enum RequestError {
     /// Credentials that have run out.
     #[error("The security token included in the request is expired")]
     ExpiredToken,
+    /// No key of a server, or one that is not configured.
+    #[error(
+        "Send `Authorization: Bearer <key>`. The key's SHA-256 stands in the worker's SERVER_KEYS."
+    )]
+    Unauthorized,
+    /// A page that asks whether it may send a key.
+    #[error(
+        "This path is for servers: a key in a page is everybody's. Pages send by PutEvents, as Forebay's client does."
+    )]
+    NotForPages,
+    /// A server key that is not for what was asked.
+    #[error("This key may not {0}: `apps` and `may` in the worker's SERVER_KEYS say what it may.")]
+    Forbidden(&'static str),
     /// An app id that is not configured.
     #[error("There is no application with this id.")]
     UnknownApp,
@@ -106,6 +119,12 @@ pub enum RequestError {
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
+    /// The sink has more to do than it can.
+    #[error("The stream is busy. Send the request again later.")]
+    StreamBusy,
+    /// The sink is not known to have what was sent.
+    #[error("What was sent could not be stored. Send it again.")]
+    NotStored,
     /// The worker is deployed with a mistake in its configuration.
     #[error("The service is not configured correctly; GET /healthz says what is wrong.")]
     Misconfigured,
@@ -145,14 +164,17 @@ impl RequestError {
             | PresignedExpired { .. }
             | SignatureNotYetCurrent { .. }
             | UnrecognizedClient
-            | ExpiredToken => 403,
+            | ExpiredToken
+            | Forbidden(_)
+            | NotForPages => 403,
+            Unauthorized => 401,
             BadRequest(_) | BodyBrokeOff => 400,
             UnknownApp | NotFound => 404,
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
-            Busy | TooManyRequests(_) => 429,
-            Misconfigured | Internal => 500,
+            Busy | StreamBusy | TooManyRequests(_) => 429,
+            Misconfigured | Internal | NotStored => 500,
         }
     }
 
@@ -169,13 +191,15 @@ impl RequestError {
             | SignatureNotYetCurrent { .. } => "InvalidSignatureException",
             UnrecognizedClient => "UnrecognizedClientException",
             ExpiredToken => "ExpiredTokenException",
+            Forbidden(_) | NotForPages => "ForbiddenException",
+            Unauthorized => "UnauthorizedException",
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
-            Busy | TooManyRequests(_) => "TooManyRequestsException",
+            Busy | StreamBusy | TooManyRequests(_) => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
-            Misconfigured | Internal => "InternalServerErrorException",
+            Misconfigured | Internal | NotStored => "InternalServerErrorException",
         }
     }
 
@@ -185,6 +209,7 @@ impl RequestError {
         let answer = Answer::json(self.status(), body).with_header("x-amzn-errortype", self.code());
         match self {
             RequestError::MethodNotAllowed { allow } => answer.with_header("allow", *allow),
+            RequestError::Unauthorized => answer.with_header("www-authenticate", "Bearer"),
             _ => self.with_retry_after(answer),
         }
     }
@@ -192,7 +217,9 @@ impl RequestError {
     /// `Retry-After`, for what passes by itself.
     pub fn with_retry_after(&self, answer: Answer) -> Answer {
         match self {
-            RequestError::Busy => answer.with_retry_after(BUSY_SECONDS),
+            RequestError::Busy | RequestError::StreamBusy | RequestError::NotStored => {
+                answer.with_retry_after(BUSY_SECONDS)
+            }
             RequestError::TooManyRequests(refused) => {
                 answer.with_retry_after(refused.retry_after_seconds)
             }

@@ -5,4 +5,5 @@ pub mod cors;
 pub mod errors;
 pub mod gzip;
 pub mod message;
+pub mod percent;
 pub mod router;

@@ -12,10 +12,16 @@ pub enum Route<'a> {
         /// The application id, as it stands in the path.
         app_id: &'a str,
         /// Which one.
-        operation: AppOperation,
+        operation: AppOperation<'a>,
     },
+    /// `POST /v1/events`: plain JSON.
+    PlainEvents,
     /// `POST /` with an `X-Amz-Target`.
     CognitoIdentity,
+    /// `GET /metrics`.
+    Metrics,
+    /// `GET /readyz`.
+    Ready,
     /// `GET /healthz`.
     Health,
     /// `OPTIONS` of any path.
@@ -24,23 +30,29 @@ pub enum Route<'a> {
 
 /// An operation of Pinpoint's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppOperation {
+pub enum AppOperation<'a> {
     /// `POST /v1/apps/{application-id}/events`; Amplify v5 adds `/legacy`.
     PutEvents,
     /// `PUT /v1/apps/{application-id}/endpoints/{endpoint-id}`; or by `POST`, for which a browser does not ask
     /// first.
-    UpdateEndpoint,
+    UpdateEndpoint {
+        /// The endpoint id, as it stands in the path.
+        endpoint_id: &'a str,
+    },
 }
 
-impl AppOperation {
+impl AppOperation<'_> {
     /// Most bytes of a request's body.
     pub fn max_body_bytes(self) -> usize {
         match self {
             AppOperation::PutEvents => put_events::MAX_BODY_BYTES,
-            AppOperation::UpdateEndpoint => update_endpoint::MAX_BODY_BYTES,
+            AppOperation::UpdateEndpoint { .. } => update_endpoint::MAX_BODY_BYTES,
         }
     }
 }
+
+/// Where servers send plain JSON.
+const PLAIN_EVENTS: &str = "/v1/events";
 
 impl<'a> Route<'a> {
     /// Finds the operation of a request.
@@ -49,7 +61,11 @@ impl<'a> Route<'a> {
     /// [`RequestError::NotFound`] or [`RequestError::MethodNotAllowed`].
     pub fn find(method: &str, path: &'a str) -> Result<Route<'a>, RequestError> {
         if method == "OPTIONS" {
-            return Ok(Route::Preflight);
+            // A browser asks before it sends a key, and has none to send.
+            return match path {
+                PLAIN_EVENTS => Err(RequestError::NotForPages),
+                _ => Ok(Route::Preflight),
+            };
         }
         let segments: Vec<&str> = path
             .strip_prefix('/')
@@ -59,6 +75,9 @@ impl<'a> Route<'a> {
         let (route, methods, allow): (_, &[&str], _) = match segments.as_slice() {
             [""] => (Route::CognitoIdentity, &["POST"], "POST, OPTIONS"),
             ["healthz"] => (Route::Health, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["readyz"] => (Route::Ready, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["metrics"] => (Route::Metrics, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["v1", "events"] => (Route::PlainEvents, &["POST"], "POST"),
             ["v1", "apps", app_id, "events"] | ["v1", "apps", app_id, "events", "legacy"] => (
                 Route::App {
                     app_id,
@@ -70,7 +89,7 @@ impl<'a> Route<'a> {
             ["v1", "apps", app_id, "endpoints", endpoint_id] if !endpoint_id.is_empty() => (
                 Route::App {
                     app_id,
-                    operation: AppOperation::UpdateEndpoint,
+                    operation: AppOperation::UpdateEndpoint { endpoint_id },
                 },
                 &["PUT", "POST"],
                 "PUT, POST, OPTIONS",
@@ -93,11 +112,14 @@ impl<'a> Route<'a> {
                 ..
             } => "PutEvents",
             Route::App {
-                operation: UpdateEndpoint,
+                operation: UpdateEndpoint { .. },
                 ..
             } => "UpdateEndpoint",
+            Route::PlainEvents => "PlainEvents",
             Route::CognitoIdentity => "CognitoIdentity",
             Route::Health => "Health",
+            Route::Ready => "Ready",
+            Route::Metrics => "Metrics",
             Route::Preflight => "Preflight",
         }
     }
@@ -115,20 +137,33 @@ mod tests {
         };
         const UPDATE_ENDPOINT: Route<'_> = Route::App {
             app_id: "a1",
-            operation: AppOperation::UpdateEndpoint,
+            operation: AppOperation::UpdateEndpoint {
+                endpoint_id: "e%2F1",
+            },
         };
         for (method, path, expected) in [
             ("POST", "/v1/apps/a1/events", PUT_EVENTS),
             ("POST", "/v1/apps/a1/events/legacy", PUT_EVENTS),
             ("PUT", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
             ("POST", "/v1/apps/a1/endpoints/e%2F1", UPDATE_ENDPOINT),
+            ("POST", "/v1/events", Route::PlainEvents),
             ("POST", "/", Route::CognitoIdentity),
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
+            ("GET", "/readyz", Route::Ready),
+            ("GET", "/metrics", Route::Metrics),
             ("OPTIONS", "/anything", Route::Preflight),
         ] {
             assert_eq!(Route::find(method, path), Ok(expected), "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_page_may_not_send_a_key() {
+        assert_eq!(
+            Route::find("OPTIONS", "/v1/events"),
+            Err(RequestError::NotForPages)
+        );
     }
 
     #[test]
@@ -137,6 +172,7 @@ mod tests {
             "/v1/apps",
             "/v1/apps/a1",
             "/v1/apps/a1/events/",
+            "/v1/events/",
             "/v1/apps/a1/endpoints/",
             "/v1/apps/a1/endpoints/e/1",
             "/v2/apps/a1/events",
@@ -155,6 +191,7 @@ mod tests {
             ("HEAD", "/v1/apps/a1/events", "POST, OPTIONS"),
             ("GET", "/v1/apps/a1/endpoints/e1", "PUT, POST, OPTIONS"),
             ("GET", "/", "POST, OPTIONS"),
+            ("GET", "/v1/events", "POST"),
             ("POST", "/healthz", "GET, HEAD, OPTIONS"),
         ] {
             let expected = Err(RequestError::MethodNotAllowed { allow });

@@ -1,35 +1,90 @@
 //! Who sent a request.
 
+use std::borrow::Cow;
+
 use forebay_core::sigv4::{self, Scope, VerifyError};
 use forebay_core::time::Timestamp;
 
 use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::Head;
+use crate::identity::server_key::{self, ServerKey};
 use crate::identity::session_token::{Session, TokenError};
 use crate::platform::Crypto;
 
 /// The signing name of Pinpoint.
 const SERVICE: &str = "mobiletargeting";
 
-/// The sender of a request, proven by its signature.
+/// Who sent a request, proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The identity behind the credentials.
-    pub session: Session,
+pub struct Caller<'a> {
+    /// Who it is.
+    pub sender: Sender<'a>,
     /// When the request was signed, by the sender's clock.
     pub signed: Timestamp,
 }
 
+/// Who sends events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sender<'a> {
+    /// An identity of the pool, by its short-lived credentials.
+    Identity(Session),
+    /// A server, by a key of the configuration.
+    Server(&'a ServerKey),
+}
+
+impl Sender<'_> {
+    /// The identity id; a server has none.
+    pub fn cognito_id(&self) -> Option<&str> {
+        match self {
+            Sender::Identity(session) => Some(&session.identity_id),
+            Sender::Server(_) => None,
+        }
+    }
+
+    /// `forebay.amr` of the records: how the sender proved itself.
+    pub fn amr(&self) -> &'static str {
+        match self {
+            Sender::Identity(session) => session.amr.as_str(),
+            Sender::Server(_) => "server",
+        }
+    }
+
+    /// What tells this sender from all others. An identity id has no space in it.
+    pub fn id(&self) -> Cow<'_, str> {
+        match self {
+            Sender::Identity(session) => session.identity_id.as_str().into(),
+            Sender::Server(key) => format!("server key {}", key.name).into(),
+        }
+    }
+
+    /// Whether the sender may send to an application. Identities may to all, as with the pool's
+    /// credentials.
+    pub fn is_for(&self, app_id: &str) -> bool {
+        match self {
+            Sender::Identity(_) => true,
+            Sender::Server(key) => key.is_for(app_id),
+        }
+    }
+
+    /// Whether the sender may send events of a type.
+    pub fn may_send(&self, event_type: &str) -> bool {
+        match self {
+            Sender::Identity(_) => true,
+            Sender::Server(key) => key.may_send(event_type),
+        }
+    }
+}
+
 /// Whom a request says it is from, as far as its head proves it: the session token is genuine and
-/// in its time, and the signature is for this service and of a date that is taken. That the sender
+/// in its time, or the access key is a server's, and the signature is for this service and of a date that is taken. That the sender
 /// has the secret too, only the signature over the body can prove: [`Claimant::prove`].
 pub struct Claimant<'a> {
     head: &'a Head,
     config: &'a Config,
     claim: sigv4::Claim,
-    session: Session,
-    secret_access_key: String,
+    sender: Sender<'a>,
+    secret_access_key: Cow<'a, str>,
 }
 
 /// Reads and checks all that can be checked before the body is read, so that a request without
@@ -43,40 +98,33 @@ pub fn claimant<'a>(head: &'a Head, config: &'a Config) -> Result<Claimant<'a>, 
     let scope = scope(config);
     let now = head.arrival;
     let claim = sigv4::read_claim(&request).map_err(|error| refusal(error, None, &scope, now))?;
-    // Long-lived keys have no session token: the pool issues none.
-    let token = claim.session_token.as_deref().unwrap_or_default();
-    let (session, secret_access_key) = config
-        .master_secrets
-        .verify(token, &claim.access_key_id, now)
-        .map_err(|error| match error {
-            TokenError::Invalid => RequestError::UnrecognizedClient,
-            TokenError::Expired => RequestError::ExpiredToken,
-        })?;
-    if config.is_revoked(&session.identity_id) {
-        return Err(RequestError::UnrecognizedClient);
-    }
+    let (sender, secret_access_key) = find_sender(&claim, config, now)?;
     sigv4::check_claim(&claim, &scope, now)
         .map_err(|error| refusal(error, Some(&claim), &scope, now))?;
     Ok(Claimant {
         head,
         config,
         claim,
-        session,
+        sender,
         secret_access_key,
     })
 }
 
-impl Claimant<'_> {
-    /// The identity of the session token.
-    pub fn identity_id(&self) -> &str {
-        &self.session.identity_id
+impl<'a> Claimant<'a> {
+    /// Who it says it is.
+    pub fn sender(&self) -> &Sender<'a> {
+        &self.sender
     }
 
     /// Verifies the signature, in headers or query, over `body` as it was sent.
     ///
     /// # Errors
     /// Those of [`RequestError`] with status 403.
-    pub async fn prove(self, body: &[u8], platform: &impl Crypto) -> Result<Caller, RequestError> {
+    pub async fn prove(
+        self,
+        body: &[u8],
+        platform: &impl Crypto,
+    ) -> Result<Caller<'a>, RequestError> {
         let headers = borrowed(&self.head.headers);
         let request = request(self.head, &headers);
         let scope = scope(self.config);
@@ -90,10 +138,34 @@ impl Claimant<'_> {
             .or_else(|error| verify_proxied(error, &request, &self.config.base_path, verify))
             .map_err(|error| refusal(error, Some(&self.claim), &scope, now))?;
         Ok(Caller {
-            session: self.session,
+            sender: self.sender,
             signed: self.claim.date,
         })
     }
+}
+
+/// Whose access key id a request names, and the secret that only they have. The pool issues none
+/// without a session token, and long-lived keys have none.
+fn find_sender<'a>(
+    claim: &sigv4::Claim,
+    config: &'a Config,
+    now: Timestamp,
+) -> Result<(Sender<'a>, Cow<'a, str>), RequestError> {
+    let access_key_id = &claim.access_key_id;
+    let Some(token) = claim.session_token.as_deref() else {
+        let found = server_key::of_access_key(&config.server_keys, access_key_id);
+        let (key, secret) = found.ok_or(RequestError::UnrecognizedClient)?;
+        return Ok((Sender::Server(key), secret.into()));
+    };
+    let found = config.master_secrets.verify(token, access_key_id, now);
+    let (session, secret) = found.map_err(|error| match error {
+        TokenError::Invalid => RequestError::UnrecognizedClient,
+        TokenError::Expired => RequestError::ExpiredToken,
+    })?;
+    if config.is_revoked(&session.identity_id) {
+        return Err(RequestError::UnrecognizedClient);
+    }
+    Ok((Sender::Identity(session), secret.into()))
 }
 
 fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {

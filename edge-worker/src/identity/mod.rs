@@ -1,8 +1,9 @@
-//! Who sends: signatures, session tokens, logins.
+//! Who sends: signatures, session tokens, server keys, logins.
 
 pub mod authenticate;
 pub mod ids;
 pub mod issuer;
 pub mod jwks;
 pub mod login;
+pub mod server_key;
 pub mod session_token;

@@ -43,12 +43,17 @@ impl EventIds {
         content.text(key);
         content.text(endpoint_id);
         content.event(event);
-        let hash = content.0.finalize().into_bytes();
-        let mut id: [u8; 16] = std::array::from_fn(|index| hash[index]);
-        // Version and variant of RFC 9562: a UUID of a form of one's own.
-        id[6] = id[6] & 0x0f | 0x80;
-        id[8] = id[8] & 0x3f | 0x80;
-        Cow::Owned(hyphenated(&id))
+        Cow::Owned(content.id())
+    }
+
+    /// The id of whatever these texts name, all of them together.
+    pub fn of_texts(&self, texts: &[&str]) -> String {
+        let mut content = Content(self.0.clone());
+        content.length(texts.len());
+        for text in texts {
+            content.text(text);
+        }
+        content.id()
     }
 }
 
@@ -56,6 +61,15 @@ impl EventIds {
 struct Content(Hmac<Sha256>);
 
 impl Content {
+    fn id(self) -> String {
+        let hash = self.0.finalize().into_bytes();
+        let mut id: [u8; 16] = std::array::from_fn(|index| hash[index]);
+        // Version and variant of RFC 9562: a UUID of a form of one's own.
+        id[6] = id[6] & 0x0f | 0x80;
+        id[8] = id[8] & 0x3f | 0x80;
+        hyphenated(&id)
+    }
+
     fn number(&mut self, number: i64) {
         self.0.update(&number.to_le_bytes());
     }

@@ -6,6 +6,7 @@ pub mod enrich;
 pub mod event_id;
 pub mod malformed;
 pub mod partition;
+pub mod plain;
 pub mod plan;
 pub mod record;
 pub mod redact;
@@ -23,5 +24,5 @@ pub struct Context<'a> {
     /// The app the events are of.
     pub app: &'a App,
     /// Who sends them.
-    pub caller: &'a Caller,
+    pub caller: &'a Caller<'a>,
 }

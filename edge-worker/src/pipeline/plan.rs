@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use forebay_core::event::Event;
 use forebay_core::plausible;
 use forebay_core::schema::{Stage, Violation};
+use forebay_core::wire::DecodeError;
 use forebay_core::wire::event_stream;
 use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
 
@@ -164,6 +165,14 @@ impl<'a> Planner<'a> {
         let event = event
             .as_ref()
             .map_err(|malformed| malformed::violations(malformed, &config.schema))?;
+        if !self.context.caller.sender.may_send(&event.event_type) {
+            return Err(vec![Violation {
+                path: "EventType".to_owned(),
+                rule: "key",
+                expected: "an event type that this key may send".to_owned(),
+                actual: "another one".to_owned(),
+            }]);
+        }
         let schema = config.schema.validate(event, Stage::Recorded)?;
         let mut event = Cow::Borrowed(event);
         if schema.marks_personal_data() {
@@ -261,9 +270,35 @@ impl<'r> Plan<'r> {
             context,
             maker: RecordMaker::new(context),
             window,
-            sender: window.sender(&app.app_id, &caller.session.identity_id),
+            sender: window.sender(&app.app_id, &caller.sender.id()),
         };
         planner.plan(request)
+    }
+
+    /// Adds, behind all others, an event that is none: it has a dead letter and a batch of its own.
+    pub fn refuse(
+        &mut self,
+        endpoint_id: &'r str,
+        event_id: &'r str,
+        error: &DecodeError,
+        sent: Sent<'_>,
+        context: &Context<'_>,
+    ) {
+        let violations = [malformed::wire(error)];
+        let letter = DeadLetter {
+            client_id: endpoint_id,
+            violations: &violations,
+            refused: Refused::Event { id: event_id, sent },
+        };
+        self.dead_letters.push(Record {
+            data: letter.encode(context),
+            partition_key: context.config.partition_keys.of(endpoint_id),
+        });
+        self.batches.push(PlannedBatch {
+            endpoint_id,
+            endpoint: Fate::Record,
+            events: vec![(event_id, Fate::DeadLetter(message(&violations)))],
+        });
     }
 
     /// Adds to the window the events that the sink has acknowledged, and none of the others: they

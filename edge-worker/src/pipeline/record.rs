@@ -77,7 +77,7 @@ impl<'a> RecordMaker<'a> {
             application: self.application(event, endpoint),
             client: Client {
                 client_id: client_id.into(),
-                cognito_id: Some(caller.session.identity_id.as_str().into()),
+                cognito_id: caller.sender.cognito_id().map(Text::from),
             },
             device: self.device(endpoint),
             session: event.session.as_ref().map(|session| Session {
@@ -94,7 +94,7 @@ impl<'a> RecordMaker<'a> {
                 schema_version: config.schema.version,
                 original_event_timestamp: (event_timestamp != event.timestamp)
                     .then_some(event.timestamp),
-                amr: caller.session.amr.as_str().into(),
+                amr: caller.sender.amr().into(),
                 geo: place::geo(&head.cf),
                 browser_name: self.device.browser.as_deref().map(Text::from),
                 browser_version: self.device.browser_version.as_deref().map(Text::from),

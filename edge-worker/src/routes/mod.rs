@@ -2,14 +2,19 @@
 
 pub mod cognito;
 pub mod health;
+pub mod metrics;
+pub mod plain_events;
 pub mod put_events;
 pub mod update_endpoint;
 
 #[cfg(test)]
 mod tests;
 
-use crate::identity::authenticate::{Claimant, claimant};
+use crate::identity::authenticate::{Claimant, Sender, claimant};
 use cognito::IdentityError;
+use forebay_core::wire::plain;
+use forebay_core::wire::update_endpoint::EVENT_TYPE;
+use put_events::Answered;
 
 use crate::budget::Share;
 use crate::config::{App, Config, ConfigError};
@@ -51,6 +56,7 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         line.status = answer.status;
         line.duration_ms = self.platform.now().0 - self.head.arrival.0;
+        self.isolate.metrics.borrow_mut().count(&line);
         (answer, line)
     }
 
@@ -61,11 +67,21 @@ impl<'a, P: Platform> Service<'a, P> {
         line.operation = Some(route.name());
         match route {
             Route::Preflight => Ok(preflight(self.head)),
-            Route::Health => Ok(health::answer(self.head, self.config, self.platform).await),
+            Route::Health => {
+                let is_deep = self.head.query.split('&').any(|it| it == "deep=1");
+                Ok(health::answer(self.config, is_deep, self.platform).await)
+            }
+            Route::Ready => Ok(health::answer(self.config, true, self.platform).await),
+            Route::Metrics => metrics::answer(
+                self.head,
+                self.configuration()?,
+                &self.isolate.metrics.borrow(),
+            ),
             Route::CognitoIdentity => Ok(self.identity(body).await.unwrap_or_else(|error| {
                 line.error = Some(error.code());
                 error.answer()
             })),
+            Route::PlainEvents => self.plain_events(body, line).await,
             Route::App { app_id, operation } => self.app(app_id, operation, body, line).await,
         }
     }
@@ -89,7 +105,7 @@ impl<'a, P: Platform> Service<'a, P> {
     async fn app(
         &self,
         app_id: &'a str,
-        operation: AppOperation,
+        operation: AppOperation<'a>,
         body: impl Body,
         line: &mut Line<'a>,
     ) -> Result<Answer, RequestError> {
@@ -108,27 +124,72 @@ impl<'a, P: Platform> Service<'a, P> {
         let sent = read(body, limit, &share).await?;
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = claimant.prove(&sent, self.platform).await?;
+        if !caller.sender.is_for(app_id) {
+            return Err(RequestError::Forbidden("send to this application"));
+        }
         line.app_id = Some(&app.app_id);
         let inflated_len = inflated_len(&sent, limit)?;
         let longest = sent.len().max(inflated_len);
         share.work_on(longest, 0, 0)?;
         let body = inflated(sent, inflated_len)?;
-        if operation == AppOperation::UpdateEndpoint {
-            return update_endpoint::answer(&body, &self.head.request_id);
-        }
-        let request = put_events::decode(&body, &share, longest)?;
         let context = Context {
             head: self.head,
             config,
             app,
             caller: &caller,
         };
-        let answered =
-            put_events::answer(&context, &request, &self.isolate.window, self.platform).await;
-        line.events = Some(answered.counts);
-        line.sink_requests = Some(answered.sink_requests);
-        line.sink_error = answered.sink_error.map(|error| error.to_string());
-        Ok(answered.answer)
+        let answered = match operation {
+            AppOperation::PutEvents => {
+                let request = put_events::decode(&body, &share, longest)?;
+                put_events::answer(&context, &request, &self.isolate.window, self.platform).await
+            }
+            AppOperation::UpdateEndpoint { endpoint_id } => {
+                if !caller.sender.may_send(EVENT_TYPE) {
+                    return Err(RequestError::Forbidden("update endpoints"));
+                }
+                update_endpoint::answer(&context, endpoint_id, &body, self.platform).await?
+            }
+        };
+        Ok(noted(answered, line))
+    }
+
+    async fn plain_events(
+        &self,
+        body: impl Body,
+        line: &mut Line<'a>,
+    ) -> Result<Answer, RequestError> {
+        let config = self.configuration()?;
+        let limit = plain::MAX_BODY_BYTES;
+        let (share, sent, caller) = match plain_events::bearer(self.head, config)? {
+            Some(caller) => {
+                let share = self.share_of(body.announced(), limit)?;
+                let sent = read(body, limit, &share).await?;
+                (share, sent, caller)
+            }
+            None => {
+                let claimant = claimant(self.head, config)?;
+                self.count_events(claimant.sender(), config).await?;
+                let share = self.share_of(body.announced(), limit)?;
+                let sent = read(body, limit, &share).await?;
+                let caller = claimant.prove(&sent, self.platform).await?;
+                (share, sent, caller)
+            }
+        };
+        let app = plain_events::app(self.head, &caller.sender, config)?;
+        line.app_id = Some(&app.app_id);
+        let inflated_len = inflated_len(&sent, limit)?;
+        // Each event is written anew, as PutEvents has it, before it is planned.
+        share.work_on(2 * sent.len().max(inflated_len), 0, 0)?;
+        let body = inflated(sent, inflated_len)?;
+        let context = Context {
+            head: self.head,
+            config,
+            app,
+            caller: &caller,
+        };
+        let window = &self.isolate.window;
+        let answered = plain_events::answer(&context, &body, window, self.platform).await?;
+        Ok(noted(answered, line))
     }
 
     /// Whom the request is from, for which app, and a share of the memory: what the head alone can
@@ -142,21 +203,35 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<(Claimant<'a>, &'a App, Share<'a>), RequestError> {
         let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        self.count_events(claimant.sender(), config).await?;
+        let share = self.share_of(announced, limit)?;
+        Ok((claimant, app, share))
+    }
+
+    /// A share of the memory that has room for a body of the length that is announced.
+    fn share_of(&self, announced: Option<usize>, limit: usize) -> Result<Share<'a>, RequestError> {
         let announced = announced.unwrap_or(0);
         if announced > limit {
             return Err(RequestError::PayloadTooLarge { limit });
         }
+        let share = self.share()?;
+        share.expect(announced)?;
+        Ok(share)
+    }
+
+    /// Counts a request with events. A server may send as much as it likes: whoever runs the worker gave
+    /// it its key.
+    async fn count_events(&self, sender: &Sender<'_>, config: &Config) -> Result<(), RequestError> {
+        let Some(identity) = sender.cognito_id() else {
+            return Ok(());
+        };
         let rates = &config.rate_limits;
         let network = rates.network(self.head);
         let rate = rates.events_per_network.as_ref();
         self.count(rate, "events-network", network.as_deref())
             .await?;
         let rate = rates.events_per_identity.as_ref();
-        let identity = Some(claimant.identity_id());
-        self.count(rate, "events-identity", identity).await?;
-        let share = self.share()?;
-        share.expect(announced)?;
-        Ok((claimant, app, share))
+        self.count(rate, "events-identity", Some(identity)).await
     }
 
     /// A share of the memory for this request.
@@ -179,6 +254,15 @@ impl<'a, P: Platform> Service<'a, P> {
     fn configuration(&self) -> Result<&'a Config, RequestError> {
         self.config.map_err(|_| RequestError::Misconfigured)
     }
+}
+
+/// The answer, whose numbers go to the log.
+fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
+    let carried = answered.carried;
+    line.events = Some(carried.counts);
+    line.sink_requests = Some(carried.sink_requests);
+    line.sink_error = carried.sink_error.map(|error| error.to_string());
+    answered.answer
 }
 
 async fn read(body: impl Body, limit: usize, share: &Share<'_>) -> Result<Vec<u8>, RequestError> {

@@ -24,7 +24,14 @@ use crate::platform::Platform;
 pub struct Answered {
     /// An answer for each event.
     pub answer: Answer,
-    /// How many there were of each kind.
+    /// For the log.
+    pub carried: Carried,
+}
+
+/// What carrying out a plan has come to.
+#[derive(Default)]
+pub struct Carried {
+    /// How many events there were of each kind.
     pub counts: Counts,
     /// Requests to sinks, those sent again included.
     pub sink_requests: u32,
@@ -53,9 +60,7 @@ pub fn decode<'a>(
     Ok(request)
 }
 
-/// Answers a request, and adds to the window what the sink has acknowledged of it. Of two requests
-/// with the same event that are under way at once, both write it: whether the first will be
-/// acknowledged is not known yet.
+/// Answers a request.
 pub async fn answer(
     context: &Context<'_>,
     request: &Request<'_>,
@@ -63,23 +68,39 @@ pub async fn answer(
     platform: &impl Platform,
 ) -> Answered {
     let plan = Plan::new(request, context, &window.borrow());
+    let (response, carried) = carry_out(&plan, context, window, platform).await;
+    Answered {
+        answer: Answer::json(202, response.encode()),
+        carried,
+    }
+}
+
+/// Delivers what a plan holds, and adds to the window what the sink has acknowledged of it. Of two
+/// requests with the same event that are under way at once, both write it: whether the first will be
+/// acknowledged is not known yet.
+pub async fn carry_out<'p>(
+    plan: &'p Plan<'_>,
+    context: &Context<'_>,
+    window: &RefCell<DeduplicationWindow>,
+    platform: &impl Platform,
+) -> (Response<'p>, Carried) {
     let sinks = &context.config.sinks;
     let delivered = sinks
         .deliver(&plan.records, &plan.dead_letters, platform)
         .await;
     plan.remember(&delivered.events.outcomes, &mut window.borrow_mut());
-    let (response, counts) = respond(&plan, &delivered);
+    let (response, counts) = respond(plan, &delivered);
     let Deliveries {
         events,
         filtered: _,
         dead_letters,
     } = delivered;
-    Answered {
-        answer: Answer::json(202, response.encode()),
+    let carried = Carried {
         counts,
         sink_requests: events.requests + dead_letters.requests,
         sink_error: events.error.or(dead_letters.error),
-    }
+    };
+    (response, carried)
 }
 
 /// The response, once the sinks have answered for each record and dead letter.

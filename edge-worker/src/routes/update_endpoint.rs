@@ -1,17 +1,70 @@
-//! UpdateEndpoint: validated and acknowledged. There is no store of endpoints: what a record says
-//! of its endpoint is what came with the event, so that a client which wants a property on its
-//! events sends it in the `Endpoint` of PutEvents, as Forebay's own does.
+//! UpdateEndpoint: what it says of an endpoint becomes a record of the stream, which is the only store
+//! of endpoints that there is. 202 is said only once the sink has the record.
 
-use forebay_core::wire::update_endpoint;
+use forebay_core::event::Event;
+use forebay_core::wire::put_events::MAX_ID_CHARS;
+use forebay_core::wire::update_endpoint::{self, EVENT_TYPE};
 
+use super::put_events::{Answered, Carried};
+use crate::delivery::{Outcome, Record};
 use crate::http::errors::{RequestError, message_body};
 use crate::http::message::Answer;
+use crate::http::percent::decoded;
+use crate::log::Counts;
+use crate::pipeline::Context;
+use crate::pipeline::record::RecordMaker;
+use crate::platform::Platform;
 
-/// Answers a request.
+/// Answers a request; `endpoint_id` is as it stands in the path. The event's id is the request's: two
+/// updates that say the same are two, since another one may lie between them. Its time is that of the
+/// arrival; the sender's is `EffectiveDate`.
 ///
 /// # Errors
-/// [`RequestError::BadRequest`] where the body is not of the operation's form.
-pub fn answer(body: &[u8], request_id: &str) -> Result<Answer, RequestError> {
-    update_endpoint::decode(body)?;
-    Ok(Answer::json(202, message_body("Accepted", request_id)))
+/// [`RequestError::BadRequest`] where the body is not of the operation's form, or the id is none.
+pub async fn answer(
+    context: &Context<'_>,
+    endpoint_id: &str,
+    body: &[u8],
+    platform: &impl Platform,
+) -> Result<Answered, RequestError> {
+    let is_id = |id: &String| (1..=MAX_ID_CHARS).contains(&id.chars().count());
+    let endpoint_id = decoded(endpoint_id).filter(is_id).ok_or_else(|| {
+        let problem = "The endpoint id in the path has to have 1 to 256 characters, in UTF-8.";
+        RequestError::BadRequest(problem.to_owned())
+    })?;
+    let endpoint = update_endpoint::decode(body)?;
+    let head = context.head;
+    let maker = RecordMaker::new(context);
+    let event = Event::new(EVENT_TYPE, head.arrival);
+    let shared = maker.batch(&endpoint_id, &endpoint);
+    let mut record = maker.record(&shared, &head.request_id, &event);
+    record.event_timestamp = head.arrival;
+    if let Some(forebay) = &mut record.forebay {
+        forebay.original_event_timestamp = None;
+    }
+    let records = [Record {
+        data: record.encode_with(shared.endpoint_json()),
+        partition_key: context.config.partition_keys.of(&endpoint_id),
+    }];
+    let delivered = context.config.sinks.deliver(&records, &[], platform).await;
+    let delivery = delivered.events;
+    let outcome = delivery.outcomes.first();
+    let answer = match outcome.copied().unwrap_or(Outcome::Failed) {
+        Outcome::Accepted => Answer::json(202, message_body("Accepted", &head.request_id)),
+        Outcome::Throttled => RequestError::StreamBusy.answer(&head.request_id),
+        Outcome::Failed => RequestError::NotStored.answer(&head.request_id),
+    };
+    let mut counts = Counts::default();
+    match delivered.filtered {
+        0 => counts.add(answer.status),
+        filtered => counts.filtered = filtered,
+    }
+    Ok(Answered {
+        answer,
+        carried: Carried {
+            counts,
+            sink_requests: delivery.requests,
+            sink_error: delivery.error,
+        },
+    })
 }

@@ -48,7 +48,12 @@ async fn answered(request: Request, env: &Env, context: &Context) -> worker::Res
     {
         context.wait_until(async move {
             for delivery in config.sinks.deliver_later(&platform).await {
-                console_log!("{}", SinkLine::of(&delivery).encode());
+                let line = SinkLine::of(&delivery);
+                isolate(configuration)
+                    .metrics
+                    .borrow_mut()
+                    .count_later(&line);
+                console_log!("{}", line.encode());
             }
         });
     }

@@ -11,7 +11,9 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use forebay_core::event::Event;
 use forebay_core::json::Writer;
-use forebay_core::schema::{COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema};
+use forebay_core::schema::{
+    COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema, built_in,
+};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -27,7 +29,7 @@ use crate::row::Row;
 pub struct Catalog {
     /// The schema.
     pub schema: Schema,
-    /// One for each of `schema.events`.
+    /// One for each of `schema.events`, and behind them those of the built-in event types.
     pub tables: Vec<Arc<TableSchema>>,
 }
 
@@ -45,9 +47,10 @@ pub struct TableSchema {
 impl Catalog {
     /// The tables of a schema.
     pub fn new(schema: Schema) -> Catalog {
-        let tables = schema.events.iter().map(TableSchema::new).map(Arc::new);
+        let built_in = built_in();
+        let events = schema.events.iter().chain(&built_in);
         Catalog {
-            tables: tables.collect(),
+            tables: events.map(TableSchema::new).map(Arc::new).collect(),
             schema,
         }
     }

@@ -1,11 +1,11 @@
-// This browser's ids: where they are kept, and where Amplify left those it had before.
+// This browser's ids: where they are kept, and where Amplify kept the ids that it used before.
 
 import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
 import { nameOf, page, settings } from "../setup.js";
 import { keyOfSession } from "./session.js";
 
-/** Whom events are recorded of; kept once that may be. */
+/** The endpoint id that events carry. It is kept in localStorage once consent allows it. */
 export let endpointId: string;
 
 const endpointKey = () => nameOf("endpointId.");
@@ -23,7 +23,7 @@ const amplifyIdentities = () => [
   `CognitoIdentityId-${settings.identityPoolId}`,
 ];
 
-/** Sets the endpoint id: as configured, as kept, as Amplify left it, or a new one. */
+/** Sets the endpoint id: the configured one, the kept one, Amplify's, or a new one, in this order. */
 export function nameEndpoint(): void {
   endpointId =
     settings.endpointId ??
@@ -31,8 +31,8 @@ export function nameEndpoint(): void {
 }
 
 /**
- * Takes over the id of the tab that sends where none is configured or kept: an event that one tab sends again
- * for another stays one endpoint's.
+ * Takes over the endpoint id of the leader tab where none is configured or kept. Otherwise an event that one tab
+ * sends again for another would be two endpoints', and so two rows.
  */
 export function adoptEndpointId(id: string): void {
   endpointId = settings.endpointId ?? (kept(endpointKey()) || id);
@@ -42,7 +42,7 @@ export function keepEndpointId(): void {
   keep(endpointKey(), endpointId);
 }
 
-/** The guest's identity id, if there is one: as kept, or as Amplify left it. */
+/** The guest's identity id, if there is one: the kept one, or Amplify's. */
 export function identityId(): string | undefined {
   return kept(identityKey()) || first(amplifyIdentities(), (id) => id);
 }
@@ -51,7 +51,7 @@ export function keepIdentityId(id: string): void {
   keep(identityKey(), id);
 }
 
-/** Deletes them all, the session's too, and Amplify's: they would come back at the next visit. */
+/** Deletes all ids and the session. Amplify's too, since they would be taken over again on the next visit. */
 export function forgetIds(): void {
   remove([
     keyOfSession(),
@@ -62,7 +62,7 @@ export function forgetIds(): void {
   ]);
 }
 
-/** The first of these keys under which there is something to be read. */
+/** What `read` finds under the first of these keys that has something. */
 function first(keys: string[], read: (text: string) => string | undefined): string | undefined {
   for (const key of keys) {
     const found = read(kept(key) ?? "");

@@ -1,6 +1,6 @@
-// What is said about the user and this browser's endpoint, brought into the body of UpdateEndpoint. Nothing
-// leaves here that the endpoint would refuse: a description goes with every batch of events. What it accepts
-// is written in core/src/wire/endpoint.rs, and a test holds this to it.
+// Makes the body of UpdateEndpoint from what the page says about the user. A description goes with every batch of
+// events, so it must have nothing that the endpoint would refuse. core/src/wire/endpoint.rs says what the endpoint
+// accepts, and a test compares the two.
 
 import type { Anything } from "../config/config.js";
 import { ForebayError, type IdentifyUserInput } from "../types.js";
@@ -28,7 +28,7 @@ const CHANNELS =
   );
 
 /**
- * Gives the description as JSON. With the option `merge` what it does not speak of stays as `known` has it.
+ * Gives the description as JSON. With the option `merge`, values that it does not mention are taken from `known`.
  *
  * @throws ForebayError `InvalidUser`, which names the first value that cannot be sent.
  */
@@ -47,7 +47,7 @@ export function description(input: IdentifyUserInput, requestId: string, known: 
   return whole;
 }
 
-/** What can be sent of a description that an earlier version kept; `null` where that is nothing. */
+/** The part of a description that can be sent, where an earlier version kept it unchecked; `null` if there is none. */
 export function mended(left: string): string | null {
   const skip = () => {};
   try {
@@ -79,7 +79,7 @@ export function mended(left: string): string | null {
   }
 }
 
-/** What of it can be sent, and, by way of `wrong`, what cannot. */
+/** The part of a description that can be sent. Calls `wrong` for each value that cannot. */
 function fitting(input: IdentifyUserInput, wrong: Wrong): Description {
   const { userId, userProfile, options } = object(input ?? "", "what describes a user", wrong);
   const profile = object(userProfile, "userProfile", wrong);
@@ -107,7 +107,7 @@ function fitting(input: IdentifyUserInput, wrong: Wrong): Description {
   };
 }
 
-/** A description of another user starts anew. */
+/** A description of another user begins empty. */
 function merged(known: Description, said: Description): Description {
   const news: Description = JSON.parse(JSON.stringify(said));
   const { UserId, UserAttributes } = news.User ?? {};
@@ -138,7 +138,7 @@ function text(given: unknown, place: string, wrong: Wrong): string | undefined {
   const isNumber = typeof given === "number" && Number.isFinite(given);
   const isPlain = isNumber || ["string", "boolean", "bigint"].includes(typeof given);
   const date = given instanceof Date && given.toJSON();
-  // Half of a surrogate pair is no character: what the platform writes in its place.
+  // Half of a surrogate pair is no character: it becomes U+FFFD, as in the platform's encoder.
   if (isPlain || date) return (date || String(given)).replace(/[\ud800-\udfff]/gu, "\ufffd");
   wrong(place, "a string");
 }
@@ -154,7 +154,7 @@ function number(given: unknown, place: string, wrong: Wrong): number | undefined
   wrong(place, "a finite number");
 }
 
-/** A list of strings; of a single one a list of one. */
+/** A list of strings. A single string becomes a list of one. */
 function list(given: unknown, place: string, wrong: Wrong): string[] | undefined {
   if (isNothing(given)) return;
   const values: unknown[] = Array.isArray(given) ? given : [given];
@@ -197,7 +197,7 @@ function texts(given: unknown, names: string[], place: string, wrong: Wrong) {
   return named(given, names, place, wrong, text);
 }
 
-/** The members of an object with these names, each as `read` has it. Others no endpoint reads. */
+/** The members of an object that have these names, each as `read` gives it. No endpoint reads other members. */
 function named<T>(
   given: unknown,
   names: string[],

@@ -69,9 +69,9 @@ export function sessionAt(at: number): Session | undefined {
 }
 
 /**
- * Something is recorded at `at`: goes on with the session, or ends it and begins the next where the time
- * without an event was too long. A clock that was put back by more than that begins one, too. Gives what is
- * to be recorded before it.
+ * An event is recorded at `at`. Continues the session, or ends it and begins the next one if the time without an
+ * event was too long, or if the clock was put back by more than that. Gives the session events that are to be
+ * recorded before it.
  */
 export function touch(at: number): SessionEvent[] {
   const known = sessionAt(at);
@@ -102,7 +102,7 @@ export function sessionOf(name: string, at: number): [SessionStamp, SessionEvent
   return [stamp(session as Session), events];
 }
 
-/** Ends the session, as when someone else goes on. Gives what is to be recorded about it. */
+/** Ends the session, because another user goes on. Gives the event that is to be recorded about it, if any. */
 export function renewSession(): SessionEvent[] {
   const events = ended(read());
   write(undefined);
@@ -113,12 +113,12 @@ function begun(at: number): Session {
   return { id: page.uuid(), start: at, last: at };
 }
 
-/** What is to be recorded about the end of a session, as of its last event. */
+/** The event about the end of a session, with the time of the session's last event. */
 function ended(session: Session | undefined): SessionEvent[] {
   if (!session?.announced) return [];
   const { id, start, last } = session;
   const at = Math.max(start, last);
-  // Another id that is the same for everyone who knows the session's: one UUID's neighbour.
+  // Every tab derives the same id from the session's: it is the next UUID.
   const sibling = id.slice(0, -1) + (Number.parseInt(id.slice(-1), 16) ^ 1).toString(16);
   return [{ id: sibling, name: STOP, at, session: stamp(session, at) }];
 }
@@ -127,7 +127,7 @@ function stamp({ id, start }: Session, stop?: number): SessionStamp {
   return { id, start, stop };
 }
 
-/** Reads what is kept once a task: what it does not know yet, another tab has only just written. */
+/** Reads localStorage once a task. Another tab may have written there in the meantime, but only just now. */
 function read(): Session | undefined {
   if (isRead) return session;
   isRead = true;

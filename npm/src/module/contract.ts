@@ -119,9 +119,9 @@ export interface Core extends Validator {
     clockOffset: number,
   ): void;
   /**
-   * Takes a valid event. `immediate`: it and what waits leave without waiting for the pace. Gives whether it is
-   * taken: an event of an identity whose number is `MAX_IDENTITIES` or more is not, and is in no books. It
-   * stays on disk, until an outbox is started that has a number for its identity.
+   * Takes a valid event. `immediate`: it and all that wait leave without waiting for the pace. Gives whether it is
+   * taken. An event of an identity whose number is `MAX_IDENTITIES` or more is not taken and not counted: it
+   * stays on disk until an outbox is started that has a number for its identity.
    */
   outbox_record(
     event: number,
@@ -133,17 +133,17 @@ export interface Core extends Validator {
     monotonic: number,
   ): number;
   /**
-   * Takes an event from disk that this outbox does not know by its number, the oldest first. Those that come
-   * before the first `outbox_loaded` go before all others. Gives whether it does: where not, it goes on
-   * waiting on disk alone, without its number. Either enough events of its identity wait in memory, and it is
-   * counted, or there is no room for its identity (`outbox_record`), and it is not.
+   * Takes an event from disk, the oldest first; its number is new to this outbox. Events that come before the first
+   * `outbox_loaded` go before all others. Gives whether it is taken into memory. If not, it waits on disk alone,
+   * and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it is
+   * counted), or there is no room for its identity, as with `outbox_record` (it is not counted).
    */
   outbox_load(event: number, bytes: number, who: number, at: number): number;
-  /** All of what was to be loaded has come. Where nothing has that waited on disk alone, it is lost. */
+  /** The disk has been read. If events waited on disk alone and none of them came, they are lost. */
   outbox_loaded(): void;
   /**
-   * An event is on disk. Gives whether it waits there alone from now on, without its number, since others of
-   * its identity do, or too many of them wait in memory.
+   * An event is on disk. Gives whether it is evicted: it waits on disk alone from now on, and its number means
+   * nothing any more. It is if other events of its identity were evicted, or if too many of them wait in memory.
    */
   outbox_evict(event: number): number;
   outbox_ended_elsewhere(event: number, end: number): void;
@@ -199,13 +199,13 @@ export interface Core extends Validator {
    */
   outbox_batch(request: number): number;
   /**
-   * Whether the batch of a request under way is to carry the description of the endpoint; without it, the batch
-   * has an empty one. No event ends because of a description: once the endpoint has refused it, or a batch with
-   * it, batches go without it. They have it again once there is another, or once it is known that something
-   * else was refused.
+   * Whether the batch of a request under way carries the description of the endpoint, or an empty one. No event ends
+   * because of a description: once the endpoint has refused it, or a batch that carries it, batches go without it.
+   * They carry it again once there is another description, or once it is known that the endpoint refused something
+   * else.
    */
   outbox_describes(request: number): number;
-  /** The identity that a request under way is to be signed as. */
+  /** The identity whose credentials sign a request that is under way. */
   outbox_who(request: number): number;
   /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */
   outbox_clock_offset(): number;

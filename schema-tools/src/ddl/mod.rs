@@ -8,9 +8,10 @@ mod options;
 mod terraform;
 mod views;
 
-use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema};
+use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema, built_in};
+use forebay_core::wire::update_endpoint::EVENT_TYPE;
 
-use crate::tables::{self, tables};
+use crate::tables::{self, table};
 use crate::wording::summary;
 
 pub use athena::athena;
@@ -26,6 +27,8 @@ const MAX_TABLE_DESCRIPTION: usize = 2_048;
 /// Columns of every table by which a person can be known again, in the lake or where it is joined
 /// with other data.
 const IDENTIFYING_COLUMNS: [&str; 3] = ["client_id", "cognito_id", "user_id"];
+/// Columns that hold what a person is reached by or said to be like: of `endpoint_update`.
+const PERSONAL_COLUMNS: [&str; 4] = ["address", "user_attributes", "attributes", "location"];
 
 /// The column parameter that marks personal data in Glue's catalogue. Terraform alone can set it.
 const CLASSIFICATION: (&str, &str) = ("Classification", "PII");
@@ -77,10 +80,12 @@ const JSON: FileFormat = FileFormat {
 /// What is known of the lake as a whole.
 const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
 
-/// The tables of a schema, in its order, and the one of rejected records.
+/// The tables of a schema, in its order, those of the event types that every lake has, and the one of
+/// rejected records.
 fn all_tables(schema: &Schema) -> Vec<Table> {
-    let tables = schema.events.iter().zip(tables(schema));
-    let tables = tables.map(|(event, table)| event_table(event, table));
+    let built_in = built_in();
+    let events = schema.events.iter().chain(&built_in);
+    let tables = events.map(|event| event_table(event, table(event)));
     tables.chain([rejected_table(schema)]).collect()
 }
 
@@ -100,7 +105,10 @@ fn event_table(event: &EventSchema, table: tables::Table) -> Table {
         Column {
             type_name: column.column_type,
             comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
-            is_personal: !mark.is_empty() || IDENTIFYING_COLUMNS.contains(&column.name.as_str()),
+            is_personal: !mark.is_empty()
+                || IDENTIFYING_COLUMNS.contains(&column.name.as_str())
+                || event.event_type == EVENT_TYPE
+                    && PERSONAL_COLUMNS.contains(&column.name.as_str()),
             name: column.name,
         }
     });

@@ -26,6 +26,8 @@ export interface WorkerOptions {
   basePath?: string;
   /** `deduplication_window` of the configuration. */
   deduplicationWindow?: number;
+  /** The binding `SERVER_KEYS`, of which each key is for the app of the stack. */
+  serverKeys?: { name: string; may: string[]; [key: string]: unknown }[];
   /** `memory_budget` of the configuration. */
   memoryBudget?: number;
   /** `rate_limits` of the configuration. */
@@ -132,6 +134,7 @@ async function config(
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
+  const serverKeys = options.serverKeys?.map((key) => ({ apps: [app_id], ...key }));
   const secrets = [{ id: "test", secret: options.masterSecret.toString("base64") }];
   // A string of JSON is a string of Cap'n Proto's language too.
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
@@ -152,6 +155,7 @@ const worker :Workerd.Worker = (
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
     ${salt ?? ""}
     ${keys ?? ""}
+    ${serverKeys ? `(name = "SERVER_KEYS", text = ${literal(serverKeys)}),` : ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],

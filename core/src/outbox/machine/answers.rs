@@ -69,7 +69,7 @@ impl Outbox {
                 continue;
             }
             let entry = *entry;
-            // The pace let it go once, and does not hold it again.
+            // It has waited for the pace once; it does not wait for it again.
             self.identity(entry.who).waits(entry.bytes, end.is_none());
             if let Some(end) = end {
                 self.end(at, end);
@@ -81,7 +81,7 @@ impl Outbox {
         match fault {
             Fault::None if ended > 0 => {
                 self.identity(request.who).accepted();
-                // It is good, whatever another batch that had it was refused for.
+                // The description is good, whatever the reason was that another batch with it was refused.
                 self.describes |= request.describes;
                 self.backoff.succeeded();
                 if ended < request.events {
@@ -92,8 +92,7 @@ impl Outbox {
                     self.drop_too_old(now);
                 }
             }
-            // Whether a request is authorised is between the endpoint and one identity, and holds
-            // up no others.
+            // An unauthorised request concerns one identity alone: the others go on.
             Fault::NotAuthorized => {}
             // The description may have been at fault: the same again without it.
             Fault::Refused if request.describes => {}
@@ -138,9 +137,9 @@ impl Outbox {
         }
     }
 
-    /// An answer called a request unauthorised. Where the clock was corrected or credentials were
-    /// replaced since it was signed, that was why. Otherwise its credentials are at fault, and are renewed, and so
-    /// they are where this happens again and again, if it is the endpoint that says so. Gives whether to try again
+    /// An answer called a request unauthorised. If the clock was corrected or credentials were replaced since it was
+    /// signed, that was the reason. Otherwise its credentials are at fault, and are renewed. If this happens again and
+    /// again they are renewed by back-off, and only where the endpoint itself says so. Gives whether to try again
     /// without delay.
     fn renew(&mut self, request: &Request, answer: &Answer<'_>, now: f64) -> bool {
         let identity = &mut self.identities[place(request.who)];

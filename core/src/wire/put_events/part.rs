@@ -1,21 +1,54 @@
-//! Parting a request by its strings and brackets alone, so that whatever is wrong inside of one
-//! event costs no other. What stands between two brackets is not looked at: text that is no JSON,
-//! not even UTF-8, has an end where its bracket is closed.
+//! Parting a request by its strings and brackets alone, so that whatever is wrong inside one event
+//! costs no other event. An event ends where its bracket is closed, even if its text is not JSON or
+//! not UTF-8.
 
 use alloc::vec::Vec;
 
 use crate::steps::step;
 
-/// The text, and how far it was read. Where a method gives `None`, the text ended first.
+/// What a bracket closes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// The one that was opened last, which must be of its kind.
+    Exact,
+    /// The one that was opened last: the kind of one of them is wrong.
+    ByDepth,
+    /// The last one of its kind: those opened after it were not closed. One that was never opened
+    /// closes nothing, or what the value stands in.
+    ByKind,
+}
+
+impl Reading {
+    fn other(self) -> Option<Reading> {
+        match self {
+            Reading::Exact => None,
+            Reading::ByDepth => Some(Reading::ByKind),
+            Reading::ByKind => Some(Reading::ByDepth),
+        }
+    }
+}
+
+/// The text, and how far it was read. Where a method gives `None`, the text ended first, or does not
+/// fit to the reading.
+#[derive(Clone)]
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
+    reading: Reading,
+    /// How many bytes may still be passed over while looking for the ends of values: what is read
+    /// again for a guess is read a bounded number of times.
+    budget: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// Begins at the first byte that is no white space.
-    pub(super) fn new(text: &'a [u8]) -> Scanner<'a> {
-        let mut scanner = Scanner { text, at: 0 };
+    pub(super) fn new(text: &'a [u8], reading: Reading) -> Scanner<'a> {
+        let mut scanner = Scanner {
+            text,
+            at: 0,
+            reading,
+            budget: text.len().saturating_mul(8),
+        };
         scanner.skip_whitespace();
         scanner
     }
@@ -38,7 +71,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over everything before one of `stops`.
-    fn skip_to(&mut self, stops: &[u8]) -> Option<u8> {
+    fn skip_to<const N: usize>(&mut self, stops: &[u8; N]) -> Option<u8> {
         let rest = self.text.get(self.at..)?;
         let skipped = rest.iter().position(|byte| {
             step();
@@ -96,10 +129,31 @@ impl<'a> Scanner<'a> {
         Some(self.since(start))
     }
 
-    /// Passes over the array or object that begins here. A bracket closes all that were opened after
-    /// its own and not closed; one that was never opened is passed over, unless it closes what the
-    /// value stands in.
+    /// Passes over the array or object that begins here.
     fn nested(&mut self) -> Option<()> {
+        let first = self.end(self.reading)?;
+        let end = match self.reading.other() {
+            // A guess that leaves no member behind it may be wrong where the other is right.
+            Some(other) if !self.goes_on_at(first) => match self.end(other) {
+                Some(end) if self.goes_on_at(end) => end,
+                _ => first,
+            },
+            _ => first,
+        };
+        self.at = end;
+        Some(())
+    }
+
+    /// Where the array or object that begins here ends, as `reading` has it.
+    fn end(&mut self, reading: Reading) -> Option<usize> {
+        let start = self.at;
+        let end = self.find_end(reading);
+        self.budget = self.budget.checked_sub(self.at - start)?;
+        self.at = start;
+        end
+    }
+
+    fn find_end(&mut self, reading: Reading) -> Option<usize> {
         let mut open = Vec::new();
         let mut braces = 0_usize;
         loop {
@@ -113,14 +167,26 @@ impl<'a> Scanner<'a> {
                     open.push(byte);
                     braces += usize::from(byte == b'{');
                 }
-                b'}' if braces == 0 => return Some(()),
-                b']' if braces == open.len() => {}
                 _ => {
                     let own = if byte == b'}' { b'{' } else { b'[' };
+                    let is_open = match own {
+                        b'{' => braces > 0,
+                        _ => open.len() > braces,
+                    };
+                    match reading {
+                        Reading::Exact if open.last() != Some(&own) => return None,
+                        // It closes what this stands in.
+                        Reading::ByKind if !is_open && byte == b'}' => return Some(self.at),
+                        Reading::ByKind if !is_open => {
+                            self.at += 1;
+                            continue;
+                        }
+                        _ => {}
+                    }
                     while let Some(closed) = open.pop() {
                         step();
                         braces -= usize::from(closed == b'{');
-                        if closed == own {
+                        if closed == own || reading != Reading::ByKind {
                             break;
                         }
                     }
@@ -128,8 +194,35 @@ impl<'a> Scanner<'a> {
             }
             self.at += 1;
             if open.is_empty() {
-                return Some(());
+                return Some(self.at);
             }
+        }
+    }
+
+    /// Whether what follows a place may follow an event: the end of what it stands in, or another
+    /// one. The objects within an event have names of their own.
+    fn goes_on_at(&self, place: usize) -> bool {
+        let mut ahead = Scanner { at: place, ..*self };
+        ahead.skip_whitespace();
+        match ahead.peek() {
+            Some(b'}') => true,
+            Some(b',') => {
+                ahead.at += 1;
+                ahead.skip_whitespace();
+                if ahead.peek() != Some(b'"') {
+                    return false;
+                }
+                let name = ahead.string();
+                let is_own = [&b"\"Attributes\""[..], b"\"Metrics\"", b"\"Session\""];
+                ahead.skip_whitespace();
+                let is_named = ahead.peek() == Some(b':');
+                ahead.at += 1;
+                ahead.skip_whitespace();
+                is_named
+                    && ahead.peek() == Some(b'{')
+                    && name.is_some_and(|name| !is_own.contains(&name))
+            }
+            _ => false,
         }
     }
 }

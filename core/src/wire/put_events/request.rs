@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::part::Scanner;
+use super::part::{Reading, Scanner};
 use super::{MAX_BODY_BYTES, MAX_ENDPOINTS, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID_CHARS};
 use crate::event::{Endpoint, Event, Session, Text};
 use crate::json::{Limits, Value, Writer};
@@ -86,13 +86,19 @@ impl<'a> Request<'a> {
         if body.len() > MAX_BODY_BYTES {
             return Err(refusal(String::new(), "expected at most 4 MB"));
         }
-        let mut parts = Parts::default();
-        if !parts.read(body) {
-            return Err(parts.refusal.unwrap_or_else(|| not_parted(body)));
+        // What is not exact is read by guesses about which brackets are wrong.
+        for reading in [Reading::Exact, Reading::ByDepth, Reading::ByKind] {
+            let mut parts = Parts::default();
+            if parts.read(body, reading) {
+                return Ok(Request {
+                    batches: merged(&parts.batches),
+                });
+            }
+            if let Some(refusal) = parts.refusal {
+                return Err(refusal);
+            }
         }
-        Ok(Request {
-            batches: merged(&parts.batches),
-        })
+        Err(not_parted(body))
     }
 }
 
@@ -137,8 +143,8 @@ struct Part<'a> {
 
 impl<'a> Parts<'a> {
     /// Whether the body can be parted, and is not refused.
-    fn read(&mut self, body: &'a [u8]) -> bool {
-        let mut scanner = Scanner::new(body);
+    fn read(&mut self, body: &'a [u8], reading: Reading) -> bool {
+        let mut scanner = Scanner::new(body, reading);
         let is_object = scanner.peek() == Some(b'{');
         let is_read = is_object && self.root(&mut scanner).is_some();
         is_read && scanner.is_at_end() && self.has_batch_item && self.refusal.is_none()

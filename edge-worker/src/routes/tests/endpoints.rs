@@ -2,24 +2,130 @@
 
 use super::*;
 
-#[test]
-fn update_endpoint_is_validated_and_acknowledged() {
+const PATH: &str = "/v1/apps/app-1/endpoints/client-1";
+
+/// The answer to an update, the log's line, and what was written: by stream, as JSON.
+fn update(
+    method: &str,
+    path: &str,
+    body: &[u8],
+    answering: impl FnMut(&HttpRequest) -> Result<HttpResponse, Unreachable>,
+) -> (Answer, String, Vec<(String, Value)>) {
     let config = config();
-    let path = "/v1/apps/app-1/endpoints/client-1";
-    for (method, body, status) in [
-        ("PUT", r#"{"User":{"UserId":"u1"}}"#, 202),
-        ("POST", r#"{"User":{"UserId":"u1"}}"#, 202),
-        ("PUT", r#"{"ChannelType":"PIGEON"}"#, 400),
-        ("PUT", "[]", 400),
-    ] {
-        let head = signed(&config, method, path, body.as_bytes(), ARRIVAL);
-        let (answer, _, calls) = serve(&head, &config, body.as_bytes(), all_stored);
-        assert_eq!(answer.status, status, "{body}: {}", answer.body);
-        assert!(calls.is_empty());
+    let head = signed(&config, method, path, body, ARRIVAL);
+    let (answer, line, calls) = serve(&head, &config, body, answering);
+    let written = calls.iter().flat_map(|call| {
+        let records = sent_records(call).into_iter();
+        records.map(|record| (stream_of(call), serde_json::from_str(&record).unwrap()))
+    });
+    (answer, line, written.collect())
+}
+
+#[test]
+fn update_endpoint_becomes_a_record_of_the_stream() {
+    let body = json!({
+        "Address": "ada@example.com",
+        "ChannelType": "EMAIL",
+        "EffectiveDate": "2026-11-17T01:02:03Z",
+        "OptOut": "NONE",
+        "Attributes": { "tags": ["a"] },
+        "Demographic": { "Make": "Apple", "Platform": "ios" },
+        "User": { "UserId": "u1", "UserAttributes": { "plan": ["pro"] } },
+    });
+    for method in ["PUT", "POST"] {
+        let (answer, line, written) = update(method, PATH, body.to_string().as_bytes(), all_stored);
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let said: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(said["Message"], "Accepted");
+        let [(stream, record)] = written.try_into().unwrap();
+        assert_eq!(stream, "events");
+        assert_eq!(record["event_type"], "_endpoint.update");
+        assert_eq!(record["event_timestamp"], ARRIVAL.0);
+        assert_eq!(record["arrival_timestamp"], ARRIVAL.0);
+        assert_eq!(record["forebay"]["event_id"], said["RequestID"]);
+        assert_eq!(record["client"]["client_id"], "client-1");
+        assert_eq!(record["client"]["cognito_id"], IDENTITY);
+        assert_eq!(record["device"]["platform"]["name"], "ios");
+        for (name, value) in body.as_object().unwrap() {
+            let written = &record["endpoint"][name];
+            match name.as_str() {
+                "EffectiveDate" => assert_eq!(written, "2026-11-17T01:02:03.000Z"),
+                _ => assert_eq!(written, value, "{name}"),
+            }
+        }
+        assert!(
+            !line.contains("ada@") && line.contains(r#""accepted":1"#),
+            "{line}"
+        );
+        // The lake reads what stands in the stream.
+        let text = record.to_string();
+        let decoded = event_stream::Record::decode(text.as_bytes()).unwrap();
+        assert_eq!(decoded.endpoint.address.as_deref(), Some("ada@example.com"));
     }
-    let large = vec![b' '; 15 * 1024 + 1];
-    let head = signed(&config, "PUT", path, &large, ARRIVAL);
-    assert_eq!(serve(&head, &config, &large, all_stored).0.status, 413);
+}
+
+#[test]
+fn an_update_is_acknowledged_only_when_the_stream_has_it() {
+    let throttled = |call: &HttpRequest| {
+        let all = sent_records(call);
+        let all = all
+            .iter()
+            .map(|_| Some("ProvisionedThroughputExceededException"));
+        Ok(super::answer(all))
+    };
+    let (answer, line, _) = update("PUT", PATH, b"{}", throttled);
+    assert_eq!(answer.status, 429);
+    assert!(
+        answer
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "retry-after")
+    );
+    assert!(line.contains(r#""throttled":1"#), "{line}");
+    let (answer, line, _) = update("PUT", PATH, b"{}", |_| Err(Unreachable));
+    assert_eq!(answer.status, 500);
+    assert!(line.contains(r#""failed":1"#), "{line}");
+}
+
+#[test]
+fn the_id_of_an_endpoint_is_what_its_path_stands_for() {
+    let long = "x".repeat(256);
+    for (segment, id) in [
+        ("an%20endpoint%2Fwith%20%C3%A5", Some("an endpoint/with å")),
+        (&long, Some(&*long)),
+        ("%C3", None),
+        ("%zz", None),
+        (&format!("{long}x"), None),
+    ] {
+        let path = format!("/v1/apps/app-1/endpoints/{segment}");
+        let (answer, _, written) = update("PUT", &path, b"{}", all_stored);
+        assert_eq!(
+            answer.status,
+            if id.is_some() { 202 } else { 400 },
+            "{segment}"
+        );
+        let written = written
+            .first()
+            .map(|(_, record)| &record["client"]["client_id"]);
+        assert_eq!(written.and_then(Value::as_str), id);
+    }
+}
+
+#[test]
+fn an_update_that_is_none_is_refused_and_not_written() {
+    for (body, status) in [
+        (r#"{"ChannelType":"PIGEON"}"#.to_owned(), 400),
+        ("[]".to_owned(), 400),
+        (" ".repeat(15 * 1024 + 1), 413),
+    ] {
+        let (answer, _, written) = update("PUT", PATH, body.as_bytes(), all_stored);
+        assert_eq!(
+            (answer.status, written.len()),
+            (status, 0),
+            "{}",
+            answer.body
+        );
+    }
 }
 
 /// A request of two endpoints with an event each: the first is described by `endpoint`, as JSON.

@@ -16,6 +16,129 @@ fn check(record: &serde_json::Value, yes: &[serde_json::Value], no: &[serde_json
     }
 }
 
+/// Each line of the table of operators in EventBridge's user guide, with a record that its example
+/// describes and one that it does not.
+#[test]
+fn the_table_of_operators() {
+    for (pattern, yes, no) in [
+        (
+            r#"{"Location":["New York"],"Day":["Monday"]}"#,
+            r#"{"Location":"New York","Day":"Monday"}"#,
+            r#"{"Location":"New York","Day":"Tuesday"}"#,
+        ),
+        (
+            r#"{"state":[{"anything-but":"initializing"}]}"#,
+            r#"{"state":"running"}"#,
+            r#"{"state":"initializing"}"#,
+        ),
+        (
+            r#"{"Region":[{"anything-but":{"prefix":"us-"}}]}"#,
+            r#"{"Region":"eu-west-1"}"#,
+            r#"{"Region":"us-east-1"}"#,
+        ),
+        (
+            r#"{"FileName":[{"anything-but":{"suffix":".png"}}]}"#,
+            r#"{"FileName":"a.jpg"}"#,
+            r#"{"FileName":"a.png"}"#,
+        ),
+        (
+            r#"{"state":[{"anything-but":{"equals-ignore-case":"initializing"}}]}"#,
+            r#"{"state":"running"}"#,
+            r#"{"state":"INITIALIZING"}"#,
+        ),
+        (
+            r#"{"FilePath":[{"anything-but":{"wildcard":"*/lib/*"}}]}"#,
+            r#"{"FilePath":"/usr/bin/a"}"#,
+            r#"{"FilePath":"/usr/lib/a"}"#,
+        ),
+        (
+            r#"{"Region":[{"prefix":"us-"}]}"#,
+            r#"{"Region":"us-east-1"}"#,
+            r#"{"Region":"eu-west-1"}"#,
+        ),
+        (
+            r#"{"service":[{"prefix":{"equals-ignore-case":"eventb"}}]}"#,
+            r#"{"service":"EventBridge"}"#,
+            r#"{"service":"Lambda"}"#,
+        ),
+        (
+            r#"{"LastName":[""]}"#,
+            r#"{"LastName":""}"#,
+            r#"{"LastName":"Doe"}"#,
+        ),
+        (
+            r#"{"Name":["Alice"]}"#,
+            r#"{"Name":"Alice"}"#,
+            r#"{"Name":"alice"}"#,
+        ),
+        (
+            r#"{"Name":[{"equals-ignore-case":"alice"}]}"#,
+            r#"{"Name":"ALICE"}"#,
+            r#"{"Name":"Bob"}"#,
+        ),
+        (
+            r#"{"FileName":[{"suffix":".png"}]}"#,
+            r#"{"FileName":"a.png"}"#,
+            r#"{"FileName":"a.PNG"}"#,
+        ),
+        (
+            r#"{"service":[{"suffix":{"equals-ignore-case":"tBridge"}}]}"#,
+            r#"{"service":"EVENTBRIDGE"}"#,
+            r#"{"service":"bridges"}"#,
+        ),
+        (
+            r#"{"ProductName":[{"exists":true}]}"#,
+            r#"{"ProductName":"a"}"#,
+            r#"{"Price":1}"#,
+        ),
+        (
+            r#"{"ProductName":[{"exists":false}]}"#,
+            r#"{"Price":1}"#,
+            r#"{"ProductName":"a"}"#,
+        ),
+        (
+            r#"{"Weather":[{"anything-but":["Raining"]}]}"#,
+            r#"{"Weather":"Sunny"}"#,
+            r#"{"Weather":"Raining"}"#,
+        ),
+        (
+            r#"{"UserID":[null]}"#,
+            r#"{"UserID":null}"#,
+            r#"{"UserID":""}"#,
+        ),
+        (
+            r#"{"Price":[{"numeric":["=",100]}]}"#,
+            r#"{"Price":100.0}"#,
+            r#"{"Price":"100"}"#,
+        ),
+        (
+            r#"{"Price":[{"numeric":[">",10,"<=",20]}]}"#,
+            r#"{"Price":20}"#,
+            r#"{"Price":10}"#,
+        ),
+        (
+            r#"{"PaymentType":["Credit","Debit"]}"#,
+            r#"{"PaymentType":"Debit"}"#,
+            r#"{"PaymentType":"Cash"}"#,
+        ),
+        (
+            r#"{"$or":[{"Location":["New York"]},{"Day":["Monday"]}]}"#,
+            r#"{"Location":"Paris","Day":"Monday"}"#,
+            r#"{"Location":"Paris","Day":"Friday"}"#,
+        ),
+        (
+            r#"{"FileName":[{"wildcard":"dir/*.png"}]}"#,
+            r#"{"FileName":"dir/sub/a.png"}"#,
+            r#"{"FileName":"a.png"}"#,
+        ),
+    ] {
+        let pattern = Pattern::parse(pattern).unwrap();
+        let says =
+            |record: &str| pattern.matches(&Value::parse(record.as_bytes(), LIMITS).unwrap());
+        assert!(says(yes) && !says(no), "{pattern:?}");
+    }
+}
+
 /// The event that AWS's documentation of its matcher uses throughout.
 fn ec2() -> serde_json::Value {
     json!({
