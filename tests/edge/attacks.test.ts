@@ -387,6 +387,7 @@ describe("a stampede", () => {
       first.cut();
       // Nobody answers: both give up, and the next one would ask again.
       const { status } = await second.answered();
+      second.cut();
       assert.equal(status, 500);
     } finally {
       await pool.stop();

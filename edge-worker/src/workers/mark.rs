@@ -9,7 +9,7 @@ use js_sys::Reflect;
 use worker::Env;
 use worker::wasm_bindgen::{self, JsValue, prelude::wasm_bindgen};
 
-/// The number of the request that runs; 0 between requests. There is one thread: an atomic is only
+/// The number of the request that runs, or that was answered last; 0 while requests wait. There is one thread: an atomic is only
 /// what can be written to.
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 
@@ -29,7 +29,10 @@ pub async fn marked<T>(number: u32, future: impl Future<Output = T>) -> T {
     poll_fn(|context| {
         RUNNING.store(number, Ordering::Relaxed);
         let poll = future.as_mut().poll(context);
-        RUNNING.store(0, Ordering::Relaxed);
+        // Once it is ready, the platform's library makes an answer of it before anything else runs.
+        if poll.is_pending() {
+            RUNNING.store(0, Ordering::Relaxed);
+        }
         poll
     })
     .await
