@@ -141,7 +141,7 @@ describe("a request that its head refuses is answered before a byte of its body 
       assert.equal(expired.headers.get("x-amzn-errortype"), "InvalidSignatureException");
       assert.match(await expired.text(), /^{"Message":"Signature expired/);
       const tooLarge = await send(at, credentials, { path, body: `${large}x` });
-      assert.equal(tooLarge.status, 413);
+      assert.match(await tooLarge.text(), /larger than 4194304 bytes/);
     }
   });
 

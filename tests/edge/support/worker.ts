@@ -82,7 +82,10 @@ export async function startWorker(
       process.off("exit", stopWithTests);
       const ended = once(child, "exit");
       child.kill();
+      // It waits for requests and connections that a test has left open.
+      const force = setTimeout(() => child.kill("SIGKILL"), 5_000);
       await ended;
+      clearTimeout(force);
       await rm(folder, { recursive: true });
     },
   };
