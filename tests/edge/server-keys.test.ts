@@ -100,9 +100,7 @@ test("boto3 sends events and endpoints", async () => {
     batch_item: batchItem(endpointId, [eventId]),
   };
   const call = async (key: typeof ORDERS) =>
-    JSON.parse(
-      await python("edge/boto3_client.py", [], JSON.stringify({ ...request, ...key })),
-    );
+    JSON.parse(await python("edge/boto3_client.py", [], JSON.stringify({ ...request, ...key })));
   const { put_events, update_endpoint } = await call(ORDERS);
   const items = put_events.EventsResponse.Results[endpointId].EventsItemResponse;
   assert.deepEqual(items, { [eventId]: { Message: "Accepted", StatusCode: 202 } });
