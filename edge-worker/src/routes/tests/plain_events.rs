@@ -44,7 +44,7 @@ fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
     assert!(!line.contains(BEARER));
     let of = |stream: &str| {
         let calls = calls.iter().filter(|call| stream_of(call) == stream);
-        let records = calls.flat_map(|call| sent_records(call));
+        let records = calls.flat_map(sent_records);
         records
             .map(|record| serde_json::from_str(&record).unwrap())
             .collect()
