@@ -4,7 +4,7 @@ import type { Status } from "./server";
 import { useTrail } from "./trail";
 import { Icon } from "./ui";
 
-/** How many events are at each stage, and whether the books balance. */
+/** How many events are at each stage, and whether these numbers account for every event. */
 export function Flow({ status }: { status: Status | undefined }) {
   const { stats } = useTrail();
   const lost = stats.rejected + stats.dropped;
@@ -27,10 +27,10 @@ export function Flow({ status }: { status: Status | undefined }) {
         <Station name="Accepted" count={stats.delivered} scope="by the edge">
           {`${count(stats.rejected)} rejected, ${count(stats.dropped)} dropped`}
         </Station>
-        <Station name="In Kinesis" count={status?.stream.records} scope="from everyone">
+        <Station name="In Kinesis" count={status?.stream.records} scope="from all pages">
           {`${count(status?.dead_letters.count ?? 0)} dead letters`}
         </Station>
-        <Station name="In Parquet" count={status?.lake.rows} scope="from everyone">
+        <Station name="In Parquet" count={status?.lake.rows} scope="from all pages">
           {status?.lake.rejected_files
             ? `${count(status.lake.rejected_files)} files of rejected records`
             : "no record rejected"}
@@ -44,7 +44,7 @@ export function Flow({ status }: { status: Status | undefined }) {
           <b>{count(stats.queued)}</b> queued
         </span>
         <span className="books-verdict">
-          {balanced ? "The books balance" : "The books do not balance"}
+          {balanced ? "Every event is accounted for" : "Events are missing"}
         </span>
       </p>
     </section>

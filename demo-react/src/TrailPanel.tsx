@@ -178,7 +178,7 @@ function Details(props: { id: string; event: TrailEvent; onQuery: (sql: string) 
         <Detail name="Event id">{id}</Detail>
         {Object.entries(values).map(([name, value]) => (
           <Detail key={name} name={name}>
-            {String(value)}
+            {value === "" ? '"" (empty)' : String(value)}
           </Detail>
         ))}
         {attempts > 1 && <Detail name="Sent">{`${attempts} times`}</Detail>}

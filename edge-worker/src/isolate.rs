@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 
+use forebay_core::time::Timestamp;
+
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::rates::Buckets;
 
@@ -13,6 +16,8 @@ pub struct Isolate {
     pub window: RefCell<DeduplicationWindow>,
     /// The memory that requests under way may take.
     pub budget: Budget,
+    /// What was counted since the isolate started.
+    pub metrics: RefCell<Metrics>,
     /// How often each network and identity has asked lately.
     pub buckets: RefCell<Buckets>,
 }
@@ -21,7 +26,7 @@ impl Isolate {
     /// What an isolate begins with. `secret` has to be random; without one, no events are
     /// remembered: keys that could be foreseen might be made to collide. Without a configuration
     /// no request is served, and none is remembered.
-    pub fn new(config: Option<&Config>, secret: Option<[u8; 32]>) -> Isolate {
+    pub fn new(config: Option<&Config>, secret: Option<[u8; 32]>, now: Timestamp) -> Isolate {
         let window = config.map_or(0, |config| config.deduplication_window);
         let window = match secret {
             Some(secret) => DeduplicationWindow::new(window, secret),
@@ -30,6 +35,7 @@ impl Isolate {
         Isolate {
             window: RefCell::new(window),
             budget: Budget::new(config.map_or(0, |config| config.memory_budget)),
+            metrics: RefCell::new(Metrics::new(now)),
             buckets: RefCell::default(),
         }
     }

@@ -12,7 +12,7 @@
 //! | [`identity`] | who sends; who logs in |
 //! | [`pipeline`] | what becomes of an event |
 //! | [`delivery`] | where records go, and what became of each |
-//! | [`config`], [`log`], [`text`] | the bindings; a line a request; bytes as text |
+//! | [`config`], [`log`], [`metrics`], [`text`] | the bindings; a line a request; the sum of the lines; bytes as text |
 //! | [`isolate`] | what is kept from one request to the next |
 //! | [`budget`], [`rates`] | what requests may take: memory, and how often |
 //! | [`single_flight`] | one question at a time, for all who need its answer |
@@ -25,6 +25,7 @@ mod http;
 mod identity;
 mod isolate;
 mod log;
+mod metrics;
 mod pipeline;
 mod platform;
 mod rates;

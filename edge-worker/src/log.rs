@@ -114,6 +114,21 @@ pub struct SinkLine<'a> {
 }
 
 impl<'a> SinkLine<'a> {
+    /// The sink's name.
+    pub fn sink(&self) -> &str {
+        self.sink
+    }
+
+    /// How many events there were of each outcome.
+    pub fn counts(&self) -> [(&'static str, usize); 4] {
+        [
+            ("accepted", self.accepted),
+            ("throttled", self.throttled),
+            ("failed", self.failed),
+            ("dropped", self.dropped),
+        ]
+    }
+
     /// What became of a sink's records.
     pub fn of(later: &LaterDelivery<'a>) -> SinkLine<'a> {
         let outcomes = &later.delivery.outcomes;

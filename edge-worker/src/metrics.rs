@@ -1,72 +1,37 @@
-//! What an isolate has counted since it started, and the same as OpenMetrics 1.0 text. The outcomes are those of
-//! the log. No identity, no address and nothing that a client chose stands in it: applications are those of the
-//! configuration, event types those of the schema.
+//! What an isolate has counted since it started, as OpenMetrics 1.0 text. It is the sum of the lines of the log,
+//! with their words. Applications are those of the configuration: nothing that a client chose stands in it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use forebay_core::time::Timestamp;
 
-use crate::delivery::{Delivery, Outcome, Record};
-use crate::log::Line;
-
-/// What became of some events of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EventLabels<'a> {
-    /// One of the schema's, or nothing.
-    pub event_type: &'a str,
-    /// `accepted`, `duplicate`, `invalid`, `throttled` or `failed`.
-    pub outcome: &'static str,
-    /// The rule that an invalid event breaks first; nothing of others.
-    pub reason: &'static str,
-}
-
-/// How often each kind of event was in a request: there are few kinds, so that they are looked for one by one.
-#[derive(Debug, Default)]
-pub struct EventCounts<'a>(Vec<(EventLabels<'a>, u64)>);
-
-impl<'a> EventCounts<'a> {
-    /// Counts an event.
-    pub fn add(&mut self, labels: EventLabels<'a>) {
-        match self.0.iter_mut().find(|(found, _)| *found == labels) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((labels, 1)),
-        }
-    }
-}
-
-/// What was written to a sink, or was to be.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Written {
-    records: u64,
-    bytes: u64,
-}
-
-/// Counters of one sink.
-#[derive(Debug, Default)]
-struct SinkCounters {
-    requests: u64,
-    /// By outcome.
-    written: BTreeMap<&'static str, Written>,
-}
+use crate::log::{Counts, Line, SinkLine};
 
 /// Counters of one operation.
 #[derive(Debug, Default)]
-struct OperationCounters {
+struct Operation {
     waited_ms: u64,
+    sink_requests: u64,
     /// By status and AWS's name of the error.
     requests: BTreeMap<(u16, &'static str), u64>,
 }
+
+/// How many events, by a name and an outcome.
+type Outcomes = BTreeMap<(String, &'static str), u64>;
+
+/// A family of counters that each operation has: its name, what it counts, and its value.
+type OperationFamily = (&'static str, &'static str, fn(&Operation) -> u64);
 
 /// All counters of an isolate.
 #[derive(Debug)]
 pub struct Metrics {
     started: Timestamp,
-    operations: BTreeMap<&'static str, OperationCounters>,
-    /// By application, event type, outcome and reason.
-    events: BTreeMap<(String, String, &'static str, &'static str), u64>,
-    /// By name.
-    sinks: BTreeMap<&'static str, SinkCounters>,
+    operations: BTreeMap<&'static str, Operation>,
+    /// By application and outcome.
+    events: Outcomes,
+    /// Of sinks that get events after the answer, by sink and outcome.
+    later: Outcomes,
 }
 
 impl Metrics {
@@ -76,51 +41,26 @@ impl Metrics {
             started,
             operations: BTreeMap::new(),
             events: BTreeMap::new(),
-            sinks: BTreeMap::new(),
+            later: BTreeMap::new(),
         }
     }
 
-    /// Counts a request that was answered, as its line in the log has it.
-    pub fn count_request(&mut self, line: &Line<'_>) {
+    /// Counts a request that was answered.
+    pub fn count(&mut self, line: &Line<'_>) {
         let operation = self.operations.entry(line.operation.unwrap_or("none"));
-        let counters = operation.or_default();
-        counters.waited_ms += u64::try_from(line.duration_ms).unwrap_or_default();
+        let operation = operation.or_default();
+        operation.waited_ms += u64::try_from(line.duration_ms).unwrap_or_default();
+        operation.sink_requests += u64::from(line.sink_requests.unwrap_or_default());
         let key = (line.status, line.error.unwrap_or_default());
-        *counters.requests.entry(key).or_default() += 1;
-    }
-
-    /// Counts the events of a request for an application.
-    pub fn count_events(&mut self, app_id: &str, counts: &EventCounts<'_>) {
-        for (labels, count) in &counts.0 {
-            let EventLabels {
-                event_type,
-                outcome,
-                reason,
-            } = *labels;
-            let key = (app_id.to_owned(), event_type.to_owned(), outcome, reason);
-            *self.events.entry(key).or_default() += count;
+        *operation.requests.entry(key).or_default() += 1;
+        if let (Some(app_id), Some(counts)) = (line.app_id, &line.events) {
+            add(&mut self.events, app_id, of_events(counts));
         }
     }
 
-    /// Counts what was delivered to the sink of this name.
-    pub fn count_delivery(
-        &mut self,
-        sink: &'static str,
-        records: &[Record<'_>],
-        delivery: &Delivery,
-    ) {
-        let counters = self.sinks.entry(sink).or_default();
-        counters.requests += u64::from(delivery.requests);
-        for (record, outcome) in records.iter().zip(&delivery.outcomes) {
-            let name = match outcome {
-                Outcome::Accepted => "accepted",
-                Outcome::Throttled => "throttled",
-                Outcome::Failed => "failed",
-            };
-            let written = counters.written.entry(name).or_default();
-            written.records += 1;
-            written.bytes += record.byte_len() as u64;
-        }
+    /// Counts what a sink got after an answer.
+    pub fn count_later(&mut self, line: &SinkLine<'_>) {
+        add(&mut self.later, line.sink(), line.counts());
     }
 
     /// The counters as OpenMetrics 1.0.
@@ -142,74 +82,77 @@ impl Metrics {
                 text.sample("forebay_requests_total", &labels, *count);
             }
         }
-        text.family(
-            "forebay_request_wait_milliseconds",
-            "counter",
-            "Time from arrival to answer, by operation. It passes only while a request waits for others.",
-        );
-        for (operation, counters) in &self.operations {
-            let labels = [("operation", *operation)];
-            let name = "forebay_request_wait_milliseconds_total";
-            text.sample(name, &labels, counters.waited_ms);
-        }
-        text.family(
-            "forebay_events",
-            "counter",
-            "Events received, by application, event type, what became of them, and the rule an invalid one breaks.",
-        );
-        for ((app_id, event_type, outcome, reason), count) in &self.events {
-            let labels = [
-                ("app_id", app_id.as_str()),
-                ("event_type", event_type.as_str()),
-                ("outcome", *outcome),
-                ("reason", *reason),
-            ];
-            text.sample("forebay_events_total", &labels, *count);
-        }
-        self.encode_sinks(&mut text);
-        text.family(
-            "forebay_isolate_start_timestamp_seconds",
-            "gauge",
-            "When this isolate began to count. Another isolate has counters of its own.",
-        );
-        let started = u64::try_from(self.started.0 / 1000).unwrap_or_default();
-        text.sample("forebay_isolate_start_timestamp_seconds", &[], started);
-        text.0.push_str("# EOF\n");
-        text.0
-    }
-
-    fn encode_sinks(&self, text: &mut Text) {
-        text.family(
-            "forebay_sink_requests",
-            "counter",
-            "Requests to a sink, those sent again included.",
-        );
-        for (sink, counters) in &self.sinks {
-            let labels = [("sink", *sink)];
-            text.sample("forebay_sink_requests_total", &labels, counters.requests);
-        }
-        let families: [(&str, &str, fn(&Written) -> u64); 2] = [
+        let families: [OperationFamily; 2] = [
             (
-                "forebay_sink_records",
-                "Records by sink and what became of them.",
-                |written| written.records,
+                "forebay_request_wait_milliseconds",
+                "Time from arrival to answer, by operation. It passes only while a request waits.",
+                |operation| operation.waited_ms,
             ),
             (
-                "forebay_sink_bytes",
-                "Bytes of data and partition keys of these records.",
-                |written| written.bytes,
+                "forebay_sink_requests",
+                "Requests to sinks that answers waited for, those sent again included.",
+                |operation| operation.sink_requests,
             ),
         ];
         for (family, help, value) in families {
             text.family(family, "counter", help);
-            for (sink, counters) in &self.sinks {
-                for (outcome, written) in &counters.written {
-                    let labels = [("sink", *sink), ("outcome", *outcome)];
-                    text.sample(&format!("{family}_total"), &labels, value(written));
-                }
+            for (operation, counters) in &self.operations {
+                let labels = [("operation", *operation)];
+                text.sample(&format!("{family}_total"), &labels, value(counters));
             }
         }
+        let families = [
+            (
+                "forebay_events",
+                "Events received, by application and what became of them.",
+                "app_id",
+                &self.events,
+            ),
+            (
+                "forebay_later_events",
+                "Events for sinks that no answer waits for, by sink and what became of them.",
+                "sink",
+                &self.later,
+            ),
+        ];
+        for (family, help, label, counters) in families {
+            text.family(family, "counter", help);
+            for ((name, outcome), count) in counters {
+                let labels = [(label, name.as_str()), ("outcome", *outcome)];
+                text.sample(&format!("{family}_total"), &labels, *count);
+            }
+        }
+        let started = "forebay_isolate_start_timestamp_seconds";
+        text.family(
+            started,
+            "gauge",
+            "When this isolate began to count. Another isolate has counters of its own.",
+        );
+        let seconds = u64::try_from(self.started.0 / 1000).unwrap_or_default();
+        text.sample(started, &[], seconds);
+        text.0.push_str("# EOF\n");
+        text.0
     }
+}
+
+fn add<const N: usize>(counters: &mut Outcomes, name: &str, counts: [(&'static str, usize); N]) {
+    for (outcome, count) in counts {
+        if count > 0 {
+            *counters.entry((name.to_owned(), outcome)).or_default() += count as u64;
+        }
+    }
+}
+
+/// Their sum is the number of events received.
+fn of_events(counts: &Counts) -> [(&'static str, usize); 6] {
+    [
+        ("accepted", counts.accepted),
+        ("duplicate", counts.duplicate),
+        ("filtered", counts.filtered),
+        ("invalid", counts.invalid),
+        ("throttled", counts.throttled),
+        ("failed", counts.failed),
+    ]
 }
 
 /// Text in the format of OpenMetrics 1.0.
@@ -254,41 +197,27 @@ mod tests {
         line.operation = Some("PutEvents");
         line.status = 202;
         line.duration_ms = 7;
-        metrics.count_request(&line);
-        metrics.count_request(&line);
-        let mut counts = EventCounts::default();
-        let accepted = EventLabels {
-            event_type: "A",
-            outcome: "accepted",
-            reason: "",
-        };
-        counts.add(accepted);
-        counts.add(accepted);
-        counts.add(EventLabels {
-            event_type: "",
-            outcome: "invalid",
-            reason: "wire",
+        line.app_id = Some("an \"app\"");
+        line.sink_requests = Some(2);
+        line.events = Some(Counts {
+            accepted: 3,
+            invalid: 1,
+            ..Counts::default()
         });
-        metrics.count_events("an \"app\"", &counts);
-        let record = Record {
-            data: "12345".into(),
-            partition_key: "key",
-        };
-        let delivery = Delivery {
-            outcomes: vec![Outcome::Accepted, Outcome::Failed],
-            requests: 3,
-            error: None,
-        };
-        metrics.count_delivery("events", &[record.clone(), record], &delivery);
+        metrics.count(&line);
+        metrics.count(&line);
+        let mut refused = Line::new("id");
+        refused.status = 404;
+        refused.error = Some("NotFoundException");
+        metrics.count(&refused);
         let text = metrics.encode();
         for sample in [
-            "forebay_requests_total{operation=\"PutEvents\",status=\"202\",error=\"\"} 2",
-            "forebay_request_wait_milliseconds_total{operation=\"PutEvents\"} 14",
-            "forebay_events_total{app_id=\"an \\\"app\\\"\",event_type=\"A\",outcome=\"accepted\",reason=\"\"} 2",
-            "forebay_events_total{app_id=\"an \\\"app\\\"\",event_type=\"\",outcome=\"invalid\",reason=\"wire\"} 1",
-            "forebay_sink_requests_total{sink=\"events\"} 3",
-            "forebay_sink_records_total{sink=\"events\",outcome=\"accepted\"} 1",
-            "forebay_sink_bytes_total{sink=\"events\",outcome=\"failed\"} 8",
+            r#"forebay_requests_total{operation="PutEvents",status="202",error=""} 2"#,
+            r#"forebay_requests_total{operation="none",status="404",error="NotFoundException"} 1"#,
+            r#"forebay_request_wait_milliseconds_total{operation="PutEvents"} 14"#,
+            r#"forebay_sink_requests_total{operation="PutEvents"} 4"#,
+            r#"forebay_events_total{app_id="an \"app\"",outcome="accepted"} 6"#,
+            r#"forebay_events_total{app_id="an \"app\"",outcome="invalid"} 2"#,
             "forebay_isolate_start_timestamp_seconds 1795000000",
         ] {
             assert!(text.lines().any(|line| line == sample), "{sample}\n{text}");

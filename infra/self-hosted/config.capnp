@@ -25,6 +25,7 @@ const forebay :Workerd.Worker = (
     (name = "MASTER_SECRETS", fromEnvironment = "MASTER_SECRETS"),
     (name = "PII_SALT", fromEnvironment = "PII_SALT"),
     (name = "SERVER_KEYS", fromEnvironment = "SERVER_KEYS"),
+    (name = "METRICS_KEY", fromEnvironment = "METRICS_KEY"),
     (name = "KINESIS_ACCESS_KEY_ID", fromEnvironment = "KINESIS_ACCESS_KEY_ID"),
     (name = "KINESIS_SECRET_ACCESS_KEY", fromEnvironment = "KINESIS_SECRET_ACCESS_KEY"),
     (name = "KINESIS_SESSION_TOKEN", fromEnvironment = "KINESIS_SESSION_TOKEN"),

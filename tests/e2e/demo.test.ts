@@ -162,7 +162,7 @@ test("the free-form event is checked while it is written, and refused when it is
   await panel.getByText("nothing against it").waitFor();
 });
 
-test("every event of a burst has one row, and the books balance", async () => {
+test("every event of a burst has one row, and the page accounts for each", async () => {
   const { page } = await openPage();
   const before = await eventIds(stack.lake);
   await page.getByRole("tab", { name: "Burst" }).click();
@@ -178,7 +178,7 @@ test("every event of a burst has one row, and the books balance", async () => {
   assert.equal(ids.length, before.length + 500);
   assert.equal(new Set(ids).size, ids.length);
   await page.getByText("500 recorded = 500 delivered").waitFor();
-  await page.getByText("The books balance").waitFor();
+  await page.getByText("Every event is accounted for").waitFor();
 });
 
 test("nothing sticks out to the side on a phone", async () => {

@@ -277,7 +277,7 @@ fn sdk_package(progress: &Progress, [module, violations]: &[PathBuf; 2]) -> Resu
         root().join("npm/src"),
         root().join("npm/build.mjs"),
     ];
-    if is_fresh(&root().join("npm/dist/index.js"), &inputs)? {
+    if is_fresh(&root().join("npm/dist/tools.d.ts"), &inputs)? {
         return Ok(());
     }
     progress.step("sdk: package", |step| {

@@ -33,6 +33,8 @@ pub struct Bindings {
     pub pii_salt: Option<String>,
     /// `SERVER_KEYS`: JSON text; docs/edge-worker.md says what stands in it.
     pub server_keys: Option<String>,
+    /// `METRICS_KEY`: 16 characters or more.
+    pub metrics_key: Option<String>,
     /// `PARTITION_KEY_SECRET`: base64 of 32 bytes or more.
     pub partition_key_secret: Option<String>,
     /// `KINESIS_ACCESS_KEY_ID`
@@ -83,6 +85,8 @@ pub struct Config {
     pub schema: Schema,
     /// What the partition keys of records are made with.
     pub partition_keys: PartitionKeys,
+    /// What `GET /metrics` asks for; without one there is no such path.
+    pub metrics_key: Option<String>,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
     /// What servers send events with.
@@ -131,6 +135,7 @@ impl Config {
             server_keys::read(bindings.server_keys, settings.as_ref(), schema.as_ref()),
             &mut errors,
         );
+        let metrics_key = kept(secrets::metrics_key(bindings.metrics_key), &mut errors);
         let partition_keys = kept(
             secrets::partition_keys(bindings.partition_key_secret),
             &mut errors,
@@ -149,6 +154,7 @@ impl Config {
             Some(pii_salt),
             Some(server_keys),
             Some(partition_keys),
+            Some(metrics_key),
             Some(credentials),
         ) = (
             settings,
@@ -157,6 +163,7 @@ impl Config {
             pii_salt,
             server_keys,
             partition_keys,
+            metrics_key,
             credentials,
         )
         else {
@@ -180,6 +187,7 @@ impl Config {
             revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
             partition_keys,
+            metrics_key,
             event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
             schema,
@@ -274,6 +282,7 @@ pub(super) mod tests {
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
             server_keys: None,
+            metrics_key: None,
             partition_key_secret: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),

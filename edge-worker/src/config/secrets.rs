@@ -10,6 +10,9 @@ use super::{ConfigError, error, required};
 use crate::identity::session_token::{MasterSecret, MasterSecrets};
 use crate::pipeline::partition::{MIN_SECRET_BYTES, PartitionKeys};
 
+/// Shorter ones could be guessed.
+const MIN_METRICS_KEY_BYTES: usize = 16;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MasterSecretSetting {
@@ -71,6 +74,23 @@ pub fn pii_salt(
     };
     let secret = STANDARD.decode(text.trim()).map_err(|_| problem())?;
     Salt::new(secret).map(Some).ok_or_else(problem)
+}
+
+/// `METRICS_KEY`, which nothing needs.
+///
+/// # Errors
+/// What is wrong, without repeating any of it.
+pub fn metrics_key(text: Option<String>) -> Result<Option<String>, ConfigError> {
+    let key = text.map(|text| text.trim().to_owned());
+    let key = key.filter(|key| !key.is_empty());
+    if key
+        .as_ref()
+        .is_some_and(|key| key.len() < MIN_METRICS_KEY_BYTES)
+    {
+        let problem = format!("is shorter than {MIN_METRICS_KEY_BYTES} characters");
+        return Err(error("METRICS_KEY", problem));
+    }
+    Ok(key)
 }
 
 /// `PARTITION_KEY_SECRET`, which nothing needs.

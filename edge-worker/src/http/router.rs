@@ -18,6 +18,10 @@ pub enum Route<'a> {
     PlainEvents,
     /// `POST /` with an `X-Amz-Target`.
     CognitoIdentity,
+    /// `GET /metrics`.
+    Metrics,
+    /// `GET /readyz`.
+    Ready,
     /// `GET /healthz`.
     Health,
     /// `OPTIONS` of any path.
@@ -71,6 +75,8 @@ impl<'a> Route<'a> {
         let (route, methods, allow): (_, &[&str], _) = match segments.as_slice() {
             [""] => (Route::CognitoIdentity, &["POST"], "POST, OPTIONS"),
             ["healthz"] => (Route::Health, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["readyz"] => (Route::Ready, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            ["metrics"] => (Route::Metrics, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
             ["v1", "events"] => (Route::PlainEvents, &["POST"], "POST"),
             ["v1", "apps", app_id, "events"] | ["v1", "apps", app_id, "events", "legacy"] => (
                 Route::App {
@@ -112,6 +118,8 @@ impl<'a> Route<'a> {
             Route::PlainEvents => "PlainEvents",
             Route::CognitoIdentity => "CognitoIdentity",
             Route::Health => "Health",
+            Route::Ready => "Ready",
+            Route::Metrics => "Metrics",
             Route::Preflight => "Preflight",
         }
     }
@@ -142,6 +150,8 @@ mod tests {
             ("POST", "/", Route::CognitoIdentity),
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
+            ("GET", "/readyz", Route::Ready),
+            ("GET", "/metrics", Route::Metrics),
             ("OPTIONS", "/anything", Route::Preflight),
         ] {
             assert_eq!(Route::find(method, path), Ok(expected), "{method} {path}");

@@ -1,5 +1,5 @@
-//! `GET /healthz`: whether the worker can do its work. `?deep=1` also asks both
-//! sinks.
+//! `GET /healthz`: whether the worker is alive and its configuration can be used. `GET /readyz`, and
+//! `/healthz?deep=1`: also whether its sinks take records.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use forebay_core::time::Timestamp;
 use crate::config::{Config, ConfigError};
 use crate::delivery::SinkError;
 use crate::delivery::routing::Sinks;
-use crate::http::message::{Answer, Head};
+use crate::http::message::Answer;
 use crate::platform::Platform;
 use crate::single_flight::{Flight, Turn};
 
@@ -38,8 +38,8 @@ thread_local! {
 
 /// Answers a request: 200 where all is well, else 503 with what is not.
 pub async fn answer(
-    head: &Head,
     config: Result<&Config, &[ConfigError]>,
+    asks_sinks: bool,
     platform: &impl Platform,
 ) -> Answer {
     let mut writer = Writer::new();
@@ -58,8 +58,7 @@ pub async fn answer(
             let schema_version = i64::from(config.schema.version);
             writer.name("configuration").string("ok");
             writer.name("schema_version").integer(schema_version);
-            let is_deep = head.query.split('&').any(|parameter| parameter == "deep=1");
-            !is_deep || write_sinks(&mut writer, &config.sinks, platform).await
+            !asks_sinks || write_sinks(&mut writer, &config.sinks, platform).await
         }
     };
     writer

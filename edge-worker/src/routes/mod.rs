@@ -2,6 +2,7 @@
 
 pub mod cognito;
 pub mod health;
+pub mod metrics;
 pub mod plain_events;
 pub mod put_events;
 pub mod update_endpoint;
@@ -55,6 +56,7 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         line.status = answer.status;
         line.duration_ms = self.platform.now().0 - self.head.arrival.0;
+        self.isolate.metrics.borrow_mut().count(&line);
         (answer, line)
     }
 
@@ -65,7 +67,16 @@ impl<'a, P: Platform> Service<'a, P> {
         line.operation = Some(route.name());
         match route {
             Route::Preflight => Ok(preflight(self.head)),
-            Route::Health => Ok(health::answer(self.head, self.config, self.platform).await),
+            Route::Health => {
+                let is_deep = self.head.query.split('&').any(|it| it == "deep=1");
+                Ok(health::answer(self.config, is_deep, self.platform).await)
+            }
+            Route::Ready => Ok(health::answer(self.config, true, self.platform).await),
+            Route::Metrics => metrics::answer(
+                self.head,
+                self.configuration()?,
+                &self.isolate.metrics.borrow(),
+            ),
             Route::CognitoIdentity => Ok(self.identity(body).await.unwrap_or_else(|error| {
                 line.error = Some(error.code());
                 error.answer()

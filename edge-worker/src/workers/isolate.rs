@@ -6,7 +6,7 @@ use js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, console_error};
 
-use super::platform::randomize;
+use super::platform::{now, randomize};
 use crate::config::{Bindings, Config, ConfigError};
 use crate::isolate::Isolate;
 
@@ -33,6 +33,7 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
         server_keys: text("SERVER_KEYS"),
+        metrics_key: text("METRICS_KEY"),
         partition_key_secret: text("PARTITION_KEY_SECRET"),
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
         kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
@@ -63,7 +64,11 @@ pub fn isolate(configuration: &Configuration) -> &'static Isolate {
     let mut secret = [0; 32];
     let secret = randomize(&mut secret).ok().map(|()| secret);
     // One for the isolate's life.
-    let isolate = Box::leak(Box::new(Isolate::new(configuration.as_ref().ok(), secret)));
+    let isolate = Box::leak(Box::new(Isolate::new(
+        configuration.as_ref().ok(),
+        secret,
+        now(),
+    )));
     ISOLATE.set(Some(isolate));
     isolate
 }

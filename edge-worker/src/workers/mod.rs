@@ -45,7 +45,12 @@ pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::R
     {
         context.wait_until(async move {
             for delivery in config.sinks.deliver_later(&platform).await {
-                console_log!("{}", SinkLine::of(&delivery).encode());
+                let line = SinkLine::of(&delivery);
+                isolate(configuration)
+                    .metrics
+                    .borrow_mut()
+                    .count_later(&line);
+                console_log!("{}", line.encode());
             }
         });
     }

@@ -1,6 +1,6 @@
-//! Parting a request by its strings and brackets alone, so that whatever is wrong inside of one
-//! event costs no other. What stands between two brackets is not looked at: text that is no JSON,
-//! not even UTF-8, has an end where its bracket is closed.
+//! Parting a request by its strings and brackets alone, so that whatever is wrong inside one event
+//! costs no other event. An event ends where its bracket is closed, even if its text is not JSON or
+//! not UTF-8.
 
 use alloc::vec::Vec;
 
@@ -69,7 +69,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over everything before one of `stops`.
-    fn skip_to(&mut self, stops: &[u8]) -> Option<u8> {
+    fn skip_to<const N: usize>(&mut self, stops: &[u8; N]) -> Option<u8> {
         let rest = self.text.get(self.at..)?;
         let skipped = rest.iter().position(|byte| stops.contains(byte))?;
         self.at += skipped;

@@ -76,6 +76,7 @@ fn config() -> Config {
         master_secrets,
         schema,
         pii_salt: None,
+        metrics_key: None,
         server_keys: Vec::new(),
         partition_keys: PartitionKeys::default(),
     }
@@ -129,7 +130,7 @@ fn signed_by(
 
 /// An isolate that has memory for requests and remembers no events.
 fn new_isolate() -> Isolate {
-    Isolate::new(Some(&config()), Some([0; 32]))
+    Isolate::new(Some(&config()), Some([0; 32]), ARRIVAL)
 }
 
 /// The answer, the log's line, and what was sent to Kinesis.

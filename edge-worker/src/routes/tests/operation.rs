@@ -94,3 +94,38 @@ fn the_log_line_names_no_person() {
         json!({ "accepted": 0, "duplicate": 0, "invalid": 1, "throttled": 0, "failed": 0 })
     );
 }
+
+#[test]
+fn metrics_are_the_sum_of_the_log_for_who_has_the_key() {
+    const KEY: &str = "a key of 16 characters and more";
+    let mut config = config();
+    let isolate = new_isolate();
+    let body = batch(json!({
+        "e1": event(json!({ "email": "a@example.com" })),
+        "e2": event(json!({ "email": "b@example.com" })),
+        "e3": event(json!({})),
+    }));
+    let head_of_events = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    serve_with(&isolate, &head_of_events, &config, &body, all_stored);
+    let ask = |config: &Config, authorization: &str| {
+        let head = head("GET", "/metrics", &[("authorization", authorization)]);
+        serve_with(&isolate, &head, config, b"", all_stored).0
+    };
+    let bearer = format!("Bearer {KEY}");
+    assert_eq!(ask(&config, &bearer).status, 404, "no key is configured");
+    config.metrics_key = Some(KEY.into());
+    for wrong in ["", "Bearer ", "Bearer a key of 16 characters", KEY] {
+        assert_eq!(ask(&config, wrong).status, 404, "{wrong}");
+    }
+    let answer = ask(&config, &bearer);
+    assert_eq!(answer.status, 200);
+    for sample in [
+        r#"forebay_events_total{app_id="app-1",outcome="accepted"} 2"#,
+        r#"forebay_events_total{app_id="app-1",outcome="invalid"} 1"#,
+        r#"forebay_requests_total{operation="PutEvents",status="202",error=""} 1"#,
+        r#"forebay_requests_total{operation="Metrics",status="404",error="NotFoundException"} 5"#,
+    ] {
+        let text = &answer.body;
+        assert!(text.lines().any(|line| line == sample), "{sample}\n{text}");
+    }
+}
