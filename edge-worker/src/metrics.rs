@@ -17,15 +17,21 @@ struct Operation {
     requests: BTreeMap<(u16, &'static str), u64>,
 }
 
+/// How many events, by a name and an outcome.
+type Outcomes = BTreeMap<(String, &'static str), u64>;
+
+/// A family of counters that each operation has: its name, what it counts, and its value.
+type OperationFamily = (&'static str, &'static str, fn(&Operation) -> u64);
+
 /// All counters of an isolate.
 #[derive(Debug)]
 pub struct Metrics {
     started: Timestamp,
     operations: BTreeMap<&'static str, Operation>,
     /// By application and outcome.
-    events: BTreeMap<(String, &'static str), u64>,
+    events: Outcomes,
     /// Of sinks that get events after the answer, by sink and outcome.
-    later: BTreeMap<(String, &'static str), u64>,
+    later: Outcomes,
 }
 
 impl Metrics {
@@ -76,7 +82,7 @@ impl Metrics {
                 text.sample("forebay_requests_total", &labels, *count);
             }
         }
-        let families: [(&str, &str, fn(&Operation) -> u64); 2] = [
+        let families: [OperationFamily; 2] = [
             (
                 "forebay_request_wait_milliseconds",
                 "Time from arrival to answer, by operation. It passes only while a request waits.",
@@ -129,11 +135,7 @@ impl Metrics {
     }
 }
 
-fn add<const N: usize>(
-    counters: &mut BTreeMap<(String, &'static str), u64>,
-    name: &str,
-    counts: [(&'static str, usize); N],
-) {
+fn add<const N: usize>(counters: &mut Outcomes, name: &str, counts: [(&'static str, usize); N]) {
     for (outcome, count) in counts {
         if count > 0 {
             *counters.entry((name.to_owned(), outcome)).or_default() += count as u64;

@@ -36,6 +36,8 @@ pub struct Body<'a> {
     pub events: Vec<Result<Value<'a>, DecodeError>>,
     /// What holds for all events that do not say it themselves; null where there is nothing.
     pub shared: Value<'a>,
+    /// How long that is, as JSON: each event gets a copy.
+    pub shared_bytes: usize,
 }
 
 impl<'a> Body<'a> {
@@ -50,14 +52,15 @@ impl<'a> Body<'a> {
         if body.len() > MAX_BODY_BYTES {
             return Err(whole("expected at most 4 MB"));
         }
-        let read = if is_ndjson || has_lines(body) {
+        let mut read = if is_ndjson || has_lines(body) {
             lines(body)
         } else {
             parse(body, LIMITS).map(Body::of)?
         };
         let mut shared = Writer::new();
         shared.value(&read.shared);
-        if shared.byte_len() > MAX_SHARED_BYTES {
+        read.shared_bytes = shared.byte_len();
+        if read.shared_bytes > MAX_SHARED_BYTES {
             return Err(whole("expected at most 15 KB beside `events`"));
         }
         match read.events.len() {
@@ -75,6 +78,7 @@ impl<'a> Body<'a> {
             Value::Array(events) => Body {
                 events: all(events),
                 shared: Value::Null,
+                shared_bytes: 0,
             },
             Value::Object(mut members) if !members.iter().any(|(name, _)| name == "name") => {
                 let at = members
@@ -84,16 +88,19 @@ impl<'a> Body<'a> {
                     Some((_, Value::Array(events))) => Body {
                         events: all(events),
                         shared: Value::Object(members),
+                        shared_bytes: 0,
                     },
                     _ => Body {
                         events: Vec::from([Ok(Value::Object(members))]),
                         shared: Value::Null,
+                        shared_bytes: 0,
                     },
                 }
             }
             event => Body {
                 events: Vec::from([Ok(event)]),
                 shared: Value::Null,
+                shared_bytes: 0,
             },
         }
     }
@@ -132,6 +139,7 @@ fn lines(body: &[u8]) -> Body<'_> {
             .map(|line| parse(line, LIMITS))
             .collect(),
         shared: Value::Null,
+        shared_bytes: 0,
     }
 }
 

@@ -179,7 +179,8 @@ impl<'a, P: Platform> Service<'a, P> {
         line.app_id = Some(&app.app_id);
         let inflated_len = inflated_len(&sent, limit)?;
         // Each event is written anew, as PutEvents has it, before it is planned.
-        share.work_on(2 * sent.len().max(inflated_len), 0, 0)?;
+        let body_bytes = 2 * sent.len().max(inflated_len);
+        share.work_on(body_bytes, 0, 0)?;
         let body = inflated(sent, inflated_len)?;
         let context = Context {
             head: self.head,
@@ -188,7 +189,8 @@ impl<'a, P: Platform> Service<'a, P> {
             caller: &caller,
         };
         let window = &self.isolate.window;
-        let answered = plain_events::answer(&context, &body, window, self.platform).await?;
+        let share = (&share, body_bytes);
+        let answered = plain_events::answer(&context, &body, share, window, self.platform).await?;
         Ok(noted(answered, line))
     }
 

@@ -8,6 +8,7 @@ use forebay_core::wire::plain::Body;
 use forebay_core::wire::put_events::{ItemResponse, Request, Response};
 
 use super::put_events::{Answered, carry_out};
+use crate::budget::Share;
 use crate::config::{App, Config};
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
@@ -76,13 +77,16 @@ pub fn app<'a>(
     }
 }
 
-/// Answers a request.
+/// Answers a request. `share` grows by the copies that events get of what they share before any is
+/// made; `body_bytes` is what it has for the body.
 ///
 /// # Errors
-/// [`RequestError::BadRequest`] where the body as a whole cannot be read.
+/// [`RequestError::BadRequest`] where the body as a whole cannot be read, and [`RequestError::Busy`]
+/// where there is no memory for its records.
 pub async fn answer(
     context: &Context<'_>,
     body: &[u8],
+    (share, body_bytes): (&Share<'_>, usize),
     window: &RefCell<DeduplicationWindow>,
     platform: &impl Platform,
 ) -> Result<Answered, RequestError> {
@@ -91,6 +95,8 @@ pub async fn answer(
         .iter()
         .any(|name| content_type.contains(name));
     let body = Body::read(body, is_ndjson)?;
+    let events = body.events.len();
+    share.work_on(body_bytes, events, events * body.shared_bytes)?;
     let plain = PlainEvents::prepare(&body, context, platform);
     let plain = plain.map_err(|_| RequestError::Internal)?;
     let mut request = Request {

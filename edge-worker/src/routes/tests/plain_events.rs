@@ -44,7 +44,7 @@ fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
     assert!(!line.contains(BEARER));
     let of = |stream: &str| {
         let calls = calls.iter().filter(|call| stream_of(call) == stream);
-        let records = calls.flat_map(|call| sent_records(call));
+        let records = calls.flat_map(sent_records);
         records
             .map(|record| serde_json::from_str(&record).unwrap())
             .collect()
@@ -316,4 +316,24 @@ fn what_the_stream_does_not_take_is_to_be_sent_again() {
     let parsed: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(parsed["results"][0]["status"], 202);
     assert_eq!(parsed["results"][1]["status"], 429);
+}
+
+#[test]
+fn a_share_covers_the_copies_of_what_events_share() {
+    let isolate = new_isolate();
+    let config = config(&["*"]);
+    let taken = std::cell::Cell::new(0);
+    let events = vec![GOOD; 500].join(",");
+    let user = "x".repeat(15_000);
+    let body = format!(r#"{{"events":[{events}],"user":{{"id":"{user}"}}}}"#);
+    let head = post("", &bearer(), "application/json");
+    let (answer, _, calls) = serve_with(&isolate, &head, &config, body.as_bytes(), |call| {
+        taken.set(isolate.budget.taken());
+        all_stored(call)
+    });
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let bytes: usize = calls.iter().map(|call| call.body.len()).sum();
+    assert!(body.len() < 60 * 1024 && bytes > 7 * 1024 * 1024);
+    assert!(taken.get() >= 2 * bytes, "{} for {bytes}", taken.get());
+    assert_eq!(isolate.budget.taken(), 0);
 }
