@@ -116,8 +116,8 @@ test("the answer waits for required sinks, and the others get what these have", 
     });
     assert.deepEqual([failed.sink, failed.failed, failed.sink_error], ["dead", 2, "HTTP 500"]);
     const stored = await readStream(stack);
-    const ids = stored.map(({ json }) => (json as Record<string, never>).forebay.event_id);
-    assert.ok([one, two].every((id) => ids.includes(id as never)));
+    const ids = stored.map(({ json }) => json.forebay.event_id);
+    assert.ok([one, two].every((id) => ids.includes(id)));
   } finally {
     await worker.stop();
     for (const service of [firehose, bus, dead]) service.stop();
@@ -198,7 +198,7 @@ test("another endpoint of PutEvents gets the events, signed with a key of its ow
     const answers = await putEvents(at, await guest(at), events);
     assert.deepEqual([answers[valid].StatusCode, answers[invalid].StatusCode], [202, 400]);
     const stored = await readStream(stack);
-    const record = stored.find(({ text }) => text.includes(valid))?.json as Record<string, never>;
+    const record = stored.find(({ text }) => text.includes(valid))?.json;
     assert.equal(record.attributes.email, "a@example.com");
     assert.equal(record.session.session_id, "s");
   } finally {

@@ -69,7 +69,10 @@ export async function signed(
   stack: Place,
   credentials: Credentials,
   { method = "POST", path, body, headers = {}, date = new Date() }: SignedRequest,
-): Promise<{ url: string; init: RequestInit & { headers: Record<string, string> } }> {
+): Promise<{
+  url: string;
+  init: Omit<RequestInit, "headers"> & { headers: Record<string, string> };
+}> {
   const { protocol, hostname, port, host } = new URL(stack.edge);
   const request = await signerOf(stack, credentials).sign(
     {
