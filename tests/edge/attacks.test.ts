@@ -233,7 +233,7 @@ describe("memory", () => {
       });
       const settled = () => kinesis.held.length + refused.length + cut === 16;
       await until("each to be held or refused", settled);
-      assert.ok(kinesis.held.length >= 2, `${kinesis.held.length} at once`);
+      assert.ok(kinesis.held.length >= 1, "none at once");
       assert.ok(refused.length >= 6 && refused.every(isTooMany), `${refused.length} refused`);
       assert.ok(cut <= 3, `${cut} cut`);
       // A small one finds room beside them.
