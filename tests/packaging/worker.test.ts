@@ -168,6 +168,19 @@ test("npx forebay-worker dev", async (t) => {
       },
     );
 
+    await t.test("takes plain JSON of servers", async () => {
+      const event = { name: "SignUpEvent", attributes: JSON.parse(SIGN_UP) };
+      const plain = (key: string) =>
+        fetch(`${endpoint}/v1/events`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${key}` },
+          body: JSON.stringify(event),
+        });
+      assert.equal((await plain("dev")).status, 202);
+      assert.equal((await plain("another")).status, 401);
+      assert.equal((await json(`${endpoint}/all`)).good, 4);
+    });
+
     await t.test("begins anew when it is told to", async () => {
       const answer = await fetch(`${endpoint}/reset`, { method: "POST" });
       assert.equal(answer.status, 200);

@@ -6,8 +6,14 @@ import { print } from "../../src/cli/terminal.js";
 /** What each binding of the worker that holds a secret is made of. */
 const MAKERS: Record<string, () => string> = {
   MASTER_SECRETS: masterSecrets,
-  PII_SALT: () => randomBytes(32).toString("base64"),
+  PII_SALT: random,
+  METRICS_KEY: random,
+  PARTITION_KEY_SECRET: random,
 };
+
+function random(): string {
+  return randomBytes(32).toString("base64");
+}
 
 /** A value for the binding MASTER_SECRETS, of one new secret. */
 export function masterSecrets(): string {
@@ -16,9 +22,9 @@ export function masterSecrets(): string {
 
 export const secret: Command = {
   summary: "prints a new secret for the worker",
-  help: `npx forebay-worker secret MASTER_SECRETS | PII_SALT
+  help: `npx forebay-worker secret BINDING
 
-Prints a new value for this binding of the worker. It goes to standard output alone, so that it can be
+Prints a new value for a binding of the worker: ${Object.keys(MAKERS).join(", ")}. It goes to standard output alone, so that it can be
 handed on without being seen:
 
   npx forebay-worker secret MASTER_SECRETS | npx wrangler secret put MASTER_SECRETS

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, type FSWatcher, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -24,6 +24,8 @@ const CF = {
   continent: "EU",
   timezone: "Europe/Berlin",
 };
+/** What a server or `curl` here shows to `POST /v1/events`. It opens nothing but this worker, on this machine. */
+const DEV_KEY = "dev";
 /** Editors write a file in several steps: it is read once they have been quiet for so long, in milliseconds. */
 const SETTLED_MS = 100;
 
@@ -177,6 +179,14 @@ class Session {
       },
       secrets: {
         ...this.#secrets,
+        SERVER_KEYS: JSON.stringify([
+          {
+            name: "dev",
+            sha256: createHash("sha256").update(DEV_KEY).digest("hex"),
+            apps: [appId],
+            may: ["*"],
+          },
+        ]),
         KINESIS_ACCESS_KEY_ID: "local",
         KINESIS_SECRET_ACCESS_KEY: "local",
       },
@@ -304,6 +314,7 @@ function welcome(
     "    schema,",
     "  });",
     "",
+    `  Servers and curl: POST ${url}/v1/events with the header \`Authorization: Bearer ${DEV_KEY}\`.`,
     schema
       ? `  ${schema} is the schema. It is read again when it changes.`
       : `  There is no ${SCHEMA_FILE} here: events of \`npx forebay init\` are taken.`,
