@@ -266,26 +266,36 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
     Ok(())
 }
 
+/// A bench, and what its program takes.
+struct Bench {
+    run: fn(&[String]) -> Result<()>,
+    flags: &'static [&'static str],
+    options: &'static [&'static str],
+}
+
 fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
-    let (run, flags, options): (fn(&[String]) -> Result<()>, &[&str], &[&str]) =
-        match arguments.next()? {
-            Some(Value(name)) if name == "sdk" => (
-                bench::sdk,
-                &["json", "profile"],
-                &["runs", "case", "build", "sdk"],
-            ),
-            Some(Value(name)) if name == "edge" => (bench::edge, &["json"], &["runs", "build"]),
-            Some(other) => return Err(command.unexpected(&other)),
-            None => bail!(
-                "what is to be measured is missing: `sdk` or `edge`\n\n{}",
-                command.help()
-            ),
-        };
+    let bench = match arguments.next()? {
+        Some(Value(name)) if name == "sdk" => Bench {
+            run: bench::sdk,
+            flags: &["json", "profile"],
+            options: &["runs", "case", "build", "sdk"],
+        },
+        Some(Value(name)) if name == "edge" => Bench {
+            run: bench::edge,
+            flags: &["json"],
+            options: &["runs", "build"],
+        },
+        Some(other) => return Err(command.unexpected(&other)),
+        None => bail!(
+            "what is to be measured is missing: `sdk` or `edge`\n\n{}",
+            command.help()
+        ),
+    };
     let mut passed = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long(name) if flags.contains(&name) => passed.push(format!("--{name}")),
-            Long(name) if options.contains(&name) => {
+            Long(name) if bench.flags.contains(&name) => passed.push(format!("--{name}")),
+            Long(name) if bench.options.contains(&name) => {
                 let name = name.to_owned();
                 let value = arguments.value()?.string()?;
                 if name == "runs" && !value.parse().is_ok_and(|runs: u32| runs > 0) {
@@ -296,7 +306,7 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             other => return Err(command.unexpected(&other)),
         }
     }
-    run(&passed)
+    (bench.run)(&passed)
 }
 
 fn run_demo(command: &Command, arguments: Parser) -> Result<()> {
