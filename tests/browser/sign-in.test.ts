@@ -147,6 +147,8 @@ test("seventy identities in one page: each event arrives under its own, none und
   // One page knows 64 identities, and the guest's is one. The others wait on disk.
   await endpoint.until(() => endpoint.distinct.size === 1 + 2 * 63);
   assert.deepEqual(arrived(), expected(users.slice(0, 63)));
+  // The answers reach the page after the endpoint has counted.
+  await page.waitForFunction(async () => (await forebay.stats()).queued <= 14);
   const { queued, recorded } = await page.evaluate(() => forebay.stats());
   assert.deepEqual({ queued, recorded }, { queued: 14, recorded: 141 });
   await page.close();
