@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { launchChromium } from "../support/chromium.ts";
@@ -48,10 +48,15 @@ class Program {
   }
 
   /** Starts a program of the packages in a folder. */
-  static start(folder: string, words: string[], env: Record<string, string> = {}): Program {
+  static start(
+    folder: string,
+    words: string[],
+    env: Record<string, string> = {},
+    cwd = folder,
+  ): Program {
     const [name, ...rest] = words;
     const child = spawn(resolve(folder, "node_modules/.bin", name), rest, {
-      cwd: folder,
+      cwd,
       env: { ...process.env, ...env },
     });
     return new Program(name, child);
@@ -267,17 +272,17 @@ test("on Cloudflare: the folder of init, bundled by wrangler and run by its own 
   const newer = { [`node-${process.platform}-${process.arch}`]: "^22.12.0" };
   const packages = { ...FROM_REGISTRY, wrangler: "4.164.0", ...(isNewEnough ? {} : newer) };
   const app = await App.install("worker-cloudflare", "worker", packages, ...packed);
-  await rm(join(app.folder, "package.json"));
-  await app.run("forebay-worker", "init", ".");
+  await app.run("forebay-worker", "init", "deploy");
+  const folder = join(app.folder, "deploy");
   const node = isNewEnough ? process.execPath : "node";
-  const wrangler = [node, "node_modules/wrangler/bin/wrangler.js"];
+  const wrangler = [node, "../node_modules/wrangler/bin/wrangler.js"];
   const environment = { WRANGLER_SEND_METRICS: "false", CI: "1", HOME: app.folder };
   const bundle = [...wrangler, "deploy", "--dry-run", "--outdir", "out"];
-  const dryRun = Program.start(app.folder, bundle, environment);
+  const dryRun = Program.start(app.folder, bundle, environment, folder);
   assert.equal(await dryRun.ended(), 0, dryRun.output);
   assert.match(dryRun.output, /env\.FOREBAY/);
 
-  const file = join(app.folder, "wrangler.jsonc");
+  const file = join(folder, "wrangler.jsonc");
   const settings = JSON.parse((await readFile(file, "utf8")).replace(/^\s*\/\/.*$/gm, ""));
   const forebay = settings.vars.FOREBAY;
   Object.assign(forebay.kinesis, kinesisHere());
@@ -288,10 +293,10 @@ test("on Cloudflare: the folder of init, bundled by wrangler and run by its own 
     "KINESIS_ACCESS_KEY_ID=local",
     "KINESIS_SECRET_ACCESS_KEY=local",
   ];
-  await writeFile(join(app.folder, ".dev.vars"), secrets.join("\n"));
+  await writeFile(join(folder, ".dev.vars"), secrets.join("\n"));
   const port = String(await freePort());
   const serve = [...wrangler, "dev", "--ip", "127.0.0.1", "--port", port, "--inspector-port", "0"];
-  const dev = Program.start(app.folder, serve, environment);
+  const dev = Program.start(app.folder, serve, environment, folder);
   const endpoint = `http://127.0.0.1:${port}`;
   try {
     await until("the worker", () => fetch(`${endpoint}/healthz`).catch(() => null));
