@@ -333,15 +333,15 @@ function wrongBodies({ text, word }: Secret): [string, number][] {
   const quoted = JSON.stringify(text);
   const batch = (item: unknown) => JSON.stringify({ BatchItem: { e: item } });
   return [
-    // This event alone is refused, in its item of the answer.
+    // An event or endpoint that can be told from the rest is refused alone, in its item of the answer.
     [bodyOf(`{"Attributes":{"email":${quoted},"email":${quoted}}}`), 202],
+    [bodyOf(`{"Attributes":{"email":${word}}}`), 202],
+    [bodyOf(`{"Attributes":{"email":"\\q${word}"}}`), 202],
+    [batch({ Endpoint: text, Events: {} }), 202],
+    [batch({ Endpoint: { ChannelType: text }, Events: {} }), 202],
+    [batch({ Endpoint: {}, Events: [text] }), 202],
     [bodyOf(`{"Attributes":{"email":${quoted}`), 400],
-    [bodyOf(`{"Attributes":{"email":${word}}}`), 400],
-    [bodyOf(`{"Attributes":{"email":"\\q${word}"}}`), 400],
     [JSON.stringify({ BatchItem: text }), 400],
-    [batch({ Endpoint: text, Events: {} }), 400],
-    [batch({ Endpoint: { ChannelType: text }, Events: {} }), 400],
-    [batch({ Endpoint: {}, Events: [text] }), 400],
     [bodyOf(JSON.stringify(text.padEnd(4_200_000, word))), 413],
   ];
 }
