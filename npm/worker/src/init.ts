@@ -5,11 +5,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Command, ExitCode, UsageError } from "../../src/cli/command.js";
 import { SCHEMA_FILE } from "../../src/cli/config.js";
-import { withSchema } from "../../src/cli/files.js";
-import { STARTER_SCHEMA } from "../../src/cli/starter.js";
 import { print } from "../../src/cli/terminal.js";
-import { compile } from "../../src/tools.js";
 import { DEV_APPLICATION } from "./places.js";
+import { readSchema } from "./schema.js";
 
 /** Folders beside the program, each with the files of one way to run the worker. */
 const TEMPLATES = new URL("./", import.meta.url);
@@ -44,7 +42,7 @@ there already stays as it is.
     if (!/^[a-z]{2,}(-[a-z0-9]+)+$/.test(region)) {
       throw new UsageError(`--region is no region, such as eu-central-1: ${region}`);
     }
-    const schema = schemaText(values.schema);
+    const schema = readSchema(values.schema).text;
     const template = values["self-hosted"] ? "self-hosted" : "cloudflare";
     const wrote = fill(folder, template, schema, region);
     await print(`${wrote.map((line) => `${line}\n`).join("")}
@@ -53,14 +51,6 @@ Next: ${join(folder, "README.md")} says how to deploy it.
     return ExitCode.Fine;
   },
 };
-
-function schemaText(named: string | undefined): string {
-  if (named === undefined && !existsSync(SCHEMA_FILE)) return STARTER_SCHEMA;
-  return withSchema(named ?? SCHEMA_FILE, (text) => {
-    compile(text);
-    return text;
-  });
-}
 
 /** Writes the files; gives a line about each. */
 function fill(folder: string, template: string, schema: string, region: string): string[] {

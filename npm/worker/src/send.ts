@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { AwsClient } from "aws4fetch";
 import { type Command, ExitCode, UsageError } from "../../src/cli/command.js";
 import { paint, print } from "../../src/cli/terminal.js";
+import { jsonObject } from "./json.js";
 import { APPLICATION_OPTIONS, type Application, application, DEV_PORT } from "./places.js";
 
 /** How long the worker may take for an answer, in milliseconds. */
@@ -49,12 +50,8 @@ For example:
 };
 
 function parsed(fields: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(fields);
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value;
-  } catch {
-    // Said below, as of any other value.
-  }
+  const value = jsonObject(fields);
+  if (value) return value;
   throw new UsageError(`the fields are not a JSON object: ${fields}`);
 }
 

@@ -4,11 +4,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Command, ExitCode, UsageError } from "../../../src/cli/command.js";
 import { SCHEMA_FILE } from "../../../src/cli/config.js";
-import { withSchema } from "../../../src/cli/files.js";
-import { STARTER_SCHEMA } from "../../../src/cli/starter.js";
 import { paint, print, printError } from "../../../src/cli/terminal.js";
-import { compile } from "../../../src/tools.js";
+import { jsonObject } from "../json.js";
 import { APPLICATION_OPTIONS, type Application, application, DEV_PORT } from "../places.js";
+import { readSchema, usableSchema } from "../schema.js";
 import { masterSecrets } from "../secret.js";
 import { Collected } from "./collected.js";
 import { DEAD_LETTER_STREAM, type Forward, Kinesis, STREAM } from "./kinesis.js";
@@ -60,7 +59,7 @@ browser to see what came, what was refused and why. Tests ask for the same as JS
       },
     });
     const app = application(values);
-    const schema = readableSchema(values.schema);
+    const schema = readSchema(values.schema);
     const forward = values.forward
       ? forwardTo(values.forward, app.region, values["forward-endpoint"])
       : undefined;
@@ -137,10 +136,7 @@ class Session {
     let [current, timer] = [readFileSync(path, "utf8"), undefined as NodeJS.Timeout | undefined];
     const changed = async () => {
       try {
-        const text = withSchema(path, (schema) => {
-          compile(schema);
-          return schema;
-        });
+        const text = usableSchema(path);
         if (text === current) return;
         current = text;
         await this.#worker?.stop();
@@ -251,16 +247,6 @@ function kept<T>(make: () => T): T {
   }
 }
 
-/** The schema file and its text; a starter's where none is named and none is there. */
-function readableSchema(named: string | undefined): { path?: string; text: string } {
-  if (named === undefined && !existsSync(SCHEMA_FILE)) return { text: STARTER_SCHEMA };
-  const path = named ?? SCHEMA_FILE;
-  return withSchema(path, (text) => {
-    compile(text);
-    return { path, text };
-  });
-}
-
 function port(text = String(DEV_PORT)): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 0 && number < 65_536) return number;
@@ -269,12 +255,8 @@ function port(text = String(DEV_PORT)): number {
 
 function cf(text: string | undefined): object {
   if (text === undefined) return CF;
-  try {
-    const value = JSON.parse(text);
-    if (value && typeof value === "object" && !Array.isArray(value)) return value;
-  } catch {
-    // Said below, as of any other value.
-  }
+  const value = jsonObject(text);
+  if (value) return value;
   throw new UsageError('--cf is not a JSON object, such as {"country":"DE"}');
 }
 
