@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::answer::{CallError, ServiceError, from_json};
 
-/// What one call of an operation may hold.
+/// The limits of one call of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most items.

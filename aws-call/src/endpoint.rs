@@ -59,7 +59,7 @@ impl Partition {
         }
     }
 
-    /// What its host names end in.
+    /// The end of its host names.
     pub fn dns_suffix(self) -> &'static str {
         match self {
             Partition::Aws | Partition::UsGov => "amazonaws.com",

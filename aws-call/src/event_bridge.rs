@@ -14,7 +14,7 @@ pub const EVENT_BRIDGE: Service = Service {
     is_fips_in_us_gov: true,
 };
 
-/// What one PutEvents may hold, in bytes as [`Entry::byte_len`] counts them. 256 KB is what every
+/// The limits of one call of PutEvents, in bytes as [`Entry::byte_len`] counts them. 256 KB is what every
 /// bus takes; AWS has begun to allow 1 MB.
 pub const LIMITS: Limits = Limits {
     items: 10,
@@ -50,7 +50,7 @@ impl Entry<'_> {
 }
 
 impl Operation for PutEvents<'_> {
-    /// What became of each event, in their order.
+    /// The outcome of each event, in their order.
     type Output = Vec<Result<(), CallError>>;
 
     fn call(&self) -> Call {

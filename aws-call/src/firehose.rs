@@ -15,7 +15,7 @@ pub const FIREHOSE: Service = Service {
     is_fips_in_us_gov: false,
 };
 
-/// What one PutRecordBatch may hold, in bytes of data.
+/// The limits of one call of PutRecordBatch, in bytes of data.
 pub const LIMITS: Limits = Limits {
     items: 500,
     bytes: 4 * 1024 * 1024,
@@ -33,7 +33,7 @@ pub struct PutRecordBatch<'a> {
 }
 
 impl Operation for PutRecordBatch<'_> {
-    /// What became of each record, in their order.
+    /// The outcome of each record, in their order.
     type Output = Vec<Result<(), CallError>>;
 
     fn call(&self) -> Call {

@@ -22,9 +22,9 @@ pub const KINESIS: Service = Service {
     is_fips_in_us_gov: true,
 };
 
-/// What one PutRecords may hold, in bytes of data and partition keys. Kinesis takes 10 MiB in a
-/// call; it took 5 for years and what stands in for it still does, and larger calls save nothing.
-/// Of a record it takes 1 MiB, unless the stream was made to take more.
+/// The limits of one call of PutRecords, in bytes of data and partition keys. Kinesis takes 10 MiB in
+/// a call. The limit here is 5 MiB: that was Kinesis's limit for years, its stand-ins still have it, and
+/// larger calls save nothing. A record may have 1 MiB, unless the stream is configured for more.
 pub const LIMITS: Limits = Limits {
     items: 500,
     bytes: 5 * 1024 * 1024,
@@ -53,7 +53,7 @@ pub struct PutRecordsEntry<'a> {
 }
 
 impl Operation for PutRecords<'_> {
-    /// What became of each record, in their order.
+    /// The outcome of each record, in their order.
     type Output = Vec<Result<(), CallError>>;
 
     fn call(&self) -> Call {
@@ -148,7 +148,7 @@ pub enum ListShards<'a> {
 pub struct ShardPage {
     /// Some of the shards.
     pub shards: Vec<ShardDescription>,
-    /// What to ask for the next page with; `None` at the end.
+    /// The token that the request for the next page passes on; `None` on the last page.
     pub next_token: Option<String>,
 }
 

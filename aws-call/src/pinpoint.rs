@@ -28,7 +28,7 @@ pub struct PutEvents<'a> {
 }
 
 impl Operation for PutEvents<'_> {
-    /// What became of each event, in the order of [`PutEvents::events`].
+    /// The outcome of each event, in the order of [`PutEvents::events`].
     type Output = Vec<Result<(), CallError>>;
 
     fn call(&self) -> Call {
