@@ -128,10 +128,7 @@ impl<'a, P: Platform> Service<'a, P> {
             return Err(RequestError::Forbidden("send to this application"));
         }
         line.app_id = Some(&app.app_id);
-        let inflated_len = inflated_len(&sent, limit)?;
-        let longest = sent.len().max(inflated_len);
-        share.work_on(longest, 0, 0)?;
-        let body = inflated(sent, inflated_len)?;
+        let (body, body_bytes) = opened(sent, limit, 1, &share)?;
         let context = Context {
             head: self.head,
             config,
@@ -140,7 +137,7 @@ impl<'a, P: Platform> Service<'a, P> {
         };
         let answered = match operation {
             AppOperation::PutEvents => {
-                let request = put_events::decode(&body, &share, longest)?;
+                let request = put_events::decode(&body, &share, body_bytes)?;
                 put_events::answer(&context, &request, &self.isolate.window, self.platform).await
             }
             AppOperation::UpdateEndpoint { endpoint_id } => {
@@ -177,11 +174,8 @@ impl<'a, P: Platform> Service<'a, P> {
         };
         let app = plain_events::app(self.head, &caller.sender, config)?;
         line.app_id = Some(&app.app_id);
-        let inflated_len = inflated_len(&sent, limit)?;
         // Each event is written anew, as PutEvents has it, before it is planned.
-        let body_bytes = 2 * sent.len().max(inflated_len);
-        share.work_on(body_bytes, 0, 0)?;
-        let body = inflated(sent, inflated_len)?;
+        let (body, body_bytes) = opened(sent, limit, 2, &share)?;
         let context = Context {
             head: self.head,
             config,
@@ -265,6 +259,20 @@ fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
     line.sink_requests = Some(carried.sink_requests);
     line.sink_error = carried.sink_error.map(|error| error.to_string());
     answered.answer
+}
+
+/// The body, decompressed where it was compressed, and how many bytes of it `share` has taken: those of
+/// the longer form, `copies` times. The share is taken before the memory is.
+fn opened(
+    sent: Vec<u8>,
+    limit: usize,
+    copies: usize,
+    share: &Share<'_>,
+) -> Result<(Vec<u8>, usize), RequestError> {
+    let inflated_len = inflated_len(&sent, limit)?;
+    let bytes = copies * sent.len().max(inflated_len);
+    share.work_on(bytes, 0, 0)?;
+    Ok((inflated(sent, inflated_len)?, bytes))
 }
 
 async fn read(body: impl Body, limit: usize, share: &Share<'_>) -> Result<Vec<u8>, RequestError> {

@@ -41,6 +41,10 @@ use crate::rates::RateSettings;
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
 const EVENTS: &str = "/v1/apps/app-1/events";
+const SCOPE: Scope<'_> = Scope {
+    region: "eu-north-1",
+    service: "mobiletargeting",
+};
 const IDENTITY: &str = "eu-north-1:6fb4c4f2-0000-4000-8000-000000000001";
 
 fn config() -> Config {
@@ -102,6 +106,25 @@ fn signed_by(
     body: &[u8],
     signed: Timestamp,
 ) -> Head {
+    signed_with(&keys(issued), method, path, body, signed)
+}
+
+/// The keys of credentials that the pool has issued.
+fn keys(issued: &IssuedCredentials) -> sigv4::Credentials<'_> {
+    sigv4::Credentials {
+        access_key_id: &issued.access_key_id,
+        secret_access_key: &issued.secret_access_key,
+        session_token: Some(&issued.session_token),
+    }
+}
+
+fn signed_with(
+    keys: &sigv4::Credentials<'_>,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    signed: Timestamp,
+) -> Head {
     let host = [("host", "edge.example")];
     let request = sigv4::Request {
         method,
@@ -110,19 +133,7 @@ fn signed_by(
         headers: &host,
         body,
     };
-    let added = sigv4::sign(
-        &request,
-        &sigv4::Credentials {
-            access_key_id: &issued.access_key_id,
-            secret_access_key: &issued.secret_access_key,
-            session_token: Some(&issued.session_token),
-        },
-        &Scope {
-            region: "eu-north-1",
-            service: "mobiletargeting",
-        },
-        signed,
-    );
+    let added = sigv4::sign(&request, keys, &SCOPE, signed);
     let added = added.iter().map(|(name, value)| (*name, value.as_str()));
     let headers: Vec<(&str, &str)> = host.into_iter().chain(added).collect();
     head(method, path, &headers)

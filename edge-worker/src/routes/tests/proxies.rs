@@ -82,20 +82,7 @@ fn a_presigned_request_is_taken_like_any_other() {
         headers: &host,
         body: &body,
     };
-    let query = sigv4::presign(
-        &request,
-        &sigv4::Credentials {
-            access_key_id: &issued.access_key_id,
-            secret_access_key: &issued.secret_access_key,
-            session_token: Some(&issued.session_token),
-        },
-        &Scope {
-            region: "eu-north-1",
-            service: "mobiletargeting",
-        },
-        ARRIVAL,
-        60,
-    );
+    let query = sigv4::presign(&request, &keys(&issued), &SCOPE, ARRIVAL, 60);
     let mut presigned = head("POST", EVENTS, &host);
     presigned.query = query;
     let (answer, _, _) = serve(&presigned, &config, &body, all_stored);

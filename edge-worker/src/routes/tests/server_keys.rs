@@ -22,27 +22,12 @@ fn signed_by(
     path: &str,
     body: &[u8],
 ) -> Head {
-    let host = [("host", "edge.example")];
-    let request = sigv4::Request {
-        method,
-        path,
-        query: "",
-        headers: &host,
-        body,
-    };
-    let credentials = sigv4::Credentials {
+    let keys = sigv4::Credentials {
         access_key_id: key.0,
         secret_access_key: key.1,
         session_token: token,
     };
-    let scope = Scope {
-        region: "eu-north-1",
-        service: "mobiletargeting",
-    };
-    let added = sigv4::sign(&request, &credentials, &scope, ARRIVAL);
-    let added = added.iter().map(|(name, value)| (*name, value.as_str()));
-    let headers: Vec<(&str, &str)> = host.into_iter().chain(added).collect();
-    head(method, path, &headers)
+    signed_with(&keys, method, path, body, ARRIVAL)
 }
 
 const KEY: (&str, &str) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
