@@ -105,6 +105,9 @@ pub struct Forebay<'a> {
     pub schema_version: u32,
     /// `event_timestamp` as the sender gave it, where it was corrected.
     pub original_event_timestamp: Option<Timestamp>,
+    /// What the sender says that it has added to its own clock for all times, in milliseconds: they
+    /// are by the worker's clock, as far as it knew that.
+    pub clock_offset: Option<i64>,
     /// How the sender proved itself: `unauthenticated` for a guest, `authenticated` by a login,
     /// `server` with a server key.
     pub amr: Text<'a>,
@@ -386,6 +389,9 @@ impl<'a> Forebay<'a> {
         writer.name("schema_version").integer(schema_version);
         let original = self.original_event_timestamp;
         write_timestamp(writer, "original_event_timestamp", original);
+        if let Some(offset) = self.clock_offset {
+            writer.name("clock_offset").integer(offset);
+        }
         writer.name("amr").string(&self.amr);
         self.geo.write(writer.name("geo"));
         writer.name("browser").begin_object();
@@ -406,6 +412,9 @@ impl<'a> Forebay<'a> {
             original_event_timestamp: node
                 .member("original_event_timestamp")
                 .optional(|node| node.epoch_millis()),
+            clock_offset: node
+                .member("clock_offset")
+                .optional(|node| node.integer("expected whole milliseconds")),
             amr: node.member("amr").text(),
             geo: Geo::read(&node.member("geo")),
             browser_name: browser.member("name").optional_text(),

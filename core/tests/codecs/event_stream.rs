@@ -102,20 +102,24 @@ fn geo() -> BoxedStrategy<Geo<'static>> {
 fn forebay() -> BoxedStrategy<Forebay<'static>> {
     (
         (arbitrary::text(36), any::<u32>(), arbitrary::text(15)),
-        option::of(arbitrary::timestamp()),
+        (
+            option::of(arbitrary::timestamp()),
+            option::of(-9_000_000_000_000_i64..9_000_000_000_000),
+        ),
         geo(),
         prop::array::uniform3(option::of(arbitrary::text(12))),
     )
         .prop_map(
             |(
                 (event_id, schema_version, amr),
-                original_event_timestamp,
+                (original_event_timestamp, clock_offset),
                 geo,
                 [browser_name, browser_version, device_category],
             )| Forebay {
                 event_id,
                 schema_version,
                 original_event_timestamp,
+                clock_offset,
                 amr,
                 geo,
                 browser_name,

@@ -15,6 +15,7 @@ use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
+use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::rates::RateSettings;
@@ -71,6 +72,8 @@ pub struct Config {
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
     pub deduplication_window: usize,
+    /// What is added to events.
+    pub enrichment: Enrichment,
     /// Most bytes that the requests under way in an isolate take together.
     pub memory_budget: usize,
     /// How often networks and identities may ask.
@@ -182,6 +185,7 @@ impl Config {
             issuers: settings.issuers,
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
+            enrichment: settings.enrichment,
             memory_budget: settings.memory_budget,
             rate_limits: settings.rate_limits,
             revoked_identities: settings.revoked_identities,

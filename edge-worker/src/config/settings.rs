@@ -8,6 +8,7 @@ use super::{App, ConfigError, error};
 use crate::budget::Budget;
 use crate::identity::ids::{is_cognito_id, is_identity_id};
 use crate::identity::issuer::Issuer;
+use crate::pipeline::enrich::Enrichment;
 use crate::rates::RateSettings;
 
 /// The binding `FOREBAY`.
@@ -34,6 +35,9 @@ pub struct Settings {
     /// In events.
     #[serde(default = "default_deduplication_window")]
     pub deduplication_window: usize,
+    /// What is added to events.
+    #[serde(default)]
+    pub enrichment: Enrichment,
     /// In bytes.
     #[serde(default = "default_memory_budget")]
     pub memory_budget: usize,
@@ -262,6 +266,12 @@ mod tests {
                 json!(500_001),
                 "more than 500000 events",
             ),
+            (
+                "/enrichment",
+                json!({ "geo": false }),
+                "unknown field `geo`",
+            ),
+            ("/enrichment", json!({ "place": 0 }), "invalid type"),
             ("/deduplication_window", json!(-1), "invalid value"),
             ("/deduplication_window", json!(false), "invalid type"),
             (

@@ -6,7 +6,6 @@ use forebay_core::wire::event_stream::{
 };
 
 use super::Context;
-use super::enrich::clock::ClockCorrection;
 use super::enrich::device::Device;
 use super::enrich::place;
 
@@ -31,7 +30,6 @@ impl Shared<'_> {
 pub struct RecordMaker<'a> {
     context: &'a Context<'a>,
     device: Device,
-    clock: ClockCorrection,
 }
 
 impl<'a> RecordMaker<'a> {
@@ -40,7 +38,6 @@ impl<'a> RecordMaker<'a> {
         RecordMaker {
             context,
             device: Device::read(context.head),
-            clock: ClockCorrection::new(context.head.arrival, context.caller.signed),
         }
     }
 
@@ -68,8 +65,9 @@ impl<'a> RecordMaker<'a> {
             config,
             app: _,
             caller,
+            clock,
         } = self.context;
-        let event_timestamp = self.clock.correct(event.timestamp);
+        let event_timestamp = clock.correct(event.timestamp);
         Record {
             event_type: borrowed(&event.event_type),
             event_timestamp,
@@ -82,8 +80,8 @@ impl<'a> RecordMaker<'a> {
             device: self.device(endpoint),
             session: event.session.as_ref().map(|session| Session {
                 session_id: borrowed(&session.id),
-                start_timestamp: self.clock.correct(session.start_timestamp),
-                stop_timestamp: session.stop_timestamp.map(|stop| self.clock.correct(stop)),
+                start_timestamp: clock.correct(session.start_timestamp),
+                stop_timestamp: session.stop_timestamp.map(|stop| clock.correct(stop)),
             }),
             attributes: event.attributes.clone(),
             metrics: event.metrics.clone(),
@@ -94,6 +92,7 @@ impl<'a> RecordMaker<'a> {
                 schema_version: config.schema.version,
                 original_event_timestamp: (event_timestamp != event.timestamp)
                     .then_some(event.timestamp),
+                clock_offset: clock.offset_ms.filter(|offset| *offset != 0),
                 amr: caller.sender.amr().into(),
                 geo: place::geo(&head.cf),
                 browser_name: self.device.browser.as_deref().map(Text::from),

@@ -10,7 +10,7 @@ pub mod update_endpoint;
 #[cfg(test)]
 mod tests;
 
-use crate::identity::authenticate::{Claimant, Sender, claimant};
+use crate::identity::authenticate::{Caller, Claimant, Sender, claimant};
 use cognito::IdentityError;
 use forebay_core::wire::plain;
 use forebay_core::wire::update_endpoint::EVENT_TYPE;
@@ -26,6 +26,7 @@ use crate::http::router::{AppOperation, Route};
 use crate::isolate::Isolate;
 use crate::log::Line;
 use crate::pipeline::Context;
+use crate::pipeline::enrich::clock::ClockCorrection;
 use crate::platform::{Body, BodyError, Platform};
 use crate::rates;
 use crate::rates::Rate;
@@ -134,6 +135,7 @@ impl<'a, P: Platform> Service<'a, P> {
             config,
             app,
             caller: &caller,
+            clock: self.clock(config, &caller),
         };
         let answered = match operation {
             AppOperation::PutEvents => {
@@ -181,11 +183,21 @@ impl<'a, P: Platform> Service<'a, P> {
             config,
             app,
             caller: &caller,
+            clock: self.clock(config, &caller),
         };
         let window = &self.isolate.window;
         let share = (&share, body_bytes);
         let answered = plain_events::answer(&context, &body, share, window, self.platform).await?;
         Ok(noted(answered, line))
+    }
+
+    /// What corrects the times of a request.
+    fn clock(&self, config: &Config, caller: &Caller<'_>) -> ClockCorrection {
+        if !config.enrichment.clock {
+            return ClockCorrection::none(self.head.arrival);
+        }
+        let mut clocks = self.isolate.clocks.borrow_mut();
+        clocks.correction(self.head, caller)
     }
 
     /// Whom the request is from, for which app, and a share of the memory: what the head alone can

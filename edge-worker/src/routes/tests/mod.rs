@@ -14,6 +14,7 @@ mod plain_events;
 mod proxies;
 mod records;
 mod server_keys;
+mod times;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
+use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
@@ -73,6 +75,7 @@ fn config() -> Config {
         sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
+        enrichment: Enrichment::default(),
         memory_budget: 64 * 1024 * 1024,
         rate_limits: RateSettings::default(),
         revoked_identities: BTreeSet::new(),
