@@ -42,6 +42,12 @@ impl Sender<'_> {
         }
     }
 
+    /// Whether the request comes from the device of the one whose events it has; a server's speaks for
+    /// others.
+    pub fn is_visitor(&self) -> bool {
+        matches!(self, Sender::Identity(_))
+    }
+
     /// `forebay.amr` of the records: how the sender proved itself.
     pub fn amr(&self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ mod costs;
 mod dead_letters;
 mod duplicates;
 mod endpoints;
+mod enrichment;
 mod events;
 mod identity_pool;
 mod operation;
