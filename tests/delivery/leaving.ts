@@ -345,9 +345,9 @@ export function twoTabs(): void {
       if (engine.name === "chromium") {
         // The words are loaded only where they are needed.
         await follower.waitForFunction(() => said.length > 0);
-        const said = await follower.evaluate(() => globalThis.said);
-        assert.equal(said.length, 1, said.join("\n"));
-        assert.match(said[0], /the tab that sends for this one does not answer.* a long task/);
+        const words = await follower.evaluate(() => said);
+        assert.equal(words.length, 1, words.join("\n"));
+        assert.match(words[0], /the tab that sends for this one does not answer.* a long task/);
       }
       // It does not take the lock back.
       await leader.waitForFunction(() => !forebay.stats().leader);
