@@ -380,4 +380,21 @@ export function twoTabs(): void {
       await leader.waitForFunction(() => forebay.stats().leader);
     },
   );
+
+  scenario(
+    "a tab that is frozen before another opens hears what becomes of its events",
+    async ({ site, context, endpoint, page }, test) => {
+      await configure(page, endpoint);
+      endpoint.fault = unavailable;
+      const ids = await record(page);
+      await safe(page);
+      await page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+      endpoint.fault = undefined;
+      const second = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await Promise.all([settled(page), settled(second)]);
+      const { delivered } = await page.evaluate(() => forebay.stats());
+      assert.equal(delivered, ids.length);
+    },
+  );
 }
