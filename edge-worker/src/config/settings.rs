@@ -29,6 +29,8 @@ pub struct Settings {
     /// Whose tokens are logins.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// `iss` of the OpenID tokens that the worker issues: its own address.
+    pub openid_issuer: Option<String>,
     /// Where a proxy has the worker.
     #[serde(default)]
     pub base_path: String,

@@ -23,6 +23,7 @@ use crate::http::errors::RequestError;
 use crate::http::gzip::{inflated, inflated_len};
 use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
+use crate::identity::openid::OpenIdTokens;
 use crate::isolate::Isolate;
 use crate::log::Line;
 use crate::pipeline::Context;
@@ -73,6 +74,8 @@ impl<'a, P: Platform> Service<'a, P> {
                 Ok(health::answer(self.config, is_deep, self.platform).await)
             }
             Route::Ready => Ok(health::answer(self.config, true, self.platform).await),
+            Route::OpenIdConfiguration => Ok(Answer::json(200, self.openid()?.discovery())),
+            Route::Jwks => Ok(Answer::json(200, self.openid()?.jwks())),
             Route::Metrics => metrics::answer(
                 self.head,
                 self.configuration()?,
@@ -89,7 +92,7 @@ impl<'a, P: Platform> Service<'a, P> {
 
     async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
         let config = self.configuration()?;
-        let operation = cognito::operation(self.head)?;
+        let operation = cognito::operation(self.head, config)?;
         let rates = &config.rate_limits;
         let network = rates.network(self.head);
         let rate = rates.identity_pool_per_network.as_ref();
@@ -257,6 +260,12 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<(), RequestError> {
         let taken = rates::take(rate, name, who, &self.isolate.buckets, self.platform).await;
         taken.map_err(RequestError::from)
+    }
+
+    /// What OpenID tokens are made with.
+    fn openid(&self) -> Result<&'a OpenIdTokens, RequestError> {
+        let openid = self.configuration()?.openid.as_ref();
+        openid.ok_or(RequestError::NotFound)
     }
 
     fn configuration(&self) -> Result<&'a Config, RequestError> {

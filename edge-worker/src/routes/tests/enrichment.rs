@@ -89,7 +89,8 @@ fn what_a_sender_states_of_its_place_wins_as_a_whole() {
 #[test]
 fn each_enrichment_can_be_switched_off() {
     let all = record(&open_config(), json!({}), page_view(json!({})));
-    let switches: [(fn(&mut Enrichment), &str); 5] = [
+    type Switch = fn(&mut Enrichment);
+    let switches: [(Switch, &str); 5] = [
         (|added| added.device = false, "/forebay/device_category"),
         (|added| added.place = false, "/forebay/geo/city"),
         (|added| added.network = false, "/forebay/network"),

@@ -84,6 +84,7 @@ fn config() -> Config {
         master_secrets,
         schema,
         pii_salt: None,
+        openid: None,
         metrics_key: None,
         server_keys: Vec::new(),
         partition_keys: PartitionKeys::default(),
