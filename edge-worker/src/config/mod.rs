@@ -146,7 +146,7 @@ impl Config {
             session_token: bindings.kinesis_session_token,
             of_sinks: bindings.sink_keys,
         };
-        let credentials = keys.read(&mut errors);
+        let credentials = keys.read(settings.as_ref(), &mut errors);
         let (
             Some(settings),
             Some(master_secrets),
@@ -172,6 +172,7 @@ impl Config {
         let sinks = sinks::of(
             settings.kinesis,
             settings.sinks,
+            settings.dead_letters,
             &credentials,
             &settings.region,
         );

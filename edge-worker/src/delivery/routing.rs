@@ -1,7 +1,5 @@
 //! Which records go to which sinks, and what an answer depends on.
 
-use std::borrow::Cow;
-
 use forebay_core::json::Value;
 use futures_util::future::{join, join_all};
 
@@ -9,7 +7,6 @@ use super::deadline::Deadline;
 use super::later::{Later, LaterDelivery};
 use super::retry::{self, DELIVERY_TIME};
 use super::sinks::Service;
-use super::sinks::kinesis::KinesisStream;
 use super::target::{Target, left_alone};
 use super::{Delivery, MAX_RECORD_BYTES, Outcome, RECORD_LIMITS, Record, Sink, SinkError};
 use crate::platform::Platform;
@@ -19,7 +16,7 @@ pub struct Sinks {
     /// Take the records of valid events. At least one is required.
     pub targets: Vec<Target>,
     /// Takes what was refused.
-    pub dead_letters: KinesisStream,
+    pub dead_letters: Target,
     /// What the sinks that are not required are to get.
     later: Later,
 }
@@ -35,8 +32,8 @@ pub struct Deliveries {
 }
 
 impl Sinks {
-    /// Of these targets, one of them required, and the stream of dead letters.
-    pub fn new(targets: Vec<Target>, dead_letters: KinesisStream) -> Sinks {
+    /// Of these targets, one of them required, and the sink of dead letters.
+    pub fn new(targets: Vec<Target>, dead_letters: Target) -> Sinks {
         Sinks {
             targets,
             dead_letters,
@@ -47,15 +44,8 @@ impl Sinks {
     /// Most bytes of a record that every required sink takes.
     pub fn max_record_bytes(&self) -> usize {
         let required = self.targets.iter().filter(|target| target.is_required);
-        let empty = Record {
-            data: String::new(),
-            partition_key: Cow::Borrowed(""),
-        };
-        let most = |target: &Target| {
-            let limit = target.limits().item_bytes;
-            limit.saturating_sub(target.byte_len(&empty))
-        };
-        required.map(most).min().unwrap_or(MAX_RECORD_BYTES)
+        let most = required.map(Target::max_record_bytes).min();
+        most.unwrap_or(MAX_RECORD_BYTES)
     }
 
     /// Delivers records to the required sinks and dead letters to theirs, side by side, within
@@ -166,13 +156,10 @@ impl Sinks {
     /// they take records. Kinesis is asked; of other services their calls tell.
     pub async fn statuses(&self, platform: &impl Platform) -> [Result<String, SinkError>; 2] {
         let required = || self.targets.iter().filter(|target| target.is_required);
-        let stream = required().find_map(|target| match &target.service {
-            Service::Kinesis(stream) => Some(stream),
-            _ => None,
-        });
+        let stream = required().find(|target| matches!(target.service, Service::Kinesis(_)));
         let events = match stream {
             _ if required().any(Sink::is_left_alone) => Err(left_alone()),
-            Some(stream) => stream.status(platform).await,
+            Some(target) => target.status(platform).await,
             None => Ok("ACTIVE".to_owned()),
         };
         [events, self.dead_letters.status(platform).await]

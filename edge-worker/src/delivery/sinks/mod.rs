@@ -33,6 +33,24 @@ pub enum Service {
     Pinpoint(PinpointApp),
 }
 
+impl Service {
+    /// Whether it is the very stream that another is. Buses are told apart by what their events say.
+    pub fn is_same(&self, other: &Service) -> bool {
+        let stream = |service| match service {
+            &Service::Kinesis(KinesisStream {
+                ref access,
+                ref name,
+            })
+            | &Service::Firehose(FirehoseStream {
+                ref access,
+                ref name,
+            }) => Some((access.endpoint.as_str().to_owned(), name.clone())),
+            Service::EventBridge(_) | Service::Pinpoint(_) => None,
+        };
+        stream(self).is_some_and(|stream_of_self| Some(stream_of_self) == stream(other))
+    }
+}
+
 impl Sink for Service {
     fn limits(&self) -> Limits {
         match self {
