@@ -26,6 +26,8 @@ pub struct Settings {
     pub sinks: Vec<SinkSettings>,
     /// Where dead letters go, if not to `kinesis.dead_letter_stream`.
     pub dead_letters: Option<SinkSettings>,
+    /// What stands in front of the sinks that answers wait for.
+    pub queue: Option<QueueSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// Whose tokens are logins.
@@ -74,6 +76,14 @@ pub struct KinesisSettings {
     pub stream: Option<String>,
     /// The stream of what was refused; none where `dead_letters` names another sink for it.
     pub dead_letter_stream: Option<String>,
+}
+
+/// `queue` of [`Settings`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSettings {
+    /// The name of its binding.
+    pub binding: String,
 }
 
 /// One of `sinks` of [`Settings`], or its `dead_letters`.

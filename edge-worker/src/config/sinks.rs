@@ -381,6 +381,7 @@ mod tests {
             Service::Firehose(sink) => &sink.access,
             Service::EventBridge(sink) => &sink.access,
             Service::Pinpoint(sink) => &sink.access,
+            Service::Queue(_) => panic!("a queue needs no key"),
         }
     }
 
