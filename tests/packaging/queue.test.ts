@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { type Fault, KinesisProxy } from "../faults/kinesis-proxy.ts";
 import { readStream } from "../support/kinesis.ts";
+import { scrape, sum } from "../support/metrics.ts";
 import { guest, putEvents } from "../support/requests.ts";
 import { ROOT, type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
@@ -17,6 +18,7 @@ import { App, pack } from "./support/app.ts";
 
 const MINIFLARE = "5.20261117.0-beta";
 const KEY = "server";
+const METRICS_KEY = "a key for the metrics";
 
 let app: App;
 let stack: Stack;
@@ -78,6 +80,7 @@ async function start(
         apps: [{ app_id, identity_pool_id }],
         kinesis: { endpoint: kinesis, stream, dead_letter_stream },
         queue: { binding: "QUEUE" },
+        analytics: { binding: "ANALYTICS" },
       },
       MASTER_SECRETS: JSON.stringify([{ id: "1", secret: randomBytes(32).toString("base64") }]),
       SERVER_KEYS: JSON.stringify([
@@ -88,9 +91,11 @@ async function start(
           may: ["*"],
         },
       ]),
+      METRICS_KEY,
       KINESIS_ACCESS_KEY_ID: "local",
       KINESIS_SECRET_ACCESS_KEY: "local",
     },
+    analyticsEngineDatasets: { ANALYTICS: { dataset: "forebay" } },
     queueProducers: { QUEUE: "events" },
     queueConsumers,
   };
@@ -168,6 +173,11 @@ export default {
     // Records of several visitors share a call.
     const full = kinesis.passages.filter(({ came }) => came.length > 75);
     assert.ok(full.length > 0, "no call had the records of more than one visitor");
+    const samples = await scrape(cloudflare.edge, METRICS_KEY);
+    const queued = { sink: "queue", outcome: "accepted" };
+    assert.equal(sum(samples, "forebay_sink_records_total", queued), accepted.length);
+    assert.ok(sum(samples, "forebay_queue_messages_total", { outcome: "acknowledged" }) > 0);
+    assert.ok(sum(samples, "forebay_queue_messages_total", { outcome: "retried" }) > 0);
   } finally {
     await cloudflare.stop();
     kinesis.close();

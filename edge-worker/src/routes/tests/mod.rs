@@ -7,7 +7,9 @@ mod dead_letters;
 mod duplicates;
 mod endpoints;
 mod events;
+mod health;
 mod identity_pool;
+mod metrics;
 mod operation;
 mod personal_data;
 mod plain_events;
@@ -71,6 +73,7 @@ fn config() -> Config {
         }],
         issuers: Vec::new(),
         sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
+        analytics: None,
         base_path: String::new(),
         deduplication_window: 0,
         memory_budget: 64 * 1024 * 1024,
