@@ -40,6 +40,9 @@ pub trait Crypto {
         message: &[u8],
         signature: &[u8],
     ) -> bool;
+
+    /// The signature over `message` by ES256, in the form of RFC 7518; `None` where the key is none.
+    async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>>;
 }
 
 /// The network.
@@ -251,6 +254,21 @@ pub enum PublicKey {
     },
 }
 
+/// A private key on the curve P-256: what a JWK says of it. Not to be printed.
+#[derive(Clone, Copy, Serialize)]
+pub struct PrivateKey<'a> {
+    /// `EC`
+    pub kty: &'static str,
+    /// `P-256`
+    pub crv: &'static str,
+    /// One coordinate of the public point, base64url.
+    pub x: &'a str,
+    /// The other.
+    pub y: &'a str,
+    /// The private number, base64url.
+    pub d: &'a str,
+}
+
 #[cfg(test)]
 pub(crate) mod simulated {
     //! A platform whose clock moves only when all that runs waits: then to the earliest time that
@@ -388,6 +406,15 @@ pub(crate) mod simulated {
             signature: &[u8],
         ) -> bool {
             simulated_signature(key, message) == signature
+        }
+
+        async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>> {
+            let public = PublicKey::Ec {
+                crv: key.crv.into(),
+                x: key.x.into(),
+                y: key.y.into(),
+            };
+            Some(simulated_signature(&public, message))
         }
     }
 

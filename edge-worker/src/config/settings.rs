@@ -8,6 +8,7 @@ use super::{App, ConfigError, error};
 use crate::budget::Budget;
 use crate::identity::ids::{is_cognito_id, is_identity_id};
 use crate::identity::issuer::Issuer;
+use crate::pipeline::enrich::Enrichment;
 use crate::rates::RateSettings;
 
 /// The binding `FOREBAY`.
@@ -35,12 +36,17 @@ pub struct Settings {
     /// Whose tokens are logins.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// `iss` of the OpenID tokens that the worker issues: its own address.
+    pub openid_issuer: Option<String>,
     /// Where a proxy has the worker.
     #[serde(default)]
     pub base_path: String,
     /// In events.
     #[serde(default = "default_deduplication_window")]
     pub deduplication_window: usize,
+    /// What is added to events.
+    #[serde(default)]
+    pub enrichment: Enrichment,
     /// In bytes.
     #[serde(default = "default_memory_budget")]
     pub memory_budget: usize,
@@ -284,6 +290,12 @@ mod tests {
                 json!(500_001),
                 "more than 500000 events",
             ),
+            (
+                "/enrichment",
+                json!({ "geo": false }),
+                "unknown field `geo`",
+            ),
+            ("/enrichment", json!({ "place": 0 }), "invalid type"),
             ("/deduplication_window", json!(-1), "invalid value"),
             ("/deduplication_window", json!(false), "invalid type"),
             (

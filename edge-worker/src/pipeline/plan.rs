@@ -218,7 +218,7 @@ impl<'a> Planner<'a> {
             return Err(times);
         }
         let record = Record {
-            data: record.encode_with(shared.endpoint_json()),
+            data: shared.encode(&record),
             partition_key: self.context.config.partition_keys.of(endpoint_id),
         };
         let max_bytes = config.sinks.max_record_bytes();

@@ -33,6 +33,7 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
         server_keys: text("SERVER_KEYS"),
+        openid_keys: text("OPENID_KEYS"),
         metrics_key: text("METRICS_KEY"),
         partition_key_secret: text("PARTITION_KEY_SECRET"),
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),

@@ -18,8 +18,8 @@ use worker::{
 use super::body::read_stream;
 use super::crypto;
 use crate::platform::{
-    Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PublicKey, QueueError,
-    Queues, Random, RateLimits, Unreachable,
+    Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PrivateKey, PublicKey,
+    QueueError, Queues, Random, RateLimits, Unreachable,
 };
 
 /// The platform, and the bindings that it gives to requests.
@@ -133,6 +133,10 @@ impl Crypto for Workers {
     ) -> bool {
         let verified = crypto::verified(key, algorithm, message, signature).await;
         verified.unwrap_or(false)
+    }
+
+    async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>> {
+        crypto::signed(key, message).await
     }
 }
 

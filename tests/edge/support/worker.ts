@@ -22,6 +22,10 @@ export interface WorkerOptions {
   piiSalt?: string;
   /** Whose tokens are logins: `issuers` of the configuration. */
   issuers?: { issuer: string; audiences: string[]; jwks_uri: string }[];
+  /** `openid_issuer` of the configuration. */
+  openidIssuer?: string;
+  /** The binding `OPENID_KEYS`; none where it is not said. */
+  openidKeys?: object[];
   /** `base_path` of the configuration. */
   basePath?: string;
   /** `deduplication_window` of the configuration. */
@@ -129,6 +133,7 @@ async function config(
     region,
     apps: [{ app_id, identity_pool_id }],
     issuers: options.issuers,
+    openid_issuer: options.openidIssuer,
     base_path: options.basePath,
     deduplication_window: options.deduplicationWindow,
     memory_budget: options.memoryBudget,
@@ -154,6 +159,8 @@ async function config(
     ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)}),`,
   );
   const keys = sinkKeys && `(name = "SINK_KEYS", text = ${literal(sinkKeys)}),`;
+  const { openidKeys } = options;
+  const openid = openidKeys && `(name = "OPENID_KEYS", text = ${literal(openidKeys)}),`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -170,6 +177,7 @@ const worker :Workerd.Worker = (
     ${salt ?? ""}
     ${keys ?? ""}
     ${texts.join("\n    ")}
+    ${openid ?? ""}
     ${serverKeys ? `(name = "SERVER_KEYS", text = ${literal(serverKeys)}),` : ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),

@@ -6,6 +6,7 @@ mod costs;
 mod dead_letters;
 mod duplicates;
 mod endpoints;
+mod enrichment;
 mod events;
 mod health;
 mod identity_pool;
@@ -16,6 +17,7 @@ mod plain_events;
 mod proxies;
 mod records;
 mod server_keys;
+mod times;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -35,6 +37,7 @@ use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
+use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
@@ -76,6 +79,7 @@ fn config() -> Config {
         analytics: None,
         base_path: String::new(),
         deduplication_window: 0,
+        enrichment: Enrichment::default(),
         memory_budget: 64 * 1024 * 1024,
         rate_limits: RateSettings::default(),
         revoked_identities: BTreeSet::new(),
@@ -83,6 +87,7 @@ fn config() -> Config {
         master_secrets,
         schema,
         pii_salt: None,
+        openid: None,
         metrics_key: None,
         server_keys: Vec::new(),
         partition_keys: PartitionKeys::default(),
