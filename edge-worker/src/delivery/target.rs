@@ -148,6 +148,9 @@ impl Target {
         deadline: Deadline,
         platform: &impl Platform,
     ) -> Delivery {
+        if records.is_empty() {
+            return Delivery::default();
+        }
         let delivery = retry::deliver(self, records, deadline, platform).await;
         let mut counters = self.counters.get();
         counters.note(records, &delivery);

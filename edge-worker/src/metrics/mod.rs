@@ -17,6 +17,11 @@ use crate::log::{ConsumeLine, Line};
 use open_metrics::Text;
 use tally::{EventOutcome, Reason, Tally, TypeId};
 
+/// A family that each operation has a sample of: its name, what it counts, and its value.
+type OfOperations = (&'static str, &'static str, fn(&Operation) -> u64);
+/// The same of sinks, with the kind of the family.
+type OfSinks = (&'static str, &'static str, &'static str, fn(&Target) -> u64);
+
 /// Counters of one operation.
 #[derive(Debug, Default)]
 struct Operation {
@@ -165,7 +170,7 @@ impl Metrics {
                 text.sample("forebay_requests_total", &labels, *count);
             }
         }
-        let families: [(&str, &str, fn(&Operation) -> u64); 2] = [
+        let families: [OfOperations; 2] = [
             (
                 "forebay_request_wait_milliseconds",
                 "Time from arrival to answer, by operation. It passes only while a request waits.",
@@ -271,7 +276,7 @@ fn write_sinks(text: &mut Text, config: &Config) {
             }
         }
     }
-    let families: [(&str, &str, &str, fn(&Target) -> u64); 3] = [
+    let families: [OfSinks; 3] = [
         (
             "forebay_sink_requests",
             "counter",
