@@ -8,7 +8,9 @@ mod duplicates;
 mod endpoints;
 mod enrichment;
 mod events;
+mod health;
 mod identity_pool;
+mod metrics;
 mod operation;
 mod personal_data;
 mod plain_events;
@@ -74,6 +76,7 @@ fn config() -> Config {
         }],
         issuers: Vec::new(),
         sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
+        analytics: None,
         base_path: String::new(),
         deduplication_window: 0,
         enrichment: Enrichment::default(),
