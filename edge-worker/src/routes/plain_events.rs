@@ -44,6 +44,7 @@ pub fn bearer<'a>(head: &Head, config: &'a Config) -> Result<Option<Caller<'a>>,
         sender: Sender::Server(key.ok_or(RequestError::Unauthorized)?),
         // It says nothing of the sender's clock.
         signed: head.arrival,
+        access_key_id: String::new(),
     }))
 }
 
