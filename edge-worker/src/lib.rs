@@ -38,6 +38,7 @@ mod workers;
 
 use worker::{Context, Env, Request, Response, Result, event};
 
+// The queue's handler is `workers::queue::queue`: the platform's crate has no attempts of a message.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     workers::answer(request, &env, &context).await

@@ -61,10 +61,34 @@ pub trait RateLimits {
     async fn is_within(&self, binding: &str, key: &str) -> Option<bool>;
 }
 
-/// All of it.
-pub trait Platform: Clock + Random + Crypto + Http + RateLimits {}
+/// Queues that the platform keeps.
+pub trait Queues {
+    /// Hands messages to the queue of the binding of this name: all of them, or none. Once it returns, the
+    /// queue has them.
+    ///
+    /// # Errors
+    /// [`QueueError`], also where that takes longer than `time_out`; the queue may have them all the same.
+    async fn enqueue(
+        &self,
+        binding: &str,
+        messages: Vec<String>,
+        time_out: Duration,
+    ) -> Result<(), QueueError>;
+}
 
-impl<T: Clock + Random + Crypto + Http + RateLimits> Platform for T {}
+/// Why a queue is not known to have messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueError {
+    /// More is sent to it than it takes.
+    Busy,
+    /// Anything else.
+    Failed,
+}
+
+/// All of it.
+pub trait Platform: Clock + Random + Crypto + Http + RateLimits + Queues {}
+
+impl<T: Clock + Random + Crypto + Http + RateLimits + Queues> Platform for T {}
 
 /// The body of the request that is answered. It comes beside the request's head, so that a request
 /// can be refused before its body is read; a body that is dropped is not read at all.
@@ -278,6 +302,10 @@ pub(crate) mod simulated {
         pub(crate) sent: RefCell<Vec<HttpRequest>>,
         /// Rate-limit bindings, and how many requests each still takes.
         pub(crate) bound: RefCell<BTreeMap<String, u32>>,
+        /// The messages that each queue has.
+        pub(crate) queued: RefCell<Vec<(String, String)>>,
+        /// What queues answer next; nothing where they take all.
+        pub(crate) queue_errors: RefCell<Vec<QueueError>>,
         answering: RefCell<Box<Answering<'a>>>,
         /// What is waited for, by who waits.
         timers: RefCell<BTreeMap<u64, i64>>,
@@ -325,6 +353,8 @@ pub(crate) mod simulated {
                 draws: Cell::new(0),
                 sent: RefCell::default(),
                 bound: RefCell::default(),
+                queued: RefCell::default(),
+                queue_errors: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
                 timers: RefCell::default(),
                 next_timer: Cell::new(0),
@@ -414,6 +444,24 @@ pub(crate) mod simulated {
             let is_within = *left > 0;
             *left = left.saturating_sub(1);
             Some(is_within)
+        }
+    }
+
+    impl Queues for Simulated<'_> {
+        async fn enqueue(
+            &self,
+            binding: &str,
+            messages: Vec<String>,
+            _: Duration,
+        ) -> Result<(), QueueError> {
+            self.wait(Duration::from_millis(5)).await;
+            if let Some(error) = self.queue_errors.borrow_mut().pop() {
+                return Err(error);
+            }
+            let messages = messages.into_iter();
+            let messages = messages.map(|message| (binding.to_owned(), message));
+            self.queued.borrow_mut().extend(messages);
+            Ok(())
         }
     }
 

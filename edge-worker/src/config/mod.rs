@@ -11,6 +11,7 @@ use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
+use crate::delivery::queue::Queue;
 use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
 use crate::identity::openid::OpenIdTokens;
@@ -50,6 +51,8 @@ pub struct Bindings {
     pub kinesis_session_token: Option<String>,
     /// `SINK_KEYS`: JSON text, the keys of sinks that do not use Kinesis's, by the sink's name.
     pub sink_keys: Option<String>,
+    /// The names of all bindings that there are.
+    pub bound: Vec<String>,
 }
 
 /// An application that may send events.
@@ -160,7 +163,7 @@ impl Config {
             session_token: bindings.kinesis_session_token,
             of_sinks: bindings.sink_keys,
         };
-        let credentials = keys.read(&mut errors);
+        let credentials = keys.read(settings.as_ref(), &mut errors);
         let (
             Some(settings),
             Some(master_secrets),
@@ -185,14 +188,22 @@ impl Config {
         else {
             return Err(errors);
         };
+        let queue = settings.queue.map(|queue| queue.binding);
+        if let Some(binding) = queue.as_ref().filter(|name| !bindings.bound.contains(name)) {
+            let problem = format!("`queue`: there is no binding `{binding}`");
+            return Err(vec![error("FOREBAY", problem)]);
+        }
         let sinks = sinks::of(
             settings.kinesis,
             settings.sinks,
+            settings.dead_letters,
             &credentials,
             &settings.region,
         );
         Ok(Config {
-            sinks: sinks.map_err(|error| vec![error])?,
+            sinks: sinks
+                .map_err(|error| vec![error])?
+                .behind(queue.map(|binding| Queue::new(&binding))),
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,
@@ -313,6 +324,7 @@ pub(super) mod tests {
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
             sink_keys: None,
+            bound: vec!["QUEUE".into()],
         }
     }
 

@@ -40,6 +40,8 @@ export interface WorkerOptions {
   revokedIdentities?: string[];
   /** `sinks` of the configuration. */
   sinks?: { name: string; type: string; [setting: string]: unknown }[];
+  /** `dead_letters` of the configuration; the stack's stream where it is not said. */
+  deadLetters?: { type: string; [setting: string]: unknown };
   /** The binding `SINK_KEYS`; none where it is not said. */
   sinkKeys?: Record<string, unknown>;
   /** Whether `kinesis.stream` is left out, so that the stream is no sink. */
@@ -136,9 +138,10 @@ async function config(
     kinesis: {
       endpoint: options.kinesis,
       stream: options.withoutStream ? undefined : stream,
-      dead_letter_stream,
+      dead_letter_stream: options.deadLetters ? undefined : dead_letter_stream,
     },
     sinks: options.sinks,
+    dead_letters: options.deadLetters,
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;

@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::App;
 use crate::delivery::routing::Sinks;
-use crate::delivery::sinks::kinesis::tests::{answer, sent_records, stream};
+use crate::delivery::sinks::kinesis::tests::{answer, sent_records};
 use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
@@ -75,7 +75,7 @@ fn config() -> Config {
             daily_quota: Quota::default(),
         }],
         issuers: Vec::new(),
-        sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
+        sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
         enrichment: Enrichment::default(),
