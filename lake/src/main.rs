@@ -3,16 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_aws_call::kinesis::KINESIS;
 use forebay_aws_call::{Credentials, Endpoint};
 use forebay_core::schema::Schema;
-use forebay_lake::columns::Catalog;
-use forebay_lake::consume::{ConsumeError, Settings, consume};
-use forebay_lake::kinesis::Kinesis;
-use forebay_lake::lake::Lake;
-use forebay_lake::shard::Limits;
+use forebay_lake::cut::Limits;
+use forebay_lake::run::{ConsumeError, Settings, consume};
+use forebay_lake::source::kinesis::Kinesis;
+use forebay_lake::store::Store;
+use forebay_lake::table::Catalog;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -170,7 +171,7 @@ fn start(options: Options) -> Result<(), Fault> {
         options.stream,
         credentials()?,
     )?;
-    let lake = Lake::open(&options.lake).map_err(ConsumeError::from)?;
+    let store = Arc::new(Store::open_folder(&options.lake).map_err(ConsumeError::from)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -188,7 +189,7 @@ fn start(options: Options) -> Result<(), Fault> {
             // Nobody listens only where consuming has ended already.
             let _ = stop.send(true);
         });
-        consume(kinesis, lake, catalog, options.settings, stopped).await?;
+        consume(kinesis, store, catalog, options.settings, stopped).await?;
         Ok(())
     })
 }

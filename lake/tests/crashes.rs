@@ -12,11 +12,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use forebay_core::time::Timestamp;
-use forebay_lake::checkpoint::{Checkpoint, Counts, StatePaths};
-use forebay_lake::columns::Catalog;
-use forebay_lake::shard::{Flush, Limits, Shard, Write};
-use forebay_lake::stream::{Position, StreamRecord};
-use forebay_lake::window::Window;
+use forebay_lake::cut::{File, Flush, Limits, Shard};
+use forebay_lake::record::Window;
+use forebay_lake::source::{Position, StreamRecord};
+use forebay_lake::state::{Checkpoint, Counts, StatePaths};
+use forebay_lake::table::Catalog;
 use support::{DAY, Files, NOON, at, attribute, record, sign_up};
 
 const SHARD: &str = "shardId-000000000000";
@@ -115,41 +115,62 @@ struct World<'s> {
 }
 
 impl World<'_> {
-    fn apply(&mut self, flush: Option<Flush>) -> Result<(), Killed> {
-        for write in flush.into_iter().flat_map(|flush| flush.writes) {
-            self.writes_left = self.writes_left.checked_sub(1).ok_or(Killed)?;
-            match write {
-                Write::Put(file) => {
-                    self.files.insert(file.path, file.content);
-                }
-                Write::PutIfAbsent(file) => {
-                    self.files.entry(file.path).or_insert(file.content);
-                }
-                Write::Delete(path) => {
-                    self.files.remove(&path);
-                }
+    /// Carries out a flush; `swap` says which files come first of those that are written at a time.
+    fn carry_out(&mut self, flush: Flush, swap: bool) -> Result<(), Killed> {
+        self.put(flush.intent)?;
+        let mut files = flush.files;
+        if swap {
+            files.reverse();
+        }
+        for file in files {
+            if flush.keep_existing && self.files.contains_key(&file.path) {
+                self.write()?;
+            } else {
+                self.put(file)?;
             }
         }
+        for path in &flush.stale {
+            self.write()?;
+            self.files.remove(path);
+        }
+        flush.window.map_or(Ok(()), |window| self.put(window))?;
+        self.put(flush.commit)
+    }
+
+    fn put(&mut self, file: File) -> Result<(), Killed> {
+        self.write()?;
+        self.files.insert(file.path, file.bytes);
         Ok(())
     }
 
-    fn bytes(&self, path: &str) -> Option<Vec<u8>> {
-        let content = self.files.get(path)?;
-        Some(content.to_bytes().unwrap())
+    fn write(&mut self) -> Result<(), Killed> {
+        self.writes_left = self.writes_left.checked_sub(1).ok_or(Killed)?;
+        Ok(())
+    }
+
+    /// Cuts the batch of a shard, where there is one.
+    fn cut(&mut self, shard: &mut Shard, swap: bool) -> Result<(), Killed> {
+        match shard.close() {
+            Some(batch) => {
+                let flush = shard.flush(support::encode(batch)).unwrap();
+                self.carry_out(flush, swap)
+            }
+            None => Ok(()),
+        }
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        let bytes = self.bytes(&paths().checkpoint(SHARD));
+        let bytes = self.files.get(&paths().checkpoint(SHARD));
         bytes.map_or_else(Checkpoint::default, |bytes| {
-            serde_json::from_slice(&bytes).unwrap()
+            serde_json::from_slice(bytes).unwrap()
         })
     }
 
     fn shard(&self, catalog: &Arc<Catalog>, limits: Limits) -> Shard {
         let checkpoint = self.checkpoint();
         let window = checkpoint.window.map_or_else(Window::default, |slot| {
-            let bytes = self.bytes(&paths().window(SHARD, slot)).unwrap();
-            Window::from_bytes(&bytes).unwrap()
+            let bytes = &self.files[&paths().window(SHARD, slot)];
+            Window::from_bytes(bytes).unwrap()
         });
         let id = SHARD.to_owned();
         Shard::new(id, catalog.clone(), limits, paths(), checkpoint, window)
@@ -178,14 +199,14 @@ impl World<'_> {
             queue.extend(self.stream[next..end].iter().cloned());
             next = end;
             while shard.take(&mut queue) {
-                self.apply(shard.cut().unwrap())?;
+                self.cut(&mut shard, chance.once_in(2))?;
             }
             assert!(queue.is_empty());
             if shard.is_open() && chance.once_in(4) {
-                self.apply(shard.cut().unwrap())?;
+                self.cut(&mut shard, chance.once_in(2))?;
             }
             if next == self.stream.len() {
-                return self.apply(shard.cut().unwrap());
+                return self.cut(&mut shard, chance.once_in(2));
             }
             if chance.once_in(20) {
                 return Err(Killed);
@@ -288,9 +309,9 @@ fn lives(
         let mut queue: VecDeque<_> = stream[world.index(&shard.position())..].to_vec().into();
         let mut whole = || {
             while shard.take(&mut queue) {
-                world.apply(shard.cut().unwrap())?;
+                world.cut(&mut shard, false)?;
             }
-            world.apply(shard.cut().unwrap())
+            world.cut(&mut shard, false)
         };
         if let Ok(()) = whole() {
             break;
@@ -355,7 +376,7 @@ fn killed_after(
     };
     let mut shard = world.shard(catalog, FOUR);
     assert!(shard.take(&mut stream[..4].to_vec().into()));
-    assert!(world.apply(shard.cut().unwrap()).is_err());
+    assert!(world.cut(&mut shard, false).is_err());
     let written = support::row_ids(&world.files);
     world.writes_left = usize::MAX;
     check(world, written);
@@ -383,7 +404,7 @@ fn what_the_stream_has_forgotten_is_counted_and_not_overwritten() {
             assert!(shard.is_replaying() && !shard.is_open());
             // Of the two events of the last day, in the last file, one is left.
             assert!(shard.take(&mut stream[3..].to_vec().into()));
-            assert!(world.apply(shard.cut().unwrap()).is_ok());
+            assert!(world.cut(&mut shard, false).is_ok());
 
             let rows = support::row_ids(&world.files);
             let last = "e6".to_owned();
@@ -405,12 +426,12 @@ fn a_batch_that_the_stream_has_forgotten_does_not_take_the_next_one_in() {
         let mut shard = world.shard(&catalog, FOUR);
         let mut queue = stream[4..].to_vec().into();
         assert!(shard.take(&mut queue));
-        assert!(world.apply(shard.cut().unwrap()).is_ok());
+        assert!(world.cut(&mut shard, false).is_ok());
         assert_eq!(world.checkpoint().counts.missing, 4);
         assert_eq!(queue.len(), 2);
 
         assert!(!shard.take(&mut queue));
-        assert!(world.apply(shard.cut().unwrap()).is_ok());
+        assert!(world.cut(&mut shard, false).is_ok());
         assert_eq!(support::row_ids(&world.files), ["e10", "e8"]);
         let counts = world.checkpoint().counts;
         assert_eq!((counts.records, counts.rows, counts.missing), (6, 2, 4));

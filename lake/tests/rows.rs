@@ -13,9 +13,9 @@ use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Endpoint, Location, User};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::Record;
-use forebay_lake::batch::Batch;
-use forebay_lake::stream::StreamRecord;
-use forebay_lake::window::Window;
+use forebay_lake::cut::{Batch, ClosedBatch};
+use forebay_lake::record::Window;
+use forebay_lake::source::StreamRecord;
 use support::{DAY, Files, NOON, at, attribute, metric, record, sequence_number, sign_up, strings};
 
 const SHARD: &str = "shardId-000000000000";
@@ -27,9 +27,15 @@ fn files(records: &[StreamRecord]) -> Files {
     for record in records {
         batch.take(&catalog, SHARD, &Window::default(), record);
     }
-    let files = batch.into_files(&catalog, SHARD, &sequence_number(0));
-    let files = files.unwrap().into_iter();
-    files.map(|file| (file.path, file.content)).collect()
+    let first = sequence_number(0);
+    let closed = ClosedBatch {
+        range: (first.clone(), first.clone()),
+        counts: batch.counts,
+        keys: batch.keys.clone(),
+        drafts: batch.drafts(&catalog, SHARD, &first),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    files.map(|file| (file.path, file.bytes)).collect()
 }
 
 fn files_of(records: &[Record<'_>]) -> Files {
@@ -42,7 +48,7 @@ fn files_of(records: &[Record<'_>]) -> Files {
 
 fn only_rows(files: &Files) -> arrow::array::RecordBatch {
     assert_eq!(files.len(), 1, "{:?}", files.keys());
-    support::read_parquet(files.values().next().unwrap().to_bytes().unwrap())
+    support::read_parquet(files.values().next().unwrap().clone())
 }
 
 /// The reason and the violated paths of the only entry.
@@ -252,13 +258,7 @@ fn files_are_parted_by_event_type_and_utc_day() {
 #[test]
 fn the_same_batch_gives_the_same_bytes() {
     let records = [sign_up("e1"), sign_up("e2"), record("Unknown", "e3")];
-    let bytes = || {
-        let files = files_of(&records).into_values();
-        files
-            .map(|content| content.to_bytes().unwrap())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(bytes(), bytes());
+    assert_eq!(files_of(&records), files_of(&records));
 }
 
 #[test]

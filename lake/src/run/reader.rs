@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
-use crate::checkpoint::Counts;
-use crate::kinesis::{KinesisError, Records};
-use crate::lake::LakeError;
-use crate::shard::{Shard, Write};
-use crate::stream::{Position, StreamRecord};
+use super::consume::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
+use crate::cut::{File, Flush, Shard};
+use crate::source::kinesis::{KinesisError, Records};
+use crate::source::{Position, StreamRecord};
+use crate::state::Counts;
+use crate::store::{Existing, Store, StoreError};
 
 /// Kinesis takes five GetRecords a second for each shard.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
+/// Files that are written at the same time, for each shard.
+const CONCURRENT_WRITES: usize = 16;
 
 /// Reads a shard until it ends, the stream is gone, or `stop` turns true; what was read by then is
 /// written. Gives the shard's id.
@@ -43,7 +46,7 @@ pub(super) async fn read(
     let id = reader.shard.id().to_owned();
     if ended {
         let end = reader.shard.end()?;
-        reader.carry_out(&end).await?;
+        reader.put(end).await?;
         note(format_args!("{id} was closed and has been read to its end"));
     }
     Ok(id)
@@ -141,16 +144,18 @@ impl Reader {
 
     async fn flush(&mut self) -> Result<(), ConsumeError> {
         self.flush_at = None;
-        let Some(flush) = self.shard.cut()? else {
+        let Some(batch) = self.shard.close() else {
             return Ok(());
         };
-        for write in &flush.writes {
-            self.carry_out(write).await?;
-        }
+        let encoded = spawn_blocking(move || batch.encode()).await??;
+        let flush = self.shard.flush(encoded)?;
+        let files = flush.files.len();
+        let counts = flush.counts;
+        self.carry_out(flush).await?;
         let report = Report {
             shard: self.shard.id(),
-            counts: flush.counts,
-            files: flush.files,
+            counts,
+            files,
             behind_millis: self.behind_millis,
             total: self.shard.counts(),
         };
@@ -159,21 +164,80 @@ impl Reader {
         Ok(())
     }
 
-    /// Writes, if need be again and again: a full disk may be emptied. When told to stop, one
-    /// failure is enough.
-    async fn carry_out(&mut self, write: &Write) -> Result<(), ConsumeError> {
-        let mut back_off = FIRST_BACK_OFF;
-        loop {
-            let error = match self.consumer.lake.apply(write).await {
-                Err(LakeError::Store(error)) => error,
-                outcome => return Ok(outcome?),
-            };
-            note(format_args!("{error}; trying again in {back_off:?}"));
-            if wait(&mut self.stop, back_off).await.is_none() {
-                return Err(LakeError::Store(error).into());
-            }
-            back_off = longer(back_off);
+    async fn carry_out(&mut self, flush: Flush) -> Result<(), ConsumeError> {
+        let existing = match flush.keep_existing {
+            true => Existing::Keep,
+            false => Existing::Replace,
+        };
+        self.put(flush.intent).await?;
+        self.put_files(flush.files, existing).await?;
+        for path in flush.stale {
+            self.write(Write::Delete(path)).await?;
         }
+        if let Some(window) = flush.window {
+            self.put(window).await?;
+        }
+        self.put(flush.commit).await
+    }
+
+    /// Writes files, several at a time.
+    async fn put_files(
+        &mut self,
+        files: Vec<File>,
+        existing: Existing,
+    ) -> Result<(), ConsumeError> {
+        let mut files = files.into_iter();
+        let mut writing: JoinSet<Result<(), ConsumeError>> = JoinSet::new();
+        loop {
+            while writing.len() < CONCURRENT_WRITES
+                && let Some(file) = files.next()
+            {
+                let (store, stop) = (self.consumer.store.clone(), self.stop.clone());
+                writing.spawn(persist(store, stop, Write::Put(file, existing)));
+            }
+            match writing.join_next().await {
+                Some(written) => written??,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn put(&mut self, file: File) -> Result<(), ConsumeError> {
+        self.write(Write::Put(file, Existing::Replace)).await
+    }
+
+    async fn write(&mut self, write: Write) -> Result<(), ConsumeError> {
+        persist(self.consumer.store.clone(), self.stop.clone(), write).await
+    }
+}
+
+enum Write {
+    Put(File, Existing),
+    Delete(String),
+}
+
+/// Writes, if need be again and again: a full disk may be emptied. When told to stop, one failure is
+/// enough.
+async fn persist(
+    store: Arc<Store>,
+    mut stop: watch::Receiver<bool>,
+    write: Write,
+) -> Result<(), ConsumeError> {
+    let mut back_off = FIRST_BACK_OFF;
+    loop {
+        let outcome = match &write {
+            Write::Put(file, existing) => store.put(file, *existing).await,
+            Write::Delete(path) => store.delete(path).await,
+        };
+        let error = match outcome {
+            Err(StoreError::Object(error)) => error,
+            outcome => return Ok(outcome?),
+        };
+        note(format_args!("{error}; trying again in {back_off:?}"));
+        if wait(&mut stop, back_off).await.is_none() {
+            return Err(StoreError::Object(error).into());
+        }
+        back_off = longer(back_off);
     }
 }
 

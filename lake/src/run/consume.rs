@@ -1,7 +1,5 @@
 //! Reading all shards of a stream into a lake, until told to stop.
 
-mod reader;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +10,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::checkpoint::{Checkpoint, StatePaths};
-use crate::columns::Catalog;
-use crate::kinesis::{Kinesis, KinesisError};
-use crate::lake::{Lake, LakeError};
-use crate::shard::{EncodeError, Limits, Shard};
-use crate::window::Window;
+use super::reader;
+use crate::cut::{EncodeError, Limits, Shard};
+use crate::record::Window;
+use crate::source::kinesis::{Kinesis, KinesisError};
+use crate::state::{Checkpoint, StatePaths};
+use crate::store::{Store, StoreError};
+use crate::table::Catalog;
 
 /// How often to look for shards that a split or merge has made, and whether the stream is still the
 /// same.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while the stream is being made.
 const CREATION_INTERVAL: Duration = Duration::from_millis(500);
-const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+pub(super) const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3);
 
 /// When batches are cut.
@@ -41,7 +40,7 @@ pub struct Settings {
 pub enum ConsumeError {
     /// The folder of the lake.
     #[error(transparent)]
-    Lake(#[from] LakeError),
+    Store(#[from] StoreError),
     /// What a shard's state says cannot be read.
     #[error(
         "{path} is damaged: {reason}; restore it, or remove the whole _state folder and the files \
@@ -63,11 +62,11 @@ pub enum ConsumeError {
 
 /// What all shards of a stream share.
 #[derive(Debug)]
-struct Consumer {
-    kinesis: Kinesis,
-    lake: Lake,
-    catalog: Arc<Catalog>,
-    settings: Settings,
+pub(super) struct Consumer {
+    pub(super) kinesis: Kinesis,
+    pub(super) store: Arc<Store>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) settings: Settings,
 }
 
 /// Reads a stream into a lake until `stop` turns true; what was read by then is written. A stream
@@ -77,14 +76,14 @@ struct Consumer {
 /// [`ConsumeError`], where trying again would not help.
 pub async fn consume(
     kinesis: Kinesis,
-    lake: Lake,
+    store: Arc<Store>,
     catalog: Catalog,
     settings: Settings,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ConsumeError> {
     let consumer = Arc::new(Consumer {
         kinesis,
-        lake,
+        store,
         catalog: Arc::new(catalog),
         settings,
     });
@@ -115,7 +114,7 @@ impl Consumer {
         shard: &str,
     ) -> Result<Checkpoint, ConsumeError> {
         let path = paths.checkpoint(shard);
-        let Some(bytes) = self.lake.read(&path).await? else {
+        let Some(bytes) = self.store.read(&path).await? else {
             return Ok(Checkpoint::default());
         };
         serde_json::from_slice(&bytes).map_err(|error| ConsumeError::State {
@@ -139,7 +138,7 @@ impl Consumer {
             path: path.clone(),
             reason: reason.to_owned(),
         };
-        let bytes = self.lake.read(&path).await?;
+        let bytes = self.store.read(&path).await?;
         let bytes = bytes.ok_or_else(|| damaged("it is not there"))?;
         Window::from_bytes(&bytes).ok_or_else(|| damaged("it is cut short"))
     }
@@ -267,7 +266,7 @@ impl Consumer {
 }
 
 /// Tells the operator something, on one line.
-fn note(text: impl std::fmt::Display) {
+pub(super) fn note(text: impl std::fmt::Display) {
     eprintln!("forebay-lake: {text}");
 }
 
@@ -293,12 +292,12 @@ async fn retry<T>(
 }
 
 /// Waits until told to stop. Who could tell being gone counts as told.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// `None` when told to stop before the time is over.
-async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
+pub(super) async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
     tokio::select! {
         biased;
         () = stopped(stop) => None,
@@ -306,6 +305,6 @@ async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
     }
 }
 
-fn longer(back_off: Duration) -> Duration {
+pub(super) fn longer(back_off: Duration) -> Duration {
     (back_off * 2).min(LONGEST_BACK_OFF)
 }

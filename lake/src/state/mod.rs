@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stream::SequenceNumber;
+use crate::source::SequenceNumber;
 
 /// How far a shard has been read. Kept as one JSON file a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

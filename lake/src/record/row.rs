@@ -7,8 +7,8 @@ use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::update_endpoint;
 
-use crate::stream::StreamRecord;
-use crate::window::EventKey;
+use crate::record::EventKey;
+use crate::source::StreamRecord;
 
 /// A record that was understood.
 #[derive(Debug)]

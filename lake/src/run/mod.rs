@@ -1,0 +1,6 @@
+//! The commands.
+
+mod consume;
+mod reader;
+
+pub use consume::{ConsumeError, Settings, consume};
