@@ -328,24 +328,41 @@ fn times_must_be_plausible() {
     assert_eq!(refusal(&session), expected);
 }
 
-#[test]
-fn an_event_delivered_again_is_counted_and_nothing_more() {
-    let mut again = sign_up("e1");
-    again.arrival_timestamp = Timestamp(NOON + 9_000);
-    let mut other_client = sign_up("e1");
-    other_client.client.client_id = "another".into();
-    let invalid = record("Unknown", "e2");
-    let records = [sign_up("e1"), again, other_client, invalid.clone(), invalid];
-
+/// What becomes of records, one after the other.
+fn counts(records: &[Record<'_>]) -> (u64, u64, u64) {
     let catalog = support::catalog();
     let mut batch = Batch::default();
     for (number, record) in records.iter().enumerate() {
         let record = at(number, record.encode());
         batch.take(&catalog, SHARD, &Window::default(), &record);
     }
+    assert_eq!(batch.counts.records, records.len() as u64);
     let counts = batch.counts;
-    assert_eq!((counts.rows, counts.rejected, counts.duplicates), (2, 1, 2));
-    assert_eq!(counts.records, 5);
+    (counts.rows, counts.rejected, counts.duplicates)
+}
+
+#[test]
+fn an_event_is_known_again_by_its_id_alone() {
+    let mut again = sign_up("e1");
+    again.arrival_timestamp = Timestamp(NOON + 9_000);
+    let mut other_client = sign_up("e1");
+    other_client.client.client_id = "another".into();
+    let mut other_app = sign_up("e1");
+    other_app.application.app_id = "another".into();
+    let other_type = record("PiecePlayedEvent", "e1");
+    let records = [sign_up("e1"), again, other_client, other_app, other_type];
+    assert_eq!(counts(&records), (1, 0, 4));
+    assert_eq!(counts(&[sign_up("e1"), sign_up("e2")]), (2, 0, 0));
+}
+
+#[test]
+fn a_rejected_event_is_not_remembered_as_seen() {
+    let mut broken = sign_up("e1");
+    attribute(&mut broken, "color", "red");
+    let records = [broken.clone(), sign_up("e1"), broken.clone(), sign_up("e1")];
+    // What was mended is a row. Once it is one, every copy is a duplicate.
+    assert_eq!(counts(&records), (1, 1, 2));
+    assert_eq!(counts(&[broken.clone(), broken]), (0, 2, 0));
 }
 
 #[test]

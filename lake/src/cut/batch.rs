@@ -21,7 +21,7 @@ pub struct Batch {
     pub counts: Counts,
     /// Bytes of their data.
     pub bytes: u64,
-    /// The events in it, in their order.
+    /// The events that became rows, in their order.
     pub keys: Vec<EventKey>,
     members: HashSet<EventKey>,
     /// Rows by table and day.
@@ -60,12 +60,14 @@ impl Batch {
         self.counts.records += 1;
         let row = Decoded::read(shard, record).and_then(|decoded| {
             let key = decoded.key();
-            if window.contains(key) || !self.members.insert(key) {
+            if window.contains(key) || self.members.contains(&key) {
                 return Ok(None);
             }
-            // An event that is rejected is remembered too: sent again, it is one entry, not two.
+            // An event that is rejected is not remembered: sent again after a mend, it is a row.
+            let row = decoded.into_row(&catalog.schema, record.arrival)?;
+            self.members.insert(key);
             self.keys.push(key);
-            decoded.into_row(&catalog.schema, record.arrival).map(Some)
+            Ok(Some(row))
         });
         match row {
             Ok(Some(row)) => self.add(catalog, &row),

@@ -18,7 +18,7 @@ pub struct ClosedBatch {
     pub range: (SequenceNumber, SequenceNumber),
     /// What became of its records.
     pub counts: Counts,
-    /// The events in it, in their order.
+    /// The events that became rows, in their order.
     pub keys: Vec<EventKey>,
     /// Its files.
     pub drafts: Vec<Draft>,
