@@ -8,105 +8,18 @@
 mod support;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Range;
 use std::sync::Arc;
 
-use forebay_core::time::Timestamp;
 use forebay_lake::cut::{File, Flush, Limits, Shard};
 use forebay_lake::record::Window;
 use forebay_lake::source::{Position, StreamRecord};
-use forebay_lake::state::{Checkpoint, Counts, StatePaths};
+use forebay_lake::state::{Checkpoint, Counts, Segment, StatePaths};
 use forebay_lake::table::Catalog;
-use support::{DAY, Files, NOON, at, attribute, record, sign_up};
+use support::chance::{Chance, Expected, encode};
+use support::{Files, NOON, at};
 
 const SHARD: &str = "shardId-000000000000";
 const SEEDS: u64 = 2_000;
-
-/// Chance that comes out the same for the same seed (Steele, Lea, Flood: SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    fn within(&mut self, range: Range<usize>) -> usize {
-        range.start + usize::try_from(self.next() % range.len() as u64).unwrap()
-    }
-
-    /// True once in `times` on average.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.within(0..times) == 0
-    }
-}
-
-/// What a stream holds, and what must become of it.
-#[derive(Default)]
-struct Expected {
-    stream: Vec<StreamRecord>,
-    rows: BTreeSet<String>,
-    rejected_events: BTreeSet<String>,
-    counts: Counts,
-}
-
-impl Expected {
-    fn any(chance: &mut Chance) -> Expected {
-        let mut expected = Expected::default();
-        let mut sent: Vec<(String, bool)> = Vec::new();
-        for number in 0..chance.within(1..60) {
-            expected.counts.records += 1;
-            let data = match chance.within(0..20) {
-                0 => {
-                    expected.counts.rejected += 1;
-                    "not a record".to_owned()
-                }
-                1..5 if !sent.is_empty() => {
-                    let (id, valid) = &sent[chance.within(0..sent.len())];
-                    if *valid {
-                        expected.counts.duplicates += 1;
-                    } else {
-                        expected.counts.rejected += 1;
-                    }
-                    encode(id, *valid, NOON + 5_000)
-                }
-                roll => {
-                    let (id, valid) = (format!("e{number}"), roll > 6);
-                    if valid {
-                        expected.counts.rows += 1;
-                        expected.rows.insert(id.clone());
-                    } else {
-                        expected.counts.rejected += 1;
-                        expected.rejected_events.insert(id.clone());
-                    }
-                    sent.push((id.clone(), valid));
-                    encode(&id, valid, NOON)
-                }
-            };
-            expected.stream.push(at(number, data));
-        }
-        expected
-    }
-}
-
-/// The same event for the same id: type and day follow from it.
-fn encode(id: &str, valid: bool, arrival: i64) -> String {
-    let number: i64 = id[1..].parse().unwrap();
-    let mut event = if number % 2 == 0 {
-        sign_up(id)
-    } else {
-        record("PiecePlayedEvent", id)
-    };
-    event.event_timestamp = Timestamp(NOON - number % 3 * DAY);
-    event.arrival_timestamp = Timestamp(arrival);
-    if !valid {
-        attribute(&mut event, "completed", "perhaps");
-    }
-    event.encode()
-}
 
 /// A process that was killed.
 struct Killed;
@@ -138,6 +51,7 @@ impl World<'_> {
             self.files.remove(path);
         }
         flush.window.map_or(Ok(()), |window| self.put(window))?;
+        self.put(flush.manifest)?;
         self.put(flush.commit)
     }
 
@@ -166,18 +80,27 @@ impl World<'_> {
     fn checkpoint(&self) -> Checkpoint {
         let bytes = self.files.get(&paths().checkpoint(SHARD));
         bytes.map_or_else(Checkpoint::default, |bytes| {
-            serde_json::from_slice(bytes).unwrap()
+            Checkpoint::from_bytes(bytes).unwrap()
         })
     }
 
     fn shard(&self, catalog: &Arc<Catalog>, limits: Limits) -> Shard {
         let checkpoint = self.checkpoint();
-        let window = checkpoint.window.map_or_else(Window::default, |slot| {
-            let bytes = &self.files[&paths().window(SHARD, slot)];
-            Window::from_bytes(bytes).unwrap()
+        let window = checkpoint.window.as_ref();
+        let window = window.map_or_else(Window::default, |window| {
+            let bytes = &self.files[&paths().window(SHARD, window.slot)];
+            Window::from_bytes(bytes, &window.sha256).unwrap()
         });
-        let id = SHARD.to_owned();
-        Shard::new(id, catalog.clone(), limits, paths(), checkpoint, window)
+        let segment = match checkpoint.cuts {
+            0 => Segment::default(),
+            cuts => {
+                let number = checkpoint.segment;
+                let bytes = &self.files[&paths().segment(SHARD, number)];
+                Segment::read_up_to(number, bytes, cuts).unwrap()
+            }
+        };
+        let (id, catalog) = (SHARD.to_owned(), catalog.clone());
+        Shard::new(id, catalog, limits, paths(), checkpoint, window, segment)
     }
 
     /// Where in the stream a position is.

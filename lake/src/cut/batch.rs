@@ -37,6 +37,8 @@ pub struct Draft {
     pub path: String,
     /// What it will hold.
     pub content: Content,
+    /// How many rows or entries that is.
+    pub rows: u64,
 }
 
 /// What a file will hold.
@@ -51,6 +53,17 @@ pub enum Content {
 impl Batch {
     /// Takes a record in. `window` holds the events of earlier batches.
     pub fn take(&mut self, catalog: &Catalog, shard: &str, window: &Window, record: &StreamRecord) {
+        self.take_unless(catalog, shard, |key| window.contains(key), record);
+    }
+
+    /// Takes a record in; what is an event that was `seen` is a duplicate.
+    pub fn take_unless(
+        &mut self,
+        catalog: &Catalog,
+        shard: &str,
+        seen: impl FnOnce(EventKey) -> bool,
+        record: &StreamRecord,
+    ) {
         let number = &record.sequence_number;
         match &mut self.range {
             Some((_, last)) => last.clone_from(number),
@@ -60,7 +73,7 @@ impl Batch {
         self.counts.records += 1;
         let row = Decoded::read(shard, record).and_then(|decoded| {
             let key = decoded.key();
-            if window.contains(key) || self.members.contains(&key) {
+            if self.members.contains(&key) || seen(key) {
                 return Ok(None);
             }
             // An event that is rejected is not remembered: sent again after a mend, it is a row.
@@ -99,12 +112,14 @@ impl Batch {
             let table = &catalog.tables[table].name;
             Draft {
                 path: format!("events/{table}/{}/{shard}-{first}.parquet", day(date)),
+                rows: rows.len(),
                 content: Content::Rows(rows),
             }
         });
         let rejected = std::mem::take(&mut self.rejected).into_iter();
         let rejected = rejected.map(|(date, lines)| Draft {
             path: format!("rejected/{}/{shard}-{first}.ndjson", day(date)),
+            rows: lines.lines().count() as u64,
             content: Content::Lines(lines),
         });
         rows.chain(rejected).collect()

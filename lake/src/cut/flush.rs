@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::cut::{Content, Draft};
 use crate::record::EventKey;
 use crate::source::SequenceNumber;
-use crate::state::Counts;
+use crate::state::{Counts, FileEntry, sha256};
 use crate::table::to_parquet;
 
 /// A batch that was cut off, whose files have no bytes yet.
@@ -32,6 +32,8 @@ pub struct EncodedBatch {
     pub(super) keys: Vec<EventKey>,
     /// Its files.
     pub files: Vec<File>,
+    /// What the manifest will say of them, in the same order.
+    pub entries: Vec<FileEntry>,
 }
 
 /// One file, whole.
@@ -57,7 +59,9 @@ pub struct Flush {
     pub stale: Vec<String>,
     /// 4. The event ids seen lately, where they have changed.
     pub window: Option<File>,
-    /// 5. The checkpoint, with the cut committed.
+    /// 5. The segment of the manifest, with the cut.
+    pub manifest: File,
+    /// 6. The checkpoint, with the cut committed.
     pub commit: File,
     /// What became of the batch's records.
     pub counts: Counts,
@@ -99,15 +103,26 @@ impl ClosedBatch {
         encode: impl Fn(Content) -> Result<Vec<u8>, EncodeError>,
     ) -> Result<EncodedBatch, EncodeError> {
         let mut files = Vec::with_capacity(self.drafts.len());
-        for Draft { path, content } in self.drafts {
-            let bytes = encode(content)?.into();
-            files.push(File { path, bytes });
+        let mut entries = Vec::with_capacity(self.drafts.len());
+        for draft in self.drafts {
+            let bytes = encode(draft.content)?;
+            entries.push(FileEntry {
+                path: draft.path.clone(),
+                rows: Some(draft.rows),
+                bytes: Some(bytes.len() as u64),
+                sha256: Some(sha256(&bytes)),
+            });
+            files.push(File {
+                path: draft.path,
+                bytes: bytes.into(),
+            });
         }
         Ok(EncodedBatch {
             range: self.range,
             counts: self.counts,
             keys: self.keys,
             files,
+            entries,
         })
     }
 }

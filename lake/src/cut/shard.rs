@@ -7,11 +7,13 @@
 //! 2. the files, in any order,
 //! 3. the deletion of files of an earlier try that have no successor,
 //! 4. the window of event ids, into the slot that is not in use,
-//! 5. the checkpoint, with the cut committed.
+//! 5. the segment of the manifest, with what the cut wrote,
+//! 6. the checkpoint, with the cut committed.
 //!
 //! Killed before 1, nothing has happened and the records are read again. Killed after it, the same
 //! records are read again from the first to the last of the cut, with the same window, which gives
-//! the same files under the same names. Killed after 5, reading goes on behind the cut.
+//! the same files under the same names. Killed after 6, reading goes on behind the cut. A cut that
+//! stands in the manifest is whole, even where the checkpoint is lost: that is what a repair goes by.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +21,9 @@ use std::sync::Arc;
 use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
 use crate::record::Window;
 use crate::source::{Position, SequenceNumber, StreamRecord};
-use crate::state::{Checkpoint, Counts, Cut, Slot, StatePaths};
+use crate::state::{
+    Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, Slot, StatePaths, WindowRef,
+};
 use crate::table::Catalog;
 
 /// When a batch is cut, whatever the clock says.
@@ -40,11 +44,13 @@ pub struct Shard {
     paths: StatePaths,
     checkpoint: Checkpoint,
     window: Window,
+    segment: Segment,
+    segment_bytes: usize,
     batch: Batch,
 }
 
 impl Shard {
-    /// Goes on from a checkpoint and the window it names; for a shard that was never read, from the
+    /// Goes on from a checkpoint, the window and the segment of the manifest it names; for a shard that was never read, from the
     /// default checkpoint and the windows of its parents, whose clients it took over.
     pub fn new(
         id: String,
@@ -53,8 +59,12 @@ impl Shard {
         paths: StatePaths,
         checkpoint: Checkpoint,
         window: Window,
+        segment: Segment,
     ) -> Shard {
+        let segment_bytes = segment.to_text().map_or(0, |text| text.len());
         Shard {
+            segment,
+            segment_bytes,
             id,
             catalog,
             limits,
@@ -68,6 +78,11 @@ impl Shard {
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The file of its checkpoint, below the root of the lake.
+    pub fn checkpoint_path(&self) -> String {
+        self.paths.checkpoint(&self.id)
     }
 
     /// What became of all records that are committed.
@@ -85,6 +100,12 @@ impl Shard {
                     pending: Some(cut), ..
                 },
             ) => Position::At(cut.first.clone()),
+            (
+                None,
+                Checkpoint {
+                    resume: Some(next), ..
+                },
+            ) => Position::At(next.clone()),
             (
                 None,
                 Checkpoint {
@@ -190,9 +211,16 @@ impl Shard {
         written.sort_unstable();
         written.dedup();
 
+        // What lies there may be the only copy of a record that the stream no longer has.
+        let keep_existing = counts.missing > 0;
+        let mut entries = batch.entries;
+        if keep_existing {
+            stale.clear();
+            entries = written.iter().cloned().map(FileEntry::unknown).collect();
+        }
         let pending = Checkpoint {
             pending: Some(Cut {
-                first,
+                first: first.clone(),
                 last: last.clone(),
                 records: expected,
                 files: written,
@@ -200,30 +228,52 @@ impl Shard {
             ..self.checkpoint.clone()
         };
         let intent = self.checkpoint_file(&pending)?;
-        // What lies there may be the only copy of a record that the stream no longer has.
-        let keep_existing = counts.missing > 0;
-        if keep_existing {
-            stale.clear();
-        }
         let changed = new_ids || self.checkpoint.window.is_none() && !self.window.is_empty();
-        let window = changed.then(|| {
-            let slot = self.checkpoint.window.map_or(Slot::A, Slot::other);
-            self.checkpoint.window = Some(slot);
-            File {
-                path: self.paths.window(&self.id, slot),
-                bytes: self.window.to_bytes().into(),
-            }
-        });
-        self.checkpoint.committed = Some(last);
+        let window = changed.then(|| self.next_window());
+
+        self.checkpoint.committed = Some(last.clone());
+        self.checkpoint.resume = None;
         self.checkpoint.counts += counts;
+        self.checkpoint.cuts += 1;
+        let entry = CutEntry {
+            cut: self.checkpoint.cuts,
+            first,
+            last,
+            counts,
+            total: self.checkpoint.counts,
+            files: entries,
+        };
         Ok(Flush {
             intent,
             files,
             keep_existing,
             stale,
             window,
+            manifest: self.next_manifest(entry)?,
             commit: self.checkpoint_file(&self.checkpoint)?,
             counts,
+        })
+    }
+
+    fn next_window(&mut self) -> File {
+        let slot = self.checkpoint.window.as_ref();
+        let slot = slot.map_or(Slot::A, |window| window.slot.other());
+        let (bytes, sha256) = self.window.to_bytes();
+        self.checkpoint.window = Some(WindowRef { slot, sha256 });
+        File {
+            path: self.paths.window(&self.id, slot),
+            bytes: bytes.into(),
+        }
+    }
+
+    fn next_manifest(&mut self, entry: CutEntry) -> Result<File, EncodeError> {
+        self.segment.push(entry, self.segment_bytes);
+        self.checkpoint.segment = self.segment.number;
+        let text = self.segment.to_text()?;
+        self.segment_bytes = text.len();
+        Ok(File {
+            path: self.paths.segment(&self.id, self.segment.number),
+            bytes: text.into(),
         })
     }
 
@@ -239,7 +289,7 @@ impl Shard {
     fn checkpoint_file(&self, checkpoint: &Checkpoint) -> Result<File, EncodeError> {
         Ok(File {
             path: self.paths.checkpoint(&self.id),
-            bytes: serde_json::to_vec(checkpoint)?.into(),
+            bytes: checkpoint.to_bytes()?.into(),
         })
     }
 }

@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
 use super::reader;
 use crate::cut::{EncodeError, Limits, Shard};
-use crate::record::Window;
 use crate::source::kinesis::{Kinesis, KinesisError};
-use crate::state::{Checkpoint, StatePaths};
+use crate::state::StatePaths;
 use crate::store::{Store, StoreError};
 use crate::table::Catalog;
 
@@ -33,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long after its first record a batch is cut at the latest.
     pub longest_wait: Duration,
+    /// Whether files that no checkpoint knows of are passed over, instead of being an error.
+    pub ignore_unknown_files: bool,
 }
 
 /// Why reading cannot go on.
@@ -41,17 +43,9 @@ pub enum ConsumeError {
     /// The folder of the lake.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What a shard's state says cannot be read.
-    #[error(
-        "{path} is damaged: {reason}; restore it, or remove the whole _state folder and the files \
-         of the lake to read the stream again from its oldest record"
-    )]
-    State {
-        /// The file, below the root of the lake.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The state of the lake.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// A defect of Forebay.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -87,6 +81,9 @@ pub async fn consume(
         catalog: Arc::new(catalog),
         settings,
     });
+    if !settings.ignore_unknown_files {
+        check_files(&consumer.store).await?;
+    }
     while let Some(created) = consumer.wait_for_stream(&mut stop).await {
         Stream::new(consumer.clone(), created)
             .read(&mut stop)
@@ -108,41 +105,6 @@ impl Consumer {
         }
     }
 
-    async fn checkpoint(
-        &self,
-        paths: &StatePaths,
-        shard: &str,
-    ) -> Result<Checkpoint, ConsumeError> {
-        let path = paths.checkpoint(shard);
-        let Some(bytes) = self.store.read(&path).await? else {
-            return Ok(Checkpoint::default());
-        };
-        serde_json::from_slice(&bytes).map_err(|error| ConsumeError::State {
-            path,
-            reason: error.to_string(),
-        })
-    }
-
-    /// The event ids that belong to a checkpoint.
-    async fn window(
-        &self,
-        paths: &StatePaths,
-        shard: &str,
-        checkpoint: &Checkpoint,
-    ) -> Result<Window, ConsumeError> {
-        let Some(slot) = checkpoint.window else {
-            return Ok(Window::default());
-        };
-        let path = paths.window(shard, slot);
-        let damaged = |reason: &str| ConsumeError::State {
-            path: path.clone(),
-            reason: reason.to_owned(),
-        };
-        let bytes = self.store.read(&path).await?;
-        let bytes = bytes.ok_or_else(|| damaged("it is not there"))?;
-        Window::from_bytes(&bytes).ok_or_else(|| damaged("it is cut short"))
-    }
-
     /// A shard as it was left. One that was never read takes over the event ids of its parents: an
     /// event's second delivery may come after its client has moved from one shard to another.
     async fn resume(
@@ -151,13 +113,12 @@ impl Consumer {
         shard: &ShardDescription,
     ) -> Result<Shard, ConsumeError> {
         let id = &shard.shard_id;
-        let checkpoint = self.checkpoint(paths, id).await?;
-        let mut window = self.window(paths, id, &checkpoint).await?;
-        if checkpoint.window.is_none() {
+        let mut state = load_shard(&self.store, paths, id).await?;
+        if state.checkpoint.window.is_none() {
             for parent in shard.parents() {
-                let of_parent = self.checkpoint(paths, parent).await?;
-                let seen = self.window(paths, parent, &of_parent).await?;
-                window.extend(seen.keys());
+                let of_parent = load_checkpoint(&self.store, paths, parent).await?;
+                let seen = load_window(&self.store, paths, parent, &of_parent).await?;
+                state.window.extend(seen.keys());
             }
         }
         Ok(Shard::new(
@@ -165,8 +126,9 @@ impl Consumer {
             self.catalog.clone(),
             self.settings.limits,
             paths.clone(),
-            checkpoint,
-            window,
+            state.checkpoint,
+            state.window,
+            state.segment,
         ))
     }
 }
@@ -230,7 +192,8 @@ impl Stream {
         for shard in &shards {
             let id = &shard.shard_id;
             let idle = !self.reading.contains(id) && !self.ended.contains(id);
-            if idle && self.consumer.checkpoint(&self.paths, id).await?.ended {
+            let store = &self.consumer.store;
+            if idle && load_checkpoint(store, &self.paths, id).await?.ended {
                 self.ended.insert(id.clone());
             }
         }

@@ -10,9 +10,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use super::consume::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
+use super::load::LoadError;
 use crate::cut::{File, Flush, Shard};
 use crate::source::kinesis::{KinesisError, Records};
-use crate::source::{Position, StreamRecord};
+use crate::source::{Anchor, Anchored, Position, StreamRecord};
 use crate::state::Counts;
 use crate::store::{Existing, Store, StoreError};
 
@@ -28,11 +29,12 @@ pub(super) async fn read(
     shard: Shard,
     stop: watch::Receiver<bool>,
 ) -> Result<String, ConsumeError> {
+    let anchor = Anchor::new(&shard.position());
     let mut reader = Reader {
         consumer,
         shard,
         stop,
-        cursor: Cursor::default(),
+        cursor: Cursor::new(anchor),
         queue: VecDeque::new(),
         read_at: Instant::now(),
         flush_at: None,
@@ -112,6 +114,19 @@ impl Reader {
         let any_records = !answer.records.is_empty();
         self.back_off = FIRST_BACK_OFF;
         self.behind_millis = answer.millis_behind_latest;
+        let is_last = answer.next_shard_iterator.is_none();
+        let is_tip = is_last || !any_records && self.behind_millis == 0;
+        match self.cursor.anchor.observe(&answer.records, is_tip) {
+            Anchored::Fine => {}
+            Anchored::FromOldest => {
+                self.cursor.drop_iterators();
+                return Ok(false);
+            }
+            Anchored::BeyondEnd => {
+                let path = self.shard.checkpoint_path();
+                return Err(LoadError::BeyondEnd { path }.into());
+            }
+        }
         self.queue.extend(answer.records);
         while self.shard.take(&mut self.queue) {
             self.flush().await?;
@@ -131,7 +146,7 @@ impl Reader {
     }
 
     fn back_off(&mut self, error: &KinesisError) {
-        self.cursor = Cursor::default();
+        self.cursor.drop_iterators();
         // Iterators live for five minutes; the next one is asked for at once.
         if error.is("ExpiredIteratorException") {
             return;
@@ -177,6 +192,7 @@ impl Reader {
         if let Some(window) = flush.window {
             self.put(window).await?;
         }
+        self.put(flush.manifest).await?;
         self.put(flush.commit).await
     }
 
@@ -254,13 +270,26 @@ async fn reached(at: Option<Instant>) {
 /// After an answer without records it stays one iterator behind the newest: kinesalite's next
 /// iterator stands at the time of the answer, and the first record of a stream, if it was on its
 /// way just then, would never be seen through it. With Kinesis itself it makes no difference.
-#[derive(Default)]
 struct Cursor {
     current: Option<String>,
     following: Option<String>,
+    anchor: Anchor,
 }
 
 impl Cursor {
+    fn new(anchor: Anchor) -> Cursor {
+        Cursor {
+            current: None,
+            following: None,
+            anchor,
+        }
+    }
+
+    fn drop_iterators(&mut self) {
+        self.current = None;
+        self.following = None;
+    }
+
     /// Reads on at `at`. May be dropped at any time, and called again.
     async fn read(
         &mut self,
@@ -271,7 +300,10 @@ impl Cursor {
         sleep_until(at).await;
         let iterator = match &self.current {
             Some(iterator) => iterator,
-            None => self.current.insert(start(consumer, shard).await?),
+            None => {
+                let iterator = start(consumer, shard, &mut self.anchor).await?;
+                self.current.insert(iterator)
+            }
         };
         consumer.kinesis.records(iterator).await
     }
@@ -287,14 +319,19 @@ impl Cursor {
 }
 
 /// An iterator at the shard's position.
-async fn start(consumer: &Consumer, shard: &Shard) -> Result<String, KinesisError> {
-    let (id, position) = (shard.id(), shard.position());
+async fn start(
+    consumer: &Consumer,
+    shard: &Shard,
+    anchor: &mut Anchor,
+) -> Result<String, KinesisError> {
+    let (id, position) = (shard.id(), anchor.position(shard.position()));
     match consumer.kinesis.iterator(id, &position).await {
         // What is older than the position is passed over when it comes.
         Err(error) if error.is("InvalidArgumentException") && position != Position::TrimHorizon => {
             note(format_args!(
                 "{id}: {error}; reading on from the oldest record"
             ));
+            anchor.refused();
             consumer.kinesis.iterator(id, &Position::TrimHorizon).await
         }
         answer => answer,
@@ -307,10 +344,8 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_one_behind_while_nothing_comes() {
-        let mut cursor = Cursor {
-            current: Some("0".into()),
-            following: None,
-        };
+        let mut cursor = Cursor::new(Anchor::default());
+        cursor.current = Some("0".into());
         let after = |cursor: &mut Cursor, next: &str, any| {
             cursor.advance(next.into(), any);
             cursor.current.clone().unwrap()

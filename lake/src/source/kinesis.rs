@@ -45,6 +45,13 @@ impl KinesisError {
     }
 }
 
+impl KinesisError {
+    /// Whether the same call may do better at a later time.
+    pub fn may_pass(&self) -> bool {
+        self.error.may_pass()
+    }
+}
+
 impl fmt::Display for KinesisError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {

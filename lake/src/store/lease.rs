@@ -28,6 +28,8 @@ const LOCK: &str = "_state/lock";
 pub(super) enum Lease {
     Folder(FolderLease),
     Object(ObjectLease),
+    /// This process only reads.
+    ReadOnly,
 }
 
 impl Lease {
@@ -35,6 +37,7 @@ impl Lease {
         match self {
             Lease::Folder(lease) => lease.epoch,
             Lease::Object(lease) => lease.epoch,
+            Lease::ReadOnly => 0,
         }
     }
 
@@ -48,6 +51,7 @@ impl Lease {
         let outcome = match self {
             Lease::Folder(lease) => lease.check(),
             Lease::Object(lease) => lease.check(),
+            Lease::ReadOnly => Err("it was opened for reading".to_owned()),
         };
         outcome.map_err(|reason| self.lost(&reason))
     }
@@ -67,7 +71,7 @@ impl Lease {
     pub(super) fn lost(&self, reason: &str) -> StoreError {
         let path = match self {
             Lease::Folder(lease) => lease.path.display().to_string(),
-            Lease::Object(_) => LOCK.to_owned(),
+            Lease::Object(_) | Lease::ReadOnly => LOCK.to_owned(),
         };
         StoreError::LeaseLost {
             path,

@@ -8,6 +8,7 @@ use std::path::Path as FolderPath;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutResult, UpdateVersion};
@@ -60,6 +61,15 @@ pub enum StoreError {
     Object(#[from] object_store::Error),
 }
 
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its path below the root of the lake.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
@@ -76,12 +86,25 @@ impl Store {
     /// [`StoreError::Folder`], [`StoreError::Locked`]
     pub fn open_folder(folder: &FolderPath) -> Result<Store, StoreError> {
         let lease = FolderLease::acquire(folder)?;
+        remove_cut_short(folder);
         // The order of writes is what makes the lake survive a crash; without fsync a crash of the
         // machine could keep a later write and lose an earlier one.
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Store {
             objects: Arc::new(objects),
             lease: Lease::Folder(lease),
+            versions: Mutex::default(),
+        })
+    }
+
+    /// Opens a folder for reading alone, also while another process writes to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`] where there is no such folder.
+    pub fn read_folder(folder: &FolderPath) -> Result<Store, StoreError> {
+        Ok(Store {
+            objects: Arc::new(LocalFileSystem::new_with_prefix(folder)?),
+            lease: Lease::ReadOnly,
             versions: Mutex::default(),
         })
     }
@@ -130,6 +153,29 @@ impl Store {
                 Ok(Some(found.bytes().await?))
             }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Learns which version of a file is there, where writes name the version that they replace. To be
+    /// asked of state that will be replaced without having been read.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn learn_version(&self, path: &str) -> Result<(), StoreError> {
+        if !self.lease.is_conditional() {
+            return Ok(());
+        }
+        match self.objects.head(&Path::from(path)).await {
+            Ok(meta) => {
+                let version = UpdateVersion {
+                    e_tag: meta.e_tag,
+                    version: meta.version,
+                };
+                self.versions().insert(path.to_owned(), version);
+                Ok(())
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -207,6 +253,19 @@ impl Store {
         self.objects.put_opts(&path, bytes, mode.into()).await
     }
 
+    /// The files below a folder, in any order. Names of writes that were cut short are not among them.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn list(&self, folder: &str) -> Result<Vec<Found>, StoreError> {
+        let files = self.objects.list(Some(&Path::from(folder)));
+        let files = files.map_ok(|file| Found {
+            path: file.location.to_string(),
+            bytes: file.size,
+        });
+        Ok(files.try_collect().await?)
+    }
+
     /// Deletes a file if there is one.
     ///
     /// # Errors
@@ -226,4 +285,31 @@ impl Store {
 
 fn is_state(path: &str) -> bool {
     path.starts_with(STATE_FOLDER)
+}
+
+/// Removes what writes that were cut short by a kill have left: `object_store` writes a file under its
+/// name with `#` and a number before it gives it its name. Best effort: what stays is seen by nobody.
+fn remove_cut_short(folder: &FolderPath) {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(entries) = folders.pop().map(std::fs::read_dir) {
+        for entry in entries.into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if is_cut_short(&entry.file_name().to_string_lossy()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn is_cut_short(name: &str) -> bool {
+    const ENDINGS: [&str; 5] = [".parquet", ".ndjson", ".json", ".ids", ".cuts"];
+    name.rsplit_once('#').is_some_and(|(name, number)| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_ours = ENDINGS.iter().any(|ending| name.ends_with(ending));
+        is_number && is_ours
+    })
 }

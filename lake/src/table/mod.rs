@@ -3,6 +3,7 @@
 mod common;
 mod fields;
 mod parquet;
+mod read;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use forebay_core::schema::{
 use self::common::{CommonBuilder, READERS};
 use self::fields::FieldBuilder;
 pub use self::parquet::to_parquet;
+pub use self::read::{count_rows, event_ids};
 use crate::record::Row;
 
 /// The schema, and the tables that come from it.
@@ -103,6 +105,7 @@ pub struct TableBuilder {
     fields: Vec<FieldBuilder>,
     /// Where the event type allows additional properties.
     extra: Option<StringBuilder>,
+    rows: u64,
 }
 
 impl TableBuilder {
@@ -117,11 +120,23 @@ impl TableBuilder {
                 .collect(),
             extra: table.event.additional_properties.then(StringBuilder::new),
             table,
+            rows: 0,
         }
+    }
+
+    /// How many rows it has.
+    pub fn len(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
     }
 
     /// Adds a row of this table.
     pub fn append(&mut self, row: &Row<'_>) {
+        self.rows += 1;
         for column in &mut self.common {
             column.append(row);
         }

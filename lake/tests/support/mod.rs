@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod chance;
+
 use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
