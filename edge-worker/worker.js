@@ -58,6 +58,39 @@ function breakDown(error) {
 }
 
 /**
+ * Calls the module, which gets the bindings that it is called with.
+ *
+ * @return what it gives, or "hit" or "beside" where a trap ended the call
+ */
+async function run(method, bindings, context, call) {
+  const isGrown = running?.memory.buffer.byteLength > MOST_MEMORY_BYTES;
+  if (isBroken || (isGrown && underWay.size === 0)) renew();
+  running ??= { memory: module.instanceMemory(), address: module.runningAddress() };
+  lastNumber = (lastNumber % 0xffff_ffff) + 1;
+  const number = lastNumber;
+  // Whatever the platform made for one request can be used for that one alone, the answer to it
+  // included: other requests get only the news.
+  const ended = Promise.withResolvers();
+  underWay.set(number, { end: ended.resolve, method });
+  try {
+    const answer = Promise.race([call({ ...bindings, REQUEST_NUMBER: number }), ended.promise]);
+    // A client that goes away would have the platform drop the request where it stands, and
+    // Rust would never give back what it holds. So it runs to its end, which also takes what
+    // was sent to where it belongs.
+    context.waitUntil(answer.catch(() => {}));
+    return await answer;
+  } catch (error) {
+    breakDown(error);
+    return "hit";
+  } finally {
+    underWay.delete(number);
+  }
+}
+
+/** After how many seconds a batch of messages comes again that a trap ended. */
+const RETRY_SECONDS = 10;
+
+/**
  * The worker of a schema: what a module of the platform has as its default export.
  *
  * @param schema forebay.schema.json, as text or parsed
@@ -66,31 +99,19 @@ export function worker(schema) {
   const SCHEMA = typeof schema === "string" ? schema : JSON.stringify(schema);
   return {
     async fetch(request, env, context) {
-      const isGrown = running?.memory.buffer.byteLength > MOST_MEMORY_BYTES;
-      if (isBroken || (isGrown && underWay.size === 0)) renew();
-      running ??= { memory: module.instanceMemory(), address: module.runningAddress() };
-      lastNumber = (lastNumber % 0xffff_ffff) + 1;
-      const number = lastNumber;
-      // Whatever the platform made for one request can be used for that one alone, the answer to it
-      // included: other requests get only the news.
-      const ended = Promise.withResolvers();
-      underWay.set(number, { end: ended.resolve, method: request.method });
-      try {
-        const bindings = { ...env, SCHEMA, REQUEST_NUMBER: number };
-        const answer = Promise.race([module.fetch(request, bindings, context), ended.promise]);
-        // A client that goes away would have the platform drop the request where it stands, and
-        // Rust would never give back what it holds. So it runs to its end, which also takes what
-        // was sent to where it belongs.
-        context.waitUntil(answer.catch(() => {}));
-        const answered = await answer;
-        if (typeof answered === "string") return failure(answered);
-        return request.isLeft && request.body ? beside(answered, request.body, context) : answered;
-      } catch (error) {
-        breakDown(error);
-        return failure("hit");
-      } finally {
-        underWay.delete(number);
-      }
+      const answered = await run(request.method, { ...env, SCHEMA }, context, (bindings) =>
+        module.fetch(request, bindings, context),
+      );
+      if (typeof answered === "string") return failure(answered);
+      return request.isLeft && request.body ? beside(answered, request.body, context) : answered;
+    },
+
+    async queue(batch, env, context) {
+      const ended = await run("queue", { ...env, SCHEMA }, context, (bindings) =>
+        module.queue(batch, bindings),
+      );
+      // A message that nothing is said of counts as acknowledged.
+      if (ended) batch.retryAll({ delaySeconds: RETRY_SECONDS });
     },
   };
 }

@@ -73,22 +73,56 @@ impl Timestamp {
         date.at(time)
     }
 
-    /// Reads an HTTP `Date` header (IMF-fixdate of RFC 9110, e.g. `Sat, 21 Nov 2026 01:02:03 GMT`).
-    /// The name of the weekday is passed over: the date says it already.
+    /// Reads a `Date` header: HTTP's form (RFC 9110, IMF-fixdate, e.g. `Sat, 21 Nov 2026 01:02:03 GMT`)
+    /// and e-mail's, which some clients have instead (RFC 5322, 3.3, e.g. `9 Sep 2011 23:36 -0000`).
+    /// The weekday is passed over: the date says it already. Years have four digits.
     pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-        let mut scanner = Scanner(text.as_bytes());
-        scanner.letters(3)?;
-        scanner.literal(", ")?;
-        let day = scanner.digits(2)?;
-        scanner.literal(" ")?;
-        let month = scanner.month_name()?;
-        scanner.literal(" ")?;
-        let date = Date::new(scanner.digits(4)?, month, day)?;
-        scanner.literal(" ")?;
-        let time = scanner.time()?;
-        scanner.literal(" GMT")?;
+        let mut words = text.split_ascii_whitespace();
+        let mut day = words.next()?;
+        if let Some(weekday) = day.strip_suffix(',') {
+            let is_name = weekday.len() == 3 && weekday.bytes().all(|b| b.is_ascii_alphabetic());
+            day = words.next().filter(|_| is_name)?;
+        }
+        let mut scanner = Scanner(day.as_bytes());
+        let digits = scanner.count_digits();
+        let day = scanner
+            .digits(digits)
+            .filter(|_| (1..=2).contains(&digits))?;
         scanner.end()?;
-        date.at(time)
+        let mut scanner = Scanner(words.next()?.as_bytes());
+        let month = scanner.month_name()?;
+        scanner.end()?;
+        let mut scanner = Scanner(words.next()?.as_bytes());
+        let year = scanner.digits(4)?;
+        scanner.end()?;
+        let mut scanner = Scanner(words.next()?.as_bytes());
+        let (hour, _, minute) = (
+            scanner.digits(2)?,
+            scanner.literal(":")?,
+            scanner.digits(2)?,
+        );
+        let second = match scanner.end() {
+            Some(()) => 0,
+            None => {
+                scanner.literal(":")?;
+                scanner.digits(2)?
+            }
+        };
+        scanner.end()?;
+        let zone = match words.next()? {
+            "GMT" | "UTC" | "UT" | "Z" => 0,
+            zone => {
+                let mut scanner = Scanner(zone.as_bytes());
+                let zone = scanner.offset()?;
+                scanner.end()?;
+                zone
+            }
+        };
+        let time = time_millis(hour, minute, second)?;
+        if words.next().is_some() {
+            return None;
+        }
+        Date::new(year, month, day)?.at(time - zone)
     }
 
     /// The UTC calendar date.

@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::pipeline::deduplication::DeduplicationWindow;
+use crate::pipeline::enrich::clock::Clocks;
 use crate::rates::Buckets;
 
 /// An isolate's memory of its requests.
@@ -20,6 +21,8 @@ pub struct Isolate {
     pub metrics: RefCell<Metrics>,
     /// How often each network and identity has asked lately.
     pub buckets: RefCell<Buckets>,
+    /// How far the clocks of those who sent lately are ahead.
+    pub clocks: RefCell<Clocks>,
 }
 
 impl Isolate {
@@ -37,6 +40,7 @@ impl Isolate {
             budget: Budget::new(config.map_or(0, |config| config.memory_budget)),
             metrics: RefCell::new(Metrics::new(now)),
             buckets: RefCell::default(),
+            clocks: RefCell::default(),
         }
     }
 }

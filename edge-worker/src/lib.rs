@@ -13,7 +13,7 @@
 //! | [`pipeline`] | what becomes of an event |
 //! | [`delivery`] | where records go, and what became of each |
 //! | [`config`], [`log`], [`metrics`], [`text`] | the bindings; a line a request; the sum of the lines; bytes as text |
-//! | [`isolate`] | what is kept from one request to the next |
+//! | [`isolate`], [`recent`] | what is kept from one request to the next |
 //! | [`budget`], [`rates`] | what requests may take: memory, and how often |
 //! | [`single_flight`] | one question at a time, for all who need its answer |
 //! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
@@ -29,6 +29,7 @@ mod metrics;
 mod pipeline;
 mod platform;
 mod rates;
+mod recent;
 mod routes;
 mod single_flight;
 mod text;
@@ -36,6 +37,7 @@ mod workers;
 
 use worker::{Context, Env, Request, Response, Result, event};
 
+// The queue's handler is `workers::queue::queue`: the platform's crate has no attempts of a message.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     workers::answer(request, &env, &context).await

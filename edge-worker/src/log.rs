@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use crate::delivery::Outcome;
 use crate::delivery::later::LaterDelivery;
+use crate::delivery::queue::consume::{Consumed, Verdict};
+use crate::delivery::{Delivery, Outcome};
 
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -98,6 +99,70 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The line of a batch that came out of the queue.
+#[derive(Debug, Serialize)]
+pub struct ConsumeLine {
+    operation: &'static str,
+    /// How many messages there were.
+    pub messages: usize,
+    /// Of these, how many are delivered.
+    pub acknowledged: usize,
+    /// Of these, how many come again.
+    pub retried: usize,
+    /// Of those that come again, how many are none of ours.
+    pub unreadable: usize,
+    /// Of all messages.
+    pub bytes: usize,
+    accepted: usize,
+    throttled: usize,
+    failed: usize,
+    sink_requests: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink_error: Option<String>,
+    duration_ms: i64,
+}
+
+impl ConsumeLine {
+    /// What became of a batch of so many bytes.
+    pub fn of(consumed: &Consumed, bytes: usize, duration_ms: i64) -> ConsumeLine {
+        let Consumed {
+            verdicts,
+            unreadable,
+            events,
+            dead_letters,
+        } = consumed;
+        let is_done = |verdict: &&Verdict| **verdict == Verdict::Acknowledge;
+        let acknowledged = verdicts.iter().filter(is_done).count();
+        let count = |wanted| count(events, wanted) + count(dead_letters, wanted);
+        let error = events.error.as_ref().or(dead_letters.error.as_ref());
+        ConsumeLine {
+            operation: "consume",
+            messages: verdicts.len(),
+            acknowledged,
+            retried: verdicts.len() - acknowledged,
+            unreadable: *unreadable,
+            bytes,
+            accepted: count(Outcome::Accepted),
+            throttled: count(Outcome::Throttled),
+            failed: count(Outcome::Failed),
+            sink_requests: events.requests + dead_letters.requests,
+            sink_error: error.map(ToString::to_string),
+            duration_ms,
+        }
+    }
+
+    /// The line as JSON.
+    pub fn encode(&self) -> String {
+        // Texts and numbers alone: nothing that could not be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn count(delivery: &Delivery, wanted: Outcome) -> usize {
+    let outcomes = delivery.outcomes.iter();
+    outcomes.filter(|outcome| **outcome == wanted).count()
+}
+
 /// The line of a sink that is not required, for what it got after an answer.
 #[derive(Debug, Serialize)]
 pub struct SinkLine<'a> {
@@ -131,13 +196,7 @@ impl<'a> SinkLine<'a> {
 
     /// What became of a sink's records.
     pub fn of(later: &LaterDelivery<'a>) -> SinkLine<'a> {
-        let outcomes = &later.delivery.outcomes;
-        let count = |wanted| {
-            outcomes
-                .iter()
-                .filter(|outcome| **outcome == wanted)
-                .count()
-        };
+        let count = |wanted| count(&later.delivery, wanted);
         SinkLine {
             operation: "deliver_later",
             sink: later.sink,

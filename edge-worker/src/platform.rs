@@ -40,6 +40,9 @@ pub trait Crypto {
         message: &[u8],
         signature: &[u8],
     ) -> bool;
+
+    /// The signature over `message` by ES256, in the form of RFC 7518; `None` where the key is none.
+    async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>>;
 }
 
 /// The network.
@@ -58,10 +61,34 @@ pub trait RateLimits {
     async fn is_within(&self, binding: &str, key: &str) -> Option<bool>;
 }
 
-/// All of it.
-pub trait Platform: Clock + Random + Crypto + Http + RateLimits {}
+/// Queues that the platform keeps.
+pub trait Queues {
+    /// Hands messages to the queue of the binding of this name: all of them, or none. Once it returns, the
+    /// queue has them.
+    ///
+    /// # Errors
+    /// [`QueueError`], also where that takes longer than `time_out`; the queue may have them all the same.
+    async fn enqueue(
+        &self,
+        binding: &str,
+        messages: Vec<String>,
+        time_out: Duration,
+    ) -> Result<(), QueueError>;
+}
 
-impl<T: Clock + Random + Crypto + Http + RateLimits> Platform for T {}
+/// Why a queue is not known to have messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueError {
+    /// More is sent to it than it takes.
+    Busy,
+    /// Anything else.
+    Failed,
+}
+
+/// All of it.
+pub trait Platform: Clock + Random + Crypto + Http + RateLimits + Queues {}
+
+impl<T: Clock + Random + Crypto + Http + RateLimits + Queues> Platform for T {}
 
 /// The body of the request that is answered. It comes beside the request's head, so that a request
 /// can be refused before its body is read; a body that is dropped is not read at all.
@@ -227,6 +254,21 @@ pub enum PublicKey {
     },
 }
 
+/// A private key on the curve P-256: what a JWK says of it. Not to be printed.
+#[derive(Clone, Copy, Serialize)]
+pub struct PrivateKey<'a> {
+    /// `EC`
+    pub kty: &'static str,
+    /// `P-256`
+    pub crv: &'static str,
+    /// One coordinate of the public point, base64url.
+    pub x: &'a str,
+    /// The other.
+    pub y: &'a str,
+    /// The private number, base64url.
+    pub d: &'a str,
+}
+
 #[cfg(test)]
 pub(crate) mod simulated {
     //! A platform whose clock moves only when all that runs waits: then to the earliest time that
@@ -260,6 +302,10 @@ pub(crate) mod simulated {
         pub(crate) sent: RefCell<Vec<HttpRequest>>,
         /// Rate-limit bindings, and how many requests each still takes.
         pub(crate) bound: RefCell<BTreeMap<String, u32>>,
+        /// The messages that each queue has.
+        pub(crate) queued: RefCell<Vec<(String, String)>>,
+        /// What queues answer next; nothing where they take all.
+        pub(crate) queue_errors: RefCell<Vec<QueueError>>,
         answering: RefCell<Box<Answering<'a>>>,
         /// What is waited for, by who waits.
         timers: RefCell<BTreeMap<u64, i64>>,
@@ -307,6 +353,8 @@ pub(crate) mod simulated {
                 draws: Cell::new(0),
                 sent: RefCell::default(),
                 bound: RefCell::default(),
+                queued: RefCell::default(),
+                queue_errors: RefCell::default(),
                 answering: RefCell::new(Box::new(answering)),
                 timers: RefCell::default(),
                 next_timer: Cell::new(0),
@@ -359,6 +407,15 @@ pub(crate) mod simulated {
         ) -> bool {
             simulated_signature(key, message) == signature
         }
+
+        async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>> {
+            let public = PublicKey::Ec {
+                crv: key.crv.into(),
+                x: key.x.into(),
+                y: key.y.into(),
+            };
+            Some(simulated_signature(&public, message))
+        }
     }
 
     impl Http for Simulated<'_> {
@@ -387,6 +444,24 @@ pub(crate) mod simulated {
             let is_within = *left > 0;
             *left = left.saturating_sub(1);
             Some(is_within)
+        }
+    }
+
+    impl Queues for Simulated<'_> {
+        async fn enqueue(
+            &self,
+            binding: &str,
+            messages: Vec<String>,
+            _: Duration,
+        ) -> Result<(), QueueError> {
+            self.wait(Duration::from_millis(5)).await;
+            if let Some(error) = self.queue_errors.borrow_mut().pop() {
+                return Err(error);
+            }
+            let messages = messages.into_iter();
+            let messages = messages.map(|message| (binding.to_owned(), message));
+            self.queued.borrow_mut().extend(messages);
+            Ok(())
         }
     }
 

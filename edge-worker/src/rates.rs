@@ -1,15 +1,14 @@
 //! How often a network or an identity may ask. Where Cloudflare's rate-limit binding is bound, it
 //! counts; elsewhere a token bucket of this isolate does.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use forebay_core::time::Timestamp;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::http::message::Head;
 use crate::platform::{Clock, RateLimits};
+use crate::recent::Recent;
 
 /// `rate_limits` of the configuration. What is not said is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -86,46 +85,30 @@ impl RateSettings {
     }
 }
 
-/// Keys in one generation of [`Buckets`]: two have at most about 1 MB.
-const GENERATION: usize = 10_000;
-
-/// A token bucket for each key, for the latest keys: two generations, of which the older is
-/// forgotten as a whole when the younger is full, so that no flood of new keys takes more memory.
+/// A token bucket for each of the latest who asked, kept as the time at which it is full again (the
+/// generic cell rate algorithm).
 #[derive(Debug, Default)]
-pub struct Buckets {
-    younger: BTreeMap<Key, i64>,
-    older: BTreeMap<Key, i64>,
-}
-
-type Key = [u8; 16];
+pub struct Buckets(Recent<i64>);
 
 impl Buckets {
-    /// Takes a request of `who` out of their bucket. The bucket is kept as the time at which it is
-    /// full again (the generic cell rate algorithm).
+    /// Takes a request of `who` out of their bucket.
     ///
     /// # Errors
     /// [`TooMany`]
     pub fn take(&mut self, rate: &Rate, who: &str, now: Timestamp) -> Result<(), TooMany> {
-        let digest = Sha256::digest(who);
-        let mut key = Key::default();
-        key.copy_from_slice(&digest[..16]);
         let window = i64::from(rate.seconds) * 1_000;
-        let known = self.younger.get(&key).or_else(|| self.older.get(&key));
         // In thousandths of a millisecond, so that no rate is rounded to nothing.
         let now = now.0 * 1_000;
         let window = window * 1_000;
         let interval = window / i64::from(rate.requests);
-        let full_at = known.copied().unwrap_or(now).max(now) + interval;
+        let full_at = self.0.get(who).unwrap_or(now).max(now) + interval;
         if full_at - now > window {
             let wait = (full_at - now - window).div_euclid(1_000_000) + 1;
             return Err(TooMany {
                 retry_after_seconds: u32::try_from(wait).unwrap_or(u32::MAX),
             });
         }
-        if self.younger.len() >= GENERATION {
-            self.older = std::mem::take(&mut self.younger);
-        }
-        self.younger.insert(key, full_at);
+        self.0.set(who, full_at);
         Ok(())
     }
 }
@@ -160,6 +143,7 @@ pub async fn take(
 mod tests {
     use super::*;
     use crate::http::message::tests::head;
+    use crate::recent::GENERATION;
 
     fn rate(requests: u32, seconds: u32) -> Rate {
         Rate {
@@ -195,11 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn buckets_take_no_more_memory_however_many_ask() {
+    fn whoever_asked_last_is_known_however_many_ask() {
         let (rate, mut buckets) = (rate(1, 3_600), Buckets::default());
         for who in 0..5 * GENERATION {
             let _ = buckets.take(&rate, &who.to_string(), Timestamp(0));
-            assert!(buckets.younger.len() + buckets.older.len() <= 2 * GENERATION);
         }
         let last = (5 * GENERATION - 1).to_string();
         assert!(buckets.take(&rate, &last, Timestamp(0)).is_err());

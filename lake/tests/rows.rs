@@ -161,6 +161,28 @@ fn the_edge_is_believed_before_the_sender() {
     assert_eq!(value("user_id"), "u1");
 }
 
+/// Where the edge names the source of a place, nothing of another is added to it.
+#[test]
+fn a_place_is_of_the_source_that_the_edge_names() {
+    let mut seen = sign_up("e1");
+    seen.endpoint.location = Some(Location {
+        city: Some("Boston".into()),
+        ..Location::default()
+    });
+    seen.endpoint.demographic = Some(Demographic {
+        timezone: Some("America/New_York".into()),
+        ..Demographic::default()
+    });
+    if let Some(forebay) = &mut seen.forebay {
+        forebay.geo.source = Some("request".into());
+        forebay.geo.country = Some("SE".into());
+    }
+    let rows = only_rows(&files_of(&[seen]));
+    assert_eq!(strings(&rows, "country"), [Some("SE".to_owned())]);
+    assert_eq!(strings(&rows, "city"), [None]);
+    assert_eq!(strings(&rows, "timezone"), [None]);
+}
+
 #[test]
 fn additional_properties_are_kept_as_json() {
     let mut played = record("PiecePlayedEvent", "e1");

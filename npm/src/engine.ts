@@ -182,7 +182,10 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   };
 }
 
-/** Takes what pages recorded before they had an engine; not of those that live, which get one themselves. */
+/**
+ * Takes what pages recorded before they had an engine, once they have ended or have one: a page that ends may hold
+ * its lock for some time.
+ */
 function takeEarly(): void {
   for (const key of keysOf(page.early)) {
     const take = () => {
@@ -192,13 +195,7 @@ function takeEarly(): void {
       for (const { lost } of left) if (lost > 0) page.lose("no room to keep", lost);
     };
     if (key === page.own || !navigator.locks) take();
-    else {
-      navigator.locks
-        .request(key, { ifAvailable: true }, (lock) => {
-          if (lock) take();
-        })
-        .catch(take);
-    }
+    else navigator.locks.request(key, take).catch(take);
   }
 }
 
@@ -216,6 +213,7 @@ function listen(): void {
   for (const type of ["online", "offline"]) addEventListener(type, network);
   addEventListener("storage", ({ key }) => {
     if (isConsent(key)) network();
+    if (key?.startsWith(page.early)) takeEarly();
     hearOfLeft(key);
   });
   addEventListener("pagehide", away);

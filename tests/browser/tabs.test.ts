@@ -105,12 +105,8 @@ test("what a hidden page recorded before it had its engine is its own as long as
   const context = await site.browser.newContext();
   const page = await site.open({ context });
   const release = await hold(page, "**/engine.js");
-  await page.evaluate((config) => {
-    forebay.configure(config);
-    for (let number = 0; number < 200; number++) forebay.record({ name: "Early" });
-    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  }, endpoint.config);
+  await page.evaluate(recordEarly, endpoint.config);
+  await page.evaluate(hidden);
   const other = await configured(context);
   const id = await other.evaluate(() => forebay.record({ name: "Other" }).id);
   await delivered(other, 1);
@@ -121,6 +117,36 @@ test("what a hidden page recorded before it had its engine is its own as long as
   assert.equal(endpoint.accepted.length, 201, "each is sent once");
   await context.close();
 });
+
+for (const [when, hide] of [
+  ["hidden before another opens", true],
+  ["ended while another is open", false],
+] as const) {
+  test(`what a page without its engine recorded is sent by another once it has ended: ${when}`, async () => {
+    const context = await site.browser.newContext();
+    const page = await site.open({ context, stuck: "engine.js" });
+    await page.evaluate(recordEarly, endpoint.config);
+    if (hide) await page.evaluate(hidden);
+    const other = await configured(context);
+    await other.evaluate(() => forebay.record({ name: "Other" }));
+    await delivered(other, 1);
+    assert.equal(endpoint.distinct.size, 1);
+    await page.close({ runBeforeUnload: true });
+    await endpoint.until(() => endpoint.distinct.size === 201);
+    await context.close();
+  });
+}
+
+function recordEarly(config: typeof endpoint.config): void {
+  forebay.configure(config);
+  for (let number = 0; number < 200; number++) forebay.record({ name: "Early" });
+}
+
+/** Tells the page that it is hidden. */
+function hidden(): void {
+  Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+}
 
 /** The package as one script, from its sources, with other numbers of actions and books on both sides. */
 async function renumbered(): Promise<string> {

@@ -345,9 +345,9 @@ export function twoTabs(): void {
       if (engine.name === "chromium") {
         // The words are loaded only where they are needed.
         await follower.waitForFunction(() => said.length > 0);
-        const said = await follower.evaluate(() => globalThis.said);
-        assert.equal(said.length, 1, said.join("\n"));
-        assert.match(said[0], /the tab that sends for this one does not answer.* a long task/);
+        const words = await follower.evaluate(() => said);
+        assert.equal(words.length, 1, words.join("\n"));
+        assert.match(words[0], /the tab that sends for this one does not answer.* a long task/);
       }
       // It does not take the lock back.
       await leader.waitForFunction(() => !forebay.stats().leader);
@@ -378,6 +378,23 @@ export function twoTabs(): void {
       await Promise.all([settled(leader), settled(follower)]);
       await close(follower);
       await leader.waitForFunction(() => forebay.stats().leader);
+    },
+  );
+
+  scenario(
+    "a tab that is frozen before another opens hears what becomes of its events",
+    async ({ site, context, endpoint, page }, test) => {
+      await configure(page, endpoint);
+      endpoint.fault = unavailable;
+      const ids = await record(page);
+      await safe(page);
+      await page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+      endpoint.fault = undefined;
+      const second = await revisit(site, context, endpoint);
+      await arrived(endpoint, ids, test);
+      await Promise.all([settled(page), settled(second)]);
+      const { delivered } = await page.evaluate(() => forebay.stats());
+      assert.equal(delivered, ids.length);
     },
   );
 }

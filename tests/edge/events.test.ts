@@ -151,6 +151,7 @@ test("a valid event becomes a record of Pinpoint's event stream, whole", async (
       schema_version: 1,
       amr: "unauthenticated",
       geo: {
+        source: "request",
         country: "SE",
         continent: "EU",
         region: "Stockholm",

@@ -2,14 +2,12 @@
 
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { readStream } from "../support/kinesis.ts";
 import { guest, putEvents } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
+import { startService } from "./support/service.ts";
 import { startWorker } from "./support/worker.ts";
 
 const EVENT = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
@@ -19,40 +17,6 @@ before(async () => {
   stack = await startStack({ withLake: false });
 });
 after(() => stack?.stop());
-
-interface Service {
-  url: string;
-  /** The body of each call, with its operation and what it was signed for. */
-  calls: { target: string; scope: string; body: Record<string, unknown> }[];
-  stop(): void;
-}
-
-/** A service of AWS that answers so. */
-async function startService(
-  answer: (body: Record<string, unknown>, response: ServerResponse) => void,
-): Promise<Service> {
-  const calls: Service["calls"] = [];
-  const server: Server = createServer(async (request: IncomingMessage, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const text = Buffer.concat(chunks);
-    const scope = /Credential=local\/\d+\/([^,]+)/.exec(request.headers.authorization ?? "")?.[1];
-    const body = JSON.parse(text.toString());
-    calls.push({ target: String(request.headers["x-amz-target"]), scope: String(scope), body });
-    answer(body, response);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    calls,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
 
 const list = (body: Record<string, unknown>, name: string) => body[name] as unknown[];
 

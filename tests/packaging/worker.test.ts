@@ -282,6 +282,14 @@ test("on Cloudflare: the folder of init, bundled by wrangler and run by its own 
   assert.equal(await dryRun.ended(), 0, dryRun.output);
   assert.match(dryRun.output, /env\.FOREBAY/);
 
+  // With all that is optional.
+  await app.run("forebay-worker", "init", "deploy-all", "--queue", "--analytics");
+  const all = Program.start(app.folder, bundle, environment, join(app.folder, "deploy-all"));
+  assert.equal(await all.ended(), 0, all.output);
+  for (const binding of ["FOREBAY", "QUEUE", "ANALYTICS"]) {
+    assert.match(all.output, new RegExp(`env\\.${binding}`));
+  }
+
   const file = join(folder, "wrangler.jsonc");
   const settings = JSON.parse((await readFile(file, "utf8")).replace(/^\s*\/\/.*$/gm, ""));
   const forebay = settings.vars.FOREBAY;

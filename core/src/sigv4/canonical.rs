@@ -66,11 +66,11 @@ pub(super) fn signed_header_names(headers: &[CanonicalHeader]) -> String {
     out
 }
 
-/// The canonical request. `query` is the query as sent, a signature's own parameter left out.
+/// The canonical request. `query` is that of [`canonical_query`].
 pub(super) fn canonical_request(
     method: &str,
     path: &str,
-    query: &[(Cow<'_, str>, Cow<'_, str>)],
+    query: &str,
     headers: &[CanonicalHeader],
     payload_hash: &str,
 ) -> String {
@@ -79,7 +79,7 @@ pub(super) fn canonical_request(
     out.push('\n');
     push_canonical_path(&mut out, path);
     out.push('\n');
-    push_canonical_query(&mut out, query);
+    out.push_str(query);
     out.push('\n');
     for (name, value) in headers {
         out.push_str(name);
@@ -120,35 +120,47 @@ fn push_canonical_path(out: &mut String, path: &str) {
     }
 }
 
-fn push_canonical_query(out: &mut String, query: &[(Cow<'_, str>, Cow<'_, str>)]) {
-    let encoded = query
-        .iter()
-        .map(|(name, value)| (encoded(name), 0, encoded(value)));
-    for (index, (name, _, value)) in sorted(encoded).iter().enumerate() {
-        if index > 0 {
+/// The query as sent, decoded and encoded anew, sorted by name and then by value; `left_out` is the
+/// name of the signature's own parameter.
+pub(super) fn canonical_query(query: &str, left_out: Option<&str>) -> String {
+    let reencoded = |text: &str| encoded_bytes(&percent_decode(text));
+    let parameters = parameters(query)
+        .map(|(name, value)| (reencoded(name), 0, reencoded(value)))
+        .filter(|(name, _, _)| Some(name.as_str()) != left_out);
+    let mut out = String::with_capacity(query.len());
+    for (name, _, value) in sorted(parameters) {
+        if !out.is_empty() {
             out.push('&');
         }
-        out.push_str(name);
+        out.push_str(&name);
         out.push('=');
-        out.push_str(value);
+        out.push_str(&value);
     }
+    out
+}
+
+fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
 }
 
 /// The parameters of a query, percent-decoded. What is not UTF-8 when decoded stays as it was.
 pub(super) fn query_parameters(query: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    query
-        .split('&')
-        .filter(|parameter| !parameter.is_empty())
-        .map(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            (percent_decode(name), percent_decode(value))
-        })
+    parameters(query)
+        .map(|(name, value)| (decoded_text(name), decoded_text(value)))
         .collect()
 }
 
-fn percent_decode(text: &str) -> Cow<'_, str> {
+fn decoded_text(text: &str) -> Cow<'_, str> {
+    match percent_decode(text) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned),
+    }
+}
+
+fn percent_decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains('%') {
-        return Cow::Borrowed(text);
+        return Cow::Borrowed(text.as_bytes());
     }
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.as_bytes();
@@ -164,10 +176,7 @@ fn percent_decode(text: &str) -> Cow<'_, str> {
             out.push(first);
         }
     }
-    match String::from_utf8(out) {
-        Ok(decoded) => Cow::Owned(decoded),
-        Err(_) => Cow::Borrowed(text),
-    }
+    Cow::Owned(out)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -193,8 +202,12 @@ pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
 }
 
 pub(crate) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    percent_encode(&mut out, text.as_bytes());
+    encoded_bytes(text.as_bytes())
+}
+
+fn encoded_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    percent_encode(&mut out, bytes);
     out
 }
 
@@ -260,12 +273,11 @@ pub(super) fn string_to_sign(amz_date: &str, scope: &Scope<'_>, canonical_reques
     out
 }
 
-/// The MAC that, finished over the string to sign, is the signature.
+/// The MAC that, over the string to sign, is the signature.
 pub(super) fn signature_mac(
     secret_access_key: &str,
     amz_date: &str,
     scope: &Scope<'_>,
-    string_to_sign: &str,
 ) -> Hmac<Sha256> {
     let mut secret = String::with_capacity(4 + secret_access_key.len());
     secret.push_str("AWS4");
@@ -275,7 +287,6 @@ pub(super) fn signature_mac(
         mac.update(part.as_bytes());
         mac = keyed(&mac.finalize().into_bytes());
     }
-    mac.update(string_to_sign.as_bytes());
     mac
 }
 

@@ -16,8 +16,8 @@ use hmac::Mac;
 
 pub use self::browser::{HexDigest, payload_hash, sign_canonical};
 use self::canonical::{
-    ALGORITHM, canonical_headers, canonical_request, credential_scope, query_parameters,
-    sha256_hex, signature_mac, signed_header_names, string_to_sign, to_hex,
+    ALGORITHM, canonical_headers, canonical_query, canonical_request, credential_scope, sha256_hex,
+    signature_mac, signed_header_names, string_to_sign, to_hex,
 };
 pub(crate) use self::canonical::{encoded, hmac_sha256_hex};
 pub use self::verify::{Claim, VerifyError, check_claim, read_claim, verify, verify_hashed};
@@ -89,7 +89,7 @@ pub fn sign(
     let canonical = canonical_request(
         request.method,
         request.path,
-        &query_parameters(request.query),
+        &canonical_query(request.query, None),
         &headers,
         &sha256_hex(request.body),
     );
@@ -142,7 +142,7 @@ pub fn presign(
     let canonical = canonical_request(
         request.method,
         request.path,
-        &query_parameters(&query),
+        &canonical_query(&query, None),
         &headers,
         &sha256_hex(request.body),
     );
@@ -161,7 +161,8 @@ fn signature(
     canonical_request: &str,
 ) -> String {
     let to_sign = string_to_sign(amz_date, scope, canonical_request);
-    let mac = signature_mac(credentials.secret_access_key, amz_date, scope, &to_sign);
+    let mut mac = signature_mac(credentials.secret_access_key, amz_date, scope);
+    mac.update(to_sign.as_bytes());
     to_hex(&mac.finalize().into_bytes())
 }
 

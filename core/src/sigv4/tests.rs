@@ -3,9 +3,10 @@
 //! `get-vanilla-query-order-*` that repeat a parameter, which its API cannot express.
 
 use std::string::{String, ToString};
+use std::vec;
 use std::vec::Vec;
 
-use super::canonical::{canonical_headers, canonical_request, query_parameters, sha256_hex};
+use super::canonical::{canonical_headers, canonical_query, canonical_request, sha256_hex};
 use super::*;
 
 struct Case {
@@ -130,7 +131,7 @@ fn signing_gives_the_suites_results_at_every_stage() {
         let canonical = canonical_request(
             request.method,
             request.path,
-            &query_parameters(request.query),
+            &canonical_query(request.query, None),
             &canonical_headers(signed),
             &sha256_hex(request.body),
         );
@@ -379,4 +380,154 @@ fn a_presigned_request_is_good_until_it_expires() {
     let claim = read_claim(&request).unwrap();
     let verdict = verify(&request, &claim, SECRET, &SCOPE, SIGNED_AT);
     assert_eq!(verdict, Err(VerifyError::SignatureMismatch));
+}
+
+/// The Fetch standard joins what came more than once by a comma and a space.
+#[test]
+fn headers_that_the_platform_has_joined_are_genuine_and_others_are_not() {
+    let verdict = |signed: &[(&str, &str)], arrived: &[(&str, &str)]| {
+        let signed: Vec<_> = [("host", "localhost")]
+            .iter()
+            .chain(signed)
+            .copied()
+            .collect();
+        let request = Request {
+            headers: &signed,
+            ..PLAIN
+        };
+        let added = signed_headers(&request, None);
+        let added = added.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers = [("host", "localhost")]
+            .into_iter()
+            .chain(arrived.iter().copied());
+        let headers: Vec<_> = headers.chain(added).collect();
+        let request = Request {
+            headers: &headers,
+            ..PLAIN
+        };
+        let claim = read_claim(&request).unwrap();
+        verify(&request, &claim, SECRET, &SCOPE, SIGNED_AT)
+    };
+    let many = ["a"; 500];
+    let twice_500: Vec<_> = many.iter().map(|value| ("x-a", *value)).collect();
+    for (signed, arrived) in [
+        (vec![("x-a", "1"), ("x-a", "2")], vec![("x-a", "1, 2")]),
+        (
+            vec![("x-a", "1, 2"), ("x-a", "3")],
+            vec![("x-a", "1, 2, 3")],
+        ),
+        (
+            vec![("x-a", "1"), ("x-a", "2, 3")],
+            vec![("x-a", "1, 2, 3")],
+        ),
+        (
+            vec![("accept", "a, b"), ("x-a", "1"), ("x-a", "2")],
+            vec![("accept", "a, b"), ("x-a", "1, 2")],
+        ),
+        (twice_500, vec![("x-a", many.join(", ").leak())]),
+    ] {
+        assert_eq!(verdict(&signed, &arrived), Ok(()));
+        let mismatch = Err(VerifyError::SignatureMismatch);
+        let mut changed = arrived.clone();
+        changed.last_mut().unwrap().1 = "1, 4";
+        assert_eq!(verdict(&signed, &changed), mismatch);
+    }
+    // One that came once is not taken apart.
+    let mismatch = Err(VerifyError::SignatureMismatch);
+    assert_eq!(
+        verdict(&[("x-a", "1, 2")], &[("x-a", "1"), ("x-a", "2")]),
+        mismatch
+    );
+}
+
+/// A sender chooses how many commas there are: what is tried because of them is bounded.
+#[test]
+fn few_ways_are_tried_however_many_commas_there_are() {
+    use super::canonical::canonical_headers;
+    use super::verify::Joined;
+    let ways = |headers: &[(&str, &str)]| {
+        Joined::find(&canonical_headers(headers.iter().copied())).count()
+    };
+    let long = "a, ".repeat(5_000);
+    assert_eq!(ways(&[("a", "b"), ("c", "d,e")]), 0);
+    assert_eq!(ways(&[("a", "b, c")]), 1);
+    assert_eq!(ways(&[("a", "b, c"), ("d", "e, f")]), 3);
+    assert_eq!(ways(&[("a", "1, 2, 3, 4, 5")]), 15);
+    assert_eq!(ways(&[("a", &long)]), 1);
+    let names: Vec<String> = (0..500).map(|name| name.to_string()).collect();
+    let headers: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), long.as_str()))
+        .collect();
+    assert_eq!(ways(&headers[..50]), 15);
+}
+
+#[test]
+fn a_date_may_stand_in_any_of_the_places_that_aws_looks_at() {
+    let date = |headers: &[(&str, &str)], query: &str| {
+        let authorization = signed_headers(&PLAIN, None).pop().unwrap().1;
+        let mut headers = headers.to_vec();
+        headers.push(("authorization", &authorization));
+        read_claim(&Request {
+            headers: &headers,
+            query,
+            ..PLAIN
+        })
+        .map(|claim| claim.date)
+    };
+    let amz = ("X-Amz-Date", "20150830T123600Z");
+    for (headers, query) in [
+        (vec![amz], ""),
+        (vec![], "X-Amz-Date=20150830T123600Z"),
+        (vec![("Date", "20150830T123600Z")], ""),
+        (vec![("Date", "Sun, 30 Aug 2015 12:36:00 GMT")], ""),
+        (vec![("date", "30 Aug 2015 12:36:00 -0000")], ""),
+        (vec![("Date", "Mon, 31 Aug 2015 00:00:00 GMT"), amz], ""),
+    ] {
+        assert_eq!(date(&headers, query), Ok(SIGNED_AT), "{headers:?}");
+    }
+    for headers in [
+        vec![],
+        vec![("Date", "yesterday")],
+        vec![("Date", "2015-08-30T12:36:00Z")],
+    ] {
+        assert!(matches!(date(&headers, ""), Err(VerifyError::Malformed(_))));
+    }
+}
+
+/// Without an end of its own, a presigned request is good for as long as one signed by headers.
+#[test]
+fn a_presigned_request_need_not_say_when_it_ends() {
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
+        &X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fservice%2Faws4_request\
+        &X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host";
+    let headers = canonical_headers(PLAIN.headers.iter().copied());
+    let query_signed = canonical_query(query, None);
+    let hash = sha256_hex(PLAIN.body);
+    let canonical = canonical_request(PLAIN.method, PLAIN.path, &query_signed, &headers, &hash);
+    let credentials = Credentials {
+        access_key_id: "AKIDEXAMPLE",
+        secret_access_key: SECRET,
+        session_token: None,
+    };
+    let signature = signature(&credentials, "20150830T123600Z", &SCOPE, &canonical);
+    let query = std::format!("{query}&X-Amz-Signature={signature}");
+    let request = Request {
+        query: &query,
+        ..PLAIN
+    };
+    let claim = read_claim(&request).unwrap();
+    assert!(claim.is_presigned && claim.expires_seconds.is_none());
+    let at = |ms| {
+        verify(
+            &request,
+            &claim,
+            SECRET,
+            &SCOPE,
+            Timestamp(SIGNED_AT.0 + ms),
+        )
+    };
+    assert_eq!(at(MAX_SKEW_MS), Ok(()));
+    assert_eq!(at(MAX_SKEW_MS + 1), Err(VerifyError::Expired));
+    assert_eq!(at(-MAX_SKEW_MS - 1), Err(VerifyError::NotYetValid));
 }

@@ -1,5 +1,6 @@
 //! The verifying half.
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -7,8 +8,8 @@ use hmac::Mac;
 use sha2::{Digest, Sha256};
 
 use super::canonical::{
-    ALGORITHM, canonical_headers, canonical_request, from_hex, query_parameters, signature_mac,
-    string_to_sign, to_hex,
+    ALGORITHM, CanonicalHeader, canonical_headers, canonical_query, canonical_request, from_hex,
+    query_parameters, signature_mac, string_to_sign, to_hex,
 };
 use super::{MAX_EXPIRES_SECONDS, MAX_SKEW_MS, Request, Scope};
 use crate::time::Timestamp;
@@ -30,7 +31,10 @@ pub struct Claim {
     pub signed_headers: Vec<String>,
     /// The signature.
     pub signature: [u8; 32],
-    /// For a presigned request: how many seconds after `date` it ends.
+    /// Whether it stands in the query.
+    pub is_presigned: bool,
+    /// How many seconds after `date` it ends, where a presigned request says so. One that does not
+    /// ends as one that is signed by headers, after [`MAX_SKEW_MS`].
     pub expires_seconds: Option<u32>,
 }
 
@@ -92,27 +96,47 @@ fn claim_from_header(request: &Request<'_>, authorization: &str) -> Result<Claim
             }
         }
     }
-    let date =
-        header(request, "x-amz-date").ok_or(Malformed("the X-Amz-Date header is missing"))?;
+    // AWS takes date and token from the query too.
+    let parameters = query_parameters(request.query);
+    let either = |header_name: &str, name: &str| {
+        header(request, header_name).or_else(|| parameter(&parameters, name))
+    };
     claim(ClaimText {
         credential: credential.ok_or(Malformed("Credential is missing"))?,
         signed_headers: signed_headers.ok_or(Malformed("SignedHeaders is missing"))?,
         signature: signature.ok_or(Malformed("Signature is missing"))?,
-        date,
-        session_token: header(request, "x-amz-security-token"),
+        date: signing_date(request, either("x-amz-date", "X-Amz-Date"))?,
+        session_token: either("x-amz-security-token", "X-Amz-Security-Token"),
+        is_presigned: false,
         expires: None,
     })
+}
+
+fn parameter<'p>(parameters: &'p [(Cow<'_, str>, Cow<'_, str>)], name: &str) -> Option<&'p str> {
+    let mut found = parameters.iter().filter(|(found, _)| found == name);
+    found.next().map(|(_, value)| value.as_ref())
+}
+
+/// When a request was signed: AWS looks for `x-amz-date` first, as a header or in the query, and then
+/// for `Date` (General Reference, "Handling dates in Signature Version 4").
+fn signing_date(request: &Request<'_>, amz_date: Option<&str>) -> Result<Timestamp, VerifyError> {
+    use VerifyError::Malformed;
+    if let Some(date) = amz_date {
+        return Timestamp::parse_amz_date(date)
+            .ok_or(Malformed("X-Amz-Date is not of the form 20261121T010203Z"));
+    }
+    let date = header(request, "date").ok_or(Malformed("X-Amz-Date and Date are missing"))?;
+    Timestamp::parse_amz_date(date)
+        .or_else(|| Timestamp::parse_http_date(date))
+        .ok_or(Malformed(
+            "Date is not of the form Sat, 21 Nov 2026 01:02:03 GMT or 20261121T010203Z",
+        ))
 }
 
 fn claim_from_query(request: &Request<'_>) -> Result<Claim, VerifyError> {
     use VerifyError::{Malformed, Missing};
     let parameters = query_parameters(request.query);
-    let get = |name: &str| {
-        parameters
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_ref())
-    };
+    let get = |name: &str| parameter(&parameters, name);
     match get("X-Amz-Algorithm") {
         None => return Err(Missing),
         Some(ALGORITHM) => {}
@@ -123,9 +147,14 @@ fn claim_from_query(request: &Request<'_>) -> Result<Claim, VerifyError> {
         signed_headers: get("X-Amz-SignedHeaders")
             .ok_or(Malformed("X-Amz-SignedHeaders is missing"))?,
         signature: get("X-Amz-Signature").ok_or(Malformed("X-Amz-Signature is missing"))?,
-        date: get("X-Amz-Date").ok_or(Malformed("X-Amz-Date is missing"))?,
-        session_token: get("X-Amz-Security-Token"),
-        expires: Some(get("X-Amz-Expires").ok_or(Malformed("X-Amz-Expires is missing"))?),
+        date: signing_date(
+            request,
+            get("X-Amz-Date").or_else(|| header(request, "x-amz-date")),
+        )?,
+        session_token: get("X-Amz-Security-Token")
+            .or_else(|| header(request, "x-amz-security-token")),
+        is_presigned: true,
+        expires: get("X-Amz-Expires"),
     })
 }
 
@@ -133,8 +162,9 @@ struct ClaimText<'a> {
     credential: &'a str,
     signed_headers: &'a str,
     signature: &'a str,
-    date: &'a str,
+    date: Timestamp,
     session_token: Option<&'a str>,
+    is_presigned: bool,
     expires: Option<&'a str>,
 }
 
@@ -156,11 +186,9 @@ fn claim(text: ClaimText<'_>) -> Result<Claim, VerifyError> {
     if access_key_id.is_empty() {
         return Err(Malformed("Credential holds no access key id"));
     }
-    let date = Timestamp::parse_amz_date(text.date)
-        .ok_or(Malformed("X-Amz-Date is not of the form 20261121T010203Z"))?;
-    if !text.date.starts_with(day) || day.len() != 8 {
+    if day.len() != 8 || !text.date.to_amz_date().starts_with(day) {
         return Err(Malformed(
-            "the day in Credential is not the day of X-Amz-Date",
+            "the day in Credential is not the day that the request was signed on",
         ));
     }
     let signed_headers: Vec<String> = text.signed_headers.split(';').map(str::to_string).collect();
@@ -180,11 +208,12 @@ fn claim(text: ClaimText<'_>) -> Result<Claim, VerifyError> {
     Ok(Claim {
         access_key_id: access_key_id.to_string(),
         session_token: text.session_token.map(str::to_string),
-        date,
+        date: text.date,
         region: region.to_string(),
         service: service.to_string(),
         signed_headers,
         signature: from_hex(text.signature).ok_or(Malformed("Signature is not 64 hex digits"))?,
+        is_presigned: text.is_presigned,
         expires_seconds,
     })
 }
@@ -235,51 +264,124 @@ pub fn verify_hashed(
     if claim.region != scope.region || claim.service != scope.service {
         return Err(VerifyError::WrongScope);
     }
-    let payload_hash = to_hex(body_sha256);
-    if header(request, "x-amz-content-sha256").is_some_and(|named| named != payload_hash) {
-        return Err(VerifyError::BodyMismatch);
+    // Signers take the hash as they send it, whichever letters they write it with.
+    let mut payload_hash = to_hex(body_sha256);
+    match header(request, "x-amz-content-sha256") {
+        Some(named) if !named.eq_ignore_ascii_case(&payload_hash) => {
+            return Err(VerifyError::BodyMismatch);
+        }
+        Some(named) => payload_hash = named.into(),
+        None => {}
     }
     let amz_date = claim.date.to_amz_date();
-    let canonical = canonical_request_of(request, claim, &payload_hash)?;
-    let to_sign = string_to_sign(&amz_date, scope, &canonical);
-    signature_mac(secret_access_key, &amz_date, scope, &to_sign)
-        .verify_slice(&claim.signature)
-        .map_err(|_| VerifyError::SignatureMismatch)?;
-    check_time(claim, now)
+    let mac = signature_mac(secret_access_key, &amz_date, scope);
+    let headers = signed_headers(request, claim)?;
+    let query = canonical_query_of(request, claim);
+    let is_genuine = |headers: &[CanonicalHeader]| {
+        let canonical =
+            canonical_request(request.method, request.path, &query, headers, &payload_hash);
+        let mut mac = mac.clone();
+        mac.update(string_to_sign(&amz_date, scope, &canonical).as_bytes());
+        mac.verify_slice(&claim.signature).is_ok()
+    };
+    if is_genuine(&headers) || Joined::find(&headers).any(|headers| is_genuine(&headers)) {
+        check_time(claim, now)
+    } else {
+        Err(VerifyError::SignatureMismatch)
+    }
 }
 
-fn canonical_request_of(
+/// The headers that were signed, in canonical form.
+fn signed_headers(
     request: &Request<'_>,
     claim: &Claim,
-    payload_hash: &str,
-) -> Result<String, VerifyError> {
+) -> Result<Vec<CanonicalHeader>, VerifyError> {
     // They are sorted: a sender may name thousands, and send thousands of others.
     let is_signed = |name: &str| {
         let name = name.to_ascii_lowercase();
         claim.signed_headers.binary_search(&name).is_ok()
     };
-    let headers = canonical_headers(
-        request
-            .headers
-            .iter()
-            .copied()
-            .filter(|(name, _)| is_signed(name)),
-    );
+    let headers = request.headers.iter().copied();
+    let headers = canonical_headers(headers.filter(|(name, _)| is_signed(name)));
     if headers.len() != claim.signed_headers.len() {
         // A header that was signed did not arrive.
         return Err(VerifyError::SignatureMismatch);
     }
-    let mut query = query_parameters(request.query);
-    if claim.expires_seconds.is_some() {
-        query.retain(|(name, _)| name != "X-Amz-Signature");
+    Ok(headers)
+}
+
+fn canonical_query_of(request: &Request<'_>, claim: &Claim) -> String {
+    let signature = claim.is_presigned.then_some("X-Amz-Signature");
+    canonical_query(request.query, signature)
+}
+
+/// What was signed of headers that came more than once, where the platform has joined them. The Fetch
+/// standard joins by `, `, which a single value may hold too; the signature joins by `,`. Which of them
+/// stood where is not known any more, so each way is tried: of the places where `, ` stands where they
+/// are few, otherwise of the headers that hold one.
+pub(super) struct Joined {
+    headers: Vec<CanonicalHeader>,
+    /// Header, and the place among those in it; none for all in it.
+    places: Vec<(usize, Option<usize>)>,
+    /// Which of the places are joined, as bits: the next way to try.
+    way: u32,
+}
+
+impl Joined {
+    /// 15 ways beside the one in which nothing was joined.
+    const MAX_PLACES: usize = 4;
+
+    pub(super) fn find(headers: &[CanonicalHeader]) -> Joined {
+        let count = |(_, value): &CanonicalHeader| value.matches(", ").count();
+        let with_commas = || {
+            let counts = headers.iter().map(count).enumerate();
+            counts.filter(|(_, count)| *count > 0)
+        };
+        let total: usize = with_commas().map(|(_, count)| count).sum();
+        let mut places: Vec<_> = if total <= Self::MAX_PLACES {
+            with_commas()
+                .flat_map(|(header, count)| (0..count).map(move |place| (header, Some(place))))
+                .collect()
+        } else {
+            with_commas().map(|(header, _)| (header, None)).collect()
+        };
+        places.truncate(Self::MAX_PLACES);
+        Joined {
+            headers: headers.to_vec(),
+            places,
+            way: 1,
+        }
     }
-    Ok(canonical_request(
-        request.method,
-        request.path,
-        &query,
-        &headers,
-        payload_hash,
-    ))
+
+    fn is_joined(&self, header: usize, place: usize) -> bool {
+        let mut places = self.places.iter().enumerate();
+        places.any(|(bit, (of, at))| {
+            self.way >> bit & 1 == 1 && *of == header && at.is_none_or(|at| at == place)
+        })
+    }
+}
+
+impl Iterator for Joined {
+    type Item = Vec<CanonicalHeader>;
+
+    fn next(&mut self) -> Option<Vec<CanonicalHeader>> {
+        if self.way >> self.places.len() != 0 {
+            return None;
+        }
+        let joined = |(header, (name, value)): (usize, &CanonicalHeader)| {
+            let mut parts = value.split(", ");
+            let mut out = String::from(parts.next().unwrap_or_default());
+            for (place, part) in parts.enumerate() {
+                let is_joined = self.is_joined(header, place);
+                out.push_str(if is_joined { "," } else { ", " });
+                out.push_str(part);
+            }
+            (name.clone(), out)
+        };
+        let headers = self.headers.iter().enumerate().map(joined).collect();
+        self.way += 1;
+        Some(headers)
+    }
 }
 
 fn check_time(claim: &Claim, now: Timestamp) -> Result<(), VerifyError> {

@@ -73,6 +73,26 @@ pub struct GetCredentialsForIdentityResponse<'a> {
     pub credentials: Credentials<'a>,
 }
 
+/// `GetOpenIdTokenResponse`. Its request is [`GetCredentialsForIdentityRequest`]'s form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GetOpenIdTokenResponse<'a> {
+    /// `IdentityId`: may differ from the one that was sent.
+    pub identity_id: Text<'a>,
+    /// `Token`: a JSON Web Token.
+    pub token: Text<'a>,
+}
+
+impl GetOpenIdTokenResponse<'_> {
+    /// Encodes the body.
+    pub fn encode(&self) -> String {
+        let mut writer = Writer::new();
+        writer.begin_object();
+        writer.name("IdentityId").string(&self.identity_id);
+        writer.name("Token").string(&self.token).end_object();
+        writer.finish()
+    }
+}
+
 /// `{"__type", "message"}`: 400 where the client is at fault, 500 where the server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorResponse<'a> {

@@ -192,10 +192,18 @@ impl<'n, 'a> Node<'n, 'a> {
 
     /// A date and time as ISO 8601 text.
     pub(super) fn iso8601(&self) -> Timestamp {
-        self.expect(
-            self.value.as_str().and_then(Timestamp::parse_iso8601),
-            "expected a date and time such as 2026-11-21T01:02:03.004Z",
-        )
+        let text = self.value.as_str();
+        if let Some(time) = text.and_then(Timestamp::parse_iso8601) {
+            return time;
+        }
+        self.refuse(match text.is_some_and(lacks_zone) {
+            true => {
+                "expected a date and time with its zone, such as 2026-11-21T01:02:03Z or \
+                 2026-11-21T03:02:03+02:00, got one without a zone"
+            }
+            false => "expected a date and time such as 2026-11-21T01:02:03.004Z",
+        });
+        Timestamp::default()
     }
 
     /// Milliseconds since the epoch.
@@ -255,4 +263,15 @@ impl<'n, 'a> Node<'n, 'a> {
         }
         number
     }
+}
+
+/// Whether a text would be a date and time if it said the zone: what Python's `isoformat()` and `str()`,
+/// .NET and many a database write of a time that they know no zone of.
+fn lacks_zone(text: &str) -> bool {
+    let with_zone = |ending: &str| {
+        let mut text = text.replacen(' ', "T", 1);
+        text.push_str(ending);
+        Timestamp::parse_iso8601(&text).is_some()
+    };
+    with_zone("Z") || with_zone(":00Z")
 }

@@ -7,7 +7,7 @@ use super::decode::{Node, message};
 use super::encode::{number_map, optional_number, optional_text, text_map};
 use super::{DecodeError, endpoint};
 use crate::event::{Endpoint, Map, Text};
-use crate::json::{Limits, Number, Writer};
+use crate::json::{Limits, Number, Value, Writer};
 use crate::time::Timestamp;
 
 /// `event_version` of every record.
@@ -105,11 +105,22 @@ pub struct Forebay<'a> {
     pub schema_version: u32,
     /// `event_timestamp` as the sender gave it, where it was corrected.
     pub original_event_timestamp: Option<Timestamp>,
+    /// What the sender says that it has added to its own clock for all times, in milliseconds: they
+    /// are by the worker's clock, as far as it knew that.
+    pub clock_offset: Option<i64>,
+    /// What brought the visitor to the page.
+    pub campaign: Campaign<'a>,
+    /// `referrer.host`: the other site that led to the page.
+    pub referrer_host: Option<Text<'a>>,
     /// How the sender proved itself: `unauthenticated` for a guest, `authenticated` by a login,
     /// `server` with a server key.
     pub amr: Text<'a>,
-    /// Where the request came from.
+    /// Where the event came from.
     pub geo: Geo<'a>,
+    /// Whose network the request came through.
+    pub network: Network<'a>,
+    /// What is known of a sender that is a bot; `None` where none is known to be one.
+    pub bot: Option<Bot<'a>>,
     /// Browser name, e.g. `Chrome`.
     pub browser_name: Option<Text<'a>>,
     /// Browser version, e.g. `142.0`.
@@ -118,9 +129,53 @@ pub struct Forebay<'a> {
     pub device_category: Option<Text<'a>>,
 }
 
-/// `forebay.geo`, from the edge platform.
+/// `forebay.campaign`: what an address says of what led to it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Campaign<'a> {
+    /// `utm_source`
+    pub source: Option<Text<'a>>,
+    /// `utm_medium`
+    pub medium: Option<Text<'a>>,
+    /// `utm_campaign`
+    pub name: Option<Text<'a>>,
+    /// `utm_term`
+    pub term: Option<Text<'a>>,
+    /// `utm_content`
+    pub content: Option<Text<'a>>,
+    /// `utm_id`
+    pub id: Option<Text<'a>>,
+    /// The parameter that holds an ad network's id of the click, e.g. `gclid`.
+    pub click_id_type: Option<Text<'a>>,
+    /// That id.
+    pub click_id: Option<Text<'a>>,
+}
+
+/// `forebay.network`, from the edge platform.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Network<'a> {
+    /// The number of the autonomous system.
+    pub asn: Option<u32>,
+    /// Who runs it.
+    pub organization: Option<Text<'a>>,
+}
+
+/// `forebay.bot`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bot<'a> {
+    /// What the user agent calls it, e.g. `Googlebot`.
+    pub name: Option<Text<'a>>,
+    /// E.g. `Search Engine Crawler`.
+    pub category: Text<'a>,
+    /// `verified`: whether the edge platform has made sure of it; else it is the user agent's word.
+    pub is_verified: bool,
+}
+
+/// `forebay.geo`: a place, of one source.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Geo<'a> {
+    /// Where all of it is from: `stated` by the sender, or the `request`; `None` where no place is
+    /// known, and in records of earlier versions.
+    pub source: Option<Text<'a>>,
     /// ISO 3166-1 alpha-2, e.g. `SE`.
     pub country: Option<Text<'a>>,
     /// Two letters, e.g. `EU`.
@@ -154,12 +209,14 @@ impl<'a> Record<'a> {
     pub fn encode(&self) -> String {
         let (app_id, client_id) = (&self.application.app_id, &self.client.client_id);
         let endpoint = encode_endpoint(&self.endpoint, app_id, client_id, self.arrival_timestamp);
-        self.encode_with(&endpoint)
+        let forebay = self.forebay.as_ref().map(Forebay::encode_shared);
+        self.encode_with(&endpoint, &forebay.unwrap_or_default())
     }
 
-    /// [`Record::encode`] with an endpoint that [`encode_endpoint`] has encoded, in place of its
-    /// own: all events of a batch share one, and it may be most of a record.
-    pub fn encode_with(&self, endpoint: &str) -> String {
+    /// [`Record::encode`] with what all records of a batch share, in place of this one's own: the
+    /// endpoint as [`encode_endpoint`] has encoded it, which may be most of a record, and what
+    /// [`Forebay::encode_shared`] has.
+    pub fn encode_with(&self, endpoint: &str, forebay_shared: &str) -> String {
         let mut writer = Writer::new();
         writer.begin_object();
         writer.name("event_type").string(&self.event_type);
@@ -181,7 +238,7 @@ impl<'a> Record<'a> {
         writer.name("endpoint").raw(endpoint);
         optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_deref());
         if let Some(forebay) = &self.forebay {
-            forebay.write(writer.name("forebay"));
+            forebay.write(writer.name("forebay"), forebay_shared);
         }
         writer.end_object();
         let mut record = writer.finish();
@@ -377,7 +434,7 @@ impl<'a> Session<'a> {
 }
 
 impl<'a> Forebay<'a> {
-    fn write(&self, writer: &mut Writer) {
+    fn write(&self, writer: &mut Writer, shared: &str) {
         writer
             .begin_object()
             .name("event_id")
@@ -386,14 +443,37 @@ impl<'a> Forebay<'a> {
         writer.name("schema_version").integer(schema_version);
         let original = self.original_event_timestamp;
         write_timestamp(writer, "original_event_timestamp", original);
+        if let Some(offset) = self.clock_offset {
+            writer.name("clock_offset").integer(offset);
+        }
+        if self.campaign != Campaign::default() {
+            self.campaign.write(writer.name("campaign"));
+        }
+        if let Some(host) = &self.referrer_host {
+            let referrer = writer.name("referrer").begin_object();
+            referrer.name("host").string(host).end_object();
+        }
+        writer.raw(shared).end_object();
+    }
+
+    /// What is the same for all events of a batch, from `amr` on, encoded as members of `forebay`.
+    pub fn encode_shared(&self) -> String {
+        let mut writer = Writer::new();
         writer.name("amr").string(&self.amr);
         self.geo.write(writer.name("geo"));
         writer.name("browser").begin_object();
-        optional_text(writer, "name", self.browser_name.as_deref());
-        optional_text(writer, "version", self.browser_version.as_deref());
+        optional_text(&mut writer, "name", self.browser_name.as_deref());
+        optional_text(&mut writer, "version", self.browser_version.as_deref());
         writer.end_object();
-        optional_text(writer, "device_category", self.device_category.as_deref());
-        writer.end_object();
+        let category = self.device_category.as_deref();
+        optional_text(&mut writer, "device_category", category);
+        if self.network != Network::default() {
+            self.network.write(writer.name("network"));
+        }
+        if let Some(bot) = &self.bot {
+            bot.write(writer.name("bot"));
+        }
+        writer.finish()
     }
 
     fn read(node: &Node<'_, 'a>) -> Forebay<'a> {
@@ -406,8 +486,15 @@ impl<'a> Forebay<'a> {
             original_event_timestamp: node
                 .member("original_event_timestamp")
                 .optional(|node| node.epoch_millis()),
+            clock_offset: node
+                .member("clock_offset")
+                .optional(|node| node.integer("expected whole milliseconds")),
+            campaign: Campaign::read(&node.member("campaign")),
+            referrer_host: node.member("referrer").member("host").optional_text(),
             amr: node.member("amr").text(),
             geo: Geo::read(&node.member("geo")),
+            network: Network::read(&node.member("network")),
+            bot: node.member("bot").optional(Bot::read),
             browser_name: browser.member("name").optional_text(),
             browser_version: browser.member("version").optional_text(),
             device_category: node.member("device_category").optional_text(),
@@ -415,9 +502,81 @@ impl<'a> Forebay<'a> {
     }
 }
 
+impl<'a> Campaign<'a> {
+    fn write(&self, writer: &mut Writer) {
+        let texts = [
+            ("source", &self.source),
+            ("medium", &self.medium),
+            ("name", &self.name),
+            ("term", &self.term),
+            ("content", &self.content),
+            ("id", &self.id),
+            ("click_id_type", &self.click_id_type),
+            ("click_id", &self.click_id),
+        ];
+        writer.begin_object();
+        for (name, text) in texts {
+            optional_text(writer, name, text.as_deref());
+        }
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Campaign<'a> {
+        Campaign {
+            source: node.member("source").optional_text(),
+            medium: node.member("medium").optional_text(),
+            name: node.member("name").optional_text(),
+            term: node.member("term").optional_text(),
+            content: node.member("content").optional_text(),
+            id: node.member("id").optional_text(),
+            click_id_type: node.member("click_id_type").optional_text(),
+            click_id: node.member("click_id").optional_text(),
+        }
+    }
+}
+
+impl<'a> Network<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer.begin_object();
+        if let Some(asn) = self.asn {
+            writer.name("asn").integer(i64::from(asn));
+        }
+        optional_text(writer, "organization", self.organization.as_deref());
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Network<'a> {
+        Network {
+            asn: node
+                .member("asn")
+                .optional(|node| node.integer("expected a whole number from 0 to 4294967295")),
+            organization: node.member("organization").optional_text(),
+        }
+    }
+}
+
+impl<'a> Bot<'a> {
+    fn write(&self, writer: &mut Writer) {
+        writer.begin_object();
+        optional_text(writer, "name", self.name.as_deref());
+        writer.name("category").string(&self.category);
+        writer.name("verified").boolean(self.is_verified);
+        writer.end_object();
+    }
+
+    fn read(node: &Node<'_, 'a>) -> Bot<'a> {
+        Bot {
+            name: node.member("name").optional_text(),
+            category: node.member("category").text(),
+            is_verified: matches!(node.member("verified").value(), Value::Bool(true)),
+        }
+    }
+}
+
 impl<'a> Geo<'a> {
     fn write(&self, writer: &mut Writer) {
         let texts = [
+            ("source", &self.source),
             ("country", &self.country),
             ("continent", &self.continent),
             ("region", &self.region),
@@ -437,6 +596,7 @@ impl<'a> Geo<'a> {
 
     fn read(node: &Node<'_, 'a>) -> Geo<'a> {
         Geo {
+            source: node.member("source").optional_text(),
             country: node.member("country").optional_text(),
             continent: node.member("continent").optional_text(),
             region: node.member("region").optional_text(),

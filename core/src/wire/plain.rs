@@ -32,12 +32,21 @@ const LIMITS: Limits = Limits {
 /// The events of a body.
 #[derive(Debug, PartialEq)]
 pub struct Body<'a> {
-    /// Each event, or why a line of NDJSON is none.
-    pub events: Vec<Result<Value<'a>, DecodeError>>,
+    /// Each event, or a line of NDJSON that is none.
+    pub events: Vec<Result<Value<'a>, Unreadable<'a>>>,
     /// What holds for all events that do not say it themselves; null where there is nothing.
     pub shared: Value<'a>,
     /// How long that is, as JSON: each event gets a copy.
     pub shared_bytes: usize,
+}
+
+/// A line of NDJSON that is no JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable<'a> {
+    /// Why.
+    pub error: DecodeError,
+    /// As it was sent.
+    pub line: &'a [u8],
 }
 
 impl<'a> Body<'a> {
@@ -136,7 +145,7 @@ fn lines(body: &[u8]) -> Body<'_> {
         // One more than allowed is enough to be refused by.
         events: lines
             .take(MAX_EVENTS + 1)
-            .map(|line| parse(line, LIMITS))
+            .map(|line| parse(line, LIMITS).map_err(|error| Unreadable { error, line }))
             .collect(),
         shared: Value::Null,
         shared_bytes: 0,

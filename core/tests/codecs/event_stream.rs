@@ -1,7 +1,7 @@
 use forebay_core::event::Endpoint;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{
-    Application, Client, Device, Forebay, Geo, Record, Session,
+    Application, Bot, Campaign, Client, Device, Forebay, Geo, Network, Record, Session,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -67,13 +67,14 @@ fn session() -> BoxedStrategy<Session<'static>> {
 
 fn geo() -> BoxedStrategy<Geo<'static>> {
     (
-        prop::array::uniform7(option::of(arbitrary::text(12))),
+        prop::array::uniform8(option::of(arbitrary::text(12))),
         option::of(arbitrary::number()),
         option::of(arbitrary::number()),
     )
         .prop_map(
             |(
                 [
+                    source,
                     country,
                     continent,
                     region,
@@ -85,6 +86,7 @@ fn geo() -> BoxedStrategy<Geo<'static>> {
                 latitude,
                 longitude,
             )| Geo {
+                source,
                 country,
                 continent,
                 region,
@@ -99,25 +101,72 @@ fn geo() -> BoxedStrategy<Geo<'static>> {
         .boxed()
 }
 
+fn campaign() -> BoxedStrategy<Campaign<'static>> {
+    prop::array::uniform8(option::of(arbitrary::text(12)))
+        .prop_map(
+            |[
+                source,
+                medium,
+                name,
+                term,
+                content,
+                id,
+                click_id_type,
+                click_id,
+            ]| Campaign {
+                source,
+                medium,
+                name,
+                term,
+                content,
+                id,
+                click_id_type,
+                click_id,
+            },
+        )
+        .boxed()
+}
+
 fn forebay() -> BoxedStrategy<Forebay<'static>> {
+    let text = || option::of(arbitrary::text(12));
+    let network = (option::of(any::<u32>()), text());
+    let bot = (text(), arbitrary::text(12), any::<bool>());
     (
         (arbitrary::text(36), any::<u32>(), arbitrary::text(15)),
-        option::of(arbitrary::timestamp()),
+        (
+            option::of(arbitrary::timestamp()),
+            option::of(-9_000_000_000_000_i64..9_000_000_000_000),
+        ),
         geo(),
-        prop::array::uniform3(option::of(arbitrary::text(12))),
+        (campaign(), text()),
+        network.prop_map(|(asn, organization)| Network { asn, organization }),
+        option::of(bot.prop_map(|(name, category, is_verified)| Bot {
+            name,
+            category,
+            is_verified,
+        })),
+        prop::array::uniform3(text()),
     )
         .prop_map(
             |(
                 (event_id, schema_version, amr),
-                original_event_timestamp,
+                (original_event_timestamp, clock_offset),
                 geo,
+                (campaign, referrer_host),
+                network,
+                bot,
                 [browser_name, browser_version, device_category],
             )| Forebay {
                 event_id,
                 schema_version,
                 original_event_timestamp,
+                clock_offset,
+                campaign,
+                referrer_host,
                 amr,
                 geo,
+                network,
+                bot,
                 browser_name,
                 browser_version,
                 device_category,

@@ -11,10 +11,13 @@ use forebay_core::schema::Schema;
 use forebay_core::schema::pii::Salt;
 use serde::Deserialize;
 
+use crate::delivery::queue::Queue;
 use crate::delivery::routing::Sinks;
 use crate::identity::issuer::Issuer;
+use crate::identity::openid::OpenIdTokens;
 use crate::identity::server_key::ServerKey;
 use crate::identity::session_token::MasterSecrets;
+use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::rates::RateSettings;
@@ -33,6 +36,8 @@ pub struct Bindings {
     pub pii_salt: Option<String>,
     /// `SERVER_KEYS`: JSON text; docs/edge-worker.md says what stands in it.
     pub server_keys: Option<String>,
+    /// `OPENID_KEYS`: JSON text, private JWKs of the curve P-256, of which the first signs.
+    pub openid_keys: Option<String>,
     /// `METRICS_KEY`: 16 characters or more.
     pub metrics_key: Option<String>,
     /// `PARTITION_KEY_SECRET`: base64 of 32 bytes or more.
@@ -45,6 +50,8 @@ pub struct Bindings {
     pub kinesis_session_token: Option<String>,
     /// `SINK_KEYS`: JSON text, the keys of sinks that do not use Kinesis's, by the sink's name.
     pub sink_keys: Option<String>,
+    /// The names of all bindings that there are.
+    pub bound: Vec<String>,
 }
 
 /// An application that may send events.
@@ -71,6 +78,8 @@ pub struct Config {
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
     pub deduplication_window: usize,
+    /// What is added to events.
+    pub enrichment: Enrichment,
     /// Most bytes that the requests under way in an isolate take together.
     pub memory_budget: usize,
     /// How often networks and identities may ask.
@@ -85,6 +94,8 @@ pub struct Config {
     pub schema: Schema,
     /// What the partition keys of records are made with.
     pub partition_keys: PartitionKeys,
+    /// What OpenID tokens are made with; without it there are none.
+    pub openid: Option<OpenIdTokens>,
     /// What `GET /metrics` asks for; without one there is no such path.
     pub metrics_key: Option<String>,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
@@ -135,6 +146,8 @@ impl Config {
             server_keys::read(bindings.server_keys, settings.as_ref(), schema.as_ref()),
             &mut errors,
         );
+        let issuer = settings.as_ref().and_then(|it| it.openid_issuer.as_deref());
+        let openid = kept(secrets::openid(bindings.openid_keys, issuer), &mut errors);
         let metrics_key = kept(secrets::metrics_key(bindings.metrics_key), &mut errors);
         let partition_keys = kept(
             secrets::partition_keys(bindings.partition_key_secret),
@@ -146,7 +159,7 @@ impl Config {
             session_token: bindings.kinesis_session_token,
             of_sinks: bindings.sink_keys,
         };
-        let credentials = keys.read(&mut errors);
+        let credentials = keys.read(settings.as_ref(), &mut errors);
         let (
             Some(settings),
             Some(master_secrets),
@@ -154,6 +167,7 @@ impl Config {
             Some(pii_salt),
             Some(server_keys),
             Some(partition_keys),
+            Some(openid),
             Some(metrics_key),
             Some(credentials),
         ) = (
@@ -163,30 +177,41 @@ impl Config {
             pii_salt,
             server_keys,
             partition_keys,
+            openid,
             metrics_key,
             credentials,
         )
         else {
             return Err(errors);
         };
+        let queue = settings.queue.map(|queue| queue.binding);
+        if let Some(binding) = queue.as_ref().filter(|name| !bindings.bound.contains(name)) {
+            let problem = format!("`queue`: there is no binding `{binding}`");
+            return Err(vec![error("FOREBAY", problem)]);
+        }
         let sinks = sinks::of(
             settings.kinesis,
             settings.sinks,
+            settings.dead_letters,
             &credentials,
             &settings.region,
         );
         Ok(Config {
-            sinks: sinks.map_err(|error| vec![error])?,
+            sinks: sinks
+                .map_err(|error| vec![error])?
+                .behind(queue.map(|binding| Queue::new(&binding))),
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,
             base_path: settings.base_path.trim_end_matches('/').to_owned(),
             deduplication_window: settings.deduplication_window,
+            enrichment: settings.enrichment,
             memory_budget: settings.memory_budget,
             rate_limits: settings.rate_limits,
             revoked_identities: settings.revoked_identities,
             aws_account_id: settings.aws_account_id,
             partition_keys,
+            openid,
             metrics_key,
             event_ids: EventIds::new(&schema, pii_salt.as_ref(), &master_secrets),
             master_secrets,
@@ -215,6 +240,16 @@ impl Config {
         self.apps.iter().find(|app| app.app_id == app_id)
     }
 
+    /// The pool that an identity is of, as far as its id says: the first of its region.
+    pub fn pool_of(&self, identity_id: &str) -> Option<&str> {
+        let (region, _) = identity_id.split_once(':')?;
+        let mut pools = self.apps.iter().map(|app| app.identity_pool_id.as_str());
+        pools.find(|pool| {
+            pool.split_once(':')
+                .is_some_and(|(of_pool, _)| of_pool == region)
+        })
+    }
+
     /// Whether a pool with this id is configured.
     pub fn has_identity_pool(&self, identity_pool_id: &str) -> bool {
         self.apps
@@ -225,11 +260,7 @@ impl Config {
     /// Whether a configured pool could have issued this identity id: they begin with the region of
     /// their pool.
     pub fn may_know_identity(&self, identity_id: &str) -> bool {
-        let region = |id: &str| id.split_once(':').map(|(region, _)| region.to_owned());
-        let of_identity = region(identity_id);
-        self.apps
-            .iter()
-            .any(|app| region(&app.identity_pool_id) == of_identity)
+        self.pool_of(identity_id).is_some()
     }
 }
 
@@ -282,12 +313,14 @@ pub(super) mod tests {
             master_secrets: Some(SECRETS.into()),
             pii_salt: None,
             server_keys: None,
+            openid_keys: None,
             metrics_key: None,
             partition_key_secret: None,
             kinesis_access_key_id: Some("AKID".into()),
             kinesis_secret_access_key: Some("secret".into()),
             kinesis_session_token: None,
             sink_keys: None,
+            bound: vec!["QUEUE".into()],
         }
     }
 

@@ -1,4 +1,4 @@
-//! `MASTER_SECRETS` and `PII_SALT`. No error repeats anything of a secret.
+//! The bindings that are secrets, but for the keys of servers and sinks. No error repeats anything of a secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,6 +7,7 @@ use forebay_core::schema::{Pii, Schema};
 use serde::Deserialize;
 
 use super::{ConfigError, error, required};
+use crate::identity::openid::OpenIdTokens;
 use crate::identity::session_token::{MasterSecret, MasterSecrets};
 use crate::pipeline::partition::{MIN_SECRET_BYTES, PartitionKeys};
 
@@ -76,6 +77,39 @@ pub fn pii_salt(
     Salt::new(secret).map(Some).ok_or_else(problem)
 }
 
+/// `OPENID_KEYS`, which only OpenID tokens need; `issuer` is what they say they are of.
+///
+/// # Errors
+/// What is wrong, without repeating any of it.
+pub fn openid(
+    text: Option<String>,
+    issuer: Option<&str>,
+) -> Result<Option<OpenIdTokens>, ConfigError> {
+    const NAME: &str = "OPENID_KEYS";
+    let text = text.filter(|text| !text.is_empty());
+    let (text, issuer) = match (text, issuer) {
+        (None, None) => return Ok(None),
+        (Some(text), Some(issuer)) => (text, issuer),
+        (Some(_), None) => {
+            let problem = "needs `openid_issuer` of FOREBAY, the URL that tokens say they are of";
+            return Err(error(NAME, problem));
+        }
+        (None, Some(_)) => {
+            return Err(error(
+                NAME,
+                "is missing, which `openid_issuer` of FOREBAY needs",
+            ));
+        }
+    };
+    // serde_json's own message may quote what it read.
+    let keys = serde_json::from_str(&text).map_err(|_| {
+        let form = r#"[{"kid":"1","kty":"EC","crv":"P-256","x":"…","y":"…","d":"…"}]"#;
+        error(NAME, format!("is not of the form {form}"))
+    })?;
+    let tokens = OpenIdTokens::new(issuer.to_owned(), keys);
+    tokens.map(Some).map_err(|problem| error(NAME, problem))
+}
+
 /// `METRICS_KEY`, which nothing needs.
 ///
 /// # Errors
@@ -125,6 +159,30 @@ mod tests {
     use super::*;
     use crate::config::tests::{SCHEMA, bindings, settings};
     use crate::config::{Bindings, Config};
+    use crate::identity::openid::tests::{ISSUER, key};
+
+    #[test]
+    fn openid_tokens_need_both_an_issuer_and_keys_and_no_key_is_repeated() {
+        let good = serde_json::json!([key("1", 1)]).to_string();
+        let read = |keys: Option<&str>, issuer: Option<&str>| {
+            openid(keys.map(str::to_owned), issuer).map_err(|error| error.to_string())
+        };
+        assert!(read(None, None).ok().unwrap().is_none());
+        assert!(read(Some(""), None).ok().unwrap().is_none());
+        assert!(read(Some(&good), Some(ISSUER)).ok().unwrap().is_some());
+        let hunter = good.replace("AQEB", "hunter2");
+        for (keys, issuer) in [
+            (Some(good.as_str()), None),
+            (None, Some(ISSUER)),
+            (Some("hunter2"), Some(ISSUER)),
+            (Some(hunter.as_str()), Some(ISSUER)),
+            (Some(good.as_str()), Some("http://events.example.com")),
+        ] {
+            let problem = read(keys, issuer).err().unwrap();
+            assert!(problem.starts_with("OPENID_KEYS: "), "{problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
 
     #[test]
     fn a_salt_is_needed_where_something_is_hashed_and_is_never_repeated() {

@@ -8,6 +8,7 @@ use super::{App, ConfigError, error};
 use crate::budget::Budget;
 use crate::identity::ids::{is_cognito_id, is_identity_id};
 use crate::identity::issuer::Issuer;
+use crate::pipeline::enrich::Enrichment;
 use crate::rates::RateSettings;
 
 /// The binding `FOREBAY`.
@@ -19,21 +20,31 @@ pub struct Settings {
     /// At least one.
     pub apps: Vec<App>,
     /// The streams of Kinesis.
+    #[serde(default)]
     pub kinesis: KinesisSettings,
     /// Further sinks.
     #[serde(default)]
     pub sinks: Vec<SinkSettings>,
+    /// Where dead letters go, if not to `kinesis.dead_letter_stream`.
+    pub dead_letters: Option<SinkSettings>,
+    /// What stands in front of the sinks that answers wait for.
+    pub queue: Option<QueueSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// Whose tokens are logins.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// `iss` of the OpenID tokens that the worker issues: its own address.
+    pub openid_issuer: Option<String>,
     /// Where a proxy has the worker.
     #[serde(default)]
     pub base_path: String,
     /// In events.
     #[serde(default = "default_deduplication_window")]
     pub deduplication_window: usize,
+    /// What is added to events.
+    #[serde(default)]
+    pub enrichment: Enrichment,
     /// In bytes.
     #[serde(default = "default_memory_budget")]
     pub memory_budget: usize,
@@ -60,7 +71,7 @@ fn default_deduplication_window() -> usize {
 const MAX_DEDUPLICATION_WINDOW: usize = 500_000;
 
 /// `kinesis` of [`Settings`].
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KinesisSettings {
     /// A URL; AWS's own for the region where it is not said.
@@ -69,15 +80,24 @@ pub struct KinesisSettings {
     pub region: Option<String>,
     /// The stream of valid events, a required sink; none where another sink is required.
     pub stream: Option<String>,
-    /// The stream of what was refused.
-    pub dead_letter_stream: String,
+    /// The stream of what was refused; none where `dead_letters` names another sink for it.
+    pub dead_letter_stream: Option<String>,
 }
 
-/// One of `sinks` of [`Settings`].
+/// `queue` of [`Settings`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSettings {
+    /// The name of its binding.
+    pub binding: String,
+}
+
+/// One of `sinks` of [`Settings`], or its `dead_letters`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SinkSettings {
-    /// What logs call it.
+    /// What logs call it; `dead_letters` has a name without one.
+    #[serde(default)]
     pub name: String,
     /// Which service it is.
     #[serde(rename = "type")]
@@ -174,9 +194,15 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
         dead_letter_stream,
         ..
     } = &settings.kinesis;
-    let is_named = |name: &str| !name.is_empty() && name != dead_letter_stream;
-    if dead_letter_stream.is_empty() || !stream.as_deref().is_none_or(is_named) {
+    if [stream, dead_letter_stream].contains(&&Some(String::new()))
+        || (stream.is_some() && stream == dead_letter_stream)
+    {
         let problem = "`kinesis.stream` and `kinesis.dead_letter_stream` must name two streams";
+        return Err(error(NAME, problem));
+    }
+    if dead_letter_stream.is_some() == settings.dead_letters.is_some() {
+        let problem =
+            "say where dead letters go: either `kinesis.dead_letter_stream` or `dead_letters`";
         return Err(error(NAME, problem));
     }
     Ok(settings)
@@ -262,6 +288,12 @@ mod tests {
                 json!(500_001),
                 "more than 500000 events",
             ),
+            (
+                "/enrichment",
+                json!({ "geo": false }),
+                "unknown field `geo`",
+            ),
+            ("/enrichment", json!({ "place": 0 }), "invalid type"),
             ("/deduplication_window", json!(-1), "invalid value"),
             ("/deduplication_window", json!(false), "invalid type"),
             (

@@ -9,7 +9,7 @@ use forebay_aws_call::pinpoint::PINPOINT;
 use forebay_aws_call::{self as aws, Credentials, Endpoint, Limits};
 use serde::Deserialize;
 
-use super::settings::{KinesisSettings, SinkKind, SinkSettings};
+use super::settings::{KinesisSettings, Settings, SinkKind, SinkSettings};
 use super::{ConfigError, error, kept, required};
 use crate::delivery::pattern::Pattern;
 use crate::delivery::routing::Sinks;
@@ -23,6 +23,13 @@ use crate::delivery::target::Target;
 
 const FOREBAY: &str = "FOREBAY";
 const SINK_KEYS: &str = "SINK_KEYS";
+/// The name of the sink that `kinesis.stream` is.
+const KINESIS_STREAM: &str = "kinesis";
+/// The name of the sink of dead letters, where it has no other.
+const DEAD_LETTERS: &str = "dead_letters";
+/// The `detail-type` of dead letters on a bus of EventBridge: rules for an event type must not fire for
+/// what was refused.
+const DEAD_LETTER_TYPE: &str = "_dead_letter";
 
 /// The bindings of the keys, unchecked.
 pub struct Keys {
@@ -38,8 +45,8 @@ pub struct Keys {
 
 /// The keys, checked.
 pub struct SinkCredentials {
-    /// Of Kinesis, and of each sink that has none of its own.
-    kinesis: Credentials,
+    /// Of Kinesis, and of each sink that has none of its own; `None` where all have.
+    kinesis: Option<Credentials>,
     /// By the sink's name.
     of_sinks: BTreeMap<String, Credentials>,
 }
@@ -54,17 +61,67 @@ struct SinkKey {
 }
 
 impl Keys {
-    /// Checks the bindings; what is missing is added to `errors`.
-    pub fn read(self, errors: &mut Vec<ConfigError>) -> Option<SinkCredentials> {
+    /// Checks the bindings; what is missing is added to `errors`. The key of Kinesis is needed unless all
+    /// sinks of `settings` have keys of their own.
+    pub fn read(
+        self,
+        settings: Option<&Settings>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<SinkCredentials> {
+        let of_sinks = kept(read_sink_keys(self.of_sinks), errors);
+        let has_own = |name: &str| {
+            let keys = of_sinks.as_ref();
+            keys.is_some_and(|keys| keys.contains_key(name))
+        };
+        let is_needed = settings.is_none_or(|settings| !all_have_own(settings, has_own));
+        let is_set = |value: &Option<String>| value.as_ref().is_some_and(|it| !it.is_empty());
+        let is_there = is_set(&self.access_key_id) || is_set(&self.secret_access_key);
+        if !is_needed && !is_there {
+            return Some(SinkCredentials {
+                kinesis: None,
+                of_sinks: of_sinks?,
+            });
+        }
         let access_key_id = required("KINESIS_ACCESS_KEY_ID", self.access_key_id);
         let access_key_id = kept(access_key_id, errors);
         let secret_access_key = required("KINESIS_SECRET_ACCESS_KEY", self.secret_access_key);
         let secret_access_key = kept(secret_access_key, errors);
-        let of_sinks = kept(read_sink_keys(self.of_sinks), errors);
+        let (id, secret) = (access_key_id?, secret_access_key?);
         Some(SinkCredentials {
-            kinesis: credentials(access_key_id?, secret_access_key?, self.session_token),
+            kinesis: Some(credentials(id, secret, self.session_token)),
             of_sinks: of_sinks?,
         })
+    }
+}
+
+impl SinkCredentials {
+    /// The key of the sink of this name.
+    fn of(&self, name: &str) -> Result<Credentials, ConfigError> {
+        let own = self.of_sinks.get(name).or(self.kinesis.as_ref());
+        let problem = "is missing";
+        own.cloned()
+            .ok_or_else(|| error("KINESIS_ACCESS_KEY_ID", problem))
+    }
+}
+
+/// Whether each sink has a key of its own.
+fn all_have_own(settings: &Settings, has_own: impl Fn(&str) -> bool) -> bool {
+    let KinesisSettings {
+        stream,
+        dead_letter_stream,
+        ..
+    } = &settings.kinesis;
+    let of_letters = settings.dead_letters.as_ref();
+    (stream.is_none() || has_own(KINESIS_STREAM))
+        && (dead_letter_stream.is_none() || has_own(DEAD_LETTERS))
+        && settings.sinks.iter().all(|sink| has_own(&sink.name))
+        && of_letters.is_none_or(|sink| has_own(name_of_letters(sink)))
+}
+
+fn name_of_letters(settings: &SinkSettings) -> &str {
+    match settings.name.as_str() {
+        "" => DEAD_LETTERS,
+        name => name,
     }
 }
 
@@ -96,57 +153,102 @@ fn read_sink_keys(text: Option<String>) -> Result<BTreeMap<String, Credentials>,
 ///
 /// # Errors
 /// The first mistake: an endpoint or a region that is none, a filter that cannot be read, what a
-/// sink needs and does not have, or no sink that is required.
+/// sink needs and does not have, no sink that is required, or dead letters among the events.
 pub fn of(
     kinesis: KinesisSettings,
     further: Vec<SinkSettings>,
+    dead_letters: Option<SinkSettings>,
     keys: &SinkCredentials,
     region: &str,
 ) -> Result<Sinks, ConfigError> {
-    let access = Access {
-        endpoint: endpoint(
-            &KINESIS,
-            "kinesis",
-            kinesis.endpoint.as_deref(),
-            kinesis.region.as_deref().unwrap_or(region),
-        )?,
-        region: kinesis.region.unwrap_or_else(|| region.to_owned()),
-        credentials: keys.kinesis.clone(),
+    let kinesis_region = kinesis.region.as_deref().unwrap_or(region);
+    let stream = |sink: &str, name: String| {
+        let url = kinesis.endpoint.as_deref();
+        let access = Access {
+            endpoint: endpoint(&KINESIS, "`kinesis`", url, kinesis_region)?,
+            region: kinesis_region.to_owned(),
+            credentials: keys.of(sink)?,
+        };
+        Ok(Service::Kinesis(KinesisStream { access, name }))
     };
     let mut targets = Vec::new();
     if let Some(name) = kinesis.stream {
-        let stream = KinesisStream {
-            access: access.clone(),
-            name,
-        };
-        let service = Service::Kinesis(stream);
-        targets.push(Target::new("kinesis".to_owned(), service, None, true));
+        let service = stream(KINESIS_STREAM, name)?;
+        targets.push(Target::new(KINESIS_STREAM.to_owned(), service, None, true));
     }
     for settings in further {
-        if settings.name.is_empty() || targets.iter().any(|other| other.name == settings.name) {
-            let problem = "each of `sinks` needs a name that no other has; `kinesis` is taken";
+        let is_taken = |name: &str| targets.iter().any(|other: &Target| other.name == name);
+        if matches!(settings.name.as_str(), "" | DEAD_LETTERS) || is_taken(&settings.name) {
+            let problem = "each of `sinks` needs a name that no other has; `kinesis` and \
+                           `dead_letters` are taken";
             return Err(error(FOREBAY, problem));
         }
-        targets.push(target(settings, keys, region)?);
+        let setting = format!("`sinks`, `{}`", settings.name);
+        targets.push(target(settings, &setting, keys, region)?);
     }
     if !targets.iter().any(|target| target.is_required) {
         let problem =
             "no sink is required: name `kinesis.stream`, or set `required` of one of `sinks`";
         return Err(error(FOREBAY, problem));
     }
-    let mut names = keys.of_sinks.keys();
-    if let Some(name) = names.find(|name| !targets.iter().any(|target| target.name == **name)) {
+    let dead_letters = match (kinesis.dead_letter_stream, dead_letters) {
+        (Some(name), _) => {
+            let service = stream(DEAD_LETTERS, name)?;
+            Target::new(DEAD_LETTERS.to_owned(), service, None, true)
+        }
+        (None, Some(settings)) => of_letters(settings, keys, region)?,
+        (None, None) => return Err(error(FOREBAY, "nothing says where dead letters go")),
+    };
+    if targets
+        .iter()
+        .any(|target| target.service.is_same(&dead_letters.service))
+    {
+        let problem = format!("`{DEAD_LETTERS}` and a sink of events are one stream");
+        return Err(error(FOREBAY, problem));
+    }
+    let is_sink = |name: &String| {
+        let mut all = targets.iter().chain([&dead_letters]);
+        all.any(|target| target.name == *name)
+    };
+    if let Some(name) = keys.of_sinks.keys().find(|name| !is_sink(name)) {
         return Err(error(SINK_KEYS, format!("`sinks` has no `{name}`")));
     }
-    let dead_letters = KinesisStream {
-        access,
-        name: kinesis.dead_letter_stream,
-    };
     Ok(Sinks::new(targets, dead_letters))
 }
 
+/// The sink of dead letters, where that is none of `kinesis`.
+fn of_letters(
+    settings: SinkSettings,
+    keys: &SinkCredentials,
+    region: &str,
+) -> Result<Target, ConfigError> {
+    let problem = |what| error(FOREBAY, format!("`{DEAD_LETTERS}`: {what}"));
+    if settings.kind == SinkKind::Pinpoint {
+        return Err(problem(
+            "a dead letter is no event, which is all that `pinpoint` takes",
+        ));
+    }
+    if settings.filter.is_some() {
+        return Err(problem(
+            "`filter` is for sinks of events: no dead letter may be left out",
+        ));
+    }
+    let settings = SinkSettings {
+        name: name_of_letters(&settings).to_owned(),
+        required: true,
+        ..settings
+    };
+    let mut target = target(settings, &format!("`{DEAD_LETTERS}`"), keys, region)?;
+    if let Service::EventBridge(bus) = &mut target.service {
+        bus.detail_type = Some(DEAD_LETTER_TYPE);
+    }
+    Ok(target)
+}
+
+/// A sink. `setting` is what mistakes call it.
 fn target(
     settings: SinkSettings,
+    setting: &str,
     keys: &SinkCredentials,
     region: &str,
 ) -> Result<Target, ConfigError> {
@@ -163,7 +265,7 @@ fn target(
         max_bytes,
         app_id,
     } = settings;
-    let problem = |what: &str| error(FOREBAY, format!("`sinks`, `{name}`: {what}"));
+    let problem = |what: &str| error(FOREBAY, format!("{setting}: {what}"));
     let filter = filter.map(|filter| {
         Pattern::parse(&filter.to_string())
             .map_err(|mistake| problem(&format!("`filter`: {mistake}")))
@@ -205,16 +307,10 @@ fn target(
         return Err(problem("a setting is not of this type of sink"));
     }
     let region = own_region.unwrap_or_else(|| region.to_owned());
-    let own = keys.of_sinks.get(&name);
     let access = Access {
-        endpoint: endpoint(
-            service,
-            &format!("sinks`, `{name}"),
-            url.as_deref(),
-            &region,
-        )?,
+        endpoint: endpoint(service, setting, url.as_deref(), &region)?,
         region,
-        credentials: own.unwrap_or(&keys.kinesis).clone(),
+        credentials: keys.of(&name)?,
     };
     let needed = |value: Option<String>, what: &str| {
         let value = value.filter(|value| !value.is_empty());
@@ -233,6 +329,7 @@ fn target(
             access,
             name: bus,
             source: source.unwrap_or_else(|| "forebay".to_owned()),
+            detail_type: None,
             limits: max_bytes.map_or(event_bridge::LIMITS, |bytes| Limits {
                 bytes,
                 item_bytes: bytes,
@@ -263,7 +360,7 @@ fn endpoint(
         Some(url) => ("endpoint", Endpoint::parse(url)),
         None => ("region", Endpoint::of_region(service, region, false)),
     };
-    endpoint.map_err(|problem| error(FOREBAY, format!("`{setting}`: `{which}` {problem}")))
+    endpoint.map_err(|problem| error(FOREBAY, format!("{setting}: `{which}` {problem}")))
 }
 
 #[cfg(test)]
@@ -284,6 +381,7 @@ mod tests {
             Service::Firehose(sink) => &sink.access,
             Service::EventBridge(sink) => &sink.access,
             Service::Pinpoint(sink) => &sink.access,
+            Service::Queue(_) => panic!("a queue needs no key"),
         }
     }
 
@@ -351,6 +449,101 @@ mod tests {
                     true
                 ),
                 ("old", "https://other.example", "OTHER", false, false),
+            ]
+        );
+    }
+
+    /// The settings with another sink of dead letters.
+    fn letters_to(sink: Value) -> Value {
+        let mut settings = settings();
+        settings["kinesis"] = json!({ "stream": "events" });
+        settings["dead_letters"] = sink;
+        settings
+    }
+
+    #[test]
+    fn dead_letters_may_go_to_any_sink_that_takes_them() {
+        for (sink, endpoint) in [
+            (
+                json!({ "type": "kinesis", "stream": "dead" }),
+                "https://kinesis.eu-north-1.amazonaws.com",
+            ),
+            (
+                json!({ "type": "firehose", "stream": "events", "name": "letters" }),
+                "https://firehose.eu-north-1.amazonaws.com",
+            ),
+            (
+                json!({ "type": "event_bridge", "region": "eu-west-1" }),
+                "https://events.eu-west-1.amazonaws.com",
+            ),
+        ] {
+            let name = sink["name"].as_str().unwrap_or("dead_letters").to_owned();
+            let letters = sinks(bindings(letters_to(sink))).dead_letters;
+            assert_eq!(access(&letters.service).endpoint.as_str(), endpoint);
+            assert_eq!(letters.name, name);
+            if let Service::EventBridge(bus) = letters.service {
+                assert_eq!(bus.detail_type, Some("_dead_letter"));
+            }
+        }
+    }
+
+    #[test]
+    fn dead_letters_go_to_one_sink_that_is_none_of_events() {
+        let mut both = letters_to(json!({ "type": "firehose", "stream": "f" }));
+        both["kinesis"]["dead_letter_stream"] = json!("dead");
+        for (settings, expected) in [
+            (both, "either `kinesis.dead_letter_stream` or"),
+            (
+                letters_to(Value::Null),
+                "either `kinesis.dead_letter_stream` or",
+            ),
+            (
+                letters_to(json!({ "type": "kinesis", "stream": "events" })),
+                "are one stream",
+            ),
+            (
+                letters_to(json!({ "type": "pinpoint", "app_id": "a" })),
+                "`dead_letters`: a dead letter is no event",
+            ),
+            (
+                letters_to(json!({ "type": "firehose" })),
+                "`dead_letters`: `stream` is missing",
+            ),
+            (
+                letters_to(json!({ "type": "firehose", "stream": "f", "filter": {} })),
+                "`dead_letters`: `filter` is for sinks of events",
+            ),
+        ] {
+            let problems = problems(bindings(settings));
+            assert!(problems[0].contains(expected), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn without_kinesis_its_key_is_not_needed() {
+        let mut settings = settings();
+        settings["kinesis"] = Value::Null;
+        settings.as_object_mut().unwrap().remove("kinesis");
+        settings["sinks"] =
+            json!([{ "name": "lake", "type": "firehose", "stream": "f", "required": true }]);
+        settings["dead_letters"] = json!({ "type": "firehose", "stream": "d" });
+        let key = r#"{"access_key_id":"OWN","secret_access_key":"s"}"#;
+        let of = |keys: String| Bindings {
+            sink_keys: Some(keys),
+            kinesis_access_key_id: None,
+            kinesis_secret_access_key: None,
+            ..bindings(settings.clone())
+        };
+        let all = of(format!(r#"{{"lake":{key},"dead_letters":{key}}}"#));
+        let sinks = sinks(all);
+        for target in sinks.targets.iter().chain([&sinks.dead_letters]) {
+            assert_eq!(access(&target.service).credentials.access_key_id(), "OWN");
+        }
+        assert_eq!(
+            problems(of(format!(r#"{{"lake":{key}}}"#))),
+            [
+                "KINESIS_ACCESS_KEY_ID: is missing",
+                "KINESIS_SECRET_ACCESS_KEY: is missing"
             ]
         );
     }

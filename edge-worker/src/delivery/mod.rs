@@ -5,6 +5,7 @@ pub mod breaker;
 pub mod deadline;
 pub mod later;
 pub mod pattern;
+pub mod queue;
 pub mod retry;
 pub mod routing;
 pub mod sinks;

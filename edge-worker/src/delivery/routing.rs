@@ -1,15 +1,14 @@
 //! Which records go to which sinks, and what an answer depends on.
 
-use std::borrow::Cow;
-
 use forebay_core::json::Value;
 use futures_util::future::{join, join_all};
 
 use super::deadline::Deadline;
 use super::later::{Later, LaterDelivery};
+use super::queue::Queue;
+use super::queue::message::fits;
 use super::retry::{self, DELIVERY_TIME};
 use super::sinks::Service;
-use super::sinks::kinesis::KinesisStream;
 use super::target::{Target, left_alone};
 use super::{Delivery, MAX_RECORD_BYTES, Outcome, RECORD_LIMITS, Record, Sink, SinkError};
 use crate::platform::Platform;
@@ -19,7 +18,9 @@ pub struct Sinks {
     /// Take the records of valid events. At least one is required.
     pub targets: Vec<Target>,
     /// Takes what was refused.
-    pub dead_letters: KinesisStream,
+    pub dead_letters: Target,
+    /// Stands in front of the required ones and of that of dead letters, where there is one.
+    pub queue: Option<Queue>,
     /// What the sinks that are not required are to get.
     later: Later,
 }
@@ -35,32 +36,31 @@ pub struct Deliveries {
 }
 
 impl Sinks {
-    /// Of these targets, one of them required, and the stream of dead letters.
-    pub fn new(targets: Vec<Target>, dead_letters: KinesisStream) -> Sinks {
+    /// Of these targets, one of them required, and the sink of dead letters.
+    pub fn new(targets: Vec<Target>, dead_letters: Target) -> Sinks {
         Sinks {
             targets,
             dead_letters,
+            queue: None,
             later: Later::default(),
         }
+    }
+
+    /// The same, with a queue in front.
+    pub fn behind(self, queue: Option<Queue>) -> Sinks {
+        Sinks { queue, ..self }
     }
 
     /// Most bytes of a record that every required sink takes.
     pub fn max_record_bytes(&self) -> usize {
         let required = self.targets.iter().filter(|target| target.is_required);
-        let empty = Record {
-            data: String::new(),
-            partition_key: Cow::Borrowed(""),
-        };
-        let most = |target: &Target| {
-            let limit = target.limits().item_bytes;
-            limit.saturating_sub(target.byte_len(&empty))
-        };
-        required.map(most).min().unwrap_or(MAX_RECORD_BYTES)
+        let most = required.map(Target::max_record_bytes).min();
+        most.unwrap_or(MAX_RECORD_BYTES)
     }
 
     /// Delivers records to the required sinks and dead letters to theirs, side by side, within
-    /// [`DELIVERY_TIME`]. What all required sinks have is kept for the others, which
-    /// [`Sinks::deliver_later`] delivers to.
+    /// [`DELIVERY_TIME`]; where there is a queue, to that instead. What an answer waits for and has
+    /// arrived is kept for the sinks that are not required, which [`Sinks::deliver_later`] delivers to.
     pub async fn deliver(
         &self,
         events: &[Record<'_>],
@@ -69,31 +69,11 @@ impl Sinks {
     ) -> Deliveries {
         let deadline = Deadline::after(DELIVERY_TIME, platform.now());
         let routes = self.routes(events);
-        let required = self.targets.iter().zip(&routes);
-        let required = required.filter(|(target, _)| target.is_required);
-        let deliveries = required.map(async |(target, route)| {
-            let records: Vec<&Record<'_>> = route
-                .iter()
-                .filter_map(|index| events.get(*index))
-                .collect();
-            (
-                route,
-                retry::deliver(target, &records, deadline, platform).await,
-            )
-        });
-        let letters: Vec<&Record<'_>> = dead_letters.iter().collect();
-        let (deliveries, dead_letters) = join(
-            join_all(deliveries),
-            retry::deliver(&self.dead_letters, &letters, deadline, platform),
+        let (merged, dead_letters) = join(
+            self.deliver_events(events, &routes, deadline, platform),
+            self.deliver_letters(dead_letters, deadline, platform),
         )
         .await;
-        let mut merged = Delivery {
-            outcomes: vec![Outcome::Accepted; events.len()],
-            ..Delivery::default()
-        };
-        for (route, delivery) in deliveries {
-            merged.add(route, delivery);
-        }
         self.keep_for_later(events, &routes, &merged.outcomes);
         let is_taken = |index: &usize| {
             routes
@@ -105,6 +85,113 @@ impl Sinks {
             filtered: (0..events.len()).filter(|index| !is_taken(index)).count(),
             dead_letters,
         }
+    }
+
+    /// Delivers records to what an answer waits for. A record that is too large for the queue goes to
+    /// the sinks themselves.
+    async fn deliver_events(
+        &self,
+        events: &[Record<'_>],
+        routes: &[Vec<usize>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        let Some(queue) = &self.queue else {
+            return self
+                .deliver_routed(events, routes, deadline, platform)
+                .await;
+        };
+        let required = self.targets.iter().zip(routes);
+        let mut wanted = vec![false; events.len()];
+        for (_, route) in required.filter(|(target, _)| target.is_required) {
+            for index in route {
+                wanted[*index] = true;
+            }
+        }
+        let is_queued = |index: &usize| events.get(*index).is_some_and(fits);
+        let queued: Vec<usize> = (0..events.len())
+            .filter(|index| wanted[*index] && is_queued(index))
+            .collect();
+        let direct: Vec<Vec<usize>> = routes
+            .iter()
+            .map(|route| {
+                let direct = route.iter().copied();
+                direct.filter(|index| !is_queued(index)).collect()
+            })
+            .collect();
+        let records = chosen(events, &queued);
+        let (of_queue, mut merged) = join(
+            retry::deliver(&queue.events, &records, deadline, platform),
+            self.deliver_routed(events, &direct, deadline, platform),
+        )
+        .await;
+        merged.add(&queued, of_queue);
+        merged
+    }
+
+    async fn deliver_letters(
+        &self,
+        letters: &[Record<'_>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        let queue = self.queue.as_ref();
+        let mut merged = Delivery {
+            outcomes: vec![Outcome::Accepted; letters.len()],
+            ..Delivery::default()
+        };
+        let is_queued = |index: &usize| queue.is_some() && letters.get(*index).is_some_and(fits);
+        let (queued, direct): (Vec<usize>, Vec<usize>) =
+            (0..letters.len()).partition(|index| is_queued(index));
+        let to = queue.map_or(&self.dead_letters, |queue| &queue.dead_letters);
+        let (for_queue, for_sink) = (chosen(letters, &queued), chosen(letters, &direct));
+        let (of_queue, of_sink) = join(
+            retry::deliver(to, &for_queue, deadline, platform),
+            retry::deliver(&self.dead_letters, &for_sink, deadline, platform),
+        )
+        .await;
+        merged.add(&queued, of_queue);
+        merged.add(&direct, of_sink);
+        merged
+    }
+
+    /// Delivers records to the required sinks that take them, whatever stands in front of these.
+    pub async fn deliver_to_required(
+        &self,
+        records: &[Record<'_>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        let routes = self.routes(records);
+        self.deliver_routed(records, &routes, deadline, platform)
+            .await
+    }
+
+    async fn deliver_routed(
+        &self,
+        records: &[Record<'_>],
+        routes: &[Vec<usize>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        let required = self.targets.iter().zip(routes);
+        let required = required.filter(|(target, _)| target.is_required);
+        let deliveries = required.map(async |(target, route)| {
+            let chosen = chosen(records, route);
+            (
+                route,
+                retry::deliver(target, &chosen, deadline, platform).await,
+            )
+        });
+        let deliveries = join_all(deliveries).await;
+        let mut merged = Delivery {
+            outcomes: vec![Outcome::Accepted; records.len()],
+            ..Delivery::default()
+        };
+        for (route, delivery) in deliveries {
+            merged.add(route, delivery);
+        }
+        merged
     }
 
     /// The indices of the records that each target takes.
@@ -166,15 +253,20 @@ impl Sinks {
     /// they take records. Kinesis is asked; of other services their calls tell.
     pub async fn statuses(&self, platform: &impl Platform) -> [Result<String, SinkError>; 2] {
         let required = || self.targets.iter().filter(|target| target.is_required);
-        let stream = required().find_map(|target| match &target.service {
-            Service::Kinesis(stream) => Some(stream),
-            _ => None,
-        });
+        let stream = required().find(|target| matches!(target.service, Service::Kinesis(_)));
         let events = match stream {
             _ if required().any(Sink::is_left_alone) => Err(left_alone()),
-            Some(stream) => stream.status(platform).await,
+            Some(target) => target.status(platform).await,
             None => Ok("ACTIVE".to_owned()),
         };
         [events, self.dead_letters.status(platform).await]
     }
+}
+
+/// The records at these places.
+fn chosen<'r, 'a>(records: &'r [Record<'a>], route: &[usize]) -> Vec<&'r Record<'a>> {
+    route
+        .iter()
+        .filter_map(|index| records.get(*index))
+        .collect()
 }

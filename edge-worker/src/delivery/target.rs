@@ -1,5 +1,6 @@
 //! A sink with what surrounds it: its name, its filter, its breaker.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -46,6 +47,29 @@ impl Target {
     pub fn takes(&self, record: &Value<'_>) -> bool {
         let filter = self.filter.as_ref();
         filter.is_none_or(|filter| filter.matches(record))
+    }
+
+    /// Most bytes of a record that it takes.
+    pub fn max_record_bytes(&self) -> usize {
+        let empty = Record {
+            data: String::new(),
+            partition_key: Cow::Borrowed(""),
+        };
+        let limit = self.limits().item_bytes;
+        limit.saturating_sub(self.byte_len(&empty))
+    }
+
+    /// Its status: `ACTIVE` or `UPDATING` where it takes records. Kinesis is asked; of other services
+    /// their calls tell.
+    ///
+    /// # Errors
+    /// [`SinkError`]
+    pub async fn status(&self, platform: &impl Platform) -> Result<String, SinkError> {
+        match &self.service {
+            _ if self.is_left_alone() => Err(left_alone()),
+            Service::Kinesis(stream) => stream.status(platform).await,
+            _ => Ok("ACTIVE".to_owned()),
+        }
     }
 
     /// What the breaker lets through.

@@ -32,7 +32,7 @@ fn target(name: &str, filter: Option<&str>, is_required: bool) -> Target {
 }
 
 fn sinks(targets: impl IntoIterator<Item = Target>) -> Sinks {
-    Sinks::new(targets.into_iter().collect(), stream("dead-letters"))
+    Sinks::new(targets.into_iter().collect(), kinesis("dead-letters"))
 }
 
 fn records(types: &[&str]) -> Vec<Record<'static>> {
@@ -198,6 +198,7 @@ fn a_record_has_to_fit_into_every_required_sink() {
             access: sinks::kinesis::tests::access("https://events.eu-north-1.amazonaws.com"),
             name: None,
             source: "forebay".into(),
+            detail_type: None,
             limits: forebay_aws_call::event_bridge::LIMITS,
         };
         Target::new("bus".into(), Service::EventBridge(bus), None, is_required)

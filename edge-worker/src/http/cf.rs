@@ -1,4 +1,4 @@
-//! What Cloudflare says about where a request came from.
+//! What Cloudflare says about where a request came from, and from what.
 
 use forebay_core::event::Text;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -26,6 +26,13 @@ pub struct Cf {
     pub latitude: Tolerant,
     /// In degrees.
     pub longitude: Tolerant,
+    /// The number of the network that the request came from.
+    pub asn: Tolerant,
+    /// Whose network that is, e.g. `Telia`.
+    pub as_organization: Tolerant,
+    /// What kind of bot Cloudflare knows the sender to be, e.g. `Search Engine Crawler`; empty for
+    /// all others.
+    pub verified_bot_category: Tolerant,
 }
 
 /// Text or a number as text; `None` for anything else.
@@ -33,7 +40,7 @@ pub struct Cf {
 pub struct Tolerant(Option<String>);
 
 /// No name of a place is longer.
-const MAX_PLACE_CHARS: usize = 200;
+pub const MAX_PLACE_CHARS: usize = 200;
 
 impl Tolerant {
     /// The text without white space around it; `None` where that is empty or longer than any name of

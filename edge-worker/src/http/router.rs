@@ -18,6 +18,10 @@ pub enum Route<'a> {
     PlainEvents,
     /// `POST /` with an `X-Amz-Target`.
     CognitoIdentity,
+    /// `GET /.well-known/openid-configuration`.
+    OpenIdConfiguration,
+    /// `GET /.well-known/jwks.json`.
+    Jwks,
     /// `GET /metrics`.
     Metrics,
     /// `GET /readyz`.
@@ -76,6 +80,12 @@ impl<'a> Route<'a> {
             [""] => (Route::CognitoIdentity, &["POST"], "POST, OPTIONS"),
             ["healthz"] => (Route::Health, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
             ["readyz"] => (Route::Ready, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
+            [".well-known", "openid-configuration"] => (
+                Route::OpenIdConfiguration,
+                &["GET", "HEAD"],
+                "GET, HEAD, OPTIONS",
+            ),
+            [".well-known", "jwks.json"] => (Route::Jwks, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
             ["metrics"] => (Route::Metrics, &["GET", "HEAD"], "GET, HEAD, OPTIONS"),
             ["v1", "events"] => (Route::PlainEvents, &["POST"], "POST"),
             ["v1", "apps", app_id, "events"] | ["v1", "apps", app_id, "events", "legacy"] => (
@@ -119,6 +129,8 @@ impl<'a> Route<'a> {
             Route::CognitoIdentity => "CognitoIdentity",
             Route::Health => "Health",
             Route::Ready => "Ready",
+            Route::OpenIdConfiguration => "OpenIdConfiguration",
+            Route::Jwks => "Jwks",
             Route::Metrics => "Metrics",
             Route::Preflight => "Preflight",
         }
@@ -151,6 +163,12 @@ mod tests {
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
             ("GET", "/readyz", Route::Ready),
+            (
+                "GET",
+                "/.well-known/openid-configuration",
+                Route::OpenIdConfiguration,
+            ),
+            ("GET", "/.well-known/jwks.json", Route::Jwks),
             ("GET", "/metrics", Route::Metrics),
             ("OPTIONS", "/anything", Route::Preflight),
         ] {

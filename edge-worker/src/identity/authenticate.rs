@@ -42,6 +42,12 @@ impl Sender<'_> {
         }
     }
 
+    /// Whether the request comes from the device of the one whose events it has; a server's speaks for
+    /// others.
+    pub fn is_visitor(&self) -> bool {
+        matches!(self, Sender::Identity(_))
+    }
+
     /// `forebay.amr` of the records: how the sender proved itself.
     pub fn amr(&self) -> &'static str {
         match self {
@@ -242,12 +248,12 @@ fn refusal(
     now: Timestamp,
 ) -> RequestError {
     let signed = claim.map_or(now, |claim| claim.date);
-    let presigned = claim.is_some_and(|claim| claim.expires_seconds.is_some());
+    let ends_by_itself = claim.is_some_and(|claim| claim.expires_seconds.is_some());
     match error {
         VerifyError::Missing => RequestError::MissingAuthentication,
         VerifyError::Malformed(what) => RequestError::IncompleteSignature(what),
         VerifyError::UnknownKey => RequestError::UnrecognizedClient,
-        VerifyError::Expired if presigned => RequestError::PresignedExpired { now },
+        VerifyError::Expired if ends_by_itself => RequestError::PresignedExpired { now },
         VerifyError::Expired => RequestError::SignatureExpired { signed, now },
         VerifyError::NotYetValid => RequestError::SignatureNotYetCurrent { signed, now },
         VerifyError::WrongScope => RequestError::WrongScope {

@@ -51,7 +51,8 @@ fn host_of<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
     (is_plain && is_url).then_some(host)
 }
 
-fn is_https(url: &str) -> bool {
+/// Whether a URL is one of https whose host no reader can mistake.
+pub fn is_https(url: &str) -> bool {
     host_of(url, "https://").is_some()
 }
 

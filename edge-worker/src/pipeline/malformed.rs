@@ -48,7 +48,10 @@ pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> 
 pub fn wire(error: &DecodeError) -> Violation {
     let expected = error.reason.strip_prefix("expected ");
     let (expected, actual) = match expected {
-        Some(expected) => (expected, "something else".to_owned()),
+        Some(expected) => match expected.split_once(", got ") {
+            Some((expected, actual)) => (expected, actual.to_owned()),
+            None => (expected, "something else".to_owned()),
+        },
         None if error.reason.starts_with("not readable as JSON") => {
             ("JSON", format!("text that is {}", error.reason))
         }

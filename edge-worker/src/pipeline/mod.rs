@@ -14,6 +14,7 @@ pub mod redact;
 use crate::config::{App, Config};
 use crate::http::message::Head;
 use crate::identity::authenticate::Caller;
+use enrich::clock::ClockCorrection;
 
 /// What is the same for all events of a request.
 pub struct Context<'a> {
@@ -25,4 +26,6 @@ pub struct Context<'a> {
     pub app: &'a App,
     /// Who sends them.
     pub caller: &'a Caller<'a>,
+    /// What corrects the sender's times.
+    pub clock: ClockCorrection,
 }

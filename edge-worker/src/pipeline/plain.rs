@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use forebay_core::json::{Value, Writer};
 use forebay_core::wire::DecodeError;
-use forebay_core::wire::plain::{Body, PlainEvent};
+use forebay_core::wire::plain::{Body, PlainEvent, Unreadable};
 
 use super::Context;
+use super::dead_letter::Sent;
 use super::event_id::{EventIds, is_uuid};
 use crate::platform::{NoRandomness, Random};
 use crate::text::uuid;
@@ -41,8 +42,8 @@ pub enum State<'a> {
     Malformed {
         /// Where and why.
         error: DecodeError,
-        /// What was sent; `None` where that is not JSON.
-        sent: Option<&'a Value<'a>>,
+        /// What was sent.
+        sent: Sent<'a>,
     },
 }
 
@@ -63,8 +64,8 @@ impl<'a> PlainEvents<'a> {
         for (index, sent) in body.events.iter().enumerate() {
             let read = match sent {
                 Ok(sent) => PlainEvent::read(sent, &body.shared, context.head.arrival)
-                    .map_err(|error| (error, Some(sent))),
-                Err(error) => Err((error.clone(), None)),
+                    .map_err(|error| (error, Sent::Plain(sent))),
+                Err(Unreadable { error, line }) => Err((error.clone(), Sent::Text(line))),
             };
             let prepared = match read {
                 Ok(event) => {
@@ -83,13 +84,17 @@ impl<'a> PlainEvents<'a> {
                         state,
                     }
                 }
-                Err((error, sent)) => Prepared {
-                    id: sent
-                        .and_then(|sent| sent.get("id")?.as_str())
-                        .map(str::to_owned),
-                    event_id: random_id(random)?,
-                    state: State::Malformed { error, sent },
-                },
+                Err((error, sent)) => {
+                    let id = sent.id().map(str::to_owned);
+                    Prepared {
+                        event_id: match id.as_deref() {
+                            Some(id) => ids.named(id),
+                            None => random_id(random)?,
+                        },
+                        id,
+                        state: State::Malformed { error, sent },
+                    }
+                }
             };
             events.push(prepared);
         }
@@ -123,8 +128,15 @@ impl<'a> Ids<'a> {
         self.ids.of_texts(&texts)
     }
 
-    /// A UUID names its event everywhere. Any other id names it for this sender and application. An
-    /// event without an id that says when it happened is known by all it says; one that says neither
+    /// A UUID names its event everywhere. Any other id names it for this sender and application.
+    fn named(&self, id: &str) -> String {
+        match is_uuid(id) {
+            true => id.to_owned(),
+            false => self.id_of("event", id),
+        }
+    }
+
+    /// The id that the event says it has. An event without an id that says when it happened is known by all it says; one that says neither
     /// is a new one each time.
     fn event(
         &self,
@@ -134,8 +146,7 @@ impl<'a> Ids<'a> {
         random: &impl Random,
     ) -> Result<String, NoRandomness> {
         match event.id.as_deref() {
-            Some(id) if is_uuid(id) => Ok(id.to_owned()),
-            Some(id) => Ok(self.id_of("event", id)),
+            Some(id) => Ok(self.named(id)),
             None if event.has_timestamp => {
                 let mut content = Writer::new();
                 content.begin_array().value(shared);

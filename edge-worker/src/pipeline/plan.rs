@@ -96,7 +96,7 @@ impl<'a> Planner<'a> {
         let violations: Vec<Violation> = endpoint.mistakes.iter().map(malformed::wire).collect();
         let value = endpoint.value();
         let refused = Refused::Endpoint(Sent::of(value.as_ref(), endpoint.bytes));
-        let letter = self.dead_letter(endpoint_id, refused, &violations);
+        let letter = self.dead_letter(endpoint_id, refused, &violations, plan);
         plan.dead_letters.push(letter);
         Fate::DeadLetter(message(&violations))
     }
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
                     id: &sent.id,
                     sent: Sent::of(value.as_ref(), sent.bytes),
                 };
-                let letter = self.dead_letter(endpoint_id, refused, &violations);
+                let letter = self.dead_letter(endpoint_id, refused, &violations, plan);
                 plan.dead_letters.push(letter);
                 Fate::DeadLetter(message(&violations))
             }
@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
             return Err(times);
         }
         let record = Record {
-            data: record.encode_with(shared.endpoint_json()),
+            data: shared.encode(&record),
             partition_key: self.context.config.partition_keys.of(endpoint_id),
         };
         let max_bytes = config.sinks.max_record_bytes();
@@ -206,8 +206,10 @@ impl<'a> Planner<'a> {
         endpoint_id: &'r str,
         refused: Refused<'_>,
         violations: &[Violation],
+        plan: &Plan<'_>,
     ) -> Record<'r> {
         let letter = DeadLetter {
+            number: plan.dead_letters.len(),
             client_id: endpoint_id,
             violations,
             refused,
@@ -286,6 +288,7 @@ impl<'r> Plan<'r> {
     ) {
         let violations = [malformed::wire(error)];
         let letter = DeadLetter {
+            number: self.dead_letters.len(),
             client_id: endpoint_id,
             violations: &violations,
             refused: Refused::Event { id: event_id, sent },

@@ -2,13 +2,16 @@
 
 use forebay_core::event::{Demographic, Endpoint, Event, Text};
 use forebay_core::wire::event_stream::{
-    self, Application, Client, Forebay, Record, Session, encode_endpoint,
+    self, Application, Bot, Campaign, Client, Forebay, Geo, Network, Record, Session,
+    encode_endpoint,
 };
 
 use super::Context;
-use super::enrich::clock::ClockCorrection;
+use super::enrich::bot::bot;
+use super::enrich::campaign::Page;
 use super::enrich::device::Device;
-use super::enrich::place;
+use super::enrich::network::network;
+use super::enrich::place::geo;
 
 /// No make, model or version is longer. The endpoint, which the record holds too, has it whole.
 const MAX_DEMOGRAPHIC_BYTES: usize = 128;
@@ -17,13 +20,14 @@ const MAX_DEMOGRAPHIC_BYTES: usize = 128;
 pub struct Shared<'e> {
     client_id: &'e str,
     endpoint: &'e Endpoint<'e>,
-    json: String,
+    endpoint_json: String,
+    forebay_json: String,
 }
 
 impl Shared<'_> {
-    /// The endpoint, as records hold it.
-    pub fn endpoint_json(&self) -> &str {
-        &self.json
+    /// The record, with what it shares.
+    pub fn encode(&self, record: &Record<'_>) -> String {
+        record.encode_with(&self.endpoint_json, &self.forebay_json)
     }
 }
 
@@ -31,30 +35,76 @@ impl Shared<'_> {
 pub struct RecordMaker<'a> {
     context: &'a Context<'a>,
     device: Device,
-    clock: ClockCorrection,
+    network: Network<'a>,
+    bot: Option<Bot<'a>>,
+    page: Page<'a>,
 }
 
 impl<'a> RecordMaker<'a> {
-    /// Reads what the worker itself knows from the request.
+    /// Reads what the worker itself knows from the request. What a server's request says is of the
+    /// server, and of nobody whose events it sends.
     pub fn new(context: &'a Context<'a>) -> RecordMaker<'a> {
+        let head = context.head;
+        let of_visitor = context.caller.sender.is_visitor();
+        let added = &context.config.enrichment;
+        let device = match of_visitor && added.device {
+            true => Device::read(head),
+            false => Device::default(),
+        };
         RecordMaker {
             context,
-            device: Device::read(context.head),
-            clock: ClockCorrection::new(context.head.arrival, context.caller.signed),
+            network: match of_visitor && added.network {
+                true => network(&head.cf),
+                false => Network::default(),
+            },
+            bot: (of_visitor && added.bot)
+                .then(|| bot(head, &device))
+                .flatten(),
+            page: match of_visitor && added.campaign {
+                true => Page::read(head),
+                false => Page::default(),
+            },
+            device,
         }
     }
 
     /// What the records of a batch share.
-    pub fn batch<'e>(&self, client_id: &'e str, endpoint: &'e Endpoint<'e>) -> Shared<'e> {
+    pub fn batch<'e>(&'e self, client_id: &'e str, endpoint: &'e Endpoint<'e>) -> Shared<'e> {
         let Context { head, app, .. } = self.context;
+        let forebay = self.forebay(endpoint);
         Shared {
             client_id,
             endpoint,
-            json: encode_endpoint(endpoint, &app.app_id, client_id, head.arrival),
+            endpoint_json: encode_endpoint(endpoint, &app.app_id, client_id, head.arrival),
+            forebay_json: forebay.encode_shared(),
         }
     }
 
-    /// The record of one event, without the endpoint, which [`Shared::endpoint_json`] has. Session
+    /// What is said of all events of an endpoint.
+    fn forebay<'e>(&'e self, endpoint: &'e Endpoint<'_>) -> Forebay<'e> {
+        let Context {
+            head,
+            config,
+            caller,
+            ..
+        } = self.context;
+        let cf = caller.sender.is_visitor().then_some(&head.cf);
+        Forebay {
+            amr: caller.sender.amr().into(),
+            geo: match config.enrichment.place {
+                true => geo(endpoint, cf),
+                false => Geo::default(),
+            },
+            network: self.network.clone(),
+            bot: self.bot.clone(),
+            browser_name: self.device.browser.as_deref().map(Text::from),
+            browser_version: self.device.browser_version.as_deref().map(Text::from),
+            device_category: self.device.category.map(Text::from),
+            ..Forebay::default()
+        }
+    }
+
+    /// The record of one event, without what [`Shared::encode`] adds to it. Session
     /// times are by the same clock as the event's, and corrected with it.
     pub fn record<'e>(
         &'e self,
@@ -68,8 +118,13 @@ impl<'a> RecordMaker<'a> {
             config,
             app: _,
             caller,
+            clock,
         } = self.context;
-        let event_timestamp = self.clock.correct(event.timestamp);
+        let (campaign, referrer_host) = match config.enrichment.campaign {
+            true => self.page.of(event),
+            false => (Campaign::default(), None),
+        };
+        let event_timestamp = clock.correct(event.timestamp);
         Record {
             event_type: borrowed(&event.event_type),
             event_timestamp,
@@ -82,8 +137,8 @@ impl<'a> RecordMaker<'a> {
             device: self.device(endpoint),
             session: event.session.as_ref().map(|session| Session {
                 session_id: borrowed(&session.id),
-                start_timestamp: self.clock.correct(session.start_timestamp),
-                stop_timestamp: session.stop_timestamp.map(|stop| self.clock.correct(stop)),
+                start_timestamp: clock.correct(session.start_timestamp),
+                stop_timestamp: session.stop_timestamp.map(|stop| clock.correct(stop)),
             }),
             attributes: event.attributes.clone(),
             metrics: event.metrics.clone(),
@@ -94,11 +149,10 @@ impl<'a> RecordMaker<'a> {
                 schema_version: config.schema.version,
                 original_event_timestamp: (event_timestamp != event.timestamp)
                     .then_some(event.timestamp),
-                amr: caller.sender.amr().into(),
-                geo: place::geo(&head.cf),
-                browser_name: self.device.browser.as_deref().map(Text::from),
-                browser_version: self.device.browser_version.as_deref().map(Text::from),
-                device_category: self.device.category.map(Text::from),
+                clock_offset: clock.offset_ms.filter(|offset| *offset != 0),
+                campaign,
+                referrer_host,
+                ..Forebay::default()
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! The embedded identity pool: GetId and GetCredentialsForIdentity, answered as Amazon Cognito does.
+//! The embedded identity pool: GetId, GetCredentialsForIdentity and GetOpenIdToken, answered as Amazon Cognito does.
 //! Nothing is stored. A guest's identity is whoever holds its id, as it is there too; that of a login
 //! is whoever logs in.
 
@@ -7,13 +7,14 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::cognito_identity::{
     CONTENT_TYPE, Credentials, ErrorResponse, GetCredentialsForIdentityRequest,
-    GetCredentialsForIdentityResponse, GetIdRequest, TARGET_PREFIX,
+    GetCredentialsForIdentityResponse, GetIdRequest, GetOpenIdTokenResponse, TARGET_PREFIX,
 };
 
 use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
 use crate::identity::ids::{self, is_cognito_id, is_identity_id};
+use crate::identity::issuer::provider;
 use crate::identity::login::{self, LoginError};
 use crate::identity::session_token::{Amr, Session};
 use crate::platform::Platform;
@@ -27,7 +28,10 @@ const LIFETIME_MS: i64 = 3_600_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// No `X-Amz-Target`, or an operation that is not offered.
-    #[error("This identity pool offers GetId and GetCredentialsForIdentity.")]
+    #[error(
+        "This identity pool offers GetId and GetCredentialsForIdentity, and GetOpenIdToken where it \
+         has a key to sign with."
+    )]
     UnknownOperation,
     /// A body that is not of the operation's form.
     #[error("{0}")]
@@ -129,11 +133,17 @@ fn identity_answer(status: u16, body: String) -> Answer {
 }
 
 /// A request to the identity pool.
+#[allow(
+    clippy::enum_variant_names,
+    reason = "the operations have the names that Cognito gives them"
+)]
 pub enum Request<'a> {
     /// Of [`Operation::GetId`].
     GetId(GetIdRequest<'a>),
     /// Of [`Operation::GetCredentialsForIdentity`].
     GetCredentialsForIdentity(GetCredentialsForIdentityRequest<'a>),
+    /// Of [`Operation::GetOpenIdToken`], which asks in the same form.
+    GetOpenIdToken(GetCredentialsForIdentityRequest<'a>),
 }
 
 impl<'a> Request<'a> {
@@ -147,6 +157,9 @@ impl<'a> Request<'a> {
             Operation::GetCredentialsForIdentity => {
                 Request::GetCredentialsForIdentity(GetCredentialsForIdentityRequest::decode(body)?)
             }
+            Operation::GetOpenIdToken => {
+                Request::GetOpenIdToken(GetCredentialsForIdentityRequest::decode(body)?)
+            }
         })
     }
 
@@ -154,7 +167,9 @@ impl<'a> Request<'a> {
     pub fn identity_id(&self) -> Option<&str> {
         match self {
             Request::GetId(_) => None,
-            Request::GetCredentialsForIdentity(request) => Some(&request.identity_id),
+            Request::GetCredentialsForIdentity(request) | Request::GetOpenIdToken(request) => {
+                Some(&request.identity_id)
+            }
         }
     }
 }
@@ -176,10 +191,16 @@ pub async fn answer(
     };
     let session = match request {
         Request::GetId(request) => pool.get_id(request).await?,
-        Request::GetCredentialsForIdentity(request) => pool.get_credentials(request).await?,
+        Request::GetCredentialsForIdentity(request) | Request::GetOpenIdToken(request) => {
+            pool.get_credentials(request).await?
+        }
     };
     if config.is_revoked(&session.identity_id) {
         return Err(IdentityError::Revoked(session.identity_id));
+    }
+    if let Request::GetOpenIdToken(request) = request {
+        let body = pool.open_id_token(session, &request.logins).await?;
+        return Ok(identity_answer(200, body));
     }
     // GetId's answer has credentials too, so that a first visit asks once. Whoever knows Cognito's
     // alone reads over them.
@@ -188,11 +209,17 @@ pub async fn answer(
 
 /// What the pool is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(
+    clippy::enum_variant_names,
+    reason = "the operations have the names that Cognito gives them"
+)]
 pub enum Operation {
     /// A new identity, or that of a login.
     GetId,
     /// Credentials of an identity.
     GetCredentialsForIdentity,
+    /// A token that says who an identity is.
+    GetOpenIdToken,
 }
 
 /// The operation asked for, by the head alone. Where there is no header for it, the query may name
@@ -200,7 +227,7 @@ pub enum Operation {
 ///
 /// # Errors
 /// [`IdentityError::UnknownOperation`]
-pub fn operation(head: &Head) -> Result<Operation, IdentityError> {
+pub fn operation(head: &Head, config: &Config) -> Result<Operation, IdentityError> {
     let in_query = || {
         let mut parameters = head.query.split('&');
         parameters.find_map(|parameter| parameter.strip_prefix("X-Amz-Target="))
@@ -209,6 +236,7 @@ pub fn operation(head: &Head) -> Result<Operation, IdentityError> {
     match target.and_then(|target| target.strip_prefix(TARGET_PREFIX)) {
         Some("GetId") => Ok(Operation::GetId),
         Some("GetCredentialsForIdentity") => Ok(Operation::GetCredentialsForIdentity),
+        Some("GetOpenIdToken") if config.openid.is_some() => Ok(Operation::GetOpenIdToken),
         _ => Err(IdentityError::UnknownOperation),
     }
 }
@@ -264,6 +292,26 @@ impl<P: Platform> Pool<'_, P> {
             None if is_of_login => Err(IdentityError::Forbidden(asked.to_string())),
             None => Ok(self.session(asked.to_string(), Amr::Unauthenticated)),
         }
+    }
+
+    /// An identity and its token: the body of the answer.
+    async fn open_id_token(
+        &self,
+        session: Session,
+        logins: &Map<'_, Text<'_>>,
+    ) -> Result<String, IdentityError> {
+        let openid = self.config.openid.as_ref();
+        let openid = openid.ok_or(IdentityError::UnknownOperation)?;
+        let pool = self.config.pool_of(&session.identity_id);
+        let pool = pool.ok_or(RequestError::Internal)?;
+        let provider = logins.first().map(|(name, _)| provider(name));
+        let token = openid.issue(&session, pool, provider, self.now, self.platform);
+        let token = token.await.ok_or(RequestError::Misconfigured)?;
+        let response = GetOpenIdTokenResponse {
+            identity_id: session.identity_id.into(),
+            token: token.into(),
+        };
+        Ok(response.encode())
     }
 
     /// Whoever logs in, in the region of `id`; `None` for a guest.

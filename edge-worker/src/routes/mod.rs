@@ -10,7 +10,7 @@ pub mod update_endpoint;
 #[cfg(test)]
 mod tests;
 
-use crate::identity::authenticate::{Claimant, Sender, claimant};
+use crate::identity::authenticate::{Caller, Claimant, Sender, claimant};
 use cognito::IdentityError;
 use forebay_core::wire::plain;
 use forebay_core::wire::update_endpoint::EVENT_TYPE;
@@ -23,9 +23,11 @@ use crate::http::errors::RequestError;
 use crate::http::gzip::{inflated, inflated_len};
 use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
+use crate::identity::openid::OpenIdTokens;
 use crate::isolate::Isolate;
 use crate::log::Line;
 use crate::pipeline::Context;
+use crate::pipeline::enrich::clock::ClockCorrection;
 use crate::platform::{Body, BodyError, Platform};
 use crate::rates;
 use crate::rates::Rate;
@@ -72,6 +74,8 @@ impl<'a, P: Platform> Service<'a, P> {
                 Ok(health::answer(self.config, is_deep, self.platform).await)
             }
             Route::Ready => Ok(health::answer(self.config, true, self.platform).await),
+            Route::OpenIdConfiguration => Ok(Answer::json(200, self.openid()?.discovery())),
+            Route::Jwks => Ok(Answer::json(200, self.openid()?.jwks())),
             Route::Metrics => metrics::answer(
                 self.head,
                 self.configuration()?,
@@ -88,7 +92,7 @@ impl<'a, P: Platform> Service<'a, P> {
 
     async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
         let config = self.configuration()?;
-        let operation = cognito::operation(self.head)?;
+        let operation = cognito::operation(self.head, config)?;
         let rates = &config.rate_limits;
         let network = rates.network(self.head);
         let rate = rates.identity_pool_per_network.as_ref();
@@ -134,6 +138,7 @@ impl<'a, P: Platform> Service<'a, P> {
             config,
             app,
             caller: &caller,
+            clock: self.clock(config, &caller),
         };
         let answered = match operation {
             AppOperation::PutEvents => {
@@ -181,11 +186,21 @@ impl<'a, P: Platform> Service<'a, P> {
             config,
             app,
             caller: &caller,
+            clock: self.clock(config, &caller),
         };
         let window = &self.isolate.window;
         let share = (&share, body_bytes);
         let answered = plain_events::answer(&context, &body, share, window, self.platform).await?;
         Ok(noted(answered, line))
+    }
+
+    /// What corrects the times of a request.
+    fn clock(&self, config: &Config, caller: &Caller<'_>) -> ClockCorrection {
+        if !config.enrichment.clock {
+            return ClockCorrection::none(self.head.arrival);
+        }
+        let mut clocks = self.isolate.clocks.borrow_mut();
+        clocks.correction(self.head, caller)
     }
 
     /// Whom the request is from, for which app, and a share of the memory: what the head alone can
@@ -245,6 +260,12 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<(), RequestError> {
         let taken = rates::take(rate, name, who, &self.isolate.buckets, self.platform).await;
         taken.map_err(RequestError::from)
+    }
+
+    /// What OpenID tokens are made with.
+    fn openid(&self) -> Result<&'a OpenIdTokens, RequestError> {
+        let openid = self.configuration()?.openid.as_ref();
+        openid.ok_or(RequestError::NotFound)
     }
 
     fn configuration(&self) -> Result<&'a Config, RequestError> {

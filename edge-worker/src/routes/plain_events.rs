@@ -15,7 +15,6 @@ use crate::http::message::{Answer, Head};
 use crate::identity::authenticate::{Caller, Sender};
 use crate::identity::server_key;
 use crate::pipeline::Context;
-use crate::pipeline::dead_letter::Sent;
 use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::pipeline::plain::{PlainEvents, Prepared, State, endpoint_of_sender};
 use crate::pipeline::plan::Plan;
@@ -111,8 +110,7 @@ pub async fn answer(
     let mut plan = Plan::new(&request, context, &window.borrow());
     for event in &plain.events {
         if let State::Malformed { error, sent } = &event.state {
-            let sent = Sent::of(*sent, b"");
-            plan.refuse(&endpoint_id, &event.event_id, error, sent, context);
+            plan.refuse(&endpoint_id, &event.event_id, error, *sent, context);
         }
     }
     let (response, carried) = carry_out(&plan, context, window, platform).await;

@@ -43,7 +43,7 @@ pub async fn answer(
         forebay.original_event_timestamp = None;
     }
     let records = [Record {
-        data: record.encode_with(shared.endpoint_json()),
+        data: shared.encode(&record),
         partition_key: context.config.partition_keys.of(&endpoint_id),
     }];
     let delivered = context.config.sinks.deliver(&records, &[], platform).await;

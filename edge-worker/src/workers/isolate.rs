@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use js_sys::Reflect;
-use worker::wasm_bindgen::JsValue;
+use js_sys::{Object, Reflect};
+use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, console_error};
 
 use super::platform::{now, randomize};
@@ -33,12 +33,14 @@ pub fn configuration(env: &Env) -> &'static Configuration {
         master_secrets: text("MASTER_SECRETS"),
         pii_salt: text("PII_SALT"),
         server_keys: text("SERVER_KEYS"),
+        openid_keys: text("OPENID_KEYS"),
         metrics_key: text("METRICS_KEY"),
         partition_key_secret: text("PARTITION_KEY_SECRET"),
         kinesis_access_key_id: text("KINESIS_ACCESS_KEY_ID"),
         kinesis_secret_access_key: text("KINESIS_SECRET_ACCESS_KEY"),
         kinesis_session_token: text("KINESIS_SESSION_TOKEN"),
         sink_keys: text("SINK_KEYS"),
+        bound: names(env),
     });
     for error in configuration.as_ref().err().into_iter().flatten() {
         console_error!("configuration: {error}");
@@ -52,8 +54,22 @@ pub fn configuration(env: &Env) -> &'static Configuration {
 /// What is bound to a name. workerd binds `null` where it is to take a value from an environment that
 /// does not have it; the platform's crate takes what is bound to a name for an object, and panics.
 fn binding(env: &Env, name: &str) -> Option<JsValue> {
+    binding_of(env.unchecked_ref(), name)
+}
+
+fn binding_of(env: &Object, name: &str) -> Option<JsValue> {
     let value = Reflect::get(env, &name.into()).ok()?;
     (!value.is_null() && !value.is_undefined()).then_some(value)
+}
+
+/// The names that something is bound to.
+fn names(env: &Env) -> Vec<String> {
+    let env: &Object = env.unchecked_ref();
+    let names = Object::keys(env);
+    let names = names.iter().filter_map(|name| name.as_string());
+    names
+        .filter(|name| binding_of(env, name).is_some())
+        .collect()
 }
 
 /// What this isolate keeps.

@@ -10,6 +10,7 @@ mod crypto;
 mod isolate;
 mod mark;
 mod platform;
+mod queue;
 
 use js_sys::Date;
 use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use forebay_core::time::Timestamp;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Date, Function, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Date, Function, Object, Promise, Reflect, Uint8Array};
 use sha2::{Digest, Sha256};
-use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::{
     AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
@@ -18,8 +18,8 @@ use worker::{
 use super::body::read_stream;
 use super::crypto;
 use crate::platform::{
-    Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PublicKey, Random,
-    RateLimits, Unreachable,
+    Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PrivateKey, PublicKey,
+    QueueError, Queues, Random, RateLimits, Unreachable,
 };
 
 /// The platform, and the bindings that it gives to requests.
@@ -74,6 +74,48 @@ impl RateLimits for Workers {
     }
 }
 
+impl Queues for Workers {
+    async fn enqueue(
+        &self,
+        binding: &str,
+        messages: Vec<String>,
+        time_out: Duration,
+    ) -> Result<(), QueueError> {
+        let sent = send_batch(&self.env, binding, messages).ok_or(QueueError::Failed)?;
+        let time_out = TimeoutFuture::new(millis(time_out));
+        match select(JsFuture::from(sent), time_out).await {
+            Either::Left((Ok(_), _)) => Ok(()),
+            Either::Left((Err(error), _)) => Err(queue_error(&error)),
+            Either::Right(_) => Err(QueueError::Failed),
+        }
+    }
+}
+
+fn send_batch(env: &Env, binding: &str, messages: Vec<String>) -> Option<Promise> {
+    let queue = Reflect::get(env, &binding.into()).ok()?;
+    let method = Reflect::get(&queue, &"sendBatch".into()).ok()?;
+    let send_batch: Function = method.dyn_into().ok()?;
+    let all = Array::new();
+    for message in messages {
+        let item = Object::new();
+        Reflect::set(&item, &"body".into(), &message.into()).ok()?;
+        Reflect::set(&item, &"contentType".into(), &"text".into()).ok()?;
+        all.push(&item);
+    }
+    send_batch.call1(&queue, &all).ok()?.dyn_into().ok()
+}
+
+/// Cloudflare throws an `Error` whose message says why.
+fn queue_error(error: &JsValue) -> QueueError {
+    let message = error.dyn_ref::<js_sys::Error>().map(js_sys::Error::message);
+    let message = message.map(String::from).unwrap_or_default();
+    if message.contains("Too Many Requests") || message.contains("429") {
+        QueueError::Busy
+    } else {
+        QueueError::Failed
+    }
+}
+
 impl Crypto for Workers {
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
         match crypto::native_sha256(bytes).await {
@@ -91,6 +133,10 @@ impl Crypto for Workers {
     ) -> bool {
         let verified = crypto::verified(key, algorithm, message, signature).await;
         verified.unwrap_or(false)
+    }
+
+    async fn signs(&self, key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>> {
+        crypto::signed(key, message).await
     }
 }
 

@@ -76,7 +76,10 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
         "timezone",
         Read::Text(|row| {
             let geo = forebay(row).and_then(|forebay| forebay.geo.timezone.as_deref());
-            geo.or_else(|| demographic(row)?.timezone.as_deref())
+            match is_of_one_source(row) {
+                true => geo,
+                false => geo.or_else(|| demographic(row)?.timezone.as_deref()),
+            }
         }),
     ),
     (
@@ -138,15 +141,23 @@ fn demographic<'r, 'a>(row: &'r Row<'a>) -> Option<&'r Demographic<'a>> {
     row.record.endpoint.demographic.as_ref()
 }
 
-/// Where the request came from, as the edge saw it; where the edge could not tell, as the sender
-/// said.
+/// Whether the edge has chosen one source of the whole place, as it does since it names it.
+fn is_of_one_source(row: &Row<'_>) -> bool {
+    forebay(row).is_some_and(|forebay| forebay.geo.source.is_some())
+}
+
+/// Where the event came from, as the edge says it; in records that name no source of it, as the edge
+/// saw it, or else as the sender said.
 fn place<'r, 'a>(
     row: &'r Row<'a>,
     seen: impl FnOnce(&'r Geo<'a>) -> &'r Option<Text<'a>>,
     said: impl FnOnce(&'r Location<'a>) -> &'r Option<Text<'a>>,
 ) -> Option<&'r str> {
     let geo = forebay(row).and_then(|forebay| seen(&forebay.geo).as_deref());
-    geo.or_else(|| said(row.record.endpoint.location.as_ref()?).as_deref())
+    match is_of_one_source(row) {
+        true => geo,
+        false => geo.or_else(|| said(row.record.endpoint.location.as_ref()?).as_deref()),
+    }
 }
 
 /// A column being filled.

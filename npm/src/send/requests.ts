@@ -109,6 +109,8 @@ export interface Unsigned {
   /** `Credential` of the signature. */
   credential: string;
   token: string;
+  /** Milliseconds that `date` and the times of the events are ahead of the browser's clock. */
+  offset: number;
   /** Gives the signature of the request with this query and these headers, in their orders. */
   sign(query: string, headers: object): string;
 }
@@ -117,8 +119,8 @@ export interface Unsigned {
 export type Form = (unsigned: Unsigned) => [url: string, headers: Record<string, string>];
 
 /** In the address: nothing in it makes a browser ask for leave first. */
-const presigned: Form = ({ url, host, date, credential, token, sign }) => {
-  const query = Object.entries({
+const presigned: Form = ({ url, host, date, credential, token, offset, sign }) => {
+  const parameters = Object.entries({
     Algorithm: ALGORITHM,
     Credential: credential,
     Date: date,
@@ -128,6 +130,7 @@ const presigned: Form = ({ url, host, date, credential, token, sign }) => {
   })
     .map(([name, value]) => `X-Amz-${name}=${escaped(value)}`)
     .join("&");
+  const query = `${parameters}&offset=${offset}`;
   const signature = sign(query, { host });
   return [`${url}?${query}&X-Amz-Signature=${signature}`, { "content-type": "text/plain" }];
 };
@@ -159,6 +162,7 @@ export function send(
     date,
     credential: `${AccessKeyId}/${scope}`,
     token: SessionToken,
+    offset,
     sign(query, headers) {
       const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
       const request = [

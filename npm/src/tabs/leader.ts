@@ -3,7 +3,7 @@
 import { adoptEndpointId, endpointId } from "../identity/ids.js";
 import { core, withCore } from "../module/core.js";
 import { isRow, left } from "../queue/disk.js";
-import { byId, hold, lately, remember } from "../queue/ledger.js";
+import { byId, byNumber, hold, lately, remember } from "../queue/ledger.js";
 import { accept, endedElsewhere, load } from "../queue/outbox.js";
 import { soon } from "../queue/turns.js";
 import { type Ended, isJoined, type Message, type Shared, tellTabs } from "./channel.js";
@@ -74,8 +74,8 @@ export function hear({ events, ended, leads, ping, pong, endpoint }: Message): v
   const over = isLeader && core ? (events ?? []).flatMap(take) : [];
   if (over.length) tellTabs({ ended: over });
   ended?.forEach(hearEnded);
-  // The tab that sent before may have had them, and they are not on disk.
-  if (leads) handOver();
+  // It may have none of those that are not on disk, and it told nobody how others ended while it heard of no tab.
+  if (leads) handOver([...byNumber.values()]);
   soon();
 }
 

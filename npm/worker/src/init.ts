@@ -14,6 +14,9 @@ const TEMPLATES = new URL("./", import.meta.url);
 /** What the package's files call one that a package must not have by its name. */
 const RENAMED: Record<string, string> = { gitignore: ".gitignore" };
 
+/** What lines of the configuration are marked with that the worker can do without. */
+const OPTIONAL = ["queue", "analytics"] as const;
+
 export const init: Command = {
   summary: "writes a folder to deploy the worker from",
   help: `npx forebay-worker init [FOLDER]
@@ -22,6 +25,8 @@ Writes what \`npx wrangler deploy\` takes, into FOLDER (forebay-worker): the wor
 configuration with a new app id and identity pool id. Its README.md says what to do next. A file that is
 there already stays as it is.
 
+  --queue           Cloudflare Queues in front of the streams: events are taken while these are down
+  --analytics       counts go to Cloudflare's Analytics Engine
   --self-hosted     for a machine of your own instead: workerd, a systemd unit, a Dockerfile
   --schema FILE     copied into it (${SCHEMA_FILE}; without one there, the schema of \`npx forebay init\`)
   --region REGION   of the stream, and of what clients sign for (us-east-1)
@@ -32,6 +37,8 @@ there already stays as it is.
       allowPositionals: true,
       options: {
         "self-hosted": { type: "boolean" },
+        queue: { type: "boolean" },
+        analytics: { type: "boolean" },
         schema: { type: "string" },
         region: { type: "string" },
       },
@@ -44,7 +51,11 @@ there already stays as it is.
     }
     const schema = readSchema(values.schema).text;
     const template = values["self-hosted"] ? "self-hosted" : "cloudflare";
-    const wrote = fill(folder, template, schema, region);
+    if (values["self-hosted"] && (values.queue || values.analytics)) {
+      throw new UsageError("--queue and --analytics are Cloudflare's: workerd has neither");
+    }
+    const marks = OPTIONAL.filter((name) => values[name]);
+    const wrote = fill(folder, template, schema, region, marks);
     await print(`${wrote.map((line) => `${line}\n`).join("")}
 Next: ${join(folder, "README.md")} says how to deploy it.
 `);
@@ -53,7 +64,13 @@ Next: ${join(folder, "README.md")} says how to deploy it.
 };
 
 /** Writes the files; gives a line about each. */
-function fill(folder: string, template: string, schema: string, region: string): string[] {
+function fill(
+  folder: string,
+  template: string,
+  schema: string,
+  region: string,
+  marks: readonly string[],
+): string[] {
   // An app and a pool of their own in place of those that every example has.
   const names = [
     [DEV_APPLICATION.appId, randomBytes(16).toString("hex")],
@@ -61,7 +78,10 @@ function fill(folder: string, template: string, schema: string, region: string):
     [DEV_APPLICATION.region, region],
   ];
   const filled = (text: string) =>
-    names.reduce((text, [example, own]) => text.replaceAll(example, own), text);
+    marks.reduce(
+      (text, mark) => text.replaceAll(`//${mark} `, ""),
+      names.reduce((text, [example, own]) => text.replaceAll(example, own), text),
+    );
   const source = fileURLToPath(new URL(template, TEMPLATES));
   try {
     mkdirSync(folder, { recursive: true });

@@ -8,6 +8,8 @@ export interface Application {
 }
 
 export const DEV_PORT = 8787;
+/** What a server or `curl` here shows to `POST /v1/events`. It opens nothing but `dev`, on this machine. */
+export const DEV_KEY = "dev";
 export const DEV_APPLICATION: Application = {
   appId: "f0e1d2c3b4a5968778695a4b3c2d1e0f",
   identityPoolId: "us-east-1:f0e1d2c3-0000-4000-8000-000000000001",

@@ -3,11 +3,9 @@ import { parseArgs } from "node:util";
 import { AwsClient } from "aws4fetch";
 import { type Command, ExitCode, UsageError } from "../../src/cli/command.js";
 import { paint, print } from "../../src/cli/terminal.js";
+import { type Answer, asked } from "./ask.js";
 import { jsonObject } from "./json.js";
 import { APPLICATION_OPTIONS, type Application, application, DEV_PORT } from "./places.js";
-
-/** How long the worker may take for an answer, in milliseconds. */
-const TIME_OUT = 30_000;
 
 export const send: Command = {
   summary: "sends one event, signed as a visitor's, and says what became of it",
@@ -107,31 +105,6 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-interface Answer {
-  status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of whatever answers there.
-  body: any;
-}
-
 function failure({ status, body }: Answer): { status: number; message: string } {
   return { status, message: body.Message ?? body.message ?? "without a message" };
-}
-
-/** @throws UsageError where nobody answers, or not in JSON */
-async function asked(request: string | Request, init?: RequestInit): Promise<Answer> {
-  const where = new URL(typeof request === "string" ? request : request.url).origin;
-  let response: Response;
-  try {
-    response = await fetch(request, { ...init, signal: AbortSignal.timeout(TIME_OUT) });
-  } catch (error) {
-    const { cause, message } = error as Error;
-    throw new UsageError(`${where} does not answer: ${(cause as Error)?.message ?? message}`);
-  }
-  try {
-    return { status: response.status, body: await response.json() };
-  } catch {
-    throw new UsageError(
-      `${where} is no Forebay worker: it answered ${response.status} without JSON`,
-    );
-  }
 }

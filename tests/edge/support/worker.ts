@@ -22,6 +22,10 @@ export interface WorkerOptions {
   piiSalt?: string;
   /** Whose tokens are logins: `issuers` of the configuration. */
   issuers?: { issuer: string; audiences: string[]; jwks_uri: string }[];
+  /** `openid_issuer` of the configuration. */
+  openidIssuer?: string;
+  /** The binding `OPENID_KEYS`; none where it is not said. */
+  openidKeys?: object[];
   /** `base_path` of the configuration. */
   basePath?: string;
   /** `deduplication_window` of the configuration. */
@@ -36,6 +40,8 @@ export interface WorkerOptions {
   revokedIdentities?: string[];
   /** `sinks` of the configuration. */
   sinks?: { name: string; type: string; [setting: string]: unknown }[];
+  /** `dead_letters` of the configuration; the stack's stream where it is not said. */
+  deadLetters?: { type: string; [setting: string]: unknown };
   /** The binding `SINK_KEYS`; none where it is not said. */
   sinkKeys?: Record<string, unknown>;
   /** Whether `kinesis.stream` is left out, so that the stream is no sink. */
@@ -123,6 +129,7 @@ async function config(
     region,
     apps: [{ app_id, identity_pool_id }],
     issuers: options.issuers,
+    openid_issuer: options.openidIssuer,
     base_path: options.basePath,
     deduplication_window: options.deduplicationWindow,
     memory_budget: options.memoryBudget,
@@ -131,9 +138,10 @@ async function config(
     kinesis: {
       endpoint: options.kinesis,
       stream: options.withoutStream ? undefined : stream,
-      dead_letter_stream,
+      dead_letter_stream: options.deadLetters ? undefined : dead_letter_stream,
     },
     sinks: options.sinks,
+    dead_letters: options.deadLetters,
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
@@ -143,6 +151,8 @@ async function config(
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
   const { sinkKeys } = options;
   const keys = sinkKeys && `(name = "SINK_KEYS", text = ${literal(sinkKeys)}),`;
+  const { openidKeys } = options;
+  const openid = openidKeys && `(name = "OPENID_KEYS", text = ${literal(openidKeys)}),`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -158,6 +168,7 @@ const worker :Workerd.Worker = (
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
     ${salt ?? ""}
     ${keys ?? ""}
+    ${openid ?? ""}
     ${serverKeys ? `(name = "SERVER_KEYS", text = ${literal(serverKeys)}),` : ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),

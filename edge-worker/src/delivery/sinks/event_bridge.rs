@@ -23,6 +23,8 @@ pub struct EventBus {
     pub name: Option<String>,
     /// The `source` of its events, which rules match on.
     pub source: String,
+    /// The `detail-type` of all its events; each one's own event type where there is none.
+    pub detail_type: Option<&'static str>,
     /// How much it takes.
     pub limits: Limits,
 }
@@ -46,6 +48,9 @@ impl Sink for EventBus {
         let types: Vec<String> = records
             .iter()
             .map(|record| {
+                if let Some(detail_type) = self.detail_type {
+                    return detail_type.to_owned();
+                }
                 let event_type = event_type(record);
                 event_type.chars().take(MAX_DETAIL_TYPE_CHARS).collect()
             })

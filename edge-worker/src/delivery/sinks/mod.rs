@@ -14,6 +14,7 @@ use std::time::Duration;
 use forebay_aws_call::Limits;
 use forebay_core::json::Value;
 
+use super::queue::QueueSink;
 use super::{ItemResults, RECORD_LIMITS, Record, Sink, SinkError};
 use crate::platform::Platform;
 use event_bridge::EventBus;
@@ -31,6 +32,26 @@ pub enum Service {
     EventBridge(EventBus),
     /// PutEvents at another endpoint.
     Pinpoint(PinpointApp),
+    /// A queue in front of others.
+    Queue(QueueSink),
+}
+
+impl Service {
+    /// Whether it is the very stream that another is. Buses are told apart by what their events say.
+    pub fn is_same(&self, other: &Service) -> bool {
+        let stream = |service| match service {
+            &Service::Kinesis(KinesisStream {
+                ref access,
+                ref name,
+            })
+            | &Service::Firehose(FirehoseStream {
+                ref access,
+                ref name,
+            }) => Some((access.endpoint.as_str().to_owned(), name.clone())),
+            Service::EventBridge(_) | Service::Pinpoint(_) | Service::Queue(_) => None,
+        };
+        stream(self).is_some_and(|stream_of_self| Some(stream_of_self) == stream(other))
+    }
 }
 
 impl Sink for Service {
@@ -40,6 +61,7 @@ impl Sink for Service {
             Service::Firehose(sink) => sink.limits(),
             Service::EventBridge(sink) => sink.limits(),
             Service::Pinpoint(sink) => sink.limits(),
+            Service::Queue(sink) => sink.limits(),
         }
     }
 
@@ -49,6 +71,7 @@ impl Sink for Service {
             Service::Firehose(sink) => sink.byte_len(record),
             Service::EventBridge(sink) => sink.byte_len(record),
             Service::Pinpoint(sink) => sink.byte_len(record),
+            Service::Queue(sink) => sink.byte_len(record),
         }
     }
 
@@ -63,6 +86,7 @@ impl Sink for Service {
             Service::Firehose(sink) => sink.put(records, time_out, platform).await,
             Service::EventBridge(sink) => sink.put(records, time_out, platform).await,
             Service::Pinpoint(sink) => sink.put(records, time_out, platform).await,
+            Service::Queue(sink) => sink.put(records, time_out, platform).await,
         }
     }
 }

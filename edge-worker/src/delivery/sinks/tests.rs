@@ -146,6 +146,7 @@ fn event_bridge_gets_ten_events_that_a_rule_can_match() {
         access: access("https://events.eu-north-1.amazonaws.com"),
         name: Some("analytics".into()),
         source: "forebay".into(),
+        detail_type: None,
         limits: event_bridge::LIMITS,
     };
     let records: Vec<_> = (0..12).map(|at| record("c", &at.to_string())).collect();

@@ -1,4 +1,4 @@
-//! The identity pool: GetId and GetCredentialsForIdentity.
+//! The identity pool: GetId, GetCredentialsForIdentity and GetOpenIdToken.
 
 use super::*;
 use crate::identity::jwks::tests as jwks;
@@ -238,4 +238,165 @@ fn a_login_that_cannot_be_verified_now_is_to_be_sent_again() {
         answer.body
     );
     assert!(line.contains("InternalErrorException"), "{line}");
+}
+
+mod open_id_tokens {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::identity::issuer::Issuer;
+    use crate::identity::openid::tests::{ISSUER, key, tokens};
+
+    const POOL: &str = "eu-north-1:00000000-0000-4000-8000-00000000000a";
+
+    fn config() -> Config {
+        let mut config = super::config();
+        config.openid = tokens(ISSUER, json!([key("new", 1), key("old", 2)])).ok();
+        config.issuers = vec![login::issuer()];
+        config
+    }
+
+    fn ask(config: &Config, operation: &str, body: &Value) -> (u16, Value) {
+        let target = format!("AWSCognitoIdentityService.{operation}");
+        let mut head = head("POST", "/", &[("x-amz-target", &target)]);
+        head.arrival = login::NOW;
+        let keys = |request: &HttpRequest| {
+            assert_eq!(request.url, login::issuer().jwks_uri);
+            Ok(jwks::set(&[("one", jwks::rsa("one"))]))
+        };
+        let (answer, _, _) = serve(&head, config, body.to_string().as_bytes(), keys);
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    }
+
+    fn parts(token: &Value) -> [Value; 2] {
+        let token = token.as_str().unwrap();
+        let mut parts = token.split('.');
+        [parts.next(), parts.next()].map(|part| {
+            let bytes = URL_SAFE_NO_PAD.decode(part.unwrap()).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_guest_and_a_login_get_tokens_that_say_what_cognitos_do() {
+        let config = config();
+        let (status, answer) = ask(
+            &config,
+            "GetOpenIdToken",
+            &json!({ "IdentityId": IDENTITY }),
+        );
+        assert_eq!((status, &answer["IdentityId"]), (200, &json!(IDENTITY)));
+        let [header, claims] = parts(&answer["Token"]);
+        assert_eq!(
+            header,
+            json!({ "alg": "ES256", "kid": "new", "typ": "JWT" })
+        );
+        let issued = login::NOW.0 / 1_000;
+        let expected = json!({
+            "sub": IDENTITY,
+            "aud": POOL,
+            "amr": ["unauthenticated"],
+            "iss": ISSUER,
+            "iat": issued,
+            "exp": issued + 600,
+        });
+        assert_eq!(claims, expected);
+        let token = login::token(&login::header(), &login::claims());
+        let logins = json!({ "login.example/pool": token });
+        let body = json!({ "IdentityId": IDENTITY, "Logins": logins });
+        let (_, answer) = ask(&config, "GetOpenIdToken", &body);
+        let [_, claims] = parts(&answer["Token"]);
+        assert_ne!(answer["IdentityId"], IDENTITY);
+        assert_eq!(claims["sub"], answer["IdentityId"]);
+        assert_eq!(
+            claims["amr"],
+            json!(["authenticated", "login.example/pool"])
+        );
+        let forged = json!({ "login.example/pool": "a.b.c" });
+        let body = json!({ "IdentityId": IDENTITY, "Logins": forged });
+        let (status, answer) = ask(&config, "GetOpenIdToken", &body);
+        assert_eq!(
+            (status, &answer["__type"]),
+            (400, &json!("NotAuthorizedException"))
+        );
+    }
+
+    /// Another worker that trusts this one's pool.
+    #[test]
+    fn the_token_of_a_login_is_a_login_and_that_of_a_guest_is_none() {
+        let config = config();
+        let jwks = config.openid.as_ref().unwrap().jwks();
+        let mut other = super::config();
+        other.issuers = vec![Issuer {
+            issuer: ISSUER.into(),
+            audiences: vec![POOL.into()],
+            jwks_uri: format!("{ISSUER}/.well-known/jwks.json"),
+        }];
+        let get_id = |token: &Value| {
+            let logins = json!({ "events.example.com/ingest": token });
+            let body = json!({ "IdentityPoolId": POOL, "Logins": logins });
+            let head = head(
+                "POST",
+                "/",
+                &[("x-amz-target", "AWSCognitoIdentityService.GetId")],
+            );
+            let keys = |_: &HttpRequest| Ok(HttpResponse::new(200, jwks.clone()));
+            let (answer, _, _) = serve(&head, &other, body.to_string().as_bytes(), keys);
+            answer
+        };
+        let token = login::token(&login::header(), &login::claims());
+        let logins = json!({ "login.example/pool": token });
+        let of_login = json!({ "IdentityId": IDENTITY, "Logins": logins });
+        let (_, of_login) = ask(&config, "GetOpenIdToken", &of_login);
+        let answer = get_id(&of_login["Token"]);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let (_, of_guest) = ask(
+            &config,
+            "GetOpenIdToken",
+            &json!({ "IdentityId": IDENTITY }),
+        );
+        let answer = get_id(&of_guest["Token"]);
+        assert!(
+            answer.status == 400 && answer.body.contains("guest"),
+            "{}",
+            answer.body
+        );
+    }
+
+    #[test]
+    fn without_keys_there_are_no_tokens_and_no_documents() {
+        let documents = [
+            "/.well-known/openid-configuration",
+            "/.well-known/jwks.json",
+        ];
+        for (config, status) in [(config(), 200), (super::config(), 404)] {
+            for path in documents {
+                let (answer, _, _) = serve(&head("GET", path, &[]), &config, b"", all_stored);
+                assert_eq!(answer.status, status, "{path}");
+                assert!(!answer.body.contains(r#""d""#), "{}", answer.body);
+            }
+        }
+        let body = json!({ "IdentityId": IDENTITY });
+        let (status, answer) = ask(&super::config(), "GetOpenIdToken", &body);
+        assert_eq!(
+            (status, &answer["__type"]),
+            (400, &json!("UnknownOperationException"))
+        );
+    }
+
+    #[test]
+    fn a_revoked_identity_gets_no_token() {
+        let mut config = config();
+        config.revoked_identities.insert(IDENTITY.into());
+        let (status, answer) = ask(
+            &config,
+            "GetOpenIdToken",
+            &json!({ "IdentityId": IDENTITY }),
+        );
+        assert_eq!(
+            (status, &answer["__type"]),
+            (400, &json!("NotAuthorizedException"))
+        );
+    }
 }

@@ -6,6 +6,7 @@ mod costs;
 mod dead_letters;
 mod duplicates;
 mod endpoints;
+mod enrichment;
 mod events;
 mod identity_pool;
 mod operation;
@@ -14,6 +15,7 @@ mod plain_events;
 mod proxies;
 mod records;
 mod server_keys;
+mod times;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -28,11 +30,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::App;
 use crate::delivery::routing::Sinks;
-use crate::delivery::sinks::kinesis::tests::{answer, sent_records, stream};
+use crate::delivery::sinks::kinesis::tests::{answer, sent_records};
 use crate::delivery::tests::kinesis;
 use crate::http::message::tests::head;
 use crate::identity::session_token::tests::secrets;
 use crate::identity::session_token::{Amr, IssuedCredentials, Session};
+use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
@@ -70,9 +73,10 @@ fn config() -> Config {
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
         }],
         issuers: Vec::new(),
-        sinks: Sinks::new(vec![kinesis("events")], stream("dead-letters")),
+        sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
         base_path: String::new(),
         deduplication_window: 0,
+        enrichment: Enrichment::default(),
         memory_budget: 64 * 1024 * 1024,
         rate_limits: RateSettings::default(),
         revoked_identities: BTreeSet::new(),
@@ -80,6 +84,7 @@ fn config() -> Config {
         master_secrets,
         schema,
         pii_salt: None,
+        openid: None,
         metrics_key: None,
         server_keys: Vec::new(),
         partition_keys: PartitionKeys::default(),

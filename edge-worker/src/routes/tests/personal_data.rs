@@ -3,6 +3,7 @@
 use forebay_core::schema::pii::Salt;
 use proptest::prelude::*;
 
+use super::plain_events::send_with;
 use super::*;
 
 /// Stands in every text that may not be repeated.
@@ -111,6 +112,67 @@ fn a_letter_repeats_what_the_schema_knows_and_describes_the_rest() {
             "Nothing": null,
         })
     );
+    // All that is not as it was sent, and nothing else.
+    let mut redacted: Vec<_> = letter["redacted"].as_array().unwrap().clone();
+    redacted.sort_by_key(|path| path.as_str().unwrap().to_owned());
+    let long = format!("Attributes.{}…", "x".repeat(50));
+    assert_eq!(
+        json!(redacted),
+        json!([
+            "Attributes.birthday",
+            "Attributes.email",
+            "Attributes.mail",
+            "Attributes.name",
+            long,
+            "IsAda",
+            "Metrics.age",
+            "Metrics.email",
+            "Metrics.income",
+            "Note",
+            "Session",
+        ])
+    );
+}
+
+#[test]
+fn a_letter_of_very_many_names_says_of_the_whole_that_it_is_not_as_it_was_sent() {
+    let attributes: serde_json::Map<String, Value> = (0..101)
+        .map(|index| (format!("a{index}"), json!("")))
+        .collect();
+    let letter = letter(event(Value::Object(attributes)));
+    assert_eq!(letter["redacted"], json!(["*"]));
+}
+
+#[test]
+fn the_letter_of_a_plain_event_repeats_as_much_as_that_of_another() {
+    let mut config = config();
+    config.server_keys = crate::identity::server_key::tests::keys(&["*"]);
+    let sent = json!({
+        "id": "order-7", "name": "SignUpEvent", "timestamp": "2026-11-18T00:00:00Z",
+        "attributes": { "email": "ada@example.com", "plan": "pro", "birthday": "1815-12-10" },
+        "metrics": { "seats": 2 }, "user": { "id": "ada" }, "Unheard": "Zaphod",
+    });
+    let text = format!("{sent}\n{{\"name\": Zaphod");
+    let letters = send_with(&new_isolate(), &config, text.as_bytes()).letters;
+    let plain = letters.iter().find(|it| it["format"] == "plain").unwrap();
+    assert_eq!(
+        plain["event"],
+        json!({
+            "id": "order-7", "name": "SignUpEvent", "timestamp": "2026-11-18T00:00:00Z",
+            "attributes": { "email": hash("ada@example.com"), "plan": "pro" },
+            "metrics": { "seats": 2 }, "user": "an object of 1 member",
+            "Unheard": "a string of 6 characters",
+        })
+    );
+    let mut redacted: Vec<_> = plain["redacted"].as_array().unwrap().clone();
+    redacted.sort_by_key(|path| path.as_str().unwrap().to_owned());
+    assert_eq!(
+        json!(redacted),
+        json!(["Unheard", "attributes.birthday", "attributes.email", "user"])
+    );
+    let other = letters.iter().find(|it| it["format"] == "text").unwrap();
+    assert_eq!(other["redacted"], json!(["*"]));
+    assert!(!other.to_string().contains(SECRET), "{other}");
 }
 
 #[test]
@@ -136,7 +198,7 @@ fn of_an_event_type_that_is_not_known_no_value_is_repeated() {
     ] {
         sent["EventType"] = json!(event_type);
         let letter = letter(sent.clone());
-        assert_eq!(letter.get("event_type"), None);
+        assert_eq!(letter["event_type"], json!(null));
         let described = letter["event"]["EventType"].as_str().unwrap();
         assert!(described.starts_with("a string of "), "{described}");
     }

@@ -30,15 +30,15 @@ fn bearer() -> String {
 }
 
 /// The status, the results, and what went to each stream.
-struct Sent {
+pub(super) struct Sent {
     status: u16,
-    results: Value,
+    pub(super) results: Value,
     records: Vec<Value>,
-    letters: Vec<Value>,
+    pub(super) letters: Vec<Value>,
     answer: Answer,
 }
 
-fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
+pub(super) fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
     let head = post("", &bearer(), "application/json");
     let (answer, line, calls) = serve_with(isolate, &head, config, body, all_stored);
     assert!(!line.contains(BEARER));
@@ -59,7 +59,7 @@ fn send_with(isolate: &Isolate, config: &Config, body: &[u8]) -> Sent {
     }
 }
 
-fn send(body: &str) -> Sent {
+pub(super) fn send(body: &str) -> Sent {
     send_with(&new_isolate(), &config(&["*"]), body.as_bytes())
 }
 

@@ -25,6 +25,8 @@ export interface Bad {
   reasons: { path: string; rule: string; expected: string; actual: string }[];
   /** As it was sent, without personal data. */
   event: unknown;
+  /** The whole dead letter, as `npx forebay-worker replay` takes it. */
+  letter: unknown;
 }
 
 /** A whole request that was refused. */
@@ -66,9 +68,17 @@ export class Collected {
 
   /** Takes a record of the dead letters' stream. */
   takeDeadLetter(text: string): Bad {
-    const { event_id = "", event_type = "", app_id, reasons, event, endpoint } = JSON.parse(text);
-    const received = new Date().toISOString();
-    const bad = { event_id, event_type, app_id, received, reasons, event: event ?? endpoint };
+    const letter = JSON.parse(text);
+    const { app_id, reasons } = letter;
+    const bad = {
+      event_id: letter.event_id ?? "",
+      event_type: letter.event_type ?? "",
+      app_id,
+      received: new Date().toISOString(),
+      reasons,
+      event: letter.event ?? letter.endpoint,
+      letter,
+    };
     this.#take("bad", bad);
     return bad;
   }

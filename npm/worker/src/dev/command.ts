@@ -6,7 +6,13 @@ import { type Command, ExitCode, UsageError } from "../../../src/cli/command.js"
 import { SCHEMA_FILE } from "../../../src/cli/config.js";
 import { paint, print, printError } from "../../../src/cli/terminal.js";
 import { jsonObject } from "../json.js";
-import { APPLICATION_OPTIONS, type Application, application, DEV_PORT } from "../places.js";
+import {
+  APPLICATION_OPTIONS,
+  type Application,
+  application,
+  DEV_KEY,
+  DEV_PORT,
+} from "../places.js";
 import { readSchema, usableSchema } from "../schema.js";
 import { masterSecrets } from "../secret.js";
 import { Collected } from "./collected.js";
@@ -23,8 +29,6 @@ const CF = {
   continent: "EU",
   timezone: "Europe/Berlin",
 };
-/** What a server or `curl` here shows to `POST /v1/events`. It opens nothing but this worker, on this machine. */
-const DEV_KEY = "dev";
 /** Editors write a file in several steps: it is read once they have been quiet for so long, in milliseconds. */
 const SETTLED_MS = 100;
 

@@ -1,0 +1,241 @@
+// The worker behind a queue of Cloudflare's, as miniflare has it: in the runtime of Cloudflare, with the queue's
+// batches, delays, tries and dead-letter queue. miniflare keeps messages in memory alone, so a queue that is killed
+// with its messages cannot be tried here; a consumer that ends before it has acknowledged any can.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { type Fault, KinesisProxy } from "../faults/kinesis-proxy.ts";
+import { readStream } from "../support/kinesis.ts";
+import { guest, putEvents } from "../support/requests.ts";
+import { ROOT, type Stack, startStack } from "../support/stack.ts";
+import { until } from "../support/until.ts";
+import { App, pack } from "./support/app.ts";
+
+const MINIFLARE = "5.20261117.0-beta";
+const KEY = "server";
+
+let app: App;
+let stack: Stack;
+before(async () => {
+  const { dependencies } = JSON.parse(
+    await readFile(join(ROOT, "npm/worker/package.json"), "utf8"),
+  ) as { dependencies: Record<string, string> };
+  const { forebay: _, ...fromRegistry } = dependencies;
+  const packages = { ...fromRegistry, miniflare: MINIFLARE };
+  app = await App.install(
+    "worker-queue",
+    "worker",
+    packages,
+    await pack(),
+    await pack("npm/worker"),
+  );
+  stack = await startStack({ withLake: false });
+});
+after(() => stack?.stop());
+
+/** How the queue hands messages over: the settings of a consumer in wrangler.jsonc. */
+interface Consumer {
+  maxBatchSize: number;
+  maxBatchTimeout: number;
+  maxRetries: number;
+  deadLetterQueue?: string;
+}
+
+interface Cloudflare {
+  edge: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the shipped worker, with a queue in front of its sinks. `main` is its entry. */
+async function start(
+  kinesis: string,
+  queueConsumers: Record<string, Consumer>,
+  main = 'import { worker } from "./worker.js"; export default worker(SCHEMA);',
+): Promise<Cloudflare> {
+  const module = join(app.folder, "node_modules/miniflare/dist/src/index.js");
+  const { Miniflare, convertV4MiniflareOptions } = await import(pathToFileURL(module).href);
+  const dist = join(app.folder, "node_modules/forebay-worker/dist");
+  const schema = await readFile(stack.schema, "utf8");
+  const { app_id, identity_pool_id, region, stream, dead_letter_stream } = stack;
+  const options = {
+    modules: [
+      { type: "ESModule", path: "main.js", contents: main.replace("SCHEMA", () => schema) },
+      { type: "ESModule", path: "worker.js", contents: await readFile(join(dist, "worker.js")) },
+      {
+        type: "CompiledWasm",
+        path: "forebay.wasm",
+        contents: await readFile(join(dist, "forebay.wasm")),
+      },
+    ],
+    compatibilityDate: "2026-10-01",
+    bindings: {
+      FOREBAY: {
+        region,
+        apps: [{ app_id, identity_pool_id }],
+        kinesis: { endpoint: kinesis, stream, dead_letter_stream },
+        queue: { binding: "QUEUE" },
+      },
+      MASTER_SECRETS: JSON.stringify([{ id: "1", secret: randomBytes(32).toString("base64") }]),
+      SERVER_KEYS: JSON.stringify([
+        {
+          name: "server",
+          sha256: createHash("sha256").update(KEY).digest("hex"),
+          apps: [app_id],
+          may: ["*"],
+        },
+      ]),
+      KINESIS_ACCESS_KEY_ID: "local",
+      KINESIS_SECRET_ACCESS_KEY: "local",
+    },
+    queueProducers: { QUEUE: "events" },
+    queueConsumers,
+  };
+  const miniflare = new Miniflare(convertV4MiniflareOptions(options));
+  const url: URL = await miniflare.ready;
+  return { edge: url.origin, stop: () => miniflare.dispose() };
+}
+
+/** The ids of the events that the stream has. */
+async function stored(): Promise<string[]> {
+  return (await readStream(stack)).map(({ json }) => json.forebay.event_id);
+}
+
+/** Sends events of a visitor of their own; gives the ids of those that were answered 202. */
+async function visit(at: Cloudflare, count: number): Promise<string[]> {
+  const place = { ...stack, edge: at.edge };
+  const ids = Array.from({ length: count }, () => randomUUID());
+  const event = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
+  const events = Object.fromEntries(ids.map((id) => [id, event]));
+  const answers = await putEvents(place, await guest(place), events);
+  return ids.filter((id) => answers[id].StatusCode === 202);
+}
+
+test("what is answered 202 arrives, whatever happens to the stream and the consumer", async () => {
+  const kinesis = await KinesisProxy.start(stack.stream);
+  kinesis.upstream = stack.kinesis;
+  // The first batches are delivered by a consumer that ends before it has said so.
+  const main = `import { worker } from "./worker.js";
+const inner = worker(SCHEMA);
+let batches = 0;
+export default {
+  fetch: inner.fetch,
+  async queue(batch, env, context) {
+    batches += 1;
+    if (batches > 2) return inner.queue(batch, env, context);
+    const messages = batch.messages.map(({ body, attempts }) => ({ body, attempts, ack() {}, retry() {} }));
+    await inner.queue({ messages, retryAll() {} }, env, context);
+    throw new Error("the consumer ends");
+  },
+};`;
+  const consumer = { maxBatchSize: 20, maxBatchTimeout: 0.2, maxRetries: 100 };
+  const cloudflare = await start(kinesis.url, { events: consumer }, main);
+  try {
+    const accepted: string[] = [];
+    const visits = async (rounds: number) => {
+      for (let round = 0; round < rounds; round++) {
+        const all = await Promise.all([5, 20, 50].map((count) => visit(cloudflare, count)));
+        accepted.push(...all.flat());
+      }
+    };
+    await visits(4);
+    // The stream is down in each of the ways that it can be; nobody who sends notices.
+    const down = async (rounds: number, fault: Fault) => {
+      kinesis.fault = () => fault;
+      await visits(rounds);
+      const isTried = () => kinesis.passages.some(({ kind }) => kind === fault.kind);
+      await until(`a try that was ${fault.kind}`, isTried);
+    };
+    await down(2, { kind: "refused", status: 500, error: "InternalFailure" });
+    await down(2, { kind: "reset" });
+    await down(1, { kind: "answer lost" });
+    const isThrottled = (index: number) =>
+      index % 3 === 0 ? "ProvisionedThroughputExceededException" : undefined;
+    await down(1, { kind: "partial", error: (_, index) => isThrottled(index) });
+    assert.equal(accepted.length, 10 * 75);
+    kinesis.fault = () => undefined;
+    await until(
+      "all that was accepted",
+      async () => {
+        const there = new Set(await stored());
+        return accepted.every((id) => there.has(id));
+      },
+      { timeout: 90_000 },
+    );
+    // Records of several visitors share a call.
+    const full = kinesis.passages.filter(({ came }) => came.length > 75);
+    assert.ok(full.length > 0, "no call had the records of more than one visitor");
+  } finally {
+    await cloudflare.stop();
+    kinesis.close();
+  }
+});
+
+test("dead letters and updates of endpoints go through the queue too", async () => {
+  const consumer = { maxBatchSize: 20, maxBatchTimeout: 0.2, maxRetries: 100 };
+  const cloudflare = await start(stack.kinesis, { events: consumer });
+  try {
+    const answer = await fetch(`${cloudflare.edge}/v1/events`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}` },
+      body: JSON.stringify({ id: "queue-1", name: "SignUpEvent" }),
+    });
+    assert.equal(answer.status, 400);
+    const [{ event_id }] = (await answer.json()).results;
+    const letters = () => readStream(stack, stack.dead_letter_stream);
+    await until("the dead letter", async () =>
+      (await letters()).some(({ json }) => json.event_id === event_id),
+    );
+  } finally {
+    await cloudflare.stop();
+  }
+});
+
+test("what is given up is in the queue's dead-letter queue, and comes from there when that is consumed", async () => {
+  const kinesis = await KinesisProxy.start(stack.stream);
+  kinesis.upstream = stack.kinesis;
+  kinesis.fault = () => ({ kind: "refused", status: 400, error: "ResourceNotFoundException" });
+  const consumer = {
+    maxBatchSize: 10,
+    maxBatchTimeout: 0.1,
+    maxRetries: 0,
+    deadLetterQueue: "dead",
+  };
+  // The same worker consumes the dead-letter queue.
+  const dead = { maxBatchSize: 10, maxBatchTimeout: 0.1, maxRetries: 100 };
+  const cloudflare = await start(kinesis.url, { events: consumer, dead });
+  try {
+    const accepted = await visit(cloudflare, 10);
+    assert.equal(accepted.length, 10);
+    await until("a try from each queue", () => kinesis.passages.length >= 2);
+    kinesis.fault = () => undefined;
+    await until(
+      "all that was given up",
+      async () => {
+        const there = new Set(await stored());
+        return accepted.every((id) => there.has(id));
+      },
+      { timeout: 60_000 },
+    );
+  } finally {
+    await cloudflare.stop();
+    kinesis.close();
+  }
+});
+
+test("a queue that is not bound is told by name, and nothing is claimed", async () => {
+  const main = `import { worker } from "./worker.js";
+const inner = worker(SCHEMA);
+export default { fetch: (request, { QUEUE, ...env }, context) => inner.fetch(request, env, context) };`;
+  const cloudflare = await start(stack.kinesis, {}, main);
+  try {
+    const answer = await fetch(`${cloudflare.edge}/readyz`);
+    assert.equal(answer.status, 503);
+    assert.match((await answer.json()).configuration[0], /`queue`: there is no binding `QUEUE`/);
+  } finally {
+    await cloudflare.stop();
+  }
+});
