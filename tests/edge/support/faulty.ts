@@ -15,8 +15,11 @@ export interface Protocol {
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape.
 type Body = any;
 
-const recordId = (data: string) =>
-  JSON.parse(Buffer.from(data, "base64").toString()).forebay.event_id as string;
+/** The id of an event's record, or of a dead letter. */
+function recordId(data: string): string {
+  const record = JSON.parse(Buffer.from(data, "base64").toString());
+  return record.forebay?.event_id ?? record.dead_letter_id;
+}
 
 const THROTTLED = "ProvisionedThroughputExceededException";
 
@@ -90,6 +93,8 @@ export class FaultyService {
   /** How often each fault happened. */
   readonly faults: Record<string, number> = {};
   isDown = false;
+  /** What of a call it did not understand: a mistake of the worker's, or of this stand-in. */
+  mistake?: Error;
   private random: number;
 
   private constructor(
@@ -115,7 +120,7 @@ export class FaultyService {
       request.on("error", () => {});
       request.on("end", () => {
         const text = Buffer.concat(chunks).toString();
-        const { status, answer } = service.take(JSON.parse(text), fault);
+        const { status, answer } = service.tried(text, fault);
         if (status === 0) return;
         if (status === -1) request.socket.destroy();
         else response.writeHead(status).end(answer);
@@ -149,6 +154,15 @@ export class FaultyService {
   private uniform(): number {
     this.random = (Math.imul(this.random, 1_664_525) + 1_013_904_223) >>> 0;
     return this.random / 2 ** 32;
+  }
+
+  private tried(text: string, fault: string) {
+    try {
+      return this.take(JSON.parse(text), fault);
+    } catch (error) {
+      this.mistake ??= error as Error;
+      return { status: 500, answer: "" };
+    }
   }
 
   /** The answer to a call: status 0 stands for none, -1 for a connection that breaks. */
