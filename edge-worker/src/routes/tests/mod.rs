@@ -149,7 +149,7 @@ fn signed_with(
 
 /// An isolate that has memory for requests and remembers no events.
 fn new_isolate() -> Isolate {
-    Isolate::new(Some(&config()), Some([0; 32]), ARRIVAL)
+    Isolate::new(Some(&config()), Some([0; 16]), ARRIVAL)
 }
 
 /// The answer, the log's line, and what was sent to Kinesis.
