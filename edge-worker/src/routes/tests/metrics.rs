@@ -24,7 +24,7 @@ struct Worker {
 
 impl Worker {
     fn new(config: Config) -> Worker {
-        let isolate = Isolate::new(Some(&config), Some([0; 32]), ARRIVAL);
+        let isolate = Isolate::new(Some(&config), Some([0; 16]), ARRIVAL);
         Worker { config, isolate }
     }
 
@@ -191,7 +191,7 @@ fn data_points_say_what_the_counters_say() {
     let body = batch(json!({ "e1": good, "e2": event(json!({})) }));
     let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
     let platform = Simulated::new(|_| Err(Unreachable));
-    let isolate = Isolate::new(Some(&config), Some([0; 32]), ARRIVAL);
+    let isolate = Isolate::new(Some(&config), Some([0; 16]), ARRIVAL);
     let service = Service {
         head: &head,
         config: Ok(&config),
