@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::pipeline::enrich::clock::Clocks;
+use crate::quota::Used;
 use crate::rates::Buckets;
 
 /// An isolate's memory of its requests.
@@ -21,6 +22,8 @@ pub struct Isolate {
     pub metrics: RefCell<Metrics>,
     /// How often each network and identity has asked lately.
     pub buckets: RefCell<Buckets>,
+    /// What applications have used of their day.
+    pub quotas: RefCell<Used>,
     /// How far the clocks of those who sent lately are ahead.
     pub clocks: RefCell<Clocks>,
 }
@@ -40,6 +43,7 @@ impl Isolate {
             budget: Budget::new(config.map_or(0, |config| config.memory_budget)),
             metrics: RefCell::new(Metrics::new(now)),
             buckets: RefCell::default(),
+            quotas: RefCell::default(),
             clocks: RefCell::default(),
         }
     }

@@ -20,6 +20,7 @@ use crate::identity::session_token::MasterSecrets;
 use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
+use crate::quota::Quota;
 use crate::rates::RateSettings;
 use settings::BindingSettings;
 use sinks::Keys;
@@ -63,6 +64,9 @@ pub struct App {
     pub app_id: String,
     /// The pool its users' identities come from, e.g. `us-east-1:f0e1d2c3-...`.
     pub identity_pool_id: String,
+    /// How much it may send in a day.
+    #[serde(default)]
+    pub daily_quota: Quota,
 }
 
 /// A configuration that was checked.

@@ -156,6 +156,8 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
             let problem = "an `identity_pool_id` is not of the form <region>:<uuid>";
             return Err(error(NAME, problem));
         }
+        let quota = app.daily_quota.check();
+        quota.map_err(|problem| error(NAME, problem))?;
     }
     for (index, issuer) in settings.issuers.iter().enumerate() {
         issuer.check().map_err(|problem| error(NAME, problem))?;
@@ -252,6 +254,12 @@ mod tests {
                 "/kinesis/dead_letter_stream",
                 json!("events"),
                 "two streams",
+            ),
+            ("/apps/0/daily_quota", json!({ "events": 0 }), "0 `events`"),
+            (
+                "/apps/0/daily_quota",
+                json!({ "megabytes": 1 }),
+                "unknown field `megabytes`",
             ),
             ("/base_path", json!("ingest"), "such as /ingest"),
             ("/base_path", json!("/a//b"), "such as /ingest"),

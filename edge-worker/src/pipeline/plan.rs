@@ -27,7 +27,15 @@ pub enum Fate {
     /// Nowhere: the sink has it from an earlier request.
     Duplicate,
     /// To the dead letters; answered with this message.
-    DeadLetter(String),
+    DeadLetter(Message),
+}
+
+/// What an answer says of what was refused.
+pub struct Message {
+    /// In words.
+    pub text: String,
+    /// The same apart: so many as the words name.
+    pub reasons: Vec<Violation>,
 }
 
 /// One endpoint and its events.
@@ -269,8 +277,9 @@ fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
 }
 
 /// What an event's answer says of its violations: all of them, unless they are very many.
-fn message(violations: &[Violation]) -> String {
+fn message(violations: &[Violation]) -> Message {
     const MAX_NAMED: usize = 10;
+    let reasons = violations.iter().take(MAX_NAMED).cloned().collect();
     let mut message = String::new();
     for violation in violations.iter().take(MAX_NAMED) {
         let Violation {
@@ -291,7 +300,10 @@ fn message(violations: &[Violation]) -> String {
     if violations.len() > MAX_NAMED {
         message.push_str(&format!("; and {} more", violations.len() - MAX_NAMED));
     }
-    message
+    Message {
+        text: message,
+        reasons,
+    }
 }
 
 impl<'r> Plan<'r> {
@@ -345,6 +357,18 @@ impl<'r> Plan<'r> {
                 rule: violations.first().map(|violation| violation.rule),
             }],
         });
+    }
+
+    /// Why the first event of a batch is refused; empty where it is not.
+    pub fn reasons(&self, batch: usize) -> &[Violation] {
+        let first = self
+            .batches
+            .get(batch)
+            .and_then(|batch| batch.events.first());
+        match first.map(|event| &event.fate) {
+            Some(Fate::DeadLetter(message)) => &message.reasons,
+            _ => &[],
+        }
     }
 
     /// Adds to the window the events that the sink has acknowledged, and none of the others: they

@@ -59,6 +59,10 @@ impl<'a, P: Platform> Service<'a, P> {
         line.status = answer.status;
         line.duration_ms = self.platform.now().0 - self.head.arrival.0;
         self.isolate.metrics.borrow_mut().count(&line);
+        if let (Some(app_id), Some(counts)) = (line.app_id, &line.events) {
+            let mut quotas = self.isolate.quotas.borrow_mut();
+            quotas.add_events(app_id, counts, self.head.arrival);
+        }
         let timing = line.server_timing();
         (answer.with_header("server-timing", timing), line)
     }
@@ -141,6 +145,7 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         line.app_id = Some(&app.app_id);
         let (body, body_bytes) = opened(sent, limit, 1, &share)?;
+        self.count_bytes(app, &body);
         let context = Context {
             head: self.head,
             config,
@@ -187,8 +192,10 @@ impl<'a, P: Platform> Service<'a, P> {
         };
         let app = plain_events::app(self.head, &caller.sender, config)?;
         line.app_id = Some(&app.app_id);
+        self.check_quota(app)?;
         // Each event is written anew, as PutEvents has it, before it is planned.
         let (body, body_bytes) = opened(sent, limit, 2, &share)?;
+        self.count_bytes(app, &body);
         let context = Context {
             head: self.head,
             config,
@@ -222,6 +229,7 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<(Claimant<'a>, &'a App, Share<'a>), RequestError> {
         let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        self.check_quota(app)?;
         self.count_events(claimant.sender(), config).await?;
         let share = self.share_of(announced, limit)?;
         Ok((claimant, app, share))
@@ -251,6 +259,18 @@ impl<'a, P: Platform> Service<'a, P> {
             .await?;
         let rate = rates.events_per_identity.as_ref();
         self.count(rate, "events-identity", Some(identity)).await
+    }
+
+    /// Whether an application may send more today.
+    fn check_quota(&self, app: &App) -> Result<(), RequestError> {
+        let quotas = self.isolate.quotas.borrow();
+        let checked = quotas.check(&app.app_id, &app.daily_quota, self.head.arrival);
+        checked.map_err(RequestError::QuotaUsedUp)
+    }
+
+    fn count_bytes(&self, app: &App, body: &[u8]) {
+        let mut quotas = self.isolate.quotas.borrow_mut();
+        quotas.add_bytes(&app.app_id, body.len(), self.head.arrival);
     }
 
     /// A share of the memory for this request.

@@ -177,7 +177,7 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Tal
 fn item_response(fate: &Fate, outcome: Outcome) -> ItemResponse<'_> {
     let (status_code, message) = match (outcome, fate) {
         (Outcome::Accepted, Fate::Record | Fate::Duplicate) => (202, "Accepted"),
-        (Outcome::Accepted, Fate::DeadLetter(message)) => (400, message.as_str()),
+        (Outcome::Accepted, Fate::DeadLetter(message)) => (400, message.text.as_str()),
         (Outcome::Throttled, _) => (429, "The stream is busy. Send the event again later."),
         (Outcome::Failed, _) => (500, "The event could not be stored. Send it again."),
     };

@@ -42,6 +42,7 @@ use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
 use crate::platform::{HttpRequest, HttpResponse, Unreachable};
+use crate::quota::Quota;
 use crate::rates::RateSettings;
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
@@ -73,6 +74,7 @@ fn config() -> Config {
         apps: vec![App {
             app_id: "app-1".into(),
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
+            daily_quota: Quota::default(),
         }],
         issuers: Vec::new(),
         sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
