@@ -201,14 +201,20 @@ test("of a valid, an invalid and an unknown event each gets what it deserves", a
   const kept = await letters(ids);
   assert.deepEqual(kept.map((letter) => letter.json.event_id).sort(), [invalid, unknown].sort());
   const letter = kept.find((record) => record.json.event_id === invalid)?.json;
-  const { arrival_timestamp, reasons, event, ...rest } = letter;
+  const { arrival_timestamp, dead_letter_id, reasons, event, ...rest } = letter;
   assert.ok(Math.abs(arrival_timestamp - Date.now()) < 60_000);
+  assert.match(dead_letter_id, /^[0-9a-f-]{36}-\d+$/);
   assert.deepEqual(rest, {
+    dead_letter_version: 1,
+    kind: "event",
     event_id: invalid,
     event_type: "SignUpEvent",
     app_id: stack.app_id,
     client_id: endpointId,
     schema_version: 1,
+    format: "put_events",
+    endpoint: null,
+    redacted: [],
   });
   assert.deepEqual(
     reasons.map(({ path, rule }: { path: string; rule: string }) => [path, rule]),
