@@ -32,11 +32,11 @@ impl Isolate {
     /// What an isolate begins with. `secret` has to be random; without one, no events are
     /// remembered: keys that could be foreseen might be made to collide. Without a configuration
     /// no request is served, and none is remembered.
-    pub fn new(config: Option<&Config>, secret: Option<[u8; 32]>, now: Timestamp) -> Isolate {
+    pub fn new(config: Option<&Config>, secret: Option<[u8; 16]>, now: Timestamp) -> Isolate {
         let window = config.map_or(0, |config| config.deduplication_window);
         let window = match secret {
             Some(secret) => DeduplicationWindow::new(window, secret),
-            None => DeduplicationWindow::new(0, [0; 32]),
+            None => DeduplicationWindow::new(0, [0; 16]),
         };
         Isolate {
             window: RefCell::new(window),

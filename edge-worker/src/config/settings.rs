@@ -28,7 +28,9 @@ pub struct Settings {
     /// Where dead letters go, if not to `kinesis.dead_letter_stream`.
     pub dead_letters: Option<SinkSettings>,
     /// What stands in front of the sinks that answers wait for.
-    pub queue: Option<QueueSettings>,
+    pub queue: Option<BindingSettings>,
+    /// Where counts go, beside `GET /metrics`.
+    pub analytics: Option<BindingSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// Whose tokens are logins.
@@ -84,10 +86,10 @@ pub struct KinesisSettings {
     pub dead_letter_stream: Option<String>,
 }
 
-/// `queue` of [`Settings`].
+/// `queue` and `analytics` of [`Settings`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct QueueSettings {
+pub struct BindingSettings {
     /// The name of its binding.
     pub binding: String,
 }

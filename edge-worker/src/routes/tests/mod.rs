@@ -8,7 +8,9 @@ mod duplicates;
 mod endpoints;
 mod enrichment;
 mod events;
+mod health;
 mod identity_pool;
+mod metrics;
 mod operation;
 mod personal_data;
 mod plain_events;
@@ -76,6 +78,7 @@ fn config() -> Config {
         }],
         issuers: Vec::new(),
         sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
+        analytics: None,
         base_path: String::new(),
         deduplication_window: 0,
         enrichment: Enrichment::default(),
@@ -148,7 +151,7 @@ fn signed_with(
 
 /// An isolate that has memory for requests and remembers no events.
 fn new_isolate() -> Isolate {
-    Isolate::new(Some(&config()), Some([0; 32]), ARRIVAL)
+    Isolate::new(Some(&config()), Some([0; 16]), ARRIVAL)
 }
 
 /// The answer, the log's line, and what was sent to Kinesis.

@@ -148,7 +148,7 @@ fn an_event_that_is_sent_again_is_written_once() {
         r#""id":"0b9f1f9e-0000-4000-8000-000000000001","name":"SignUpEvent""#,
         r#""timestamp":"2026-11-18T11:00:00Z","name":"SignUpEvent""#,
     ] {
-        let isolate = Isolate::new(Some(&config), Some([7; 32]), ARRIVAL);
+        let isolate = Isolate::new(Some(&config), Some([7; 16]), ARRIVAL);
         let body = format!(r#"{{{event},"attributes":{{"email":"a@example.com"}}}}"#);
         let first = send_with(&isolate, &config, body.as_bytes());
         let again = send_with(&isolate, &config, body.as_bytes());
