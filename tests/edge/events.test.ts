@@ -201,9 +201,15 @@ test("of a valid, an invalid and an unknown event each gets what it deserves", a
   const kept = await letters(ids);
   assert.deepEqual(kept.map((letter) => letter.json.event_id).sort(), [invalid, unknown].sort());
   const letter = kept.find((record) => record.json.event_id === invalid)?.json;
-  const { arrival_timestamp, reasons, event, ...rest } = letter;
+  const { arrival_timestamp, dead_letter_id, reasons, event, ...rest } = letter;
+  assert.match(dead_letter_id, /^[0-9a-f-]{36}-\d+$/);
   assert.ok(Math.abs(arrival_timestamp - Date.now()) < 60_000);
   assert.deepEqual(rest, {
+    dead_letter_version: 1,
+    kind: "event",
+    format: "put_events",
+    endpoint: null,
+    redacted: [],
     event_id: invalid,
     event_type: "SignUpEvent",
     app_id: stack.app_id,
