@@ -4,24 +4,18 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`stream`] | a record of the stream and its place |
-//! | [`row`] | from a record to a row, or to the reason why not |
-//! | [`columns`] | the tables: columns from the schema, rows into Parquet |
-//! | [`window`] | the event ids by which a second delivery is told |
-//! | [`batch`] | rows, rejected entries and duplicates since the last cut |
-//! | [`checkpoint`] | what is written down of a shard |
-//! | [`shard`] | the machine that makes every record count once |
-//! | [`kinesis`] | the client of Kinesis Data Streams |
-//! | [`lake`] | the folder of the lake |
-//! | [`consume`] | reading all shards of a stream into a lake |
+//! | [`source`] | a record of the stream and its place; the client of Kinesis Data Streams |
+//! | [`record`] | from a record to a row, or to the reason why not; the event ids seen lately |
+//! | [`table`] | the tables: columns from the schema, rows into Parquet |
+//! | [`cut`] | batches, and the machine that makes every record count once |
+//! | [`state`] | what is written down of a shard |
+//! | [`store`] | the folder of the lake, and the lease to write to it |
+//! | [`run`] | the commands |
 
-pub mod batch;
-pub mod checkpoint;
-pub mod columns;
-pub mod consume;
-pub mod kinesis;
-pub mod lake;
-pub mod row;
-pub mod shard;
-pub mod stream;
-pub mod window;
+pub mod cut;
+pub mod record;
+pub mod run;
+pub mod source;
+pub mod state;
+pub mod store;
+pub mod table;

@@ -1,39 +1,24 @@
-//! `forebay-lake`: the command line of the lake.
+//! `forebay-lake`: the program of the lake.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+mod command;
+
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
 
-use forebay_aws_call::kinesis::KINESIS;
-use forebay_aws_call::{Credentials, Endpoint};
+use command::{Command, HELP, Stream, Usage, variable};
+use forebay_aws_call::Credentials;
 use forebay_core::schema::Schema;
-use forebay_lake::columns::Catalog;
-use forebay_lake::consume::{ConsumeError, Settings, consume};
-use forebay_lake::kinesis::Kinesis;
-use forebay_lake::lake::Lake;
-use forebay_lake::shard::Limits;
+use forebay_lake::run::repair::{RepairError, repair};
+use forebay_lake::run::verify::verify;
+use forebay_lake::run::{ConsumeError, Settings, consume};
+use forebay_lake::source::kinesis::{Kinesis, KinesisError};
+use forebay_lake::state::StatePaths;
+use forebay_lake::store::{Store, StoreError};
+use forebay_lake::table::Catalog;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-
-const HELP: &str = "\
-forebay-lake consume: read a stream of Kinesis and write Parquet files
-
-  --stream NAME            the stream
-  --region NAME            its AWS region (default: AWS_REGION)
-  --kinesis-endpoint URL   where Kinesis answers (default: AWS's endpoint of the region)
-  --schema FILE            forebay.schema.json
-  --lake FOLDER            where the files go; made if it is not there
-
-A batch becomes files as soon as one of these is reached:
-  --max-rows N             records (default 100000)
-  --max-bytes N            bytes of data (default 67108864)
-  --max-seconds N          time since its first record (default 60)
-
-Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.
-SIGTERM or SIGINT: write what was read, and stop.
-";
 
 /// Why the command ends early. Each text says what to do.
 #[derive(Debug, Error)]
@@ -44,6 +29,12 @@ enum Fault {
     Schema { path: String, mistakes: String },
     #[error(transparent)]
     Consume(#[from] ConsumeError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the stream cannot be looked into: {0}")]
+    Kinesis(#[from] KinesisError),
     #[error("the system does not let the process start: {0}")]
     System(#[from] std::io::Error),
     #[error("the HTTP client cannot be made: {0}")]
@@ -55,35 +46,20 @@ impl Fault {
     fn exit_code(&self) -> u8 {
         match self {
             Fault::Usage(_) | Fault::Schema { .. } => 2,
-            Fault::Consume(_) | Fault::System(_) | Fault::Http(_) => 1,
+            _ => 1,
         }
     }
 }
 
-impl From<lexopt::Error> for Fault {
-    fn from(error: lexopt::Error) -> Fault {
-        Fault::Usage(error.to_string())
+impl From<Usage> for Fault {
+    fn from(Usage(text): Usage) -> Fault {
+        Fault::Usage(text)
     }
-}
-
-enum Command {
-    Help,
-    Version,
-    Consume(Box<Options>),
-}
-
-struct Options {
-    stream: String,
-    region: String,
-    endpoint: Endpoint,
-    schema: PathBuf,
-    lake: PathBuf,
-    settings: Settings,
 }
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fault) => {
             eprintln!("forebay-lake: {fault}");
             ExitCode::from(fault.exit_code())
@@ -91,109 +67,88 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Fault> {
-    match parse(std::env::args_os().skip(1))? {
+fn run() -> Result<ExitCode, Fault> {
+    let command = command::parse(std::env::args_os().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match command {
         Command::Help => print!("{HELP}"),
         Command::Version => println!("forebay-lake {}", env!("CARGO_PKG_VERSION")),
-        Command::Consume(options) => start(*options)?,
+        Command::Consume(stream, settings) => runtime.block_on(start(*stream, settings))?,
+        Command::Verify(lake) => return runtime.block_on(look(&lake)),
+        Command::Repair(stream) => runtime.block_on(mend(*stream))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start(stream: Stream, settings: Settings) -> Result<(), Fault> {
+    let catalog = Catalog::new(schema(&stream.schema)?);
+    let (kinesis, store) = open(stream)?;
+    let (stop, stopped) = watch::channel(false);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Nobody listens only where consuming has ended already.
+        let _ = stop.send(true);
+    });
+    let outcome = consume(kinesis, store.clone(), catalog, settings, stopped).await;
+    store.close().await;
+    Ok(outcome?)
+}
+
+/// Exit code 1 where something is not as it was written.
+async fn look(lake: &Path) -> Result<ExitCode, Fault> {
+    let verified = verify(&Store::read_folder(lake)?).await?;
+    for finding in &verified.findings {
+        println!("{finding}");
+    }
+    // Numbers always have a JSON form.
+    let summary = serde_json::to_string(&verified.summary);
+    println!("{}", summary.unwrap_or_default());
+    Ok(match verified.findings.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn mend(stream: Stream) -> Result<(), Fault> {
+    let catalog = Catalog::new(schema(&stream.schema)?);
+    let (kinesis, store) = open(stream)?;
+    let created = kinesis.describe().await?.created_seconds();
+    let paths = StatePaths::new(kinesis.stream(), created);
+    let outcome = repair(&store, &catalog, &paths, &kinesis).await;
+    store.close().await;
+    let repaired = outcome?;
+    for what in &repaired.done {
+        println!("{what}");
+    }
+    for what in &repaired.lost {
+        println!("lost: {what}");
+    }
+    if repaired.done.is_empty() && repaired.lost.is_empty() {
+        println!("nothing was to be repaired");
     }
     Ok(())
 }
 
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Fault> {
-    use lexopt::prelude::{Long, Short, Value, ValueExt};
-    let mut parser = lexopt::Parser::from_args(arguments);
-    match parser.next()? {
-        Some(Long("help") | Short('h')) => return Ok(Command::Help),
-        Some(Long("version") | Short('V')) => return Ok(Command::Version),
-        Some(Value(command)) if command == "consume" => {}
-        Some(other) => return Err(other.unexpected().into()),
-        None => return Err(Fault::Usage("a command is missing: consume".to_owned())),
-    }
-    let (mut stream, mut region, mut endpoint, mut schema, mut lake) =
-        (None, None, None::<String>, None, None);
-    let mut limits = Limits {
-        records: 100_000,
-        bytes: 64 * 1_024 * 1_024,
-    };
-    let mut seconds = 60.0;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("help") | Short('h') => return Ok(Command::Help),
-            Long("stream") => stream = Some(parser.value()?.string()?),
-            Long("region") => region = Some(parser.value()?.string()?),
-            Long("kinesis-endpoint") => endpoint = Some(parser.value()?.string()?),
-            Long("schema") => schema = Some(parser.value()?.into()),
-            Long("lake") => lake = Some(parser.value()?.into()),
-            Long("max-rows") => limits.records = parser.value()?.parse()?,
-            Long("max-bytes") => limits.bytes = parser.value()?.parse()?,
-            Long("max-seconds") => seconds = parser.value()?.parse()?,
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    let region = region
-        .or_else(|| variable("AWS_REGION"))
-        .ok_or_else(|| missing("--region"))?;
-    let endpoint = match &endpoint {
-        Some(url) => Endpoint::parse(url)
-            .map_err(|problem| Fault::Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
-        None => Endpoint::of_region(&KINESIS, &region, false)
-            .map_err(|problem| Fault::Usage(format!("the region '{region}' {problem}")))?,
-    };
-    let longest_wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    if limits.records == 0 || limits.bytes == 0 || longest_wait.is_zero() {
-        let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
-        return Err(Fault::Usage(what.to_owned()));
-    }
-    Ok(Command::Consume(Box::new(Options {
-        stream: stream.ok_or_else(|| missing("--stream"))?,
-        region,
-        endpoint,
-        schema: schema.ok_or_else(|| missing("--schema"))?,
-        lake: lake.ok_or_else(|| missing("--lake"))?,
-        settings: Settings {
-            limits,
-            longest_wait,
-        },
-    })))
-}
-
-fn missing(option: &str) -> Fault {
-    Fault::Usage(format!("{option} is missing"))
-}
-
-fn start(options: Options) -> Result<(), Fault> {
-    let catalog = Catalog::new(schema(&options.schema)?);
+fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
     let kinesis = Kinesis::new(
-        options.endpoint,
-        options.region,
-        options.stream,
+        stream.endpoint,
+        stream.region,
+        stream.stream,
         credentials()?,
     )?;
-    let lake = Lake::open(&options.lake).map_err(ConsumeError::from)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let (stop, stopped) = watch::channel(false);
-        let (mut terminate, mut interrupt) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            // Nobody listens only where consuming has ended already.
-            let _ = stop.send(true);
-        });
-        consume(kinesis, lake, catalog, options.settings, stopped).await?;
-        Ok(())
-    })
+    Ok((kinesis, Arc::new(Store::open_folder(&stream.lake)?)))
 }
 
-fn schema(path: &std::path::Path) -> Result<Schema, Fault> {
+fn schema(path: &Path) -> Result<Schema, Fault> {
     let fault = |mistakes: String| Fault::Schema {
         path: path.display().to_string(),
         mistakes,
@@ -205,11 +160,6 @@ fn schema(path: &std::path::Path) -> Result<Schema, Fault> {
             .map(|mistake| format!("  {}: {}", mistake.path, mistake.message));
         fault(lines.collect::<Vec<_>>().join("\n"))
     })
-}
-
-/// An environment variable that says something.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn credentials() -> Result<Credentials, Fault> {

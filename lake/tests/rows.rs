@@ -13,9 +13,9 @@ use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Endpoint, Location, User};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::Record;
-use forebay_lake::batch::Batch;
-use forebay_lake::stream::StreamRecord;
-use forebay_lake::window::Window;
+use forebay_lake::cut::{Batch, ClosedBatch};
+use forebay_lake::record::Window;
+use forebay_lake::source::StreamRecord;
 use support::{DAY, Files, NOON, at, attribute, metric, record, sequence_number, sign_up, strings};
 
 const SHARD: &str = "shardId-000000000000";
@@ -27,9 +27,15 @@ fn files(records: &[StreamRecord]) -> Files {
     for record in records {
         batch.take(&catalog, SHARD, &Window::default(), record);
     }
-    let files = batch.into_files(&catalog, SHARD, &sequence_number(0));
-    let files = files.unwrap().into_iter();
-    files.map(|file| (file.path, file.content)).collect()
+    let first = sequence_number(0);
+    let closed = ClosedBatch {
+        range: (first.clone(), first.clone()),
+        counts: batch.counts,
+        keys: batch.keys.clone(),
+        drafts: batch.drafts(&catalog, SHARD, &first),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    files.map(|file| (file.path, file.bytes)).collect()
 }
 
 fn files_of(records: &[Record<'_>]) -> Files {
@@ -42,7 +48,7 @@ fn files_of(records: &[Record<'_>]) -> Files {
 
 fn only_rows(files: &Files) -> arrow::array::RecordBatch {
     assert_eq!(files.len(), 1, "{:?}", files.keys());
-    support::read_parquet(files.values().next().unwrap().to_bytes().unwrap())
+    support::read_parquet(files.values().next().unwrap().clone())
 }
 
 /// The reason and the violated paths of the only entry.
@@ -274,13 +280,7 @@ fn files_are_parted_by_event_type_and_utc_day() {
 #[test]
 fn the_same_batch_gives_the_same_bytes() {
     let records = [sign_up("e1"), sign_up("e2"), record("Unknown", "e3")];
-    let bytes = || {
-        let files = files_of(&records).into_values();
-        files
-            .map(|content| content.to_bytes().unwrap())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(bytes(), bytes());
+    assert_eq!(files_of(&records), files_of(&records));
 }
 
 #[test]
@@ -350,24 +350,41 @@ fn times_must_be_plausible() {
     assert_eq!(refusal(&session), expected);
 }
 
-#[test]
-fn an_event_delivered_again_is_counted_and_nothing_more() {
-    let mut again = sign_up("e1");
-    again.arrival_timestamp = Timestamp(NOON + 9_000);
-    let mut other_client = sign_up("e1");
-    other_client.client.client_id = "another".into();
-    let invalid = record("Unknown", "e2");
-    let records = [sign_up("e1"), again, other_client, invalid.clone(), invalid];
-
+/// What becomes of records, one after the other.
+fn counts(records: &[Record<'_>]) -> (u64, u64, u64) {
     let catalog = support::catalog();
     let mut batch = Batch::default();
     for (number, record) in records.iter().enumerate() {
         let record = at(number, record.encode());
         batch.take(&catalog, SHARD, &Window::default(), &record);
     }
+    assert_eq!(batch.counts.records, records.len() as u64);
     let counts = batch.counts;
-    assert_eq!((counts.rows, counts.rejected, counts.duplicates), (2, 1, 2));
-    assert_eq!(counts.records, 5);
+    (counts.rows, counts.rejected, counts.duplicates)
+}
+
+#[test]
+fn an_event_is_known_again_by_its_id_alone() {
+    let mut again = sign_up("e1");
+    again.arrival_timestamp = Timestamp(NOON + 9_000);
+    let mut other_client = sign_up("e1");
+    other_client.client.client_id = "another".into();
+    let mut other_app = sign_up("e1");
+    other_app.application.app_id = "another".into();
+    let other_type = record("PiecePlayedEvent", "e1");
+    let records = [sign_up("e1"), again, other_client, other_app, other_type];
+    assert_eq!(counts(&records), (1, 0, 4));
+    assert_eq!(counts(&[sign_up("e1"), sign_up("e2")]), (2, 0, 0));
+}
+
+#[test]
+fn a_rejected_event_is_not_remembered_as_seen() {
+    let mut broken = sign_up("e1");
+    attribute(&mut broken, "color", "red");
+    let records = [broken.clone(), sign_up("e1"), broken.clone(), sign_up("e1")];
+    // What was mended is a row. Once it is one, every copy is a duplicate.
+    assert_eq!(counts(&records), (1, 1, 2));
+    assert_eq!(counts(&[broken.clone(), broken]), (0, 2, 0));
 }
 
 #[test]

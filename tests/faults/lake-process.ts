@@ -38,6 +38,8 @@ export interface Flush extends Counts {
 export interface Program {
   /** What it printed on standard error so far. */
   log(): string;
+  /** What it printed on standard output so far. */
+  output(): string;
   /** Sends a signal and waits for the end. Gives the exit code, `null` where the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** How it ended, once it has. */
@@ -51,6 +53,10 @@ function start(program: string, words: string[], environment: NodeJS.ProcessEnv 
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
@@ -64,7 +70,7 @@ function start(program: string, words: string[], environment: NodeJS.ProcessEnv 
     child.kill(signal);
     return ended;
   };
-  return { child, log: () => log, end, ended };
+  return { child, log: () => log, output: () => output, end, ended };
 }
 
 /** A Kinesis with these streams, each `NAME:SHARDS`, on any free port or on `port`. */

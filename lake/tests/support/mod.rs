@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod chance;
+
 use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
@@ -12,9 +14,9 @@ use forebay_core::json::Number;
 use forebay_core::schema::Schema;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Application, Client, Device, Forebay, Record, Session};
-use forebay_lake::batch::Content;
-use forebay_lake::columns::Catalog;
-use forebay_lake::stream::{SequenceNumber, StreamRecord};
+use forebay_lake::cut::{ClosedBatch, Content, EncodedBatch};
+use forebay_lake::source::{SequenceNumber, StreamRecord};
+use forebay_lake::table::Catalog;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// 2026-11-21T12:00:00.000Z
@@ -144,8 +146,8 @@ pub fn at(number: usize, data: impl Into<Vec<u8>>) -> StreamRecord {
 }
 
 /// The rows of a Parquet file.
-pub fn read_parquet(bytes: Vec<u8>) -> RecordBatch {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+pub fn read_parquet(bytes: Bytes) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
     let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
     assert_eq!(batches.len(), 1, "the tests' files hold one batch");
     batches.into_iter().next().unwrap()
@@ -160,15 +162,33 @@ pub fn strings(rows: &RecordBatch, column: &str) -> Vec<Option<String>> {
         .collect()
 }
 
-/// Files by their paths.
-pub type Files = BTreeMap<String, Content>;
+/// Files by their paths. In place of Parquet, with the ids alone where [`encode`] has written them.
+pub type Files = BTreeMap<String, Bytes>;
+
+/// Encodes a batch without Parquet, which simulations would spend nearly all of their time on: a
+/// table is a line for each event id.
+pub fn encode(batch: ClosedBatch) -> EncodedBatch {
+    let encoded = batch.encode_with(|content| match content {
+        Content::Rows(table) => {
+            let ids = strings(&table.finish()?, "event_id").into_iter().flatten();
+            Ok(ids.map(|id| id + "\n").collect::<String>().into_bytes())
+        }
+        Content::Lines(lines) => Ok(lines.into_bytes()),
+    });
+    encoded.unwrap()
+}
 
 /// The event ids in all tables, each as often as it is there.
 pub fn row_ids(files: &Files) -> Vec<String> {
     let mut ids = Vec::new();
-    for content in files.values() {
-        if let Content::Rows(rows) = content {
-            ids.extend(strings(rows, "event_id").into_iter().flatten());
+    let tables = files.iter().filter(|(path, _)| path.starts_with("events/"));
+    for (_, bytes) in tables {
+        if bytes.starts_with(b"PAR1") {
+            let rows = read_parquet(bytes.clone());
+            ids.extend(strings(&rows, "event_id").into_iter().flatten());
+        } else {
+            let text = std::str::from_utf8(bytes).unwrap();
+            ids.extend(text.lines().map(str::to_owned));
         }
     }
     ids.sort_unstable();
@@ -177,13 +197,11 @@ pub fn row_ids(files: &Files) -> Vec<String> {
 
 /// The entries of all rejected files.
 pub fn rejected(files: &Files) -> Vec<serde_json::Value> {
-    let mut entries = Vec::new();
-    for (path, content) in files {
-        if let (true, Content::Bytes(bytes)) = (path.starts_with("rejected/"), content) {
-            let lines = std::str::from_utf8(bytes).unwrap().lines();
-            entries
-                .extend(lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()));
-        }
-    }
-    entries
+    let files = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("rejected/"));
+    let lines = files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }

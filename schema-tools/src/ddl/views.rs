@@ -5,18 +5,10 @@ use forebay_core::schema::{COMMON_COLUMNS, PARTITION_COLUMNS, Schema};
 use super::{Options, free_name};
 use crate::tables::{Table, tables};
 
-/// What an event is known by again. An event that was sent once more later than the lake remembers
-/// is a second row; its copies lie in the same partition, and with its columns here a filter on them
-/// reaches the tables.
-const IDENTITY: [&str; 7] = [
-    "event_type",
-    "app_id",
-    "client_id",
-    "event_id",
-    "year",
-    "month",
-    "day",
-];
+/// What an event is known by again: its id, as in the lake. An event that was sent once more later than
+/// the lake remembers is a second row; its copies lie in the same partition, and with the columns of
+/// partitions here a filter on them reaches the tables.
+const IDENTITY: [&str; 5] = ["event_type", "event_id", "year", "month", "day"];
 
 /// Columns of a session that are those of its last event that has them.
 const LAST_KNOWN: [&str; 9] = [

@@ -1,7 +1,5 @@
 //! Reading all shards of a stream into a lake, until told to stop.
 
-mod reader;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +10,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::checkpoint::{Checkpoint, StatePaths};
-use crate::columns::Catalog;
-use crate::kinesis::{Kinesis, KinesisError};
-use crate::lake::{Lake, LakeError};
-use crate::shard::{EncodeError, Limits, Shard};
-use crate::window::Window;
+use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
+use super::reader;
+use crate::cut::{EncodeError, Limits, Shard};
+use crate::source::kinesis::{Kinesis, KinesisError};
+use crate::state::StatePaths;
+use crate::store::{Store, StoreError};
+use crate::table::Catalog;
 
 /// How often to look for shards that a split or merge has made, and whether the stream is still the
 /// same.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while the stream is being made.
 const CREATION_INTERVAL: Duration = Duration::from_millis(500);
-const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+pub(super) const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3);
 
 /// When batches are cut.
@@ -34,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long after its first record a batch is cut at the latest.
     pub longest_wait: Duration,
+    /// Whether files that no checkpoint knows of are passed over, instead of being an error.
+    pub ignore_unknown_files: bool,
 }
 
 /// Why reading cannot go on.
@@ -41,18 +42,10 @@ pub struct Settings {
 pub enum ConsumeError {
     /// The folder of the lake.
     #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// What a shard's state says cannot be read.
-    #[error(
-        "{path} is damaged: {reason}; restore it, or remove the whole _state folder and the files \
-         of the lake to read the stream again from its oldest record"
-    )]
-    State {
-        /// The file, below the root of the lake.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Store(#[from] StoreError),
+    /// The state of the lake.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// A defect of Forebay.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -63,11 +56,11 @@ pub enum ConsumeError {
 
 /// What all shards of a stream share.
 #[derive(Debug)]
-struct Consumer {
-    kinesis: Kinesis,
-    lake: Lake,
-    catalog: Arc<Catalog>,
-    settings: Settings,
+pub(super) struct Consumer {
+    pub(super) kinesis: Kinesis,
+    pub(super) store: Arc<Store>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) settings: Settings,
 }
 
 /// Reads a stream into a lake until `stop` turns true; what was read by then is written. A stream
@@ -77,17 +70,20 @@ struct Consumer {
 /// [`ConsumeError`], where trying again would not help.
 pub async fn consume(
     kinesis: Kinesis,
-    lake: Lake,
+    store: Arc<Store>,
     catalog: Catalog,
     settings: Settings,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ConsumeError> {
     let consumer = Arc::new(Consumer {
         kinesis,
-        lake,
+        store,
         catalog: Arc::new(catalog),
         settings,
     });
+    if !settings.ignore_unknown_files {
+        check_files(&consumer.store).await?;
+    }
     while let Some(created) = consumer.wait_for_stream(&mut stop).await {
         Stream::new(consumer.clone(), created)
             .read(&mut stop)
@@ -109,41 +105,6 @@ impl Consumer {
         }
     }
 
-    async fn checkpoint(
-        &self,
-        paths: &StatePaths,
-        shard: &str,
-    ) -> Result<Checkpoint, ConsumeError> {
-        let path = paths.checkpoint(shard);
-        let Some(bytes) = self.lake.read(&path).await? else {
-            return Ok(Checkpoint::default());
-        };
-        serde_json::from_slice(&bytes).map_err(|error| ConsumeError::State {
-            path,
-            reason: error.to_string(),
-        })
-    }
-
-    /// The event ids that belong to a checkpoint.
-    async fn window(
-        &self,
-        paths: &StatePaths,
-        shard: &str,
-        checkpoint: &Checkpoint,
-    ) -> Result<Window, ConsumeError> {
-        let Some(slot) = checkpoint.window else {
-            return Ok(Window::default());
-        };
-        let path = paths.window(shard, slot);
-        let damaged = |reason: &str| ConsumeError::State {
-            path: path.clone(),
-            reason: reason.to_owned(),
-        };
-        let bytes = self.lake.read(&path).await?;
-        let bytes = bytes.ok_or_else(|| damaged("it is not there"))?;
-        Window::from_bytes(&bytes).ok_or_else(|| damaged("it is cut short"))
-    }
-
     /// A shard as it was left. One that was never read takes over the event ids of its parents: an
     /// event's second delivery may come after its client has moved from one shard to another.
     async fn resume(
@@ -152,13 +113,12 @@ impl Consumer {
         shard: &ShardDescription,
     ) -> Result<Shard, ConsumeError> {
         let id = &shard.shard_id;
-        let checkpoint = self.checkpoint(paths, id).await?;
-        let mut window = self.window(paths, id, &checkpoint).await?;
-        if checkpoint.window.is_none() {
+        let mut state = load_shard(&self.store, paths, id).await?;
+        if state.checkpoint.window.is_none() {
             for parent in shard.parents() {
-                let of_parent = self.checkpoint(paths, parent).await?;
-                let seen = self.window(paths, parent, &of_parent).await?;
-                window.extend(seen.keys());
+                let of_parent = load_checkpoint(&self.store, paths, parent).await?;
+                let seen = load_window(&self.store, paths, parent, &of_parent).await?;
+                state.window.extend(seen.keys());
             }
         }
         Ok(Shard::new(
@@ -166,8 +126,9 @@ impl Consumer {
             self.catalog.clone(),
             self.settings.limits,
             paths.clone(),
-            checkpoint,
-            window,
+            state.checkpoint,
+            state.window,
+            state.segment,
         ))
     }
 }
@@ -231,7 +192,8 @@ impl Stream {
         for shard in &shards {
             let id = &shard.shard_id;
             let idle = !self.reading.contains(id) && !self.ended.contains(id);
-            if idle && self.consumer.checkpoint(&self.paths, id).await?.ended {
+            let store = &self.consumer.store;
+            if idle && load_checkpoint(store, &self.paths, id).await?.ended {
                 self.ended.insert(id.clone());
             }
         }
@@ -267,7 +229,7 @@ impl Consumer {
 }
 
 /// Tells the operator something, on one line.
-fn note(text: impl std::fmt::Display) {
+pub(super) fn note(text: impl std::fmt::Display) {
     eprintln!("forebay-lake: {text}");
 }
 
@@ -293,12 +255,12 @@ async fn retry<T>(
 }
 
 /// Waits until told to stop. Who could tell being gone counts as told.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// `None` when told to stop before the time is over.
-async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
+pub(super) async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
     tokio::select! {
         biased;
         () = stopped(stop) => None,
@@ -306,6 +268,6 @@ async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> Option<()> {
     }
 }
 
-fn longer(back_off: Duration) -> Duration {
+pub(super) fn longer(back_off: Duration) -> Duration {
     (back_off * 2).min(LONGEST_BACK_OFF)
 }

@@ -2,6 +2,8 @@
 
 mod common;
 mod fields;
+mod parquet;
+mod read;
 
 use std::sync::Arc;
 
@@ -14,15 +16,12 @@ use forebay_core::json::Writer;
 use forebay_core::schema::{
     COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema, built_in,
 };
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
 use self::common::{CommonBuilder, READERS};
 use self::fields::FieldBuilder;
-use crate::row::Row;
+pub use self::parquet::to_parquet;
+pub use self::read::{count_rows, event_ids};
+use crate::record::Row;
 
 /// The schema, and the tables that come from it.
 #[derive(Debug)]
@@ -106,6 +105,7 @@ pub struct TableBuilder {
     fields: Vec<FieldBuilder>,
     /// Where the event type allows additional properties.
     extra: Option<StringBuilder>,
+    rows: u64,
 }
 
 impl TableBuilder {
@@ -120,11 +120,23 @@ impl TableBuilder {
                 .collect(),
             extra: table.event.additional_properties.then(StringBuilder::new),
             table,
+            rows: 0,
         }
+    }
+
+    /// How many rows it has.
+    pub fn len(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
     }
 
     /// Adds a row of this table.
     pub fn append(&mut self, row: &Row<'_>) {
+        self.rows += 1;
         for column in &mut self.common {
             column.append(row);
         }
@@ -150,24 +162,6 @@ impl TableBuilder {
         let columns = common.chain(fields).chain(extra).collect();
         RecordBatch::try_new(self.table.columns.clone(), columns)
     }
-}
-
-/// Rows as a Parquet file.
-///
-/// # Errors
-/// Where the encoder refuses; not known to happen.
-pub fn to_parquet(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .build();
-    // Arrow's own copy of the schema would be a good part of a small file, and tells other readers
-    // nothing.
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
-    writer.write(rows)?;
-    writer.into_inner()
 }
 
 /// What the event has beyond its schema. A field that is to be dropped is not beyond it.

@@ -13,7 +13,7 @@ use forebay_aws_call::{
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
 
-use crate::stream::{Position, SequenceNumber, StreamRecord};
+use crate::source::{Position, SequenceNumber, StreamRecord};
 
 /// Largest answer that is read: 10 MB of data in base64, with what stands around 10,000 records.
 const MAX_ANSWER_BYTES: usize = 32 * 1_024 * 1_024;
@@ -42,6 +42,13 @@ impl KinesisError {
     /// Whether Kinesis answered with this error.
     pub fn is(&self, name: &str) -> bool {
         self.error.is(name)
+    }
+}
+
+impl KinesisError {
+    /// Whether the same call may do better at a later time.
+    pub fn may_pass(&self) -> bool {
+        self.error.may_pass()
     }
 }
 

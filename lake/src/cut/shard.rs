@@ -1,28 +1,30 @@
 //! Reading one shard so that every record ends in the lake once, whenever the process is killed.
 //!
-//! There is no IO here. Records go in; what is to be written comes out as a list of [`Write`]s,
-//! each of which happens whole or not at all, to be carried out in their order:
+//! There is no IO here. Records go in; what is to be written comes out as a [`Flush`], whose steps are
+//! carried out in their order, and each write of which happens whole or not at all:
 //!
-//! 1. the checkpoint, naming the cut that is under way and its files,
-//! 2. the files,
-//! 3. the window of event ids, into the slot that is not in use,
-//! 4. the checkpoint, with the cut committed.
+//! 1. the checkpoint, naming the cut that is under way and its files (the intent),
+//! 2. the files, in any order,
+//! 3. the deletion of files of an earlier try that have no successor,
+//! 4. the window of event ids, into the slot that is not in use,
+//! 5. the segment of the manifest, with what the cut wrote,
+//! 6. the checkpoint, with the cut committed.
 //!
 //! Killed before 1, nothing has happened and the records are read again. Killed after it, the same
 //! records are read again from the first to the last of the cut, with the same window, which gives
-//! the same files under the same names. Killed after 4, reading goes on behind the cut.
+//! the same files under the same names. Killed after 6, reading goes on behind the cut. A cut that
+//! stands in the manifest is whole, even where the checkpoint is lost: that is what a repair goes by.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
-use thiserror::Error;
-
-use crate::batch::{Batch, Content, File};
-use crate::checkpoint::{Checkpoint, Counts, Cut, Slot, StatePaths};
-use crate::columns::Catalog;
-use crate::stream::{Position, SequenceNumber, StreamRecord};
-use crate::window::Window;
+use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
+use crate::record::Window;
+use crate::source::{Position, SequenceNumber, StreamRecord};
+use crate::state::{
+    Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, Slot, StatePaths, WindowRef,
+};
+use crate::table::Catalog;
 
 /// When a batch is cut, whatever the clock says.
 #[derive(Debug, Clone, Copy)]
@@ -31,39 +33,6 @@ pub struct Limits {
     pub records: u64,
     /// A batch with this many bytes of data, or more, is cut.
     pub bytes: u64,
-}
-
-/// One step of a flush.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Write {
-    /// Write the file; where there is one, it is replaced.
-    Put(File),
-    /// Write the file unless there is one.
-    PutIfAbsent(File),
-    /// Delete the file if there is one.
-    Delete(String),
-}
-
-/// A batch that was cut.
-#[derive(Debug)]
-pub struct Flush {
-    /// What is to be done, in this order.
-    pub writes: Vec<Write>,
-    /// What became of its records.
-    pub counts: Counts,
-    /// How many files of the lake it has.
-    pub files: usize,
-}
-
-/// A batch could not be cut. A defect of Forebay: nothing in the data should cause it.
-#[derive(Debug, Error)]
-pub enum EncodeError {
-    /// A table.
-    #[error("rows cannot be put into a table: {0}")]
-    Table(#[from] ArrowError),
-    /// A checkpoint.
-    #[error("a checkpoint cannot be written as JSON: {0}")]
-    Checkpoint(#[from] serde_json::Error),
 }
 
 /// A shard being read.
@@ -75,11 +44,13 @@ pub struct Shard {
     paths: StatePaths,
     checkpoint: Checkpoint,
     window: Window,
+    segment: Segment,
+    segment_bytes: usize,
     batch: Batch,
 }
 
 impl Shard {
-    /// Goes on from a checkpoint and the window it names; for a shard that was never read, from the
+    /// Goes on from a checkpoint, the window and the segment of the manifest it names; for a shard that was never read, from the
     /// default checkpoint and the windows of its parents, whose clients it took over.
     pub fn new(
         id: String,
@@ -88,8 +59,12 @@ impl Shard {
         paths: StatePaths,
         checkpoint: Checkpoint,
         window: Window,
+        segment: Segment,
     ) -> Shard {
+        let segment_bytes = segment.to_text().map_or(0, |text| text.len());
         Shard {
+            segment,
+            segment_bytes,
             id,
             catalog,
             limits,
@@ -103,6 +78,11 @@ impl Shard {
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The file of its checkpoint, below the root of the lake.
+    pub fn checkpoint_path(&self) -> String {
+        self.paths.checkpoint(&self.id)
     }
 
     /// What became of all records that are committed.
@@ -120,6 +100,12 @@ impl Shard {
                     pending: Some(cut), ..
                 },
             ) => Position::At(cut.first.clone()),
+            (
+                None,
+                Checkpoint {
+                    resume: Some(next), ..
+                },
+            ) => Position::At(next.clone()),
             (
                 None,
                 Checkpoint {
@@ -181,88 +167,129 @@ impl Shard {
         self.checkpoint.pending.is_some()
     }
 
-    /// Cuts the batch. From here on the shard is as if all writes had been carried out: they must
-    /// be, before the next cut. `None` where there is nothing to cut.
+    /// Takes the batch out, to be encoded and handed to [`Shard::flush`] before anything else is taken
+    /// in. `None` where there is nothing to cut.
     ///
     /// To be called when [`Shard::take`] asks for it, when an open batch has waited long enough, and
     /// for a batch being read again when the stream has no more of it.
+    pub fn close(&mut self) -> Option<ClosedBatch> {
+        let pending = self.checkpoint.pending.as_ref();
+        let range = match (pending, &self.batch.range) {
+            (Some(cut), _) => (cut.first.clone(), cut.last.clone()),
+            (None, range) => range.clone()?,
+        };
+        let mut batch = std::mem::take(&mut self.batch);
+        Some(ClosedBatch {
+            drafts: batch.drafts(&self.catalog, &self.id, &range.0),
+            counts: batch.counts,
+            keys: batch.keys,
+            range,
+        })
+    }
+
+    /// What is to be written for a batch that was closed. From here on the shard is as if all of it
+    /// had been carried out: it must be, before the next flush.
     ///
     /// # Errors
-    /// [`EncodeError`], after which the shard is of no more use.
-    pub fn cut(&mut self) -> Result<Option<Flush>, EncodeError> {
-        let batch = std::mem::take(&mut self.batch);
+    /// [`EncodeError::Checkpoint`], after which the shard is of no more use.
+    pub fn flush(&mut self, batch: EncodedBatch) -> Result<Flush, EncodeError> {
+        let (first, last) = batch.range;
         let earlier = self.checkpoint.pending.take();
-        let (first, last) = match (&earlier, &batch.range) {
-            (Some(cut), _) => (cut.first.clone(), cut.last.clone()),
-            (None, Some(range)) => range.clone(),
-            (None, None) => return Ok(None),
-        };
         let mut counts = batch.counts;
         let expected = earlier.as_ref().map_or(counts.records, |cut| cut.records);
         counts.missing = expected.saturating_sub(counts.records);
         counts.records += counts.missing;
 
         let new_ids = !batch.keys.is_empty();
-        self.window.extend(batch.keys.iter().copied());
-        let files = batch.into_files(&self.catalog, &self.id, &first)?;
-        let file_count = files.len();
-
+        self.window.extend(batch.keys);
+        let files = batch.files;
         let mut written = earlier.map_or(Vec::new(), |cut| cut.files);
         // Of a batch read again under another schema, some files may have no successor.
-        let mut leftover = written.clone();
-        leftover.retain(|path| files.iter().all(|file| file.path != *path));
+        let mut stale = written.clone();
+        stale.retain(|path| files.iter().all(|file| file.path != *path));
         written.extend(files.iter().map(|file| file.path.clone()));
         written.sort_unstable();
         written.dedup();
 
+        // What lies there may be the only copy of a record that the stream no longer has.
+        let keep_existing = counts.missing > 0;
+        let mut entries = batch.entries;
+        if keep_existing {
+            stale.clear();
+            entries = written.iter().cloned().map(FileEntry::unknown).collect();
+        }
         let pending = Checkpoint {
             pending: Some(Cut {
-                first,
+                first: first.clone(),
                 last: last.clone(),
                 records: expected,
                 files: written,
             }),
             ..self.checkpoint.clone()
         };
-        let mut writes = vec![self.put_checkpoint(&pending)?];
-        if counts.missing == 0 {
-            writes.extend(files.into_iter().map(Write::Put));
-            writes.extend(leftover.into_iter().map(Write::Delete));
-        } else {
-            // What lies there may be the only copy of a record that the stream no longer has.
-            writes.extend(files.into_iter().map(Write::PutIfAbsent));
-        }
-        if new_ids || self.checkpoint.window.is_none() && !self.window.is_empty() {
-            let slot = self.checkpoint.window.map_or(Slot::A, Slot::other);
-            self.checkpoint.window = Some(slot);
-            writes.push(Write::Put(File {
-                path: self.paths.window(&self.id, slot),
-                content: Content::Bytes(self.window.to_bytes()),
-            }));
-        }
-        self.checkpoint.committed = Some(last);
+        let intent = self.checkpoint_file(&pending)?;
+        let changed = new_ids || self.checkpoint.window.is_none() && !self.window.is_empty();
+        let window = changed.then(|| self.next_window());
+
+        self.checkpoint.committed = Some(last.clone());
+        self.checkpoint.resume = None;
         self.checkpoint.counts += counts;
-        writes.push(self.put_checkpoint(&self.checkpoint)?);
-        Ok(Some(Flush {
-            writes,
+        self.checkpoint.cuts += 1;
+        let entry = CutEntry {
+            cut: self.checkpoint.cuts,
+            first,
+            last,
             counts,
-            files: file_count,
-        }))
+            total: self.checkpoint.counts,
+            files: entries,
+        };
+        Ok(Flush {
+            intent,
+            files,
+            keep_existing,
+            stale,
+            window,
+            manifest: self.next_manifest(entry)?,
+            commit: self.checkpoint_file(&self.checkpoint)?,
+            counts,
+        })
+    }
+
+    fn next_window(&mut self) -> File {
+        let slot = self.checkpoint.window.as_ref();
+        let slot = slot.map_or(Slot::A, |window| window.slot.other());
+        let (bytes, sha256) = self.window.to_bytes();
+        self.checkpoint.window = Some(WindowRef { slot, sha256 });
+        File {
+            path: self.paths.window(&self.id, slot),
+            bytes: bytes.into(),
+        }
+    }
+
+    fn next_manifest(&mut self, entry: CutEntry) -> Result<File, EncodeError> {
+        self.segment.push(entry, self.segment_bytes);
+        self.checkpoint.segment = self.segment.number;
+        let text = self.segment.to_text()?;
+        self.segment_bytes = text.len();
+        Ok(File {
+            path: self.paths.segment(&self.id, self.segment.number),
+            bytes: text.into(),
+        })
     }
 
     /// The shard was closed and has been read to its end; nothing is left to cut.
     ///
     /// # Errors
-    /// [`EncodeError`]
-    pub fn end(&mut self) -> Result<Write, EncodeError> {
+    /// [`EncodeError::Checkpoint`]
+    pub fn end(&mut self) -> Result<File, EncodeError> {
         self.checkpoint.ended = true;
-        self.put_checkpoint(&self.checkpoint)
+        self.checkpoint_file(&self.checkpoint)
     }
 
-    fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Write, EncodeError> {
-        Ok(Write::Put(File {
+    fn checkpoint_file(&self, checkpoint: &Checkpoint) -> Result<File, EncodeError> {
+        Ok(File {
             path: self.paths.checkpoint(&self.id),
-            content: Content::Bytes(serde_json::to_vec(checkpoint)?),
-        }))
+            bytes: checkpoint.to_bytes()?.into(),
+        })
     }
 }

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
-use crate::checkpoint::Counts;
-use crate::kinesis::{KinesisError, Records};
-use crate::lake::LakeError;
-use crate::shard::{Shard, Write};
-use crate::stream::{Position, StreamRecord};
+use super::consume::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
+use super::load::LoadError;
+use crate::cut::{File, Flush, Shard};
+use crate::source::kinesis::{KinesisError, Records};
+use crate::source::{Anchor, Anchored, Position, StreamRecord};
+use crate::state::Counts;
+use crate::store::{Existing, Store, StoreError};
 
 /// Kinesis takes five GetRecords a second for each shard.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
+/// Files that are written at the same time, for each shard.
+const CONCURRENT_WRITES: usize = 16;
 
 /// Reads a shard until it ends, the stream is gone, or `stop` turns true; what was read by then is
 /// written. Gives the shard's id.
@@ -25,11 +29,12 @@ pub(super) async fn read(
     shard: Shard,
     stop: watch::Receiver<bool>,
 ) -> Result<String, ConsumeError> {
+    let anchor = Anchor::new(&shard.position());
     let mut reader = Reader {
         consumer,
         shard,
         stop,
-        cursor: Cursor::default(),
+        cursor: Cursor::new(anchor),
         queue: VecDeque::new(),
         read_at: Instant::now(),
         flush_at: None,
@@ -43,7 +48,7 @@ pub(super) async fn read(
     let id = reader.shard.id().to_owned();
     if ended {
         let end = reader.shard.end()?;
-        reader.carry_out(&end).await?;
+        reader.put(end).await?;
         note(format_args!("{id} was closed and has been read to its end"));
     }
     Ok(id)
@@ -109,6 +114,19 @@ impl Reader {
         let any_records = !answer.records.is_empty();
         self.back_off = FIRST_BACK_OFF;
         self.behind_millis = answer.millis_behind_latest;
+        let is_last = answer.next_shard_iterator.is_none();
+        let is_tip = is_last || !any_records && self.behind_millis == 0;
+        match self.cursor.anchor.observe(&answer.records, is_tip) {
+            Anchored::Fine => {}
+            Anchored::FromOldest => {
+                self.cursor.drop_iterators();
+                return Ok(false);
+            }
+            Anchored::BeyondEnd => {
+                let path = self.shard.checkpoint_path();
+                return Err(LoadError::BeyondEnd { path }.into());
+            }
+        }
         self.queue.extend(answer.records);
         while self.shard.take(&mut self.queue) {
             self.flush().await?;
@@ -128,7 +146,7 @@ impl Reader {
     }
 
     fn back_off(&mut self, error: &KinesisError) {
-        self.cursor = Cursor::default();
+        self.cursor.drop_iterators();
         // Iterators live for five minutes; the next one is asked for at once.
         if error.is("ExpiredIteratorException") {
             return;
@@ -141,16 +159,18 @@ impl Reader {
 
     async fn flush(&mut self) -> Result<(), ConsumeError> {
         self.flush_at = None;
-        let Some(flush) = self.shard.cut()? else {
+        let Some(batch) = self.shard.close() else {
             return Ok(());
         };
-        for write in &flush.writes {
-            self.carry_out(write).await?;
-        }
+        let encoded = spawn_blocking(move || batch.encode()).await??;
+        let flush = self.shard.flush(encoded)?;
+        let files = flush.files.len();
+        let counts = flush.counts;
+        self.carry_out(flush).await?;
         let report = Report {
             shard: self.shard.id(),
-            counts: flush.counts,
-            files: flush.files,
+            counts,
+            files,
             behind_millis: self.behind_millis,
             total: self.shard.counts(),
         };
@@ -159,21 +179,81 @@ impl Reader {
         Ok(())
     }
 
-    /// Writes, if need be again and again: a full disk may be emptied. When told to stop, one
-    /// failure is enough.
-    async fn carry_out(&mut self, write: &Write) -> Result<(), ConsumeError> {
-        let mut back_off = FIRST_BACK_OFF;
-        loop {
-            let error = match self.consumer.lake.apply(write).await {
-                Err(LakeError::Store(error)) => error,
-                outcome => return Ok(outcome?),
-            };
-            note(format_args!("{error}; trying again in {back_off:?}"));
-            if wait(&mut self.stop, back_off).await.is_none() {
-                return Err(LakeError::Store(error).into());
-            }
-            back_off = longer(back_off);
+    async fn carry_out(&mut self, flush: Flush) -> Result<(), ConsumeError> {
+        let existing = match flush.keep_existing {
+            true => Existing::Keep,
+            false => Existing::Replace,
+        };
+        self.put(flush.intent).await?;
+        self.put_files(flush.files, existing).await?;
+        for path in flush.stale {
+            self.write(Write::Delete(path)).await?;
         }
+        if let Some(window) = flush.window {
+            self.put(window).await?;
+        }
+        self.put(flush.manifest).await?;
+        self.put(flush.commit).await
+    }
+
+    /// Writes files, several at a time.
+    async fn put_files(
+        &mut self,
+        files: Vec<File>,
+        existing: Existing,
+    ) -> Result<(), ConsumeError> {
+        let mut files = files.into_iter();
+        let mut writing: JoinSet<Result<(), ConsumeError>> = JoinSet::new();
+        loop {
+            while writing.len() < CONCURRENT_WRITES
+                && let Some(file) = files.next()
+            {
+                let (store, stop) = (self.consumer.store.clone(), self.stop.clone());
+                writing.spawn(persist(store, stop, Write::Put(file, existing)));
+            }
+            match writing.join_next().await {
+                Some(written) => written??,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn put(&mut self, file: File) -> Result<(), ConsumeError> {
+        self.write(Write::Put(file, Existing::Replace)).await
+    }
+
+    async fn write(&mut self, write: Write) -> Result<(), ConsumeError> {
+        persist(self.consumer.store.clone(), self.stop.clone(), write).await
+    }
+}
+
+enum Write {
+    Put(File, Existing),
+    Delete(String),
+}
+
+/// Writes, if need be again and again: a full disk may be emptied. When told to stop, one failure is
+/// enough.
+async fn persist(
+    store: Arc<Store>,
+    mut stop: watch::Receiver<bool>,
+    write: Write,
+) -> Result<(), ConsumeError> {
+    let mut back_off = FIRST_BACK_OFF;
+    loop {
+        let outcome = match &write {
+            Write::Put(file, existing) => store.put(file, *existing).await,
+            Write::Delete(path) => store.delete(path).await,
+        };
+        let error = match outcome {
+            Err(StoreError::Object(error)) => error,
+            outcome => return Ok(outcome?),
+        };
+        note(format_args!("{error}; trying again in {back_off:?}"));
+        if wait(&mut stop, back_off).await.is_none() {
+            return Err(StoreError::Object(error).into());
+        }
+        back_off = longer(back_off);
     }
 }
 
@@ -190,13 +270,26 @@ async fn reached(at: Option<Instant>) {
 /// After an answer without records it stays one iterator behind the newest: kinesalite's next
 /// iterator stands at the time of the answer, and the first record of a stream, if it was on its
 /// way just then, would never be seen through it. With Kinesis itself it makes no difference.
-#[derive(Default)]
 struct Cursor {
     current: Option<String>,
     following: Option<String>,
+    anchor: Anchor,
 }
 
 impl Cursor {
+    fn new(anchor: Anchor) -> Cursor {
+        Cursor {
+            current: None,
+            following: None,
+            anchor,
+        }
+    }
+
+    fn drop_iterators(&mut self) {
+        self.current = None;
+        self.following = None;
+    }
+
     /// Reads on at `at`. May be dropped at any time, and called again.
     async fn read(
         &mut self,
@@ -207,7 +300,10 @@ impl Cursor {
         sleep_until(at).await;
         let iterator = match &self.current {
             Some(iterator) => iterator,
-            None => self.current.insert(start(consumer, shard).await?),
+            None => {
+                let iterator = start(consumer, shard, &mut self.anchor).await?;
+                self.current.insert(iterator)
+            }
         };
         consumer.kinesis.records(iterator).await
     }
@@ -223,14 +319,19 @@ impl Cursor {
 }
 
 /// An iterator at the shard's position.
-async fn start(consumer: &Consumer, shard: &Shard) -> Result<String, KinesisError> {
-    let (id, position) = (shard.id(), shard.position());
+async fn start(
+    consumer: &Consumer,
+    shard: &Shard,
+    anchor: &mut Anchor,
+) -> Result<String, KinesisError> {
+    let (id, position) = (shard.id(), anchor.position(shard.position()));
     match consumer.kinesis.iterator(id, &position).await {
         // What is older than the position is passed over when it comes.
         Err(error) if error.is("InvalidArgumentException") && position != Position::TrimHorizon => {
             note(format_args!(
                 "{id}: {error}; reading on from the oldest record"
             ));
+            anchor.refused();
             consumer.kinesis.iterator(id, &Position::TrimHorizon).await
         }
         answer => answer,
@@ -243,10 +344,8 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_one_behind_while_nothing_comes() {
-        let mut cursor = Cursor {
-            current: Some("0".into()),
-            following: None,
-        };
+        let mut cursor = Cursor::new(Anchor::default());
+        cursor.current = Some("0".into());
         let after = |cursor: &mut Cursor, next: &str, any| {
             cursor.advance(next.into(), any);
             cursor.current.clone().unwrap()

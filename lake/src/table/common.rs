@@ -10,7 +10,7 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Forebay, Geo, Session};
 
 use super::arrow_type;
-use crate::row::Row;
+use crate::record::Row;
 
 type ReadText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
 type ReadTimestamp = fn(&Row<'_>) -> Option<Timestamp>;

@@ -1,24 +1,75 @@
-//! What is written down of a shard: how far it has been read, and a cut that is under way.
+//! What is written down of a shard: how far it has been read, a cut that is under way, and what each
+//! cut before it wrote. No IO.
+
+mod manifest;
+mod seal;
 
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stream::SequenceNumber;
+use crate::source::SequenceNumber;
+pub use manifest::{CutEntry, FileEntry, Segment};
+pub use seal::{Damage, seal, sha256, unseal};
 
-/// How far a shard has been read. Kept as one JSON file a shard.
+/// How far a shard has been read. Kept as one sealed JSON file a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The last record whose row, entry or count is in the lake for good.
     pub committed: Option<SequenceNumber>,
+    /// After a repair: the record to read on with, where that is not the one behind `committed`.
+    pub resume: Option<SequenceNumber>,
     /// What became of all records up to it.
     pub counts: Counts,
     /// Which of the two files with the shard's latest event ids belongs to `committed`.
-    pub window: Option<Slot>,
+    pub window: Option<WindowRef>,
     /// A batch whose files may or may not have been written.
     pub pending: Option<Cut>,
     /// Whether the shard was closed, by a split or a merge, and has been read to its end.
     pub ended: bool,
+    /// How many cuts are committed.
+    pub cuts: u64,
+    /// The segment of the manifest that has the last of them.
+    pub segment: u64,
+}
+
+impl Checkpoint {
+    /// As it is written.
+    ///
+    /// # Errors
+    /// Where JSON cannot be written; not known to happen.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        Ok(seal(&serde_json::to_string(self)?).into_bytes())
+    }
+
+    /// Reads [`Checkpoint::to_bytes`].
+    ///
+    /// # Errors
+    /// [`Damage`]
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint, Damage> {
+        let senseless = |reason: &str| Damage::Senseless(reason.to_owned());
+        let checkpoint: Checkpoint =
+            serde_json::from_str(&unseal(bytes)?).map_err(|error| senseless(&error.to_string()))?;
+        if !checkpoint.counts.add_up() {
+            return Err(senseless("its counts do not add up"));
+        }
+        Ok(checkpoint)
+    }
+
+    /// The furthest record that may have become part of a file.
+    pub fn furthest(&self) -> Option<&SequenceNumber> {
+        let pending = self.pending.as_ref().map(|cut| &cut.last);
+        pending.max(self.committed.as_ref())
+    }
+}
+
+/// A file of event ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowRef {
+    /// Which one.
+    pub slot: Slot,
+    /// The checksum that stands in it.
+    pub sha256: String,
 }
 
 /// A batch by its ends.
@@ -48,6 +99,15 @@ pub struct Counts {
     /// Were read once, but were past the stream's retention before their files were known to be
     /// written. They are in the lake if their files are.
     pub missing: u64,
+}
+
+impl Counts {
+    /// Whether each record became one thing.
+    pub fn add_up(&self) -> bool {
+        let parts = [self.rows, self.rejected, self.duplicates, self.missing];
+        let sum = parts.into_iter().try_fold(0_u64, u64::checked_add);
+        sum == Some(self.records)
+    }
 }
 
 impl AddAssign for Counts {
@@ -113,5 +173,22 @@ impl StatePaths {
     /// The latest event ids of a shard.
     pub fn window(&self, shard: &str, slot: Slot) -> String {
         format!("{}/{shard}.{}.ids", self.folder, slot.as_str())
+    }
+
+    /// A segment of a shard's manifest.
+    pub fn segment(&self, shard: &str, number: u64) -> String {
+        format!("{}/{shard}.{number:06}.cuts", self.folder)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// The paths in a folder that was found.
+    pub fn of_folder(folder: &str) -> StatePaths {
+        StatePaths {
+            folder: folder.to_owned(),
+        }
     }
 }

@@ -7,8 +7,8 @@ use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::update_endpoint;
 
-use crate::stream::StreamRecord;
-use crate::window::EventKey;
+use crate::record::EventKey;
+use crate::source::StreamRecord;
 
 /// A record that was understood.
 #[derive(Debug)]
@@ -94,8 +94,7 @@ impl<'a> Decoded<'a> {
 
     /// By what the event is known again.
     pub fn key(&self) -> EventKey {
-        let app_id = &self.record.application.app_id;
-        EventKey::new(app_id, &self.record.client.client_id, &self.event_id)
+        EventKey::new(&self.event_id)
     }
 
     /// Validates the event and finds its table and day. `arrival` is when the stream took it in.

@@ -2,19 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::json::Writer;
 use forebay_core::time::Date;
-use parquet::errors::ParquetError;
 
-use crate::checkpoint::Counts;
-use crate::columns::{Catalog, TableBuilder, to_parquet};
-use crate::row::{Decoded, Rejection, Row};
-use crate::stream::{SequenceNumber, StreamRecord};
-use crate::window::{EventKey, Window};
+use crate::record::{Decoded, EventKey, Rejection, Row, Window};
+use crate::source::{SequenceNumber, StreamRecord};
+use crate::state::Counts;
+use crate::table::{Catalog, TableBuilder};
 
 /// Records, each of which has become a row, a rejected entry or a duplicate.
 #[derive(Debug, Default)]
@@ -25,7 +21,7 @@ pub struct Batch {
     pub counts: Counts,
     /// Bytes of their data.
     pub bytes: u64,
-    /// The events in it, in their order.
+    /// The events that became rows, in their order.
     pub keys: Vec<EventKey>,
     members: HashSet<EventKey>,
     /// Rows by table and day.
@@ -34,40 +30,40 @@ pub struct Batch {
     rejected: BTreeMap<Date, String>,
 }
 
-/// One file of the lake.
-#[derive(Debug, Clone, PartialEq)]
-pub struct File {
+/// A file of the lake before it is encoded.
+#[derive(Debug)]
+pub struct Draft {
     /// Its path below the root of the lake.
     pub path: String,
-    /// What it holds.
+    /// What it will hold.
     pub content: Content,
+    /// How many rows or entries that is.
+    pub rows: u64,
 }
 
-/// What a file holds.
-#[derive(Debug, Clone, PartialEq)]
+/// What a file will hold.
+#[derive(Debug)]
 pub enum Content {
     /// Rows, to be written as Parquet.
-    Rows(RecordBatch),
-    /// Anything else.
-    Bytes(Vec<u8>),
-}
-
-impl Content {
-    /// The bytes of the file.
-    ///
-    /// # Errors
-    /// Where rows cannot be encoded; not known to happen.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ParquetError> {
-        match self {
-            Content::Rows(rows) => to_parquet(rows),
-            Content::Bytes(bytes) => Ok(bytes.clone()),
-        }
-    }
+    Rows(TableBuilder),
+    /// Rejected entries, one JSON object a line.
+    Lines(String),
 }
 
 impl Batch {
     /// Takes a record in. `window` holds the events of earlier batches.
     pub fn take(&mut self, catalog: &Catalog, shard: &str, window: &Window, record: &StreamRecord) {
+        self.take_unless(catalog, shard, |key| window.contains(key), record);
+    }
+
+    /// Takes a record in; what is an event that was `seen` is a duplicate.
+    pub fn take_unless(
+        &mut self,
+        catalog: &Catalog,
+        shard: &str,
+        seen: impl FnOnce(EventKey) -> bool,
+        record: &StreamRecord,
+    ) {
         let number = &record.sequence_number;
         match &mut self.range {
             Some((_, last)) => last.clone_from(number),
@@ -77,12 +73,14 @@ impl Batch {
         self.counts.records += 1;
         let row = Decoded::read(shard, record).and_then(|decoded| {
             let key = decoded.key();
-            if window.contains(key) || !self.members.insert(key) {
+            if self.members.contains(&key) || seen(key) {
                 return Ok(None);
             }
-            // An event that is rejected is remembered too: sent again, it is one entry, not two.
+            // An event that is rejected is not remembered: sent again after a mend, it is a row.
+            let row = decoded.into_row(&catalog.schema, record.arrival)?;
+            self.members.insert(key);
             self.keys.push(key);
-            decoded.into_row(&catalog.schema, record.arrival).map(Some)
+            Ok(Some(row))
         });
         match row {
             Ok(Some(row)) => self.add(catalog, &row),
@@ -106,32 +104,25 @@ impl Batch {
         lines.push('\n');
     }
 
-    /// The files of the batch. Their names follow from shard, first record, table and day alone, so
-    /// that the same batch read again has the same files.
-    ///
-    /// # Errors
-    /// Where Arrow refuses; not known to happen.
-    pub fn into_files(
-        self,
-        catalog: &Catalog,
-        shard: &str,
-        first: &SequenceNumber,
-    ) -> Result<Vec<File>, ArrowError> {
-        let mut files = Vec::new();
-        for ((table, date), rows) in self.tables {
-            let folder = format!("events/{}", catalog.tables[table].name);
-            files.push(File {
-                path: format!("{folder}/{}/{shard}-{first}.parquet", day(date)),
-                content: Content::Rows(rows.finish()?),
-            });
-        }
-        for (date, lines) in self.rejected {
-            files.push(File {
-                path: format!("rejected/{}/{shard}-{first}.ndjson", day(date)),
-                content: Content::Bytes(lines.into_bytes()),
-            });
-        }
-        Ok(files)
+    /// Its files. Their names follow from shard, first record, table and day alone, so that the same
+    /// batch read again has the same files.
+    pub fn drafts(&mut self, catalog: &Catalog, shard: &str, first: &SequenceNumber) -> Vec<Draft> {
+        let rows = std::mem::take(&mut self.tables).into_iter();
+        let rows = rows.map(|((table, date), rows)| {
+            let table = &catalog.tables[table].name;
+            Draft {
+                path: format!("events/{table}/{}/{shard}-{first}.parquet", day(date)),
+                rows: rows.len(),
+                content: Content::Rows(rows),
+            }
+        });
+        let rejected = std::mem::take(&mut self.rejected).into_iter();
+        let rejected = rejected.map(|(date, lines)| Draft {
+            path: format!("rejected/{}/{shard}-{first}.ndjson", day(date)),
+            rows: lines.lines().count() as u64,
+            content: Content::Lines(lines),
+        });
+        rows.chain(rejected).collect()
     }
 }
 

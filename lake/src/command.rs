@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use forebay_aws_call::Endpoint;
+use forebay_aws_call::kinesis::KINESIS;
+use forebay_lake::cut::Limits;
+use forebay_lake::run::Settings;
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+/// What there is.
+pub const HELP: &str = "\
+forebay-lake consume    read a stream of Kinesis and write Parquet files
+forebay-lake verify     hold the files to what was written down of them; changes nothing
+forebay-lake repair     rebuild state from files and stream, and files from the stream
+
+  --lake FOLDER            where the files are; consume makes it if it is not there
+consume and repair:
+  --stream NAME            the stream
+  --region NAME            its AWS region (default: AWS_REGION)
+  --kinesis-endpoint URL   where Kinesis answers (default: AWS's endpoint of the region)
+  --schema FILE            forebay.schema.json
+consume: a batch becomes files as soon as one of these is reached:
+  --max-rows N             records (default 100000)
+  --max-bytes N            bytes of data (default 67108864)
+  --max-seconds N          time since its first record (default 60)
+  --files-without-state refuse | ignore
+                           what to do where the lake has files that its state does not know of:
+                           end with an error (default), or read the stream without regard to them
+
+Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.
+SIGTERM or SIGINT: write what was read, and stop.
+";
+
+/// A mistake in the command line, in words for whoever typed it.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl From<lexopt::Error> for Usage {
+    fn from(error: lexopt::Error) -> Usage {
+        Usage(error.to_string())
+    }
+}
+
+/// What is to be done.
+pub enum Command {
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+    /// Read a stream.
+    Consume(Box<Stream>, Settings),
+    /// Look at a lake.
+    Verify(PathBuf),
+    /// Mend a lake.
+    Repair(Box<Stream>),
+}
+
+/// A stream, and the lake it is read into.
+pub struct Stream {
+    /// The stream's name.
+    pub stream: String,
+    /// Its region.
+    pub region: String,
+    /// Where Kinesis answers.
+    pub endpoint: Endpoint,
+    /// The schema file.
+    pub schema: PathBuf,
+    /// The lake.
+    pub lake: PathBuf,
+}
+
+#[derive(Default)]
+struct Words {
+    stream: Option<String>,
+    region: Option<String>,
+    endpoint: Option<String>,
+    schema: Option<PathBuf>,
+    lake: Option<PathBuf>,
+}
+
+/// Reads a command line without the program's name.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let command = match parser.next()? {
+        Some(Long("help") | Short('h')) => return Ok(Command::Help),
+        Some(Long("version") | Short('V')) => return Ok(Command::Version),
+        Some(Value(command)) => command.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+        None => {
+            let commands = "a command is missing: consume, verify or repair";
+            return Err(Usage(commands.to_owned()));
+        }
+    };
+    if !["consume", "verify", "repair"].contains(&command.as_str()) {
+        return Err(Usage(format!(
+            "'{command}' is not consume, verify or repair"
+        )));
+    }
+    let mut words = Words::default();
+    let mut settings = default_settings();
+    while let Some(argument) = parser.next()? {
+        match (command.as_str(), argument) {
+            (_, Long("help") | Short('h')) => return Ok(Command::Help),
+            (_, Long("lake")) => words.lake = Some(parser.value()?.into()),
+            ("consume" | "repair", Long(name)) => {
+                let name = name.to_owned();
+                let is_known = words.take(&name, &mut parser)?
+                    || command == "consume" && set(&mut settings, &name, &mut parser)?;
+                if !is_known {
+                    return Err(lexopt::Arg::Long(&name).unexpected().into());
+                }
+            }
+            (_, other) => return Err(other.unexpected().into()),
+        }
+    }
+    match command.as_str() {
+        "verify" => Ok(Command::Verify(
+            words.lake.ok_or_else(|| missing("--lake"))?,
+        )),
+        "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
+        _ => {
+            let limits = settings.limits;
+            if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
+                let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
+                return Err(Usage(what.to_owned()));
+            }
+            Ok(Command::Consume(Box::new(words.stream()?), settings))
+        }
+    }
+}
+
+fn default_settings() -> Settings {
+    Settings {
+        limits: Limits {
+            records: 100_000,
+            bytes: 64 * 1_024 * 1_024,
+        },
+        longest_wait: Duration::from_secs(60),
+        ignore_unknown_files: false,
+    }
+}
+
+fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
+    match name {
+        "max-rows" => settings.limits.records = parser.value()?.parse()?,
+        "max-bytes" => settings.limits.bytes = parser.value()?.parse()?,
+        "max-seconds" => {
+            let seconds = parser.value()?.parse()?;
+            settings.longest_wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        }
+        "files-without-state" => {
+            settings.ignore_unknown_files = match parser.value()?.string()?.as_str() {
+                "refuse" => false,
+                "ignore" => true,
+                other => {
+                    let what = format!("--files-without-state '{other}' is not refuse or ignore");
+                    return Err(Usage(what));
+                }
+            }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+impl Words {
+    fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
+        match name {
+            "stream" => self.stream = Some(parser.value()?.string()?),
+            "region" => self.region = Some(parser.value()?.string()?),
+            "kinesis-endpoint" => self.endpoint = Some(parser.value()?.string()?),
+            "schema" => self.schema = Some(parser.value()?.into()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn stream(self) -> Result<Stream, Usage> {
+        let region = self.region.or_else(|| variable("AWS_REGION"));
+        let region = region.ok_or_else(|| missing("--region"))?;
+        let endpoint = match &self.endpoint {
+            Some(url) => Endpoint::parse(url)
+                .map_err(|problem| Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
+            None => Endpoint::of_region(&KINESIS, &region, false)
+                .map_err(|problem| Usage(format!("the region '{region}' {problem}")))?,
+        };
+        Ok(Stream {
+            stream: self.stream.ok_or_else(|| missing("--stream"))?,
+            region,
+            endpoint,
+            schema: self.schema.ok_or_else(|| missing("--schema"))?,
+            lake: self.lake.ok_or_else(|| missing("--lake"))?,
+        })
+    }
+}
+
+fn missing(option: &str) -> Usage {
+    Usage(format!("{option} is missing"))
+}
+
+/// An environment variable that says something.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,212 @@
+//! Reading what is written down of the shards, and holding it to the files that are there.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::record::Window;
+use crate::source::SequenceNumber;
+use crate::state::{Checkpoint, Damage, Segment, Slot, StatePaths};
+use crate::store::{Found, STATE_FOLDER, Store, StoreError};
+
+/// Why a lake cannot be gone on with as it is.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of the state.
+    #[error(
+        "{path} is damaged: {damage}; stop here and run `forebay-lake repair`, which rebuilds the \
+         state from the files and the stream"
+    )]
+    Damaged {
+        /// The file, below the root of the lake.
+        path: String,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// Files that no checkpoint knows of: the state is lost, or older than the files.
+    #[error(
+        "the lake has files that its state does not know of, e.g. {example}: to read their records \
+         again would write each a second time; run `forebay-lake repair`, which rebuilds the state \
+         from the files and the stream, or say `--files-without-state ignore` if the files are of \
+         another making"
+    )]
+    FilesWithoutState {
+        /// One of them.
+        example: String,
+    },
+    /// The checkpoint names a record that the stream has not come to yet.
+    #[error(
+        "{path} says that the shard was read up to a record that lies beyond its end, so it is not of \
+         this stream; run `forebay-lake repair`, which finds the last record whose rows are in the \
+         lake"
+    )]
+    BeyondEnd {
+        /// The checkpoint.
+        path: String,
+    },
+}
+
+/// What is written down of a shard.
+#[derive(Debug, Default)]
+pub struct ShardState {
+    /// How far it was read.
+    pub checkpoint: Checkpoint,
+    /// The event ids seen lately.
+    pub window: Window,
+    /// The last segment of its manifest.
+    pub segment: Segment,
+}
+
+/// Reads a checkpoint; the default one for a shard that was never read.
+///
+/// # Errors
+/// [`LoadError::Store`], [`LoadError::Damaged`]
+pub async fn load_checkpoint(
+    store: &Store,
+    paths: &StatePaths,
+    shard: &str,
+) -> Result<Checkpoint, LoadError> {
+    let path = paths.checkpoint(shard);
+    let Some(bytes) = store.read(&path).await? else {
+        return Ok(Checkpoint::default());
+    };
+    Checkpoint::from_bytes(&bytes).map_err(|damage| LoadError::Damaged { path, damage })
+}
+
+/// The event ids that belong to a checkpoint.
+///
+/// # Errors
+/// [`LoadError::Store`], [`LoadError::Damaged`]
+pub async fn load_window(
+    store: &Store,
+    paths: &StatePaths,
+    shard: &str,
+    checkpoint: &Checkpoint,
+) -> Result<Window, LoadError> {
+    for slot in [Slot::A, Slot::B] {
+        store.learn_version(&paths.window(shard, slot)).await?;
+    }
+    let Some(window) = &checkpoint.window else {
+        return Ok(Window::default());
+    };
+    let path = paths.window(shard, window.slot);
+    let bytes = store.read(&path).await?;
+    let read = match &bytes {
+        Some(bytes) => Window::from_bytes(bytes, &window.sha256),
+        None => Err(Damage::Absent),
+    };
+    read.map_err(|damage| LoadError::Damaged { path, damage })
+}
+
+/// All of a shard's state.
+///
+/// # Errors
+/// [`LoadError::Store`], [`LoadError::Damaged`]
+pub async fn load_shard(
+    store: &Store,
+    paths: &StatePaths,
+    shard: &str,
+) -> Result<ShardState, LoadError> {
+    let checkpoint = load_checkpoint(store, paths, shard).await?;
+    let window = load_window(store, paths, shard, &checkpoint).await?;
+    for number in [checkpoint.segment, checkpoint.segment + 1] {
+        let path = paths.segment(shard, number);
+        store.learn_version(&path).await?;
+    }
+    let segment = if checkpoint.cuts == 0 {
+        Segment::default()
+    } else {
+        let path = paths.segment(shard, checkpoint.segment);
+        let read = match store.read(&path).await? {
+            Some(bytes) => Segment::read_up_to(checkpoint.segment, &bytes, checkpoint.cuts),
+            None => Err(Damage::Absent),
+        };
+        read.map_err(|damage| LoadError::Damaged { path, damage })?
+    };
+    Ok(ShardState {
+        checkpoint,
+        window,
+        segment,
+    })
+}
+
+/// The shard and the first record that a file of the lake is named after; `None` for files of another
+/// making.
+pub fn named_after(path: &str) -> Option<(&str, SequenceNumber)> {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let stem = name
+        .strip_suffix(".parquet")
+        .or_else(|| name.strip_suffix(".ndjson"))?;
+    let (shard, first) = stem.rsplit_once('-')?;
+    let first = SequenceNumber::try_from(first.to_owned()).ok()?;
+    Some((shard, first))
+}
+
+/// Files of rows and of rejected entries.
+///
+/// # Errors
+/// [`StoreError::Object`]
+pub async fn data_files(store: &Store) -> Result<Vec<Found>, StoreError> {
+    let mut files = store.list("events").await?;
+    files.extend(store.list("rejected").await?);
+    Ok(files)
+}
+
+/// The folders of state, one for each stream there was.
+///
+/// # Errors
+/// [`StoreError::Object`]
+pub async fn state_files(store: &Store) -> Result<BTreeMap<String, Vec<Found>>, StoreError> {
+    let mut folders: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    for file in store.list(STATE_FOLDER).await? {
+        let Some((folder, _)) = file.path.rsplit_once('/') else {
+            continue;
+        };
+        if folder != STATE_FOLDER {
+            folders.entry(folder.to_owned()).or_default().push(file);
+        }
+    }
+    Ok(folders)
+}
+
+/// Holds the names of all files to the checkpoints of all streams that were read into the lake.
+///
+/// # Errors
+/// [`LoadError`]
+pub async fn check_files(store: &Store) -> Result<(), LoadError> {
+    let mut furthest: BTreeMap<String, SequenceNumber> = BTreeMap::new();
+    for (folder, files) in state_files(store).await? {
+        let paths = StatePaths::of_folder(&folder);
+        for file in files {
+            let Some(shard) = file.shard_of_checkpoint() else {
+                continue;
+            };
+            let checkpoint = load_checkpoint(store, &paths, shard).await?;
+            if let Some(last) = checkpoint.furthest() {
+                let known = furthest.entry(shard.to_owned()).or_insert(last.clone());
+                if last > known {
+                    known.clone_from(last);
+                }
+            }
+        }
+    }
+    for file in data_files(store).await? {
+        let Some((shard, first)) = named_after(&file.path) else {
+            continue;
+        };
+        if furthest.get(shard).is_none_or(|last| first > *last) {
+            return Err(LoadError::FilesWithoutState { example: file.path });
+        }
+    }
+    Ok(())
+}
+
+impl Found {
+    /// The shard whose checkpoint this file is.
+    pub fn shard_of_checkpoint(&self) -> Option<&str> {
+        self.path.rsplit_once('/')?.1.strip_suffix(".json")
+    }
+}

@@ -1,0 +1,131 @@
+//! What a lake has: its state, damaged or not, and its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::record::Window;
+use crate::run::load::{data_files, state_files};
+use crate::state::{Checkpoint, CutEntry, Damage, Segment, StatePaths};
+use crate::store::{Found, Store, StoreError};
+
+/// A lake, looked at from outside.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// Files of rows and rejected entries, with their lengths.
+    pub(super) files: BTreeMap<String, u64>,
+    pub(super) shards: Vec<ShardSurvey>,
+}
+
+/// The state of one shard.
+#[derive(Debug)]
+pub(super) struct ShardSurvey {
+    pub(super) paths: StatePaths,
+    pub(super) shard: String,
+    pub(super) checkpoint: Result<Checkpoint, Damage>,
+    /// The window that the checkpoint names.
+    pub(super) window: Result<Window, Damage>,
+    /// What is whole of the manifest.
+    pub(super) segments: Vec<Segment>,
+    /// Segments with lines that are not.
+    pub(super) damaged_segments: BTreeSet<u64>,
+}
+
+impl ShardSurvey {
+    /// Of a shard that has no state.
+    pub(super) fn absent(paths: StatePaths, shard: String) -> ShardSurvey {
+        ShardSurvey {
+            paths,
+            shard,
+            checkpoint: Err(Damage::Absent),
+            window: Ok(Window::default()),
+            segments: Vec::new(),
+            damaged_segments: BTreeSet::new(),
+        }
+    }
+
+    /// The cuts that the manifest knows of.
+    pub(super) fn cuts(&self) -> impl DoubleEndedIterator<Item = &CutEntry> {
+        self.segments.iter().flat_map(|segment| &segment.cuts)
+    }
+
+    /// The files that the state knows of.
+    pub(super) fn known_files(&self) -> impl Iterator<Item = &str> {
+        let pending = self.checkpoint.iter().flat_map(|found| &found.pending);
+        let pending = pending.flat_map(|cut| cut.files.iter().map(String::as_str));
+        let cuts = self.cuts().flat_map(|cut| &cut.files);
+        cuts.map(|file| file.path.as_str()).chain(pending)
+    }
+}
+
+impl Survey {
+    pub(super) async fn make(store: &Store) -> Result<Survey, StoreError> {
+        // The files first: what is written meanwhile is in the state by the time that is read.
+        let files = data_files(store).await?;
+        let files = files
+            .into_iter()
+            .map(|file| (file.path, file.bytes))
+            .collect();
+        let mut shards = Vec::new();
+        for (folder, found) in state_files(store).await? {
+            let paths = StatePaths::of_folder(&folder);
+            let ids: BTreeSet<&str> = found.iter().filter_map(shard_of).collect();
+            for shard in ids {
+                shards.push(shard_survey(store, &paths, shard, &found).await?);
+            }
+        }
+        Ok(Survey { files, shards })
+    }
+}
+
+async fn shard_survey(
+    store: &Store,
+    paths: &StatePaths,
+    shard: &str,
+    found: &[Found],
+) -> Result<ShardSurvey, StoreError> {
+    let mut survey = ShardSurvey::absent(paths.clone(), shard.to_owned());
+    if let Some(bytes) = store.read(&paths.checkpoint(shard)).await? {
+        survey.checkpoint = Checkpoint::from_bytes(&bytes);
+    }
+    let named = survey.checkpoint.as_ref().ok();
+    if let Some(window) = named.and_then(|found| found.window.clone()) {
+        survey.window = match store.read(&paths.window(shard, window.slot)).await? {
+            Some(bytes) => Window::from_bytes(&bytes, &window.sha256),
+            None => Err(Damage::Absent),
+        };
+    }
+    let slots = found.iter().filter(|file| file.path.ends_with(".ids"));
+    for file in slots.filter(|file| shard_of(file) == Some(shard)) {
+        store.learn_version(&file.path).await?;
+    }
+    let mut numbers: Vec<u64> = found
+        .iter()
+        .filter_map(|file| segment_of(file, shard))
+        .collect();
+    numbers.sort_unstable();
+    for number in numbers {
+        let bytes = store.read(&paths.segment(shard, number)).await?;
+        let (segment, damaged) = Segment::read(number, &bytes.unwrap_or_default());
+        if damaged > 0 {
+            survey.damaged_segments.insert(number);
+        }
+        survey.segments.push(segment);
+    }
+    Ok(survey)
+}
+
+fn name(file: &Found) -> Option<&str> {
+    Some(file.path.rsplit_once('/')?.1)
+}
+
+fn shard_of(file: &Found) -> Option<&str> {
+    let name = name(file)?;
+    let stem = ["json", "ids", "cuts"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'))?;
+    Some(stem.split_once('.').map_or(stem, |(shard, _)| shard))
+}
+
+fn segment_of(file: &Found, shard: &str) -> Option<u64> {
+    let rest = name(file)?.strip_prefix(shard)?.strip_prefix('.')?;
+    rest.strip_suffix(".cuts")?.parse().ok()
+}

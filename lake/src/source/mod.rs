@@ -1,0 +1,8 @@
+//! Where records come from.
+
+mod anchor;
+pub mod kinesis;
+mod position;
+
+pub use anchor::{Anchor, Anchored};
+pub use position::{Position, SequenceNumber, StreamRecord};

@@ -1,0 +1,315 @@
+//! Where the lake's files are: in a folder, or in a bucket of S3. Each file is there whole or not at
+//! all, and only the holder of the lease writes.
+
+mod lease;
+
+use std::collections::HashMap;
+use std::path::Path as FolderPath;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutResult, UpdateVersion};
+use thiserror::Error;
+
+use crate::cut::File;
+pub use lease::LeaseTimes;
+use lease::{FolderLease, Lease, ObjectLease};
+
+/// The folder of what is not for readers.
+pub const STATE_FOLDER: &str = "_state";
+
+/// A lake that is open for writing.
+#[derive(Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    lease: Lease,
+    /// Of files whose writes are conditional: the version that this process has read or written. A
+    /// process that lost the lease without noticing holds an old one, and its write is refused.
+    versions: Mutex<HashMap<String, UpdateVersion>>,
+}
+
+/// What may go wrong with the files of a lake.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The folder cannot be made or opened.
+    #[error("{path}: {source}; check that the folder can be written to")]
+    Folder {
+        /// What was to be opened.
+        path: String,
+        /// Why it was not.
+        source: std::io::Error,
+    },
+    /// Another process writes to the lake.
+    #[error("{path} is held by another forebay-lake; two must not write to one lake")]
+    Locked {
+        /// The lock file.
+        path: String,
+    },
+    /// Another process has taken over: nothing more may be written.
+    #[error("{path}: the lease of this process is lost ({reason}); another may be writing now")]
+    LeaseLost {
+        /// The lock file.
+        path: String,
+        /// How it was noticed.
+        reason: String,
+    },
+    /// A file cannot be read, written or deleted.
+    #[error(transparent)]
+    Object(#[from] object_store::Error),
+}
+
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its path below the root of the lake.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced.
+    Replace,
+    /// It is kept, and the write does nothing.
+    Keep,
+}
+
+impl Store {
+    /// Opens a folder, which is made where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`], [`StoreError::Locked`]
+    pub fn open_folder(folder: &FolderPath) -> Result<Store, StoreError> {
+        let lease = FolderLease::acquire(folder)?;
+        remove_cut_short(folder);
+        // The order of writes is what makes the lake survive a crash; without fsync a crash of the
+        // machine could keep a later write and lose an earlier one.
+        let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+        Ok(Store {
+            objects: Arc::new(objects),
+            lease: Lease::Folder(lease),
+            versions: Mutex::default(),
+        })
+    }
+
+    /// Opens a folder for reading alone, also while another process writes to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`] where there is no such folder.
+    pub fn read_folder(folder: &FolderPath) -> Result<Store, StoreError> {
+        Ok(Store {
+            objects: Arc::new(LocalFileSystem::new_with_prefix(folder)?),
+            lease: Lease::ReadOnly,
+            versions: Mutex::default(),
+        })
+    }
+
+    /// Opens what another kind of storage holds, e.g. a bucket. It must support conditional writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] where a process renews the lease, [`StoreError::Object`]
+    pub async fn open_objects(
+        objects: Arc<dyn ObjectStore>,
+        times: LeaseTimes,
+    ) -> Result<Store, StoreError> {
+        let lease = ObjectLease::acquire(objects.clone(), times).await?;
+        Ok(Store {
+            objects,
+            lease: Lease::Object(lease),
+            versions: Mutex::default(),
+        })
+    }
+
+    /// Gives the lease back, so that the next process need not wait until it is over.
+    pub async fn close(&self) {
+        self.lease.release().await;
+    }
+
+    /// How many processes have held the lease up to this one.
+    pub fn epoch(&self) -> u64 {
+        self.lease.epoch()
+    }
+
+    /// The bytes of a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn read(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.objects.get(&Path::from(path)).await {
+            Ok(found) => {
+                let meta = &found.meta;
+                let version = UpdateVersion {
+                    e_tag: meta.e_tag.clone(),
+                    version: meta.version.clone(),
+                };
+                if is_state(path) {
+                    self.versions().insert(path.to_owned(), version);
+                }
+                Ok(Some(found.bytes().await?))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Learns which version of a file is there, where writes name the version that they replace. To be
+    /// asked of state that will be replaced without having been read.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn learn_version(&self, path: &str) -> Result<(), StoreError> {
+        if !self.lease.is_conditional() {
+            return Ok(());
+        }
+        match self.objects.head(&Path::from(path)).await {
+            Ok(meta) => {
+                let version = UpdateVersion {
+                    e_tag: meta.e_tag,
+                    version: meta.version,
+                };
+                self.versions().insert(path.to_owned(), version);
+                Ok(())
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]: the write has happened whole or not at all, and can be tried again.
+    /// [`StoreError::LeaseLost`]
+    pub async fn put(&self, file: &File, existing: Existing) -> Result<(), StoreError> {
+        self.lease.check()?;
+        if !self.lease.is_conditional() {
+            let mode = match existing {
+                Existing::Replace => PutMode::Overwrite,
+                Existing::Keep => PutMode::Create,
+            };
+            return match self.put_object(file, mode).await {
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                outcome => Ok(outcome.map(drop)?),
+            };
+        }
+        let known = self.versions().get(&file.path).cloned();
+        let mode = match known {
+            Some(version) if existing == Existing::Replace => PutMode::Update(version),
+            _ => PutMode::Create,
+        };
+        match self.put_object(file, mode).await {
+            Err(object_store::Error::AlreadyExists { .. }) if existing == Existing::Keep => Ok(()),
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => self.settle(file).await,
+            outcome => self.written(file, outcome?),
+        }
+    }
+
+    /// A conditional write was refused: there is a file of another writer, of an earlier life of this
+    /// one, or this very write, whose answer was lost. Of another writer's state nothing is replaced.
+    async fn settle(&self, file: &File) -> Result<(), StoreError> {
+        let found = self.objects.get(&Path::from(file.path.as_str())).await?;
+        let version = UpdateVersion {
+            e_tag: found.meta.e_tag.clone(),
+            version: found.meta.version.clone(),
+        };
+        if found.bytes().await? == file.bytes {
+            if is_state(&file.path) {
+                self.versions().insert(file.path.clone(), version);
+            }
+            return Ok(());
+        }
+        let other = format!("{} was written by another", file.path);
+        if is_state(&file.path) {
+            return Err(self.lease.lost(&other));
+        }
+        // The version was read before this look at the lease: if the lease is taken and the file
+        // written after it, the version is not that of the file any more.
+        self.lease.look().await?;
+        match self.put_object(file, PutMode::Update(version)).await {
+            Err(object_store::Error::Precondition { .. }) => Err(self.lease.lost(&other)),
+            outcome => self.written(file, outcome?),
+        }
+    }
+
+    fn written(&self, file: &File, written: PutResult) -> Result<(), StoreError> {
+        // Data files are written once; to remember each of them would take memory without end.
+        if is_state(&file.path) {
+            self.versions().insert(file.path.clone(), written.into());
+        }
+        Ok(())
+    }
+
+    async fn put_object(&self, file: &File, mode: PutMode) -> object_store::Result<PutResult> {
+        let path = Path::from(file.path.as_str());
+        let bytes = file.bytes.clone().into();
+        self.objects.put_opts(&path, bytes, mode.into()).await
+    }
+
+    /// The files below a folder, in any order. Names of writes that were cut short are not among them.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn list(&self, folder: &str) -> Result<Vec<Found>, StoreError> {
+        let files = self.objects.list(Some(&Path::from(folder)));
+        let files = files.map_ok(|file| Found {
+            path: file.location.to_string(),
+            bytes: file.size,
+        });
+        Ok(files.try_collect().await?)
+    }
+
+    /// Deletes a file if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`], [`StoreError::LeaseLost`]
+    pub async fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.lease.check()?;
+        match self.objects.delete(&Path::from(path)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn versions(&self) -> std::sync::MutexGuard<'_, HashMap<String, UpdateVersion>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_state(path: &str) -> bool {
+    path.starts_with(STATE_FOLDER)
+}
+
+/// Removes what writes that were cut short by a kill have left: `object_store` writes a file under its
+/// name with `#` and a number before it gives it its name. Best effort: what stays is seen by nobody.
+fn remove_cut_short(folder: &FolderPath) {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(entries) = folders.pop().map(std::fs::read_dir) {
+        for entry in entries.into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if is_cut_short(&entry.file_name().to_string_lossy()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn is_cut_short(name: &str) -> bool {
+    const ENDINGS: [&str; 5] = [".parquet", ".ndjson", ".json", ".ids", ".cuts"];
+    name.rsplit_once('#').is_some_and(|(name, number)| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_ours = ENDINGS.iter().any(|ending| name.ends_with(ending));
+        is_number && is_ours
+    })
+}

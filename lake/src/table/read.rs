@@ -1,0 +1,40 @@
+//! What is read back from files of the lake.
+
+use arrow::array::Array;
+use arrow::array::cast::AsArray;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+/// The event ids of a file's rows, in their order.
+///
+/// # Errors
+/// Where it is no Parquet file of the lake.
+pub fn event_ids(bytes: Bytes) -> Result<Vec<String>, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["event_id"]);
+    let mut ids = Vec::new();
+    for rows in builder.with_projection(mask).build()? {
+        let rows = rows?;
+        let column = rows
+            .columns()
+            .first()
+            .and_then(|column| column.as_string_opt::<i32>());
+        let column = column.ok_or_else(|| ParquetError::General("no event_id".to_owned()))?;
+        ids.extend((0..column.len()).map(|row| column.value(row).to_owned()));
+    }
+    Ok(ids)
+}
+
+/// Reads a whole file, every column. Gives how many rows it has.
+///
+/// # Errors
+/// Where it is no Parquet file, or a part of it cannot be read.
+pub fn count_rows(bytes: Bytes) -> Result<u64, ParquetError> {
+    let mut count = 0;
+    for rows in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
+        count += rows?.num_rows() as u64;
+    }
+    Ok(count)
+}

@@ -1,0 +1,153 @@
+//! Only the holder of the lease writes to a lake.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_lake::cut::File;
+use forebay_lake::store::{Existing, LeaseTimes, Store, StoreError};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+const SHORT: LeaseTimes = LeaseTimes {
+    life: Duration::from_millis(200),
+    renewal: Duration::from_millis(20),
+};
+/// Of a process that does not notice that its lease is over.
+const STUCK: LeaseTimes = LeaseTimes {
+    life: Duration::from_secs(3_600),
+    renewal: Duration::from_secs(3_600),
+};
+
+fn file(path: &str, text: &'static str) -> File {
+    File {
+        path: path.to_owned(),
+        bytes: text.into(),
+    }
+}
+
+async fn text(bucket: &Arc<InMemory>, path: &str) -> String {
+    let found = bucket.get(&Path::from(path)).await.unwrap();
+    String::from_utf8(found.bytes().await.unwrap().to_vec()).unwrap()
+}
+
+async fn open(bucket: &Arc<InMemory>, times: LeaseTimes) -> Result<Store, StoreError> {
+    let bucket: Arc<dyn ObjectStore> = bucket.clone();
+    Store::open_objects(bucket, times).await
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_keeps_others_out_and_one_that_is_not_is_taken() {
+    let bucket = Arc::new(InMemory::new());
+    let first = open(&bucket, SHORT).await.unwrap();
+    let second = open(&bucket, SHORT).await;
+    assert!(matches!(second, Err(StoreError::Locked { .. })));
+    first
+        .put(&file("events/a", "1"), Existing::Replace)
+        .await
+        .unwrap();
+    // Dies without a word.
+    drop(first);
+    let second = open(&bucket, SHORT).await.unwrap();
+    assert_eq!(second.epoch(), 2);
+    second.close().await;
+    let third = open(&bucket, STUCK).await.unwrap();
+    assert_eq!(third.epoch(), 3);
+}
+
+#[tokio::test]
+async fn a_lease_that_was_given_back_is_taken_at_once() {
+    let bucket = Arc::new(InMemory::new());
+    open(&bucket, STUCK).await.unwrap().close().await;
+    let second = open(&bucket, STUCK);
+    let second = tokio::time::timeout(Duration::from_secs(60), second).await;
+    assert_eq!(second.unwrap().unwrap().epoch(), 2);
+}
+
+#[tokio::test]
+async fn a_zombie_writes_neither_state_nor_over_the_files_of_its_successor() {
+    let bucket = Arc::new(InMemory::new());
+    let zombie = open(&bucket, STUCK).await.unwrap();
+    let (state, data) = ("_state/s/shard.json", "events/t/a.parquet");
+    zombie
+        .put(&file(state, "1"), Existing::Replace)
+        .await
+        .unwrap();
+
+    let successor = open(&bucket, SHORT).await.unwrap();
+    assert_eq!(successor.read(state).await.unwrap().unwrap(), "1");
+    successor
+        .put(&file(state, "2"), Existing::Replace)
+        .await
+        .unwrap();
+    successor
+        .put(&file(data, "two"), Existing::Replace)
+        .await
+        .unwrap();
+
+    let lost = |outcome| matches!(outcome, Err(StoreError::LeaseLost { .. }));
+    assert!(lost(zombie.put(&file(state, "z"), Existing::Replace).await));
+    assert!(lost(
+        zombie.put(&file(data, "zombie"), Existing::Replace).await
+    ));
+    assert_eq!(text(&bucket, state).await, "2");
+    assert_eq!(text(&bucket, data).await, "two");
+    // The holder itself replaces what a life before it has left.
+    successor
+        .put(&file(data, "three"), Existing::Replace)
+        .await
+        .unwrap();
+    successor
+        .put(&file(data, "four"), Existing::Keep)
+        .await
+        .unwrap();
+    assert_eq!(text(&bucket, data).await, "three");
+    successor
+        .put(&file(state, "3"), Existing::Replace)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_no_other_writer() {
+    let bucket = Arc::new(InMemory::new());
+    let store = open(&bucket, STUCK).await.unwrap();
+    let state = file("_state/s/shard.json", "1");
+    store.put(&state, Existing::Replace).await.unwrap();
+    // Written behind its back, as by a request of its own that was given up.
+    let path = Path::from("_state/s/shard.json");
+    bucket.put(&path, "2".into()).await.unwrap();
+    store
+        .put(&file("_state/s/shard.json", "2"), Existing::Replace)
+        .await
+        .unwrap();
+    store
+        .put(&file("_state/s/shard.json", "3"), Existing::Replace)
+        .await
+        .unwrap();
+    assert_eq!(text(&bucket, "_state/s/shard.json").await, "3");
+}
+
+#[tokio::test]
+async fn a_folder_whose_lock_was_deleted_is_written_to_by_one_process_alone() {
+    let folder = std::env::temp_dir().join(format!("forebay-store-{}", std::process::id()));
+    let first = Store::open_folder(&folder).unwrap();
+    let second = Store::open_folder(&folder);
+    assert!(matches!(second, Err(StoreError::Locked { .. })));
+    first
+        .put(&file("events/a", "1"), Existing::Replace)
+        .await
+        .unwrap();
+    std::fs::remove_file(folder.join("_state/lock")).unwrap();
+    let second = Store::open_folder(&folder).unwrap();
+    let outcome = first.put(&file("events/a", "2"), Existing::Replace).await;
+    assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })));
+    second
+        .put(&file("events/a", "3"), Existing::Replace)
+        .await
+        .unwrap();
+    let written = std::fs::read_to_string(folder.join("events/a")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(written, "3");
+}
