@@ -76,7 +76,10 @@ async function run(method, bindings, context, call) {
   const ended = Promise.withResolvers();
   underWay.set(number, { end: ended.resolve, method });
   try {
-    const answer = Promise.race([call({ ...bindings, REQUEST_NUMBER: number, TRAPS: traps }), ended.promise]);
+    const answer = Promise.race([
+      call({ ...bindings, REQUEST_NUMBER: number, TRAPS: traps }),
+      ended.promise,
+    ]);
     // A client that goes away would have the platform drop the request where it stands, and
     // Rust would never give back what it holds. So it runs to its end, which also takes what
     // was sent to where it belongs.
