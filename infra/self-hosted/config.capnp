@@ -26,6 +26,7 @@ const forebay :Workerd.Worker = (
     (name = "PII_SALT", fromEnvironment = "PII_SALT"),
     (name = "PARTITION_KEY_SECRET", fromEnvironment = "PARTITION_KEY_SECRET"),
     (name = "SERVER_KEYS", fromEnvironment = "SERVER_KEYS"),
+    (name = "OPENID_KEYS", fromEnvironment = "OPENID_KEYS"),
     (name = "METRICS_KEY", fromEnvironment = "METRICS_KEY"),
     (name = "KINESIS_ACCESS_KEY_ID", fromEnvironment = "KINESIS_ACCESS_KEY_ID"),
     (name = "KINESIS_SECRET_ACCESS_KEY", fromEnvironment = "KINESIS_SECRET_ACCESS_KEY"),
