@@ -1,13 +1,15 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use forebay_aws_call::Endpoint;
 use forebay_aws_call::kinesis::KINESIS;
+use forebay_core::time::Timestamp;
 use forebay_lake::cut::Limits;
-use forebay_lake::run::Settings;
+use forebay_lake::run::{Settings, Start};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// What there is.
@@ -30,7 +32,16 @@ consume: a batch becomes files as soon as one of these is reached:
                            what to do where the lake has files that its state does not know of:
                            end with an error (default), or read the stream without regard to them
 
-Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.
+  --start trim-horizon | latest | TIME
+                           where a stream is begun that was never read into this lake: with its
+                           oldest record (default), with what comes from now on, or with what it
+                           took in since a time, e.g. 2026-11-30T00:00:00Z
+  --reads-per-second N     reads of a shard that has nothing new, up to 5 (default 2)
+  --give-up-seconds N      end after so long with errors alone (default 900)
+  --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
+
+Credentials come from where AWS's tools take them: environment, profile (AWS_PROFILE), web identity,
+container, instance.
 SIGTERM or SIGINT: write what was read, and stop.
 ";
 
@@ -51,7 +62,7 @@ pub enum Command {
     /// Print the version.
     Version,
     /// Read a stream.
-    Consume(Box<Stream>, Settings),
+    Consume(Box<Stream>, Settings, Option<SocketAddr>),
     /// Look at a lake.
     Verify(PathBuf),
     /// Mend a lake.
@@ -101,10 +112,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     }
     let mut words = Words::default();
     let mut settings = default_settings();
+    let mut metrics = None;
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
             (_, Long("lake")) => words.lake = Some(parser.value()?.into()),
+            ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
                 let is_known = words.take(&name, &mut parser)?
@@ -127,7 +140,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
                 let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
                 return Err(Usage(what.to_owned()));
             }
-            Ok(Command::Consume(Box::new(words.stream()?), settings))
+            Ok(Command::Consume(
+                Box::new(words.stream()?),
+                settings,
+                metrics,
+            ))
         }
     }
 }
@@ -140,6 +157,9 @@ fn default_settings() -> Settings {
         },
         longest_wait: Duration::from_secs(60),
         ignore_unknown_files: false,
+        idle_interval: Duration::from_millis(500),
+        give_up_after: Duration::from_secs(900),
+        start: Start::TrimHorizon,
     }
 }
 
@@ -151,6 +171,20 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
             let seconds = parser.value()?.parse()?;
             settings.longest_wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         }
+        "reads-per-second" => {
+            let reads: f64 = parser.value()?.parse()?;
+            if !(reads > 0.0 && reads <= 5.0) {
+                let what =
+                    "--reads-per-second must be more than 0 and at most 5: Kinesis takes no more";
+                return Err(Usage(what.to_owned()));
+            }
+            settings.idle_interval = Duration::from_secs_f64(1.0 / reads);
+        }
+        "give-up-seconds" => {
+            let seconds = parser.value()?.parse()?;
+            settings.give_up_after = Duration::from_secs(seconds);
+        }
+        "start" => settings.start = start(&parser.value()?.string()?)?,
         "files-without-state" => {
             settings.ignore_unknown_files = match parser.value()?.string()?.as_str() {
                 "refuse" => false,
@@ -164,6 +198,18 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+fn start(text: &str) -> Result<Start, Usage> {
+    match text {
+        "trim-horizon" => Ok(Start::TrimHorizon),
+        "latest" => Ok(Start::Latest),
+        _ => Timestamp::parse_iso8601(text).map(Start::Time).ok_or_else(|| {
+            Usage(format!(
+                "--start '{text}' is not trim-horizon, latest or a time such as 2026-11-30T00:00:00Z"
+            ))
+        }),
+    }
 }
 
 impl Words {
@@ -180,6 +226,7 @@ impl Words {
 
     fn stream(self) -> Result<Stream, Usage> {
         let region = self.region.or_else(|| variable("AWS_REGION"));
+        let region = region.or_else(|| variable("AWS_DEFAULT_REGION"));
         let region = region.ok_or_else(|| missing("--region"))?;
         let endpoint = match &self.endpoint {
             Some(url) => Endpoint::parse(url)
@@ -202,6 +249,6 @@ fn missing(option: &str) -> Usage {
 }
 
 /// An environment variable that says something.
-pub fn variable(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -2,21 +2,25 @@
 
 mod command;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use command::{Command, HELP, Stream, Usage, variable};
-use forebay_aws_call::Credentials;
+use command::{Command, HELP, Stream, Usage};
 use forebay_core::schema::Schema;
+use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
-use forebay_lake::source::kinesis::{Kinesis, KinesisError};
+use forebay_lake::source::credentials::Identity;
+use forebay_lake::source::kinesis::{Kinesis, KinesisError, http};
 use forebay_lake::state::StatePaths;
 use forebay_lake::store::{Store, StoreError};
 use forebay_lake::table::Catalog;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -75,16 +79,29 @@ fn run() -> Result<ExitCode, Fault> {
     match command {
         Command::Help => print!("{HELP}"),
         Command::Version => println!("forebay-lake {}", env!("CARGO_PKG_VERSION")),
-        Command::Consume(stream, settings) => runtime.block_on(start(*stream, settings))?,
+        Command::Consume(stream, settings, address) => {
+            runtime.block_on(start(*stream, settings, address))?;
+        }
         Command::Verify(lake) => return runtime.block_on(look(&lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(stream: Stream, settings: Settings) -> Result<(), Fault> {
+async fn start(
+    stream: Stream,
+    settings: Settings,
+    address: Option<SocketAddr>,
+) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream)?;
+    let (kinesis, store) = open(stream).await?;
+    let metrics = Arc::new(Metrics::default());
+    if let Some(address) = address {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Fault::Usage(format!("--metrics {address}: {error}")))?;
+        tokio::spawn(serve(listener, metrics.clone()));
+    }
     let (stop, stopped) = watch::channel(false);
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -98,7 +115,7 @@ async fn start(stream: Stream, settings: Settings) -> Result<(), Fault> {
         // Nobody listens only where consuming has ended already.
         let _ = stop.send(true);
     });
-    let outcome = consume(kinesis, store.clone(), catalog, settings, stopped).await;
+    let outcome = consume(kinesis, store.clone(), catalog, settings, metrics, stopped).await;
     store.close().await;
     Ok(outcome?)
 }
@@ -120,7 +137,7 @@ async fn look(lake: &Path) -> Result<ExitCode, Fault> {
 
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream)?;
+    let (kinesis, store) = open(stream).await?;
     let created = kinesis.describe().await?.created_seconds();
     let paths = StatePaths::new(kinesis.stream(), created);
     let outcome = repair(&store, &catalog, &paths, &kinesis).await;
@@ -138,13 +155,16 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
-    let kinesis = Kinesis::new(
-        stream.endpoint,
-        stream.region,
-        stream.stream,
-        credentials()?,
-    )?;
+async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
+    // Where there is no machine to ask, nobody is to wait for long.
+    let wait = Duration::from_secs(2);
+    let identity = Identity::of_environment(http(wait, 3 * wait)?, &stream.region).await;
+    let kinesis = Kinesis::new(stream.endpoint, stream.region, stream.stream, identity)?;
+    if let Err(error) = kinesis.check_credentials().await
+        && !error.may_pass()
+    {
+        return Err(Fault::Usage(error.to_string()));
+    }
     Ok((kinesis, Arc::new(Store::open_folder(&stream.lake)?)))
 }
 
@@ -160,21 +180,4 @@ fn schema(path: &Path) -> Result<Schema, Fault> {
             .map(|mistake| format!("  {}: {}", mistake.path, mistake.message));
         fault(lines.collect::<Vec<_>>().join("\n"))
     })
-}
-
-fn credentials() -> Result<Credentials, Fault> {
-    let needed = |name: &str| {
-        variable(name).ok_or_else(|| {
-            Fault::Usage(format!(
-                "{name} is not set: credentials for Kinesis are needed"
-            ))
-        })
-    };
-    Ok(Credentials::new(
-        needed("AWS_ACCESS_KEY_ID")?,
-        needed("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    ))
 }
