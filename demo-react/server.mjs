@@ -46,10 +46,10 @@ const config = {
 const lake = await Lake.open(stack.lake, schemaTables);
 const kinesis = kinesisClient(stack.kinesis, stack.region);
 const stream = new StreamTail(kinesis, stack.stream);
-/** The latest dead letters by event id, oldest first. @type {Map<string, unknown>} */
+/** The latest dead letters by event id, those of endpoints by their own, oldest first. @type {Map<string, unknown>} */
 const deadLetters = new Map();
 const deadLetterStream = new StreamTail(kinesis, stack.dead_letter_stream, (record) => {
-  deadLetters.set(record.event_id, record);
+  deadLetters.set(record.event_id ?? record.dead_letter_id, record);
   const [oldest] = deadLetters.keys();
   if (oldest !== undefined && deadLetters.size > MAX_DEAD_LETTERS) deadLetters.delete(oldest);
 });

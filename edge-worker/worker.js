@@ -17,6 +17,8 @@ const MOST_MEMORY_BYTES = 112 * 1024 * 1024;
 const underWay = new Map();
 let lastNumber = 0;
 let isBroken = false;
+/** How often the module has trapped. Its own counters begin anew with each instance. */
+let traps = 0;
 /** Where the instance says which request runs. It is asked for while the instance works. */
 let running;
 
@@ -40,6 +42,7 @@ function hit() {
 function breakDown(error) {
   if (isBroken) return;
   isBroken = true;
+  traps += 1;
   const number = hit();
   // Messages of WebAssembly's own errors name what kind of trap it was, and frames where: neither
   // repeats anything of a request.
@@ -73,7 +76,7 @@ async function run(method, bindings, context, call) {
   const ended = Promise.withResolvers();
   underWay.set(number, { end: ended.resolve, method });
   try {
-    const answer = Promise.race([call({ ...bindings, REQUEST_NUMBER: number }), ended.promise]);
+    const answer = Promise.race([call({ ...bindings, REQUEST_NUMBER: number, TRAPS: traps }), ended.promise]);
     // A client that goes away would have the platform drop the request where it stands, and
     // Rust would never give back what it holds. So it runs to its end, which also takes what
     // was sent to where it belongs.

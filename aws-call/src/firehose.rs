@@ -1,7 +1,6 @@
 //! Amazon Data Firehose: PutRecordBatch (service model `firehose/2015-08-04`: JSON 1.1).
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD as BASE64;
 
 use crate::answer::CallError;
 use crate::batch::{Batch, Limits, item_results, quoted};
@@ -45,7 +44,7 @@ impl Operation for PutRecordBatch<'_> {
         for (index, data) in self.records.iter().enumerate() {
             body.push_str(if index == 0 { "" } else { "," });
             body.push_str(r#"{"Data":""#);
-            BASE64_STANDARD.encode_string(data, &mut body);
+            BASE64.encode_append(data, &mut body);
             body.push_str(r#""}"#);
         }
         body.push_str("]}");

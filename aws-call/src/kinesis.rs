@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64_simd::STANDARD as BASE64;
 use forebay_core::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -67,7 +66,7 @@ impl Operation for PutRecords<'_> {
             body.push_str(if index == 0 { "" } else { "," });
             body.push_str(r#"{"Data":""#);
             // Straight to where it belongs: these bytes are nearly all of the body.
-            BASE64_STANDARD.encode_string(record.data, &mut body);
+            BASE64.encode_append(record.data, &mut body);
             body.push_str(r#"","PartitionKey":"#);
             body.push_str(&quoted(record.partition_key));
             body.push('}');
@@ -300,8 +299,8 @@ impl<'de> Deserialize<'de> for Record {
             data: Cow<'a, str>,
         }
         let wire = Wire::deserialize(deserializer)?;
-        let data = BASE64_STANDARD
-            .decode(wire.data.as_bytes())
+        let data = BASE64
+            .decode_to_vec(wire.data.as_bytes())
             .map_err(|_| D::Error::custom("Data is not base64"))?;
         Ok(Record {
             sequence_number: wire.sequence_number,

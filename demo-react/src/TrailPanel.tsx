@@ -216,9 +216,10 @@ function DeadLetters({ letters }: { letters: DeadLetter[] }) {
       </summary>
       <ul>
         {letters.map((letter) => (
-          <li key={letter.event_id}>
+          <li key={letter.dead_letter_id}>
             <span>
-              {letter.event_type} <code>{endOf(letter.event_id)}</code>
+              {letter.event_type ?? letter.kind}{" "}
+              <code>{endOf(letter.event_id ?? letter.client_id)}</code>
             </span>
             <span className="bad">{letter.reasons.map(violationText).join("; ")}</span>
           </li>

@@ -20,8 +20,11 @@ export interface StackConfig {
 export type PartState = "starting" | "up" | "behind" | "down";
 
 export interface DeadLetter {
-  event_id: string;
-  event_type: string;
+  dead_letter_id: string;
+  kind: "event" | "endpoint";
+  client_id: string;
+  event_id: string | null;
+  event_type: string | null;
   arrival_timestamp: number | string;
   reasons: { path: string; rule: string; expected: string; actual: string }[];
 }

@@ -84,7 +84,6 @@ impl Budget {
     }
 
     /// How many bytes are taken.
-    #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.taken.get()
     }

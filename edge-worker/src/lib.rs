@@ -14,7 +14,7 @@
 //! | [`delivery`] | where records go, and what became of each |
 //! | [`config`], [`log`], [`metrics`], [`text`] | the bindings; a line a request; the sum of the lines; bytes as text |
 //! | [`isolate`], [`recent`] | what is kept from one request to the next |
-//! | [`budget`], [`rates`] | what requests may take: memory, and how often |
+//! | [`budget`], [`rates`], [`quota`] | what requests may take: memory, how often, how much in a day |
 //! | [`single_flight`] | one question at a time, for all who need its answer |
 //! | [`platform`], [`workers`] | what all of it asks of the platform; Cloudflare Workers |
 
@@ -28,6 +28,7 @@ mod log;
 mod metrics;
 mod pipeline;
 mod platform;
+mod quota;
 mod rates;
 mod recent;
 mod routes;

@@ -5,14 +5,16 @@ use serde::Serialize;
 
 use crate::delivery::later::LaterDelivery;
 use crate::delivery::queue::consume::{Consumed, Verdict};
+use crate::delivery::routing::Sinks;
 use crate::delivery::{Delivery, Outcome};
+use crate::metrics::tally::{EventOutcome, Tally};
 
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Answered 202: the sink has them.
+    /// Answered 202: the sinks have them.
     pub accepted: usize,
-    /// Answered 202 without being written: the sink has them from an earlier request.
+    /// Answered 202 without being written: the sinks have them from an earlier request.
     pub duplicate: usize,
     /// Answered 202 without being written: no sink's filter takes them.
     #[serde(skip_serializing_if = "is_zero")]
@@ -33,16 +35,18 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-impl Counts {
-    /// Counts an event by its status.
-    pub fn add(&mut self, status_code: u16) {
-        let count = match status_code {
-            202 => &mut self.accepted,
-            400 => &mut self.invalid,
-            429 => &mut self.throttled,
-            _ => &mut self.failed,
-        };
-        *count += 1;
+impl From<&Tally> for Counts {
+    fn from(tally: &Tally) -> Counts {
+        let count = |outcome| tally.events_with(outcome);
+        Counts {
+            accepted: count(EventOutcome::Accepted),
+            duplicate: count(EventOutcome::Duplicate),
+            filtered: count(EventOutcome::Filtered),
+            invalid: count(EventOutcome::Invalid),
+            throttled: count(EventOutcome::Throttled),
+            failed: count(EventOutcome::Failed),
+            invalid_endpoints: tally.endpoints_with(EventOutcome::Invalid),
+        }
     }
 }
 
@@ -62,15 +66,30 @@ pub struct Line<'a> {
     /// The app, once the request was authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<&'a str>,
+    /// Bytes of the body as it was sent, where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<usize>,
     /// Of PutEvents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Counts>,
+    /// The same by event type and reason, for the metrics.
+    #[serde(skip)]
+    pub tally: Option<Tally>,
     /// Requests to sinks, those sent again included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink_requests: Option<u32>,
     /// The last error of a sink.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink_error: Option<String>,
+    /// The sink that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink: Option<&'a str>,
+    /// Waited for the body.
+    #[serde(skip)]
+    pub body_ms: Option<i64>,
+    /// Waited for the sinks.
+    #[serde(skip)]
+    pub sinks_ms: Option<i64>,
     /// From the arrival to the answer. The platform's clock stands still while the worker computes,
     /// so that this is time spent waiting.
     pub duration_ms: i64,
@@ -85,11 +104,29 @@ impl<'a> Line<'a> {
             status: 0,
             error: None,
             app_id: None,
+            body_bytes: None,
             events: None,
+            tally: None,
             sink_requests: None,
             sink_error: None,
+            sink: None,
+            body_ms: None,
+            sinks_ms: None,
             duration_ms: 0,
         }
+    }
+
+    /// What the request waited for, in the form of the header `Server-Timing`.
+    pub fn server_timing(&self) -> String {
+        let parts = [("body", self.body_ms), ("sinks", self.sinks_ms)];
+        let mut timing = String::new();
+        for (name, duration) in parts {
+            if let Some(duration) = duration {
+                timing.push_str(&format!("{name};dur={duration}, "));
+            }
+        }
+        timing.push_str(&format!("total;dur={}", self.duration_ms));
+        timing
     }
 
     /// The line as JSON.
@@ -101,7 +138,7 @@ impl<'a> Line<'a> {
 
 /// The line of a batch that came out of the queue.
 #[derive(Debug, Serialize)]
-pub struct ConsumeLine {
+pub struct ConsumeLine<'a> {
     operation: &'static str,
     /// How many messages there were.
     pub messages: usize,
@@ -119,12 +156,19 @@ pub struct ConsumeLine {
     sink_requests: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     sink_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<&'a str>,
     duration_ms: i64,
 }
 
-impl ConsumeLine {
+impl<'a> ConsumeLine<'a> {
     /// What became of a batch of so many bytes.
-    pub fn of(consumed: &Consumed, bytes: usize, duration_ms: i64) -> ConsumeLine {
+    pub fn of(
+        consumed: &Consumed,
+        bytes: usize,
+        duration_ms: i64,
+        sinks: &'a Sinks,
+    ) -> ConsumeLine<'a> {
         let Consumed {
             verdicts,
             unreadable,
@@ -147,6 +191,10 @@ impl ConsumeLine {
             failed: count(Outcome::Failed),
             sink_requests: events.requests + dead_letters.requests,
             sink_error: error.map(ToString::to_string),
+            sink: events
+                .sink
+                .or(dead_letters.sink)
+                .map(|sink| sinks.name(sink)),
             duration_ms,
         }
     }
@@ -179,21 +227,6 @@ pub struct SinkLine<'a> {
 }
 
 impl<'a> SinkLine<'a> {
-    /// The sink's name.
-    pub fn sink(&self) -> &str {
-        self.sink
-    }
-
-    /// How many events there were of each outcome.
-    pub fn counts(&self) -> [(&'static str, usize); 4] {
-        [
-            ("accepted", self.accepted),
-            ("throttled", self.throttled),
-            ("failed", self.failed),
-            ("dropped", self.dropped),
-        ]
-    }
-
     /// What became of a sink's records.
     pub fn of(later: &LaterDelivery<'a>) -> SinkLine<'a> {
         let count = |wanted| count(&later.delivery, wanted);

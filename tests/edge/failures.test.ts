@@ -33,9 +33,9 @@ test("with Kinesis down, every event is to be sent again and nothing is claimed"
     assert.equal((await fetch(`${cut.edge}/healthz`)).status, 200);
     const deep = await fetch(`${cut.edge}/healthz?deep=1`);
     assert.equal(deep.status, 503);
-    const { status, streams } = await deep.json();
+    const { status, sinks } = await deep.json();
     assert.equal(status, "error");
-    assert.deepEqual(streams, { events: "unreachable", dead_letters: "unreachable" });
+    assert.deepEqual(sinks, { kinesis: "unreachable", dead_letters: "unreachable" });
   } finally {
     await cut.stop();
   }
@@ -55,7 +55,7 @@ test("a stream that is not there is no reason to drop events", async () => {
     assert.equal(answers[valid].StatusCode, 500);
     // The stream of dead letters is there.
     assert.equal(answers[invalid].StatusCode, 400);
-    assert.match(worker.log(), /"sink_error":"ResourceNotFoundException"/);
+    assert.match(worker.log(), /"sink_error":"ResourceNotFoundException","sink":"kinesis"/);
   } finally {
     await worker.stop();
   }

@@ -10,15 +10,15 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-test("healthz says that the worker is well, and on request that its streams are", async () => {
+test("healthz says that the worker is well, and on request that its sinks are", async () => {
   const shallow = await fetch(`${stack.edge}/healthz`);
   assert.equal(shallow.status, 200);
   const health = { version: "0.1.0", configuration: "ok", schema_version: 1 };
   assert.deepEqual(await shallow.json(), { ...health, status: "ok" });
   const deep = await fetch(`${stack.edge}/healthz?deep=1`);
   assert.equal(deep.status, 200);
-  const streams = { events: "ACTIVE", dead_letters: "ACTIVE" };
-  assert.deepEqual(await deep.json(), { ...health, streams, status: "ok" });
+  const sinks = { kinesis: "ACTIVE", dead_letters: "ACTIVE" };
+  assert.deepEqual(await deep.json(), { ...health, sinks, status: "ok" });
   const head = await fetch(`${stack.edge}/healthz`, { method: "HEAD" });
   assert.equal(head.status, 200);
   assert.equal(await head.text(), "");

@@ -47,7 +47,7 @@ test("without a salt that can be used, nothing is taken, and no salt is repeated
   for (const salt of [undefined, "", "hunter2", Buffer.from("hunter2").toString("base64")]) {
     const { worker, at } = await start(salt);
     try {
-      const health = await fetch(`${worker.edge}/healthz`);
+      const health = await fetch(`${worker.edge}/readyz`);
       assert.equal(health.status, 503);
       const { configuration } = await health.json();
       assert.equal(configuration.length, 1);

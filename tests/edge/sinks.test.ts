@@ -170,14 +170,15 @@ test("another endpoint of PutEvents gets the events, signed with a key of its ow
   }
 });
 
-test("a mistake in a sink is told by healthz, and nothing is claimed", async () => {
+test("a mistake in a sink is told by readyz, and nothing is claimed", async () => {
   const worker = await startWorker(stack, {
     kinesis: stack.kinesis,
     masterSecret: randomBytes(32),
     sinks: [{ name: "bus", type: "event_bridge", filter: { a: [{ prefx: "b" }] } }],
   });
   try {
-    const answer = await fetch(`${worker.edge}/healthz`);
+    assert.equal((await fetch(`${worker.edge}/healthz`)).status, 200);
+    const answer = await fetch(`${worker.edge}/readyz`);
     assert.equal(answer.status, 503);
     const { configuration } = await answer.json();
     assert.match(

@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { type Fault, KinesisProxy } from "../faults/kinesis-proxy.ts";
 import { readStream } from "../support/kinesis.ts";
+import { scrape, sum } from "../support/metrics.ts";
 import { guest, putEvents } from "../support/requests.ts";
 import { ROOT, type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
@@ -17,6 +18,7 @@ import { App, pack } from "./support/app.ts";
 
 const MINIFLARE = "5.20261117.0-beta";
 const KEY = "server";
+const METRICS_KEY = "a key for the metrics";
 
 let app: App;
 let stack: Stack;
@@ -78,6 +80,7 @@ async function start(
         apps: [{ app_id, identity_pool_id }],
         kinesis: { endpoint: kinesis, stream, dead_letter_stream },
         queue: { binding: "QUEUE" },
+        analytics: { binding: "ANALYTICS" },
       },
       MASTER_SECRETS: JSON.stringify([{ id: "1", secret: randomBytes(32).toString("base64") }]),
       SERVER_KEYS: JSON.stringify([
@@ -88,9 +91,11 @@ async function start(
           may: ["*"],
         },
       ]),
+      METRICS_KEY,
       KINESIS_ACCESS_KEY_ID: "local",
       KINESIS_SECRET_ACCESS_KEY: "local",
     },
+    analyticsEngineDatasets: { ANALYTICS: { dataset: "forebay" } },
     queueProducers: { QUEUE: "events" },
     queueConsumers,
   };
@@ -143,31 +148,49 @@ export default {
     };
     await visits(4);
     // The stream is down in each of the ways that it can be; nobody who sends notices.
-    const down = async (rounds: number, fault: Fault) => {
+    const down = async (
+      rounds: number,
+      fault: Fault,
+      condition: () => Promise<boolean> | boolean,
+    ) => {
       kinesis.fault = () => fault;
       await visits(rounds);
-      const isTried = () => kinesis.passages.some(({ kind }) => kind === fault.kind);
-      await until(`a try that was ${fault.kind}`, isTried);
+      await until(`a try that was ${fault.kind}`, condition);
+      // Back for a while: each further try of a message waits twice as long.
+      kinesis.fault = () => undefined;
+      await visits(1);
     };
-    await down(2, { kind: "refused", status: 500, error: "InternalFailure" });
-    await down(2, { kind: "reset" });
-    await down(1, { kind: "answer lost" });
+    const has = (outcome: string) => async () => {
+      const samples = await scrape(cloudflare.edge, METRICS_KEY);
+      return sum(samples, "forebay_queue_messages_total", { outcome }) > 0;
+    };
+    const tried = (kind: Fault["kind"]) => () =>
+      kinesis.passages.some((passage) => passage.kind === kind);
+    // So long that messages come again.
+    const refused: Fault = { kind: "refused", status: 500, error: "InternalFailure" };
+    await down(2, refused, has("retried"));
+    await down(2, { kind: "reset" }, tried("reset"));
+    await down(1, { kind: "answer lost" }, tried("answer lost"));
     const isThrottled = (index: number) =>
       index % 3 === 0 ? "ProvisionedThroughputExceededException" : undefined;
-    await down(1, { kind: "partial", error: (_, index) => isThrottled(index) });
-    assert.equal(accepted.length, 10 * 75);
-    kinesis.fault = () => undefined;
+    const partial: Fault = { kind: "partial", error: (_, index) => isThrottled(index) };
+    await down(1, partial, tried("partial"));
+    assert.equal(accepted.length, 14 * 75);
     await until(
       "all that was accepted",
       async () => {
         const there = new Set(await stored());
         return accepted.every((id) => there.has(id));
       },
-      { timeout: 90_000 },
+      { timeout: 180_000 },
     );
     // Records of several visitors share a call.
     const full = kinesis.passages.filter(({ came }) => came.length > 75);
     assert.ok(full.length > 0, "no call had the records of more than one visitor");
+    const samples = await scrape(cloudflare.edge, METRICS_KEY);
+    const queued = { sink: "queue", outcome: "accepted" };
+    assert.equal(sum(samples, "forebay_sink_records_total", queued), accepted.length);
+    assert.ok(await has("acknowledged")());
   } finally {
     await cloudflare.stop();
     kinesis.close();

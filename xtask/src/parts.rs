@@ -22,6 +22,9 @@ const VIOLATIONS: &str = "violations";
 /// `opt-level = "z"` has it: less would be smaller before brotli, and is larger after it.
 const SMALL: &str = "-Cllvm-args=-disable-lsr -Cllvm-args=-sink-common-insts=0 \
     -Cllvm-args=-inline-threshold=20";
+/// The profile of what runs at the edge, and its vectors, which V8 has had since 2021.
+const EDGE_PROFILE: &str = "edge";
+const VECTORS: &str = "-Ctarget-feature=+simd128";
 
 /// What wasm-opt is asked for; the smallest after brotli is shipped, since that is what travels.
 /// `-Oz` by itself is not always it.
@@ -150,7 +153,7 @@ fn edge(progress: &Progress) -> Result<()> {
         progress,
         "edge worker: compile",
         "forebay-edge-worker",
-        "edge",
+        EDGE_PROFILE,
     )?;
     let folder = edge_folder();
     if is_fresh(&folder.join("index_bg.wasm"), &[&module])? {
@@ -243,7 +246,12 @@ fn tools_folder() -> PathBuf {
 /// Runs on developers' machines, where its size matters little: built like the edge worker, whose
 /// crates it shares.
 fn tools_module(progress: &Progress) -> Result<()> {
-    let module = cargo_wasm(progress, "tools: compile", "forebay-schema-tools", "edge")?;
+    let module = cargo_wasm(
+        progress,
+        "tools: compile",
+        "forebay-schema-tools",
+        EDGE_PROFILE,
+    )?;
     let (folder, name) = (tools_folder(), "forebay_schema_tools");
     if is_fresh(&folder.join(name).with_extension("js"), &[&module])? {
         return Ok(());
@@ -379,6 +387,9 @@ fn cargo_wasm(progress: &Progress, step: &str, package: &str, profile: &str) -> 
     }
     if matches!(profile, BROWSER_PROFILE | VIOLATIONS) {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", SMALL);
+    }
+    if profile == EDGE_PROFILE {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", VECTORS);
     }
     progress.step(step, |step| run(step, &mut cargo))?;
     let name = format!("{}.wasm", package.replace('-', "_"));

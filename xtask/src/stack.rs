@@ -251,10 +251,11 @@ fn wait_until_healthy(supervisor: &mut Supervisor, edge: &str) -> Result<()> {
     let started = Instant::now();
     loop {
         let answer = health(address);
-        if answer
-            .as_ref()
-            .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-        {
+        // Alive, and with a configuration that can be used. Its streams need not be there yet.
+        let is_well = |answer: &String| {
+            answer.starts_with("HTTP/1.1 200") && answer.contains(r#""configuration":"ok""#)
+        };
+        if answer.as_ref().is_ok_and(is_well) {
             return Ok(());
         }
         supervisor.check()?;

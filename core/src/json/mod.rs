@@ -5,11 +5,13 @@
 
 mod number;
 mod read;
+mod scan;
 mod write;
 
 pub use number::Number;
 pub(crate) use number::{compare, is_in_double_range, is_whole};
 pub use read::{Limits, ParseError};
+pub(crate) use scan::{is_escaped, run_length};
 pub use write::Writer;
 pub(crate) use write::push_digits;
 

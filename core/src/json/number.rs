@@ -132,6 +132,11 @@ const LEAST_DOUBLE: &[u8] = b"-1.7976931348623157e308";
 
 /// Whether the text of a number is of one in the range of a double.
 pub(crate) fn is_in_double_range(text: &[u8]) -> bool {
+    // Nearly every number is one of few digits.
+    let has_exponent = |byte: &u8| matches!(byte, b'e' | b'E');
+    if text.len() < 300 && !text.iter().any(has_exponent) {
+        return true;
+    }
     compare(text, LEAST_DOUBLE).is_ge() && compare(text, LARGEST_DOUBLE).is_le()
 }
 

@@ -5,8 +5,8 @@ use alloc::collections::BinaryHeap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Value;
 use super::number::{Number, number_len};
+use super::{Value, is_escaped, run_length};
 use crate::steps::step;
 
 /// What a reader refuses to go beyond.
@@ -225,8 +225,7 @@ impl<'a> Reader<'a> {
         let mut unescaped = String::new();
         loop {
             let start = self.position;
-            let ordinary = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-            self.position += self.rest().iter().take_while(|byte| ordinary(byte)).count();
+            self.position += run_length(self.rest(), is_escaped);
             step();
             let run = self.since(start);
             match self.peek() {

@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use super::number::push_integer;
 use super::{Number, Value};
+use super::{is_escaped, run_length};
 
 /// Writes JSON text into a `String`, minding commas and escapes.
 ///
@@ -29,6 +30,14 @@ impl Writer {
     /// An empty writer.
     pub fn new() -> Writer {
         Writer::default()
+    }
+
+    /// An empty writer with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Writer {
+        Writer {
+            text: String::with_capacity(bytes),
+            needs_comma: false,
+        }
     }
 
     /// The finished text.
@@ -153,16 +162,17 @@ impl Writer {
 
 fn push_string(text: &mut String, value: &str) {
     text.push('"');
-    // What is escaped is one byte long, so that both sides of it are whole characters.
-    let mut start = 0;
-    for (position, byte) in value.bytes().enumerate() {
-        if byte < 0x20 || matches!(byte, b'"' | b'\\') {
-            text.push_str(value.get(start..position).unwrap_or_default());
-            push_escape(text, byte);
-            start = position + 1;
-        }
+    let mut rest = value;
+    loop {
+        // What is escaped is one byte long, so that both sides of it are whole characters.
+        let (plain, behind) = rest.split_at(run_length(rest.as_bytes(), is_escaped));
+        text.push_str(plain);
+        let Some(byte) = behind.bytes().next() else {
+            break;
+        };
+        push_escape(text, byte);
+        rest = behind.get(1..).unwrap_or_default();
     }
-    text.push_str(value.get(start..).unwrap_or_default());
     text.push('"');
 }
 
@@ -185,10 +195,18 @@ fn push_escape(text: &mut String, byte: u8) {
 
 /// Appends a number in decimal, with zeros before it up to `width`.
 pub(crate) fn push_digits(text: &mut String, value: u64, width: usize) {
-    if value >= 10 || width > 1 {
-        push_digits(text, value / 10, width.saturating_sub(1));
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut count) = (value, 0);
+    for digit in digits.iter_mut().rev() {
+        // A remainder of ten fits a byte.
+        #[allow(clippy::cast_possible_truncation)]
+        let last = (rest % 10) as u8;
+        *digit += last;
+        rest /= 10;
+        count += 1;
+        if rest == 0 && count >= width {
+            break;
+        }
     }
-    // A remainder of ten fits a byte.
-    #[allow(clippy::cast_possible_truncation)]
-    text.push(char::from(b'0' + (value % 10) as u8));
+    text.extend(digits[20 - count..].iter().copied().map(char::from));
 }

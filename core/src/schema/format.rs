@@ -133,7 +133,7 @@ pub(super) fn of_letter(letter: u8) -> Option<Format> {
 pub(super) fn wanted(letter: u8) -> &'static str {
     match of_letter(letter) {
         Some(Format::Email) => "an email address",
-        Some(Format::DateTime) => "a date and time such as 2026-11-21T10:30:00Z",
+        Some(Format::DateTime) => "a date and time with its zone, such as 2026-11-21T10:30:00Z",
         Some(Format::Date) => "a date such as 2026-11-21",
         Some(Format::Uuid) => "a UUID of 36 characters",
         Some(Format::Uri) => "an absolute URI",

@@ -202,6 +202,38 @@ const LIMITS: Limits = Limits {
     values: 64 * 1024,
 };
 
+/// What the records of a batch have in common, encoded: most of each record.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// `client` and `device`, as members of a record.
+    sender: String,
+    endpoint: String,
+    /// Members of `forebay`, from `amr` on.
+    forebay: String,
+}
+
+impl Shared {
+    /// Encodes it. `endpoint` is from [`encode_endpoint`]; of `forebay`, what all events have in common.
+    pub fn new(
+        client: &Client<'_>,
+        device: &Device<'_>,
+        endpoint: String,
+        forebay: Option<&Forebay<'_>>,
+    ) -> Shared {
+        let mut writer = Writer::new();
+        client.write(writer.name("client"));
+        device.write(writer.name("device"));
+        Shared {
+            sender: writer.finish(),
+            endpoint,
+            forebay: forebay.map(Forebay::encode_shared).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a record usually has beside what it shares.
+const OWN_BYTES: usize = 1024;
+
 impl<'a> Record<'a> {
     /// Encodes the record, with its closing newline. `endpoint.EffectiveDate` is always in the form
     /// of [`Timestamp::to_iso8601`], whatever form of ISO 8601 the sender chose: consumers parse it
@@ -209,15 +241,15 @@ impl<'a> Record<'a> {
     pub fn encode(&self) -> String {
         let (app_id, client_id) = (&self.application.app_id, &self.client.client_id);
         let endpoint = encode_endpoint(&self.endpoint, app_id, client_id, self.arrival_timestamp);
-        let forebay = self.forebay.as_ref().map(Forebay::encode_shared);
-        self.encode_with(&endpoint, &forebay.unwrap_or_default())
+        let shared = Shared::new(&self.client, &self.device, endpoint, self.forebay.as_ref());
+        self.encode_with(&shared)
     }
 
-    /// [`Record::encode`] with what all records of a batch share, in place of this one's own: the
-    /// endpoint as [`encode_endpoint`] has encoded it, which may be most of a record, and what
-    /// [`Forebay::encode_shared`] has.
-    pub fn encode_with(&self, endpoint: &str, forebay_shared: &str) -> String {
-        let mut writer = Writer::new();
+    /// [`Record::encode`] with what all records of a batch share, in place of this one's own.
+    pub fn encode_with(&self, shared: &Shared) -> String {
+        let capacity =
+            OWN_BYTES + shared.sender.len() + shared.endpoint.len() + shared.forebay.len();
+        let mut writer = Writer::with_capacity(capacity);
         writer.begin_object();
         writer.name("event_type").string(&self.event_type);
         write_timestamp(&mut writer, "event_timestamp", Some(self.event_timestamp));
@@ -228,17 +260,16 @@ impl<'a> Record<'a> {
         );
         writer.name("event_version").string(EVENT_VERSION);
         self.application.write(writer.name("application"));
-        self.client.write(writer.name("client"));
-        self.device.write(writer.name("device"));
+        writer.raw(&shared.sender);
         if let Some(session) = &self.session {
             session.write(writer.name("session"));
         }
         text_map(&mut writer, "attributes", &self.attributes);
         number_map(&mut writer, "metrics", &self.metrics);
-        writer.name("endpoint").raw(endpoint);
+        writer.name("endpoint").raw(&shared.endpoint);
         optional_text(&mut writer, "awsAccountId", self.aws_account_id.as_deref());
         if let Some(forebay) = &self.forebay {
-            forebay.write(writer.name("forebay"), forebay_shared);
+            forebay.write(writer.name("forebay"), &shared.forebay);
         }
         writer.end_object();
         let mut record = writer.finish();
@@ -457,7 +488,7 @@ impl<'a> Forebay<'a> {
     }
 
     /// What is the same for all events of a batch, from `amr` on, encoded as members of `forebay`.
-    pub fn encode_shared(&self) -> String {
+    fn encode_shared(&self) -> String {
         let mut writer = Writer::new();
         writer.name("amr").string(&self.amr);
         self.geo.write(writer.name("geo"));

@@ -20,7 +20,9 @@ use crate::identity::session_token::MasterSecrets;
 use crate::pipeline::enrich::Enrichment;
 use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
+use crate::quota::Quota;
 use crate::rates::RateSettings;
+use settings::BindingSettings;
 use sinks::Keys;
 
 /// The bindings as the platform gives them, unchecked.
@@ -62,6 +64,9 @@ pub struct App {
     pub app_id: String,
     /// The pool its users' identities come from, e.g. `us-east-1:f0e1d2c3-...`.
     pub identity_pool_id: String,
+    /// How much it may send in a day.
+    #[serde(default)]
+    pub daily_quota: Quota,
 }
 
 /// A configuration that was checked.
@@ -74,6 +79,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// Where records go.
     pub sinks: Sinks,
+    /// The binding of the dataset that counts go to.
+    pub analytics: Option<String>,
     /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
     pub base_path: String,
     /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
@@ -184,11 +191,19 @@ impl Config {
         else {
             return Err(errors);
         };
-        let queue = settings.queue.map(|queue| queue.binding);
-        if let Some(binding) = queue.as_ref().filter(|name| !bindings.bound.contains(name)) {
-            let problem = format!("`queue`: there is no binding `{binding}`");
-            return Err(vec![error("FOREBAY", problem)]);
-        }
+        let bound = |settings: Option<BindingSettings>, name: &str| {
+            let binding = settings.map(|settings| settings.binding);
+            let is_bound = |binding: &String| bindings.bound.contains(binding);
+            match binding {
+                Some(binding) if !is_bound(&binding) => {
+                    let problem = format!("`{name}`: there is no binding `{binding}`");
+                    Err(vec![error("FOREBAY", problem)])
+                }
+                binding => Ok(binding),
+            }
+        };
+        let queue = bound(settings.queue, "queue")?;
+        let analytics = bound(settings.analytics, "analytics")?;
         let sinks = sinks::of(
             settings.kinesis,
             settings.sinks,
@@ -200,6 +215,7 @@ impl Config {
             sinks: sinks
                 .map_err(|error| vec![error])?
                 .behind(queue.map(|binding| Queue::new(&binding))),
+            analytics,
             region: settings.region,
             apps: settings.apps,
             issuers: settings.issuers,

@@ -28,7 +28,9 @@ pub struct Settings {
     /// Where dead letters go, if not to `kinesis.dead_letter_stream`.
     pub dead_letters: Option<SinkSettings>,
     /// What stands in front of the sinks that answers wait for.
-    pub queue: Option<QueueSettings>,
+    pub queue: Option<BindingSettings>,
+    /// Where counts go, beside `GET /metrics`.
+    pub analytics: Option<BindingSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
     /// Whose tokens are logins.
@@ -84,10 +86,10 @@ pub struct KinesisSettings {
     pub dead_letter_stream: Option<String>,
 }
 
-/// `queue` of [`Settings`].
+/// `queue` and `analytics` of [`Settings`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct QueueSettings {
+pub struct BindingSettings {
     /// The name of its binding.
     pub binding: String,
 }
@@ -154,6 +156,8 @@ pub fn read(value: Option<serde_json::Value>) -> Result<Settings, ConfigError> {
             let problem = "an `identity_pool_id` is not of the form <region>:<uuid>";
             return Err(error(NAME, problem));
         }
+        let quota = app.daily_quota.check();
+        quota.map_err(|problem| error(NAME, problem))?;
     }
     for (index, issuer) in settings.issuers.iter().enumerate() {
         issuer.check().map_err(|problem| error(NAME, problem))?;
@@ -250,6 +254,12 @@ mod tests {
                 "/kinesis/dead_letter_stream",
                 json!("events"),
                 "two streams",
+            ),
+            ("/apps/0/daily_quota", json!({ "events": 0 }), "0 `events`"),
+            (
+                "/apps/0/daily_quota",
+                json!({ "megabytes": 1 }),
+                "unknown field `megabytes`",
             ),
             ("/base_path", json!("ingest"), "such as /ingest"),
             ("/base_path", json!("/a//b"), "such as /ingest"),

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::settings::{KinesisSettings, Settings, SinkKind, SinkSettings};
 use super::{ConfigError, error, kept, required};
 use crate::delivery::pattern::Pattern;
+use crate::delivery::queue::Queue;
 use crate::delivery::routing::Sinks;
 use crate::delivery::sinks::Service;
 use crate::delivery::sinks::aws::Access;
@@ -178,9 +179,11 @@ pub fn of(
     }
     for settings in further {
         let is_taken = |name: &str| targets.iter().any(|other: &Target| other.name == name);
-        if matches!(settings.name.as_str(), "" | DEAD_LETTERS) || is_taken(&settings.name) {
-            let problem = "each of `sinks` needs a name that no other has; `kinesis` and \
-                           `dead_letters` are taken";
+        if matches!(settings.name.as_str(), "" | DEAD_LETTERS | Queue::NAME)
+            || is_taken(&settings.name)
+        {
+            let problem = "each of `sinks` needs a name that no other has; `kinesis`, \
+                           `dead_letters` and `queue` are taken";
             return Err(error(FOREBAY, problem));
         }
         let setting = format!("`sinks`, `{}`", settings.name);

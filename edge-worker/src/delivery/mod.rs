@@ -68,9 +68,17 @@ pub struct Delivery {
     pub outcomes: Vec<Outcome>,
     /// How many requests were sent.
     pub requests: u32,
+    /// How many records were sent again.
+    pub retried: u32,
     /// The last error there was.
     pub error: Option<SinkError>,
+    /// Whose error it was.
+    pub sink: Option<SinkId>,
 }
+
+/// A sink of the configuration, by its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SinkId(usize);
 
 impl Delivery {
     /// Takes in what became of the records of one sink, which are at `route` of all.
@@ -81,7 +89,11 @@ impl Delivery {
             }
         }
         self.requests += delivery.requests;
-        self.error = self.error.take().or(delivery.error);
+        self.retried += delivery.retried;
+        if self.error.is_none() {
+            self.error = delivery.error;
+            self.sink = delivery.sink;
+        }
     }
 }
 

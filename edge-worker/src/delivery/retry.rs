@@ -32,6 +32,10 @@ pub async fn deliver<S: Sink>(
     };
     let mut waiting: Vec<usize> = (0..records.len()).collect();
     for attempt in 0..MAX_TRIES {
+        if attempt > 0 {
+            let again = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+            delivery.retried = delivery.retried.saturating_add(again);
+        }
         let mut round = Round::default();
         let byte_len = |index: &usize| records.get(*index).map_or(0, |it| sink.byte_len(it));
         for call in sink.limits().cut(&waiting, byte_len) {

@@ -7,11 +7,15 @@ use super::deadline::Deadline;
 use super::later::{Later, LaterDelivery};
 use super::queue::Queue;
 use super::queue::message::fits;
-use super::retry::{self, DELIVERY_TIME};
-use super::sinks::Service;
-use super::target::{Target, left_alone};
-use super::{Delivery, MAX_RECORD_BYTES, Outcome, RECORD_LIMITS, Record, Sink, SinkError};
+use super::retry::DELIVERY_TIME;
+use super::target::Target;
+use super::{Delivery, MAX_RECORD_BYTES, Outcome, RECORD_LIMITS, Record, SinkError, SinkId};
 use crate::platform::Platform;
+
+/// The ids of what stands beside the sinks of events.
+const DEAD_LETTERS: SinkId = SinkId(usize::MAX);
+const QUEUE: SinkId = SinkId(usize::MAX - 1);
+const QUEUE_OF_LETTERS: SinkId = SinkId(usize::MAX - 2);
 
 /// Where the worker writes.
 pub struct Sinks {
@@ -29,8 +33,8 @@ pub struct Sinks {
 pub struct Deliveries {
     /// Of the records: of each the worst that a required sink gave.
     pub events: Delivery,
-    /// How many of the records no sink's filter takes; they count as accepted.
-    pub filtered: usize,
+    /// Which of the records no sink's filter takes; they count as accepted.
+    pub filtered: Vec<usize>,
     /// Of the dead letters.
     pub dead_letters: Delivery,
 }
@@ -78,11 +82,11 @@ impl Sinks {
         let is_taken = |index: &usize| {
             routes
                 .iter()
-                .any(|route| route.binary_search(index).is_ok())
+                .any(|route| route.len() == events.len() || route.binary_search(index).is_ok())
         };
         Deliveries {
             events: merged,
-            filtered: (0..events.len()).filter(|index| !is_taken(index)).count(),
+            filtered: (0..events.len()).filter(|index| !is_taken(index)).collect(),
             dead_letters,
         }
     }
@@ -121,7 +125,7 @@ impl Sinks {
             .collect();
         let records = chosen(events, &queued);
         let (of_queue, mut merged) = join(
-            retry::deliver(&queue.events, &records, deadline, platform),
+            self.deliver_to(QUEUE, &queue.events, &records, deadline, platform),
             self.deliver_routed(events, &direct, deadline, platform),
         )
         .await;
@@ -143,11 +147,14 @@ impl Sinks {
         let is_queued = |index: &usize| queue.is_some() && letters.get(*index).is_some_and(fits);
         let (queued, direct): (Vec<usize>, Vec<usize>) =
             (0..letters.len()).partition(|index| is_queued(index));
-        let to = queue.map_or(&self.dead_letters, |queue| &queue.dead_letters);
+        let (id, to) = match queue {
+            Some(queue) => (QUEUE_OF_LETTERS, &queue.dead_letters),
+            None => (DEAD_LETTERS, &self.dead_letters),
+        };
         let (for_queue, for_sink) = (chosen(letters, &queued), chosen(letters, &direct));
         let (of_queue, of_sink) = join(
-            retry::deliver(to, &for_queue, deadline, platform),
-            retry::deliver(&self.dead_letters, &for_sink, deadline, platform),
+            self.deliver_to(id, to, &for_queue, deadline, platform),
+            self.deliver_to_letters(&for_sink, deadline, platform),
         )
         .await;
         merged.add(&queued, of_queue);
@@ -174,14 +181,12 @@ impl Sinks {
         deadline: Deadline,
         platform: &impl Platform,
     ) -> Delivery {
-        let required = self.targets.iter().zip(routes);
-        let required = required.filter(|(target, _)| target.is_required);
-        let deliveries = required.map(async |(target, route)| {
+        let required = self.targets.iter().zip(routes).enumerate();
+        let required = required.filter(|(_, (target, _))| target.is_required);
+        let deliveries = required.map(async |(at, (target, route))| {
             let chosen = chosen(records, route);
-            (
-                route,
-                retry::deliver(target, &chosen, deadline, platform).await,
-            )
+            let delivery = self.deliver_to(SinkId(at), target, &chosen, deadline, platform);
+            (route, delivery.await)
         });
         let deliveries = join_all(deliveries).await;
         let mut merged = Delivery {
@@ -192,6 +197,53 @@ impl Sinks {
             merged.add(route, delivery);
         }
         merged
+    }
+
+    /// Delivers dead letters to their sink, whatever stands in front of it.
+    pub async fn deliver_to_letters(
+        &self,
+        letters: &[&Record<'_>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        self.deliver_to(
+            DEAD_LETTERS,
+            &self.dead_letters,
+            letters,
+            deadline,
+            platform,
+        )
+        .await
+    }
+
+    async fn deliver_to(
+        &self,
+        id: SinkId,
+        target: &Target,
+        records: &[&Record<'_>],
+        deadline: Deadline,
+        platform: &impl Platform,
+    ) -> Delivery {
+        let delivery = target.deliver(records, deadline, platform).await;
+        let sink = delivery.error.is_some().then_some(id);
+        Delivery { sink, ..delivery }
+    }
+
+    /// The name of a sink.
+    pub fn name(&self, id: SinkId) -> &str {
+        match id {
+            DEAD_LETTERS => &self.dead_letters.name,
+            QUEUE => Queue::NAME,
+            QUEUE_OF_LETTERS => Queue::NAME_OF_LETTERS,
+            SinkId(at) => self.targets.get(at).map_or("", |target| &target.name),
+        }
+    }
+
+    /// All that takes records: the sinks of events, that of dead letters, and the queue before them.
+    pub fn all(&self) -> impl Iterator<Item = &Target> {
+        let queue = self.queue.iter();
+        let queue = queue.flat_map(|queue| [&queue.events, &queue.dead_letters]);
+        self.targets.iter().chain([&self.dead_letters]).chain(queue)
     }
 
     /// The indices of the records that each target takes.
@@ -238,9 +290,10 @@ impl Sinks {
         let of_targets = self.targets.iter().zip(&taken.targets);
         let deliveries = of_targets.map(async |(target, waiting)| {
             let records: Vec<&Record<'_>> = waiting.records.iter().collect();
+            target.note_dropped(waiting.dropped);
             LaterDelivery {
                 sink: &target.name,
-                delivery: retry::deliver(target, &records, deadline, platform).await,
+                delivery: target.deliver(&records, deadline, platform).await,
                 dropped: waiting.dropped,
             }
         });
@@ -249,17 +302,23 @@ impl Sinks {
         deliveries
     }
 
-    /// The status of the sinks of events, and of that of dead letters: `ACTIVE` or `UPDATING` where
-    /// they take records. Kinesis is asked; of other services their calls tell.
-    pub async fn statuses(&self, platform: &impl Platform) -> [Result<String, SinkError>; 2] {
-        let required = || self.targets.iter().filter(|target| target.is_required);
-        let stream = required().find(|target| matches!(target.service, Service::Kinesis(_)));
-        let events = match stream {
-            _ if required().any(Sink::is_left_alone) => Err(left_alone()),
-            Some(target) => target.status(platform).await,
-            None => Ok("ACTIVE".to_owned()),
+    /// The [status](Target::status) of each sink that an answer waits for, by its name. Behind a queue no answer waits for them: then the queue's.
+    pub async fn statuses(
+        &self,
+        platform: &impl Platform,
+    ) -> Vec<(String, Result<String, SinkError>)> {
+        let targets: Vec<&Target> = match &self.queue {
+            Some(queue) => vec![&queue.events],
+            None => {
+                let required = self.targets.iter().filter(|target| target.is_required);
+                required.chain([&self.dead_letters]).collect()
+            }
         };
-        [events, self.dead_letters.status(platform).await]
+        let statuses = targets.into_iter().map(async |target| {
+            let status = target.status(platform).await;
+            (target.name.clone(), status)
+        });
+        join_all(statuses).await
     }
 }
 

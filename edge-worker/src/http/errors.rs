@@ -116,6 +116,9 @@ pub enum RequestError {
     /// More requests of a network or an identity than are allowed.
     #[error("Too many requests. Send the request again later.")]
     TooManyRequests(TooMany),
+    /// An application that has sent all that it may in a day.
+    #[error("The application has used up its quota of the day. Send the request again later.")]
+    QuotaUsedUp(TooMany),
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
@@ -148,6 +151,7 @@ impl RequestError {
                 | UnknownApp
                 | PayloadTooLarge { .. }
                 | TooManyRequests(_)
+                | QuotaUsedUp(_)
                 | Busy
         )
     }
@@ -173,7 +177,7 @@ impl RequestError {
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
-            Busy | StreamBusy | TooManyRequests(_) => 429,
+            Busy | StreamBusy | TooManyRequests(_) | QuotaUsedUp(_) => 429,
             Misconfigured | Internal | NotStored => 500,
         }
     }
@@ -197,7 +201,7 @@ impl RequestError {
             UnknownApp | NotFound => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
-            Busy | StreamBusy | TooManyRequests(_) => "TooManyRequestsException",
+            Busy | StreamBusy | TooManyRequests(_) | QuotaUsedUp(_) => "TooManyRequestsException",
             PayloadTooLarge { .. } => "PayloadTooLargeException",
             Misconfigured | Internal | NotStored => "InternalServerErrorException",
         }
@@ -220,7 +224,7 @@ impl RequestError {
             RequestError::Busy | RequestError::StreamBusy | RequestError::NotStored => {
                 answer.with_retry_after(BUSY_SECONDS)
             }
-            RequestError::TooManyRequests(refused) => {
+            RequestError::TooManyRequests(refused) | RequestError::QuotaUsedUp(refused) => {
                 answer.with_retry_after(refused.retry_after_seconds)
             }
             _ => answer,

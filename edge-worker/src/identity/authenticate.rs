@@ -22,6 +22,9 @@ pub struct Caller<'a> {
     pub sender: Sender<'a>,
     /// When the request was signed, by the sender's clock.
     pub signed: Timestamp,
+    /// The access key id that it was signed with; empty where it was not. Of an identity, each device
+    /// has its own.
+    pub access_key_id: String,
 }
 
 /// Who sends events.
@@ -146,6 +149,7 @@ impl<'a> Claimant<'a> {
         Ok(Caller {
             sender: self.sender,
             signed: self.claim.date,
+            access_key_id: self.claim.access_key_id,
         })
     }
 }

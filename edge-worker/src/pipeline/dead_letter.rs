@@ -65,6 +65,15 @@ impl<'a> Sent<'a> {
         value.map_or(Sent::Text(text), Sent::Json)
     }
 
+    /// The event type that an event says it is of, where that could be one.
+    pub fn event_type(&self) -> Option<&'a str> {
+        match self {
+            Sent::Json(event) => Names::PUT_EVENTS.event_type(event),
+            Sent::Plain(event) => Names::PLAIN.event_type(event),
+            Sent::Text(_) => None,
+        }
+    }
+
     /// The id that a plain event says it has.
     pub fn id(&self) -> Option<&'a str> {
         match self {
@@ -114,14 +123,7 @@ impl DeadLetter<'_> {
     fn encode_with(&self, context: &Context<'_>, format: &str) -> String {
         let config = context.config;
         let (kind, event_id, event_type) = match &self.refused {
-            Refused::Event { id, sent } => {
-                let event_type = match sent {
-                    Sent::Json(event) => Names::PUT_EVENTS.event_type(event),
-                    Sent::Plain(event) => Names::PLAIN.event_type(event),
-                    Sent::Text(_) => None,
-                };
-                ("event", Some(shortened(id)), event_type)
-            }
+            Refused::Event { id, sent } => ("event", Some(shortened(id)), sent.event_type()),
             Refused::Endpoint(_) => ("endpoint", None, None),
         };
         let mut writer = Writer::new();

@@ -18,6 +18,7 @@ use super::event_id::is_uuid;
 use super::malformed;
 use super::record::{RecordMaker, Shared};
 use crate::delivery::{Outcome, Record};
+use crate::metrics::tally::TypeId;
 
 /// Where an event or an endpoint goes.
 pub enum Fate {
@@ -26,7 +27,15 @@ pub enum Fate {
     /// Nowhere: the sink has it from an earlier request.
     Duplicate,
     /// To the dead letters; answered with this message.
-    DeadLetter(String),
+    DeadLetter(Message),
+}
+
+/// What an answer says of what was refused.
+pub struct Message {
+    /// In words.
+    pub text: String,
+    /// The same apart: so many as the words name.
+    pub reasons: Vec<Violation>,
 }
 
 /// One endpoint and its events.
@@ -35,8 +44,20 @@ pub struct PlannedBatch<'a> {
     pub endpoint_id: &'a str,
     /// What becomes of the endpoint.
     pub endpoint: Fate,
-    /// Event id and fate.
-    pub events: Vec<(&'a str, Fate)>,
+    /// Its events.
+    pub events: Vec<PlannedEvent<'a>>,
+}
+
+/// One event.
+pub struct PlannedEvent<'a> {
+    /// The id that it was sent under.
+    pub id: &'a str,
+    /// Of which type it is.
+    pub event_type: TypeId,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// The first rule that it broke, where it is refused.
+    pub rule: Option<&'static str>,
 }
 
 /// What is to be written, and what to answer once it is. Records and dead letters stand in the
@@ -72,10 +93,7 @@ impl<'a> Planner<'a> {
                 events: batch
                     .events
                     .iter()
-                    .map(|event| {
-                        let fate = self.plan_event(endpoint_id, event, &shared, &mut plan);
-                        (event.id.as_ref(), fate)
-                    })
+                    .map(|event| self.plan_event(endpoint_id, event, &shared, &mut plan))
                     .collect(),
             };
             plan.batches.push(planned);
@@ -105,13 +123,19 @@ impl<'a> Planner<'a> {
     fn plan_event<'r>(
         &self,
         endpoint_id: &'r str,
-        sent: &SentEvent<'_>,
+        sent: &'r SentEvent<'_>,
         shared: &Shared<'_>,
         plan: &mut Plan<'r>,
-    ) -> Fate {
+    ) -> PlannedEvent<'r> {
+        let planned = |event_type, fate| PlannedEvent {
+            id: sent.id.as_ref(),
+            event_type,
+            fate,
+            rule: None,
+        };
         // A UUID is known again before the event is read.
         if is_uuid(&sent.id) && self.is_known(&sent.id) {
-            return Fate::Duplicate;
+            return planned(TypeId::UNREAD, Fate::Duplicate);
         }
         let event = sent.read();
         let id = match &event {
@@ -122,12 +146,13 @@ impl<'a> Planner<'a> {
                 .of(&sent.id, endpoint_id, event),
             Err(_) => Cow::Borrowed(sent.id.as_ref()),
         };
+        let event_type = self.event_type(&event);
         match self.record(endpoint_id, &id, &event, shared) {
-            Ok(_) if self.is_known(&id) => Fate::Duplicate,
+            Ok(_) if self.is_known(&id) => planned(event_type, Fate::Duplicate),
             Ok(record) => {
                 plan.records.push(record);
                 plan.record_keys.push(self.sender.event(&id));
-                Fate::Record
+                planned(event_type, Fate::Record)
             }
             Err(violations) => {
                 // What was read has lost the members that Pinpoint's API does not have, and they may
@@ -142,9 +167,26 @@ impl<'a> Planner<'a> {
                 };
                 let letter = self.dead_letter(endpoint_id, refused, &violations, plan);
                 plan.dead_letters.push(letter);
-                Fate::DeadLetter(message(&violations))
+                PlannedEvent {
+                    rule: violations.first().map(|violation| violation.rule),
+                    ..planned(event_type, Fate::DeadLetter(message(&violations)))
+                }
             }
         }
+    }
+
+    /// Which type an event says it is of.
+    fn event_type(&self, event: &Result<Event<'_>, Malformed<'_>>) -> TypeId {
+        let name = match event {
+            Ok(event) => Some(event.event_type.as_ref()),
+            Err(malformed) => {
+                let sent = malformed.sent.as_ref();
+                sent.and_then(|sent| sent.get("EventType")?.as_str())
+            }
+        };
+        name.map_or(TypeId::OTHER, |name| {
+            TypeId::of(name, &self.context.config.schema)
+        })
     }
 
     /// Whether the sink has an event with this id.
@@ -235,8 +277,9 @@ fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
 }
 
 /// What an event's answer says of its violations: all of them, unless they are very many.
-fn message(violations: &[Violation]) -> String {
+fn message(violations: &[Violation]) -> Message {
     const MAX_NAMED: usize = 10;
+    let reasons = violations.iter().take(MAX_NAMED).cloned().collect();
     let mut message = String::new();
     for violation in violations.iter().take(MAX_NAMED) {
         let Violation {
@@ -257,7 +300,10 @@ fn message(violations: &[Violation]) -> String {
     if violations.len() > MAX_NAMED {
         message.push_str(&format!("; and {} more", violations.len() - MAX_NAMED));
     }
-    message
+    Message {
+        text: message,
+        reasons,
+    }
 }
 
 impl<'r> Plan<'r> {
@@ -297,11 +343,32 @@ impl<'r> Plan<'r> {
             data: letter.encode(context),
             partition_key: context.config.partition_keys.of(endpoint_id),
         });
+        let event_type = sent.event_type();
+        let event_type = event_type.map_or(TypeId::OTHER, |name| {
+            TypeId::of(name, &context.config.schema)
+        });
         self.batches.push(PlannedBatch {
             endpoint_id,
             endpoint: Fate::Record,
-            events: vec![(event_id, Fate::DeadLetter(message(&violations)))],
+            events: vec![PlannedEvent {
+                id: event_id,
+                event_type,
+                fate: Fate::DeadLetter(message(&violations)),
+                rule: violations.first().map(|violation| violation.rule),
+            }],
         });
+    }
+
+    /// Why the first event of a batch is refused; empty where it is not.
+    pub fn reasons(&self, batch: usize) -> &[Violation] {
+        let first = self
+            .batches
+            .get(batch)
+            .and_then(|batch| batch.events.first());
+        match first.map(|event| &event.fate) {
+            Some(Fate::DeadLetter(message)) => &message.reasons,
+            _ => &[],
+        }
     }
 
     /// Adds to the window the events that the sink has acknowledged, and none of the others: they

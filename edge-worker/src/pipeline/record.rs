@@ -18,16 +18,14 @@ const MAX_DEMOGRAPHIC_BYTES: usize = 128;
 
 /// What the records of a batch share: encoded once, whatever the number of its events.
 pub struct Shared<'e> {
-    client_id: &'e str,
     endpoint: &'e Endpoint<'e>,
-    endpoint_json: String,
-    forebay_json: String,
+    encoded: event_stream::Shared,
 }
 
 impl Shared<'_> {
     /// The record, with what it shares.
     pub fn encode(&self, record: &Record<'_>) -> String {
-        record.encode_with(&self.endpoint_json, &self.forebay_json)
+        record.encode_with(&self.encoded)
     }
 }
 
@@ -71,13 +69,18 @@ impl<'a> RecordMaker<'a> {
     /// What the records of a batch share.
     pub fn batch<'e>(&'e self, client_id: &'e str, endpoint: &'e Endpoint<'e>) -> Shared<'e> {
         let Context { head, app, .. } = self.context;
-        let forebay = self.forebay(endpoint);
-        Shared {
-            client_id,
-            endpoint,
-            endpoint_json: encode_endpoint(endpoint, &app.app_id, client_id, head.arrival),
-            forebay_json: forebay.encode_shared(),
-        }
+        let caller = self.context.caller;
+        let client = Client {
+            client_id: client_id.into(),
+            cognito_id: caller.sender.cognito_id().map(Text::from),
+        };
+        let encoded = event_stream::Shared::new(
+            &client,
+            &self.device(endpoint),
+            encode_endpoint(endpoint, &app.app_id, client_id, head.arrival),
+            Some(&self.forebay(endpoint)),
+        );
+        Shared { endpoint, encoded }
     }
 
     /// What is said of all events of an endpoint.
@@ -112,13 +115,12 @@ impl<'a> RecordMaker<'a> {
         event_id: &'e str,
         event: &'e Event<'_>,
     ) -> Record<'e> {
-        let (client_id, endpoint) = (batch.client_id, batch.endpoint);
+        let endpoint = batch.endpoint;
         let Context {
             head,
             config,
-            app: _,
-            caller,
             clock,
+            ..
         } = self.context;
         let (campaign, referrer_host) = match config.enrichment.campaign {
             true => self.page.of(event),
@@ -130,11 +132,8 @@ impl<'a> RecordMaker<'a> {
             event_timestamp,
             arrival_timestamp: head.arrival,
             application: self.application(event, endpoint),
-            client: Client {
-                client_id: client_id.into(),
-                cognito_id: caller.sender.cognito_id().map(Text::from),
-            },
-            device: self.device(endpoint),
+            client: Client::default(),
+            device: event_stream::Device::default(),
             session: event.session.as_ref().map(|session| Session {
                 session_id: borrowed(&session.id),
                 start_timestamp: clock.correct(session.start_timestamp),

@@ -1,5 +1,6 @@
-//! `GET /healthz`: whether the worker is alive and its configuration can be used. `GET /readyz`, and
-//! `/healthz?deep=1`: also whether its sinks take records.
+//! `GET /healthz`: that the worker is alive, which an answer says by itself; also what is wrong with its
+//! configuration. `GET /readyz`, and `/healthz?deep=1`: whether its configuration can be used, and the
+//! sinks that answers wait for take records.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,8 +10,8 @@ use forebay_core::json::Writer;
 use forebay_core::time::Timestamp;
 
 use crate::config::{Config, ConfigError};
-use crate::delivery::SinkError;
 use crate::delivery::routing::Sinks;
+use crate::delivery::target::NOT_ASKED;
 use crate::http::message::Answer;
 use crate::platform::Platform;
 use crate::single_flight::{Flight, Turn};
@@ -21,14 +22,16 @@ const KEPT_MS: i64 = 5_000;
 /// What a sink said of itself: its status, or why there is none.
 type Status = Result<String, String>;
 
-/// After which whoever asks the sinks is taken for lost: both may take their time out, one after the
-/// other.
+/// That of each sink, by its name.
+type Statuses = Vec<(String, Status)>;
+
+/// After which whoever asks the sinks is taken for lost: they are asked side by side, and have 4 s.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// What the sinks said last, and whether someone asks them.
 #[derive(Default)]
 struct Known {
-    last: RefCell<Option<(Timestamp, [Status; 2])>>,
+    last: RefCell<Option<(Timestamp, Statuses)>>,
     flight: Flight,
 }
 
@@ -36,10 +39,10 @@ thread_local! {
     static KNOWN: Rc<Known> = Rc::default();
 }
 
-/// Answers a request: 200 where all is well, else 503 with what is not.
+/// Answers a request. Where readiness is asked for, 200 says that all is well, and 503 what is not.
 pub async fn answer(
     config: Result<&Config, &[ConfigError]>,
-    asks_sinks: bool,
+    asks_for_readiness: bool,
     platform: &impl Platform,
 ) -> Answer {
     let mut writer = Writer::new();
@@ -52,13 +55,13 @@ pub async fn answer(
                 writer.string(&error.to_string());
             }
             writer.end_array();
-            false
+            !asks_for_readiness
         }
         Ok(config) => {
             let schema_version = i64::from(config.schema.version);
             writer.name("configuration").string("ok");
             writer.name("schema_version").integer(schema_version);
-            !asks_sinks || write_sinks(&mut writer, &config.sinks, platform).await
+            !asks_for_readiness || write_sinks(&mut writer, &config.sinks, platform).await
         }
     };
     writer
@@ -68,40 +71,46 @@ pub async fn answer(
     Answer::json(if is_well { 200 } else { 503 }, writer.finish())
 }
 
-/// Writes the status of both sinks, and says whether both take records.
+/// Writes the status of the sinks that answers wait for, and says whether all of them take records.
 async fn write_sinks(writer: &mut Writer, sinks: &Sinks, platform: &impl Platform) -> bool {
-    let [events, dead_letters] = ask(sinks, platform).await;
-    writer.name("streams").begin_object();
-    for (name, status) in [("events", &events), ("dead_letters", &dead_letters)] {
+    let Some(statuses) = ask(sinks, platform).await else {
+        writer.name("sinks").string("not asked: too many ask");
+        return false;
+    };
+    writer.name("sinks").begin_object();
+    for (name, status) in &statuses {
         writer
             .name(name)
             .string(status.as_ref().unwrap_or_else(|error| error));
     }
     writer.end_object();
-    let takes_records = |status| matches!(status, Ok("ACTIVE" | "UPDATING"));
-    takes_records(events.as_deref()) && takes_records(dead_letters.as_deref())
+    let takes_records = |(_, status): &(_, Status)| {
+        matches!(status.as_deref(), Ok("ACTIVE" | "UPDATING" | NOT_ASKED))
+    };
+    statuses.iter().all(takes_records)
 }
 
-async fn ask(sinks: &Sinks, platform: &impl Platform) -> [Status; 2] {
+/// What the sinks say; `None` where too many ask.
+async fn ask(sinks: &Sinks, platform: &impl Platform) -> Option<Statuses> {
     let known = KNOWN.with(Rc::clone);
     loop {
         let now = platform.now();
         let last = known.last.borrow().clone();
         if let Some((_, statuses)) = last.filter(|(asked, _)| now.0 - asked.0 < KEPT_MS) {
-            return statuses;
+            return Some(statuses);
         }
         match known.flight.turn(LOST_AFTER, platform).await {
             Turn::Ask(_landing) => {
-                let [events, dead_letters] = sinks.statuses(platform).await;
-                let text =
-                    |status: Result<String, SinkError>| status.map_err(|error| error.to_string());
-                let statuses = [text(events), text(dead_letters)];
+                let statuses = sinks.statuses(platform).await.into_iter();
+                let statuses: Statuses = statuses
+                    .map(|(name, status)| (name, status.map_err(|error| error.to_string())))
+                    .collect();
                 let answered = platform.now();
                 known.last.replace(Some((answered, statuses.clone())));
-                return statuses;
+                return Some(statuses);
             }
             Turn::Look => {}
-            Turn::GiveUp => return [(); 2].map(|()| Err("not asked: too many ask".to_owned())),
+            Turn::GiveUp => return None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::http::errors::RequestError;
 use crate::http::message::{Answer, Head};
@@ -12,7 +13,12 @@ use crate::metrics::Metrics;
 ///
 /// # Errors
 /// [`RequestError::NotFound`] where no key is configured, or the request does not show it.
-pub fn answer(head: &Head, config: &Config, metrics: &Metrics) -> Result<Answer, RequestError> {
+pub fn answer(
+    head: &Head,
+    config: &Config,
+    metrics: &Metrics,
+    budget: &Budget,
+) -> Result<Answer, RequestError> {
     let key = config
         .metrics_key
         .as_deref()
@@ -22,7 +28,7 @@ pub fn answer(head: &Head, config: &Config, metrics: &Metrics) -> Result<Answer,
     if !is_same(key, shown) {
         return Err(RequestError::NotFound);
     }
-    let text = Answer::json(200, metrics.encode());
+    let text = Answer::json(200, metrics.encode(config, budget));
     let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(text.with_header("content-type", form))
 }

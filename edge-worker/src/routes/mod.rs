@@ -25,7 +25,7 @@ use crate::http::message::{Answer, Head};
 use crate::http::router::{AppOperation, Route};
 use crate::identity::openid::OpenIdTokens;
 use crate::isolate::Isolate;
-use crate::log::Line;
+use crate::log::{Counts, Line};
 use crate::pipeline::Context;
 use crate::pipeline::enrich::clock::ClockCorrection;
 use crate::platform::{Body, BodyError, Platform};
@@ -59,7 +59,12 @@ impl<'a, P: Platform> Service<'a, P> {
         line.status = answer.status;
         line.duration_ms = self.platform.now().0 - self.head.arrival.0;
         self.isolate.metrics.borrow_mut().count(&line);
-        (answer, line)
+        if let (Some(app_id), Some(counts)) = (line.app_id, &line.events) {
+            let mut quotas = self.isolate.quotas.borrow_mut();
+            quotas.add_events(app_id, counts, self.head.arrival);
+        }
+        let timing = line.server_timing();
+        (answer.with_header("server-timing", timing), line)
     }
 
     async fn route(&self, body: impl Body, line: &mut Line<'a>) -> Result<Answer, RequestError> {
@@ -80,8 +85,9 @@ impl<'a, P: Platform> Service<'a, P> {
                 self.head,
                 self.configuration()?,
                 &self.isolate.metrics.borrow(),
+                &self.isolate.budget,
             ),
-            Route::CognitoIdentity => Ok(self.identity(body).await.unwrap_or_else(|error| {
+            Route::CognitoIdentity => Ok(self.identity(body, line).await.unwrap_or_else(|error| {
                 line.error = Some(error.code());
                 error.answer()
             })),
@@ -90,7 +96,11 @@ impl<'a, P: Platform> Service<'a, P> {
         }
     }
 
-    async fn identity(&self, body: impl Body) -> Result<Answer, IdentityError> {
+    async fn identity(
+        &self,
+        body: impl Body,
+        line: &mut Line<'a>,
+    ) -> Result<Answer, IdentityError> {
         let config = self.configuration()?;
         let operation = cognito::operation(self.head, config)?;
         let rates = &config.rate_limits;
@@ -98,7 +108,9 @@ impl<'a, P: Platform> Service<'a, P> {
         let rate = rates.identity_pool_per_network.as_ref();
         self.count(rate, "pool-network", network.as_deref()).await?;
         let share = self.share()?;
-        let body = read(body, cognito::MAX_BODY_BYTES, &share).await?;
+        let body = self
+            .read(body, cognito::MAX_BODY_BYTES, &share, line)
+            .await?;
         let request = cognito::Request::decode(operation, &body)?;
         let rate = rates.identity_pool_per_identity.as_ref();
         let identity = request.identity_id();
@@ -125,7 +137,7 @@ impl<'a, P: Platform> Service<'a, P> {
                 return Err(error);
             }
         };
-        let sent = read(body, limit, &share).await?;
+        let sent = self.read(body, limit, &share, line).await?;
         // What was signed is what was sent. What a stranger sends is not decompressed.
         let caller = claimant.prove(&sent, self.platform).await?;
         if !caller.sender.is_for(app_id) {
@@ -133,6 +145,7 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         line.app_id = Some(&app.app_id);
         let (body, body_bytes) = opened(sent, limit, 1, &share)?;
+        self.count_bytes(app, &body);
         let context = Context {
             head: self.head,
             config,
@@ -152,7 +165,7 @@ impl<'a, P: Platform> Service<'a, P> {
                 update_endpoint::answer(&context, endpoint_id, &body, self.platform).await?
             }
         };
-        Ok(noted(answered, line))
+        Ok(noted(answered, config, line))
     }
 
     async fn plain_events(
@@ -165,22 +178,24 @@ impl<'a, P: Platform> Service<'a, P> {
         let (share, sent, caller) = match plain_events::bearer(self.head, config)? {
             Some(caller) => {
                 let share = self.share_of(body.announced(), limit)?;
-                let sent = read(body, limit, &share).await?;
+                let sent = self.read(body, limit, &share, line).await?;
                 (share, sent, caller)
             }
             None => {
                 let claimant = claimant(self.head, config)?;
                 self.count_events(claimant.sender(), config).await?;
                 let share = self.share_of(body.announced(), limit)?;
-                let sent = read(body, limit, &share).await?;
+                let sent = self.read(body, limit, &share, line).await?;
                 let caller = claimant.prove(&sent, self.platform).await?;
                 (share, sent, caller)
             }
         };
         let app = plain_events::app(self.head, &caller.sender, config)?;
         line.app_id = Some(&app.app_id);
+        self.check_quota(app)?;
         // Each event is written anew, as PutEvents has it, before it is planned.
         let (body, body_bytes) = opened(sent, limit, 2, &share)?;
+        self.count_bytes(app, &body);
         let context = Context {
             head: self.head,
             config,
@@ -191,7 +206,7 @@ impl<'a, P: Platform> Service<'a, P> {
         let window = &self.isolate.window;
         let share = (&share, body_bytes);
         let answered = plain_events::answer(&context, &body, share, window, self.platform).await?;
-        Ok(noted(answered, line))
+        Ok(noted(answered, config, line))
     }
 
     /// What corrects the times of a request.
@@ -214,6 +229,7 @@ impl<'a, P: Platform> Service<'a, P> {
     ) -> Result<(Claimant<'a>, &'a App, Share<'a>), RequestError> {
         let claimant = claimant(self.head, config)?;
         let app = config.app(app_id).ok_or(RequestError::UnknownApp)?;
+        self.check_quota(app)?;
         self.count_events(claimant.sender(), config).await?;
         let share = self.share_of(announced, limit)?;
         Ok((claimant, app, share))
@@ -245,6 +261,18 @@ impl<'a, P: Platform> Service<'a, P> {
         self.count(rate, "events-identity", Some(identity)).await
     }
 
+    /// Whether an application may send more today.
+    fn check_quota(&self, app: &App) -> Result<(), RequestError> {
+        let quotas = self.isolate.quotas.borrow();
+        let checked = quotas.check(&app.app_id, &app.daily_quota, self.head.arrival);
+        checked.map_err(RequestError::QuotaUsedUp)
+    }
+
+    fn count_bytes(&self, app: &App, body: &[u8]) {
+        let mut quotas = self.isolate.quotas.borrow_mut();
+        quotas.add_bytes(&app.app_id, body.len(), self.head.arrival);
+    }
+
     /// A share of the memory for this request.
     fn share(&self) -> Result<Share<'a>, RequestError> {
         let share = self.isolate.budget.take(self.head.arrival);
@@ -262,6 +290,30 @@ impl<'a, P: Platform> Service<'a, P> {
         taken.map_err(RequestError::from)
     }
 
+    /// Reads the body, and notes how long that took.
+    async fn read(
+        &self,
+        body: impl Body,
+        limit: usize,
+        share: &Share<'_>,
+        line: &mut Line<'a>,
+    ) -> Result<Vec<u8>, RequestError> {
+        // What is announced need not come.
+        if body.announced().is_some_and(|length| length > limit) {
+            return Err(RequestError::PayloadTooLarge { limit });
+        }
+        let started = self.platform.now();
+        let read = body.read(limit, share).await;
+        line.body_ms = Some(self.platform.now().0 - started.0);
+        line.body_bytes = read.as_ref().ok().map(Vec::len);
+        read.map_err(|error| match error {
+            BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
+            BodyError::BrokeOff => RequestError::BodyBrokeOff,
+            BodyError::Stalled => RequestError::BodyStalled,
+            BodyError::NoRoom => RequestError::Busy,
+        })
+    }
+
     /// What OpenID tokens are made with.
     fn openid(&self) -> Result<&'a OpenIdTokens, RequestError> {
         let openid = self.configuration()?.openid.as_ref();
@@ -274,9 +326,12 @@ impl<'a, P: Platform> Service<'a, P> {
 }
 
 /// The answer, whose numbers go to the log.
-fn noted(answered: Answered, line: &mut Line<'_>) -> Answer {
+fn noted<'a>(answered: Answered, config: &'a Config, line: &mut Line<'a>) -> Answer {
     let carried = answered.carried;
-    line.events = Some(carried.counts);
+    line.events = Some(Counts::from(&carried.tally));
+    line.tally = Some(carried.tally);
+    line.sinks_ms = Some(carried.sinks_ms);
+    line.sink = carried.sink.map(|sink| config.sinks.name(sink));
     line.sink_requests = Some(carried.sink_requests);
     line.sink_error = carried.sink_error.map(|error| error.to_string());
     answered.answer
@@ -294,17 +349,4 @@ fn opened(
     let bytes = copies * sent.len().max(inflated_len);
     share.work_on(bytes, 0, 0)?;
     Ok((inflated(sent, inflated_len)?, bytes))
-}
-
-async fn read(body: impl Body, limit: usize, share: &Share<'_>) -> Result<Vec<u8>, RequestError> {
-    // What is announced need not come.
-    if body.announced().is_some_and(|length| length > limit) {
-        return Err(RequestError::PayloadTooLarge { limit });
-    }
-    body.read(limit, share).await.map_err(|error| match error {
-        BodyError::TooLarge => RequestError::PayloadTooLarge { limit },
-        BodyError::BrokeOff => RequestError::BodyBrokeOff,
-        BodyError::Stalled => RequestError::BodyStalled,
-        BodyError::NoRoom => RequestError::Busy,
-    })
 }

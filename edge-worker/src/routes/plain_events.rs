@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use forebay_core::json::Writer;
+use forebay_core::schema::Violation;
 use forebay_core::wire::plain::Body;
 use forebay_core::wire::put_events::{ItemResponse, Request, Response};
 
@@ -42,6 +43,7 @@ pub fn bearer<'a>(head: &Head, config: &'a Config) -> Result<Option<Caller<'a>>,
         sender: Sender::Server(key.ok_or(RequestError::Unauthorized)?),
         // It says nothing of the sender's clock.
         signed: head.arrival,
+        access_key_id: String::new(),
     }))
 }
 
@@ -115,14 +117,14 @@ pub async fn answer(
     }
     let (response, carried) = carry_out(&plan, context, window, platform).await;
     Ok(Answered {
-        answer: respond(&plain.events, &response),
+        answer: respond(&plain.events, &plan, &response),
         carried,
     })
 }
 
 /// The answer: each event's, in the order of the body. The status is that of all events, or 207 where
 /// they differ.
-fn respond(events: &[Prepared<'_>], response: &Response<'_>) -> Answer {
+fn respond(events: &[Prepared<'_>], plan: &Plan<'_>, response: &Response<'_>) -> Answer {
     // Every batch has one event; those of the refused come last.
     let mut refused = events
         .iter()
@@ -159,6 +161,23 @@ fn respond(events: &[Prepared<'_>], response: &Response<'_>) -> Answer {
         writer.name("event_id").string(&event.event_id);
         writer.name("status").integer(i64::from(item.status_code));
         writer.name("message").string(&item.message);
+        if item.status_code == 400 {
+            // In the words of dead letters.
+            writer.name("reasons").begin_array();
+            for Violation {
+                path,
+                rule,
+                expected,
+                actual,
+            } in plan.reasons(place)
+            {
+                writer.begin_object().name("path").string(path);
+                writer.name("rule").string(rule);
+                writer.name("expected").string(expected);
+                writer.name("actual").string(actual).end_object();
+            }
+            writer.end_array();
+        }
         if let Some(endpoint) = result.map(|result| &result.endpoint)
             && endpoint.status_code != 202
         {

@@ -11,10 +11,10 @@ use forebay_core::wire::update_endpoint::MAX_BODY_BYTES as MAX_ENDPOINT_BYTES;
 
 use crate::budget::Share;
 use crate::delivery::routing::Deliveries;
-use crate::delivery::{Outcome, SinkError};
+use crate::delivery::{Delivery, Outcome, SinkError, SinkId};
 use crate::http::errors::RequestError;
 use crate::http::message::Answer;
-use crate::log::Counts;
+use crate::metrics::tally::{EventOutcome, Reason, Tally};
 use crate::pipeline::Context;
 use crate::pipeline::deduplication::DeduplicationWindow;
 use crate::pipeline::plan::{Fate, Plan};
@@ -31,12 +31,29 @@ pub struct Answered {
 /// What carrying out a plan has come to.
 #[derive(Default)]
 pub struct Carried {
-    /// How many events there were of each kind.
-    pub counts: Counts,
+    /// What became of the events.
+    pub tally: Tally,
     /// Requests to sinks, those sent again included.
     pub sink_requests: u32,
     /// The last error of a sink, where there was one.
     pub sink_error: Option<SinkError>,
+    /// The sink that it is of.
+    pub sink: Option<SinkId>,
+    /// How long the sinks were waited for, in milliseconds.
+    pub sinks_ms: i64,
+}
+
+impl Carried {
+    /// What two deliveries have come to, which took so long together.
+    pub fn new(tally: Tally, events: Delivery, dead_letters: Delivery, sinks_ms: i64) -> Carried {
+        Carried {
+            tally,
+            sink_requests: events.requests + dead_letters.requests,
+            sink: events.sink.or(dead_letters.sink),
+            sink_error: events.error.or(dead_letters.error),
+            sinks_ms,
+        }
+    }
 }
 
 /// Reads a request. Every event has its endpoint in its record: `share` grows by these copies
@@ -85,29 +102,29 @@ pub async fn carry_out<'p>(
     platform: &impl Platform,
 ) -> (Response<'p>, Carried) {
     let sinks = &context.config.sinks;
+    let started = platform.now();
     let delivered = sinks
         .deliver(&plan.records, &plan.dead_letters, platform)
         .await;
+    let sinks_ms = platform.now().0 - started.0;
     plan.remember(&delivered.events.outcomes, &mut window.borrow_mut());
-    let (response, counts) = respond(plan, &delivered);
+    let (response, tally) = respond(plan, &delivered);
     let Deliveries {
         events,
         filtered: _,
         dead_letters,
     } = delivered;
-    let carried = Carried {
-        counts,
-        sink_requests: events.requests + dead_letters.requests,
-        sink_error: events.error.or(dead_letters.error),
-    };
-    (response, carried)
+    (
+        response,
+        Carried::new(tally, events, dead_letters, sinks_ms),
+    )
 }
 
 /// The response, once the sinks have answered for each record and dead letter.
-fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Counts) {
-    let mut records = delivered.events.outcomes.iter();
+fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Tally) {
+    let mut records = delivered.events.outcomes.iter().enumerate();
     let mut dead_letters = delivered.dead_letters.outcomes.iter();
-    let mut counts = Counts::default();
+    let mut tally = Tally::default();
     let mut results = Vec::with_capacity(plan.batches.len());
     for batch in &plan.batches {
         let endpoint = match &batch.endpoint {
@@ -115,38 +132,52 @@ fn respond<'a>(plan: &'a Plan<'_>, delivered: &Deliveries) -> (Response<'a>, Cou
             Fate::Record | Fate::Duplicate => Some(Outcome::Accepted),
         };
         let endpoint = item_response(&batch.endpoint, endpoint.unwrap_or(Outcome::Failed));
-        counts.invalid_endpoints += usize::from(endpoint.status_code == 400);
+        tally.add_endpoint(EventOutcome::of_status(endpoint.status_code));
+        tally.received += batch.events.len();
         let mut events = Vec::with_capacity(batch.events.len());
         let mut answered = HashSet::new();
-        for (event_id, fate) in &batch.events {
-            let outcome = match fate {
-                Fate::Record => records.next().copied(),
-                Fate::Duplicate => Some(Outcome::Accepted),
-                Fate::DeadLetter(_) => dead_letters.next().copied(),
+        for event in &batch.events {
+            let mut is_filtered = false;
+            let (outcome, sink) = match &event.fate {
+                Fate::Record => {
+                    let record = records.next();
+                    is_filtered =
+                        record.is_some_and(|(at, _)| delivered.filtered.binary_search(&at).is_ok());
+                    (record.map(|(_, outcome)| *outcome), delivered.events.sink)
+                }
+                Fate::Duplicate => (Some(Outcome::Accepted), None),
+                Fate::DeadLetter(_) => (dead_letters.next().copied(), delivered.dead_letters.sink),
             };
-            let item = item_response(fate, outcome.unwrap_or(Outcome::Failed));
-            match fate {
-                Fate::Duplicate => counts.duplicate += 1,
-                _ => counts.add(item.status_code),
-            }
+            let item = item_response(&event.fate, outcome.unwrap_or(Outcome::Failed));
+            let outcome = match &event.fate {
+                Fate::Duplicate => EventOutcome::Duplicate,
+                Fate::Record if is_filtered => EventOutcome::Filtered,
+                _ => EventOutcome::of_status(item.status_code),
+            };
+            let reason = match outcome {
+                EventOutcome::Invalid => event.rule.map_or(Reason::None, Reason::Rule),
+                EventOutcome::Throttled | EventOutcome::Failed => {
+                    sink.map_or(Reason::None, Reason::Sink)
+                }
+                _ => Reason::None,
+            };
+            tally.add(event.event_type, outcome, reason);
             // Events that share an id share its answer: all of them are refused.
-            if answered.insert(*event_id) {
-                events.push((Text::from(*event_id), item));
+            if answered.insert(event.id) {
+                events.push((Text::from(event.id), item));
             }
         }
         let endpoint_id = Text::from(batch.endpoint_id);
         results.push((endpoint_id, BatchResponse { endpoint, events }));
     }
-    counts.accepted = counts.accepted.saturating_sub(delivered.filtered);
-    counts.filtered = delivered.filtered;
-    (Response { results }, counts)
+    (Response { results }, tally)
 }
 
 /// The answer to an event or an endpoint. 400 is said only once its dead letter is kept.
 fn item_response(fate: &Fate, outcome: Outcome) -> ItemResponse<'_> {
     let (status_code, message) = match (outcome, fate) {
         (Outcome::Accepted, Fate::Record | Fate::Duplicate) => (202, "Accepted"),
-        (Outcome::Accepted, Fate::DeadLetter(message)) => (400, message.as_str()),
+        (Outcome::Accepted, Fate::DeadLetter(message)) => (400, message.text.as_str()),
         (Outcome::Throttled, _) => (429, "The stream is busy. Send the event again later."),
         (Outcome::Failed, _) => (500, "The event could not be stored. Send it again."),
     };

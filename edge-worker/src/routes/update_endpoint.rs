@@ -10,7 +10,7 @@ use crate::delivery::{Outcome, Record};
 use crate::http::errors::{RequestError, message_body};
 use crate::http::message::Answer;
 use crate::http::percent::decoded;
-use crate::log::Counts;
+use crate::metrics::tally::{EventOutcome, Reason, Tally, TypeId};
 use crate::pipeline::Context;
 use crate::pipeline::record::RecordMaker;
 use crate::platform::Platform;
@@ -46,7 +46,9 @@ pub async fn answer(
         data: shared.encode(&record),
         partition_key: context.config.partition_keys.of(&endpoint_id),
     }];
+    let started = platform.now();
     let delivered = context.config.sinks.deliver(&records, &[], platform).await;
+    let sinks_ms = platform.now().0 - started.0;
     let delivery = delivered.events;
     let outcome = delivery.outcomes.first();
     let answer = match outcome.copied().unwrap_or(Outcome::Failed) {
@@ -54,17 +56,19 @@ pub async fn answer(
         Outcome::Throttled => RequestError::StreamBusy.answer(&head.request_id),
         Outcome::Failed => RequestError::NotStored.answer(&head.request_id),
     };
-    let mut counts = Counts::default();
-    match delivered.filtered {
-        0 => counts.add(answer.status),
-        filtered => counts.filtered = filtered,
-    }
+    let outcome = match delivered.filtered.is_empty() {
+        true => EventOutcome::of_status(answer.status),
+        false => EventOutcome::Filtered,
+    };
+    let mut tally = Tally {
+        received: 1,
+        ..Tally::default()
+    };
+    let reason = delivery.sink.filter(|_| answer.status != 202);
+    let reason = reason.map_or(Reason::None, Reason::Sink);
+    tally.add(TypeId::ENDPOINT_UPDATE, outcome, reason);
     Ok(Answered {
         answer,
-        carried: Carried {
-            counts,
-            sink_requests: delivery.requests,
-            sink_error: delivery.error,
-        },
+        carried: Carried::new(tally, delivery, delivered.dead_letters, sinks_ms),
     })
 }

@@ -1,11 +1,21 @@
 //! WebCrypto.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::platform::{Algorithm, PrivateKey, PublicKey};
+
+thread_local! {
+    /// An algorithm without parameters. Its name as a string would be decoded anew for each hash.
+    static SHA256: Object = {
+        let algorithm = Object::new();
+        // Setting a member of a new object cannot fail.
+        let _ = Reflect::set(&algorithm, &"name".into(), &"SHA-256".into());
+        algorithm
+    };
+}
 
 fn webcrypto() -> Option<SubtleCrypto> {
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
@@ -80,7 +90,8 @@ pub async fn signed(key: &PrivateKey<'_>, message: &[u8]) -> Option<Vec<u8>> {
 /// SHA-256 by the platform's WebCrypto: several times as fast as WebAssembly.
 pub async fn native_sha256(bytes: &[u8]) -> Option<[u8; 32]> {
     let subtle = webcrypto()?;
-    let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
+    let digest = SHA256.with(|sha256| subtle.digest_with_object_and_u8_array(sha256, bytes));
+    let digest = digest.ok()?;
     let hash = JsFuture::from(digest).await.ok()?;
     Uint8Array::new(&hash).to_vec().try_into().ok()
 }

@@ -77,7 +77,7 @@ pub fn isolate(configuration: &Configuration) -> &'static Isolate {
     if let Some(isolate) = ISOLATE.get() {
         return isolate;
     }
-    let mut secret = [0; 32];
+    let mut secret = [0; 16];
     let secret = randomize(&mut secret).ok().map(|()| secret);
     // One for the isolate's life.
     let isolate = Box::leak(Box::new(Isolate::new(

@@ -15,9 +15,18 @@ static RUNNING: AtomicU32 = AtomicU32::new(0);
 
 /// The number that worker.js gave a request, as a binding of its own.
 pub fn number(env: &Env) -> u32 {
-    let number = Reflect::get(env, &"REQUEST_NUMBER".into()).ok();
+    number_of(env, "REQUEST_NUMBER")
+}
+
+/// How often the module has trapped, by worker.js's count.
+pub fn traps(env: &Env) -> u32 {
+    number_of(env, "TRAPS")
+}
+
+fn number_of(env: &Env, name: &str) -> u32 {
+    let number = Reflect::get(env, &name.into()).ok();
     let number = number.and_then(|number| number.as_f64()).unwrap_or(0.0);
-    // A whole number from 1 on; anything else is no number of a request.
+    // A whole number; anything else is none of worker.js's.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let number = number as u32;
     number

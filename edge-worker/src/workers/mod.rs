@@ -5,6 +5,7 @@
     reason = "the rest of the worker gets time, randomness and network from here"
 )]
 
+mod analytics;
 mod body;
 mod crypto;
 mod isolate;
@@ -15,9 +16,11 @@ mod queue;
 use js_sys::Date;
 use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log};
 
+use crate::config::Config;
 use crate::http::cf::Cf;
 use crate::http::message::Head;
 use crate::log::SinkLine;
+use crate::metrics::points;
 use crate::routes::Service;
 use crate::text::uuid;
 use body::IncomingBody;
@@ -35,28 +38,24 @@ pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::R
 async fn answered(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
     let configuration = configuration(env);
+    let isolate = isolate(configuration);
+    if head.path.ends_with("/metrics") {
+        isolate.metrics.borrow_mut().traps = mark::traps(env);
+    }
     let platform = Workers { env: env.clone() };
     let service = Service {
         head: &head,
         config: configuration.as_ref().map_err(Vec::as_slice),
-        isolate: isolate(configuration),
+        isolate,
         platform: &platform,
     };
     let (answer, line) = service.answer(IncomingBody::new(request)).await;
     console_log!("{}", line.encode());
-    if let Ok(config) = configuration
-        && config.sinks.has_later()
-    {
-        context.wait_until(async move {
-            for delivery in config.sinks.deliver_later(&platform).await {
-                let line = SinkLine::of(&delivery);
-                isolate(configuration)
-                    .metrics
-                    .borrow_mut()
-                    .count_later(&line);
-                console_log!("{}", line.encode());
-            }
-        });
+    if let Ok(config) = configuration {
+        analytics::write(env, config, || points::of_request(&line, config));
+        if config.sinks.has_later() {
+            context.wait_until(deliver_later(config, platform));
+        }
     }
     let headers = Headers::new();
     for (name, value) in answer.headers_for(&head.request_id, http_date()) {
@@ -71,6 +70,14 @@ async fn answered(request: Request, env: &Env, context: &Context) -> worker::Res
     Ok(Response::from_body(body)?
         .with_status(answer.status)
         .with_headers(headers))
+}
+
+/// Delivers to the sinks that are not required, once the answer is on its way.
+async fn deliver_later(config: &'static Config, platform: Workers) {
+    for delivery in config.sinks.deliver_later(&platform).await {
+        console_log!("{}", SinkLine::of(&delivery).encode());
+    }
+    analytics::write(&platform.env, config, || points::of_sinks(config));
 }
 
 /// `Sat, 21 Nov 2026 01:02:03 GMT`

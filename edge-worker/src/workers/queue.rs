@@ -7,10 +7,11 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::{Env, console_log};
 
 use super::isolate::{configuration, isolate};
-use super::mark;
 use super::platform::{Workers, now};
+use super::{analytics, mark};
 use crate::delivery::queue::consume::{Received, Verdict};
 use crate::log::ConsumeLine;
+use crate::metrics::points;
 
 /// Messages are read in groups of so many bytes, so that a batch does not take the memory of requests.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
@@ -108,8 +109,10 @@ async fn consume_group(messages: &[Message], bodies: &[String], bytes: usize, en
             }
         }
     }
-    let line = ConsumeLine::of(&consumed, bytes, now().0 - started.0);
+    let line = ConsumeLine::of(&consumed, bytes, now().0 - started.0, &config.sinks);
+    isolate.metrics.borrow_mut().count_consumed(&line);
     console_log!("{}", line.encode());
+    analytics::write(env, config, || points::of_batch(&line, config));
 }
 
 fn attempts(message: &Message) -> u32 {

@@ -46,6 +46,10 @@ export interface WorkerOptions {
   sinkKeys?: Record<string, unknown>;
   /** Whether `kinesis.stream` is left out, so that the stream is no sink. */
   withoutStream?: boolean;
+  /** Further members of the configuration. */
+  settings?: Record<string, unknown>;
+  /** Further bindings that are texts. */
+  texts?: Record<string, string>;
   /** A module that stands before `main.js` and hands requests on to it. */
   front?: string;
 }
@@ -142,6 +146,7 @@ async function config(
     },
     sinks: options.sinks,
     dead_letters: options.deadLetters,
+    ...options.settings,
   };
   const { piiSalt } = options;
   const salt = piiSalt && `(name = "PII_SALT", text = ${JSON.stringify(piiSalt)}),`;
@@ -150,6 +155,9 @@ async function config(
   // A string of JSON is a string of Cap'n Proto's language too.
   const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
   const { sinkKeys } = options;
+  const texts = Object.entries(options.texts ?? {}).map(
+    ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)}),`,
+  );
   const keys = sinkKeys && `(name = "SINK_KEYS", text = ${literal(sinkKeys)}),`;
   const { openidKeys } = options;
   const openid = openidKeys && `(name = "OPENID_KEYS", text = ${literal(openidKeys)}),`;
@@ -168,6 +176,7 @@ const worker :Workerd.Worker = (
     (name = "MASTER_SECRETS", text = ${literal(secrets)}),
     ${salt ?? ""}
     ${keys ?? ""}
+    ${texts.join("\n    ")}
     ${openid ?? ""}
     ${serverKeys ? `(name = "SERVER_KEYS", text = ${literal(serverKeys)}),` : ""}
     (name = "KINESIS_ACCESS_KEY_ID", text = "local"),

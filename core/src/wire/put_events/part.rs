@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 
+use crate::json::run_length;
 use crate::steps::step;
 
 /// What a bracket closes.
@@ -73,11 +74,11 @@ impl<'a> Scanner<'a> {
     /// Passes over everything before one of `stops`.
     fn skip_to<const N: usize>(&mut self, stops: &[u8; N]) -> Option<u8> {
         let rest = self.text.get(self.at..)?;
-        let skipped = rest.iter().position(|byte| {
-            step();
-            stops.contains(byte)
-        })?;
-        self.at += skipped;
+        self.at += run_length(rest, |byte| {
+            stops
+                .iter()
+                .fold(false, |is_stop, stop| is_stop | (byte == *stop))
+        });
         self.peek()
     }
 

@@ -12,7 +12,7 @@ use super::Kind;
 use super::message::unpacked;
 use crate::delivery::deadline::Deadline;
 use crate::delivery::routing::Sinks;
-use crate::delivery::{Delivery, Outcome, Record, retry};
+use crate::delivery::{Delivery, Outcome, Record};
 use crate::platform::{Platform, Random};
 
 /// How long the delivery of a batch may take. Nobody waits for it.
@@ -73,7 +73,7 @@ impl Sinks {
         let of_letters: Vec<&Record<'_>> = letters.records.iter().collect();
         let (of_events, of_letters) = futures_util::future::join(
             self.deliver_to_required(&events.records, deadline, platform),
-            retry::deliver(&self.dead_letters, &of_letters, deadline, platform),
+            self.deliver_to_letters(&of_letters, deadline, platform),
         )
         .await;
         events.note(&of_events, &mut is_delivered);

@@ -44,19 +44,21 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// What the log calls it.
+    /// What log and metrics call it.
     pub const NAME: &'static str = "queue";
+    /// And where it takes dead letters.
+    pub const NAME_OF_LETTERS: &'static str = "queue (dead letters)";
 
     /// The queue of this binding.
     pub fn new(binding: &str) -> Queue {
-        let target = |kind| {
+        let target = |name: &str, kind| {
             let binding = binding.to_owned();
             let service = super::sinks::Service::Queue(QueueSink { binding, kind });
-            Target::new(Queue::NAME.to_owned(), service, None, true)
+            Target::new(name.to_owned(), service, None, true)
         };
         Queue {
-            events: target(Kind::Events),
-            dead_letters: target(Kind::DeadLetters),
+            events: target(Queue::NAME, Kind::Events),
+            dead_letters: target(Queue::NAME_OF_LETTERS, Kind::DeadLetters),
         }
     }
 }

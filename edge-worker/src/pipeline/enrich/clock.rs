@@ -50,7 +50,7 @@ impl ClockCorrection {
     }
 }
 
-/// How far the clocks of those who sent lately are ahead: the batches of one sender keep their order
+/// How far the clocks of those who sent lately are ahead: the batches of one device keep their order
 /// only if they are all corrected alike, however long each was on its way.
 #[derive(Debug, Default)]
 pub struct Clocks(Recent<Ahead>);
@@ -68,7 +68,8 @@ impl Clocks {
         let arrival = head.arrival;
         let ahead = caller.signed.0 - arrival.0;
         let ahead = match &caller.sender {
-            Sender::Identity(session) => self.of(&session.identity_id, ahead, arrival),
+            // Whoever has logged in may have several devices; each has credentials of its own.
+            Sender::Identity(_) => self.of(&caller.access_key_id, ahead, arrival),
             // Many machines share a server's key.
             Sender::Server(_) => at_least(ahead),
         };
@@ -133,6 +134,7 @@ mod tests {
                     expiration: Timestamp(i64::MAX),
                 }),
                 signed: Timestamp(START + signed),
+                access_key_id: "ASIAQ".into(),
             };
             let correction = clocks.correction(&head, &caller);
             correction.correct(Timestamp(START)).0 - START

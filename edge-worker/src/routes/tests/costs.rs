@@ -461,3 +461,50 @@ fn with_a_secret_nobody_foresees_which_shard_a_record_goes_to() {
     let hidden = keys_of(&config);
     assert!(hidden.len() == 32 && hidden != keys_of(&super::config()));
 }
+
+/// All routes that write events count together, and stand still together.
+#[test]
+fn an_application_sends_no_more_in_a_day_than_its_quota() {
+    use crate::identity::server_key::tests::{BEARER, keys};
+    let sign_up = || event(json!({ "email": "a@example.com" }));
+    for quota in [json!({ "events": 5 }), json!({ "bytes": 500 })] {
+        let mut config = config();
+        config.server_keys = keys(&["*"]);
+        config.apps[0].daily_quota = serde_json::from_value(quota).unwrap();
+        let isolate = new_isolate();
+        let answer = |arrival: i64, path: &str, body: &[u8]| {
+            let mut head = match path {
+                "/v1/events" => {
+                    let bearer = format!("Bearer {BEARER}");
+                    head("POST", path, &[("authorization", &bearer)])
+                }
+                _ => signed(&config, "POST", path, body, ARRIVAL),
+            };
+            head.arrival = Timestamp(ARRIVAL.0 + arrival);
+            serve_with(&isolate, &head, &config, body, all_stored).0
+        };
+        let plain = br#"{"name":"SignUpEvent","attributes":{"email":"a@example.com"}}"#;
+        let endpoint = "/v1/apps/app-1/endpoints/e";
+        // A valid and an invalid one, then so many that the quota is passed within a request.
+        let two = batch(json!({ "a": sign_up(), "b": 1 }));
+        let four = batch(json!({ "c": sign_up(), "d": sign_up(), "e": sign_up(), "f": sign_up() }));
+        for (path, body, status) in [
+            (EVENTS, &two[..], 202),
+            ("/v1/events", plain, 202),
+            (EVENTS, &four, 202),
+            (EVENTS, &two, 429),
+            ("/v1/events", plain, 429),
+            (endpoint, b"{}", 429),
+        ] {
+            let answer = answer(0, path, body);
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+            let retry_after = answer
+                .headers
+                .iter()
+                .find(|(name, _)| *name == "retry-after");
+            assert_eq!(retry_after.is_some(), status == 429, "{path}");
+        }
+        const DAY: i64 = 24 * 60 * 60 * 1_000;
+        assert_eq!(answer(DAY, "/v1/events", plain).status, 202);
+    }
+}

@@ -3,8 +3,10 @@
 use super::plain_events::send;
 use super::*;
 
+type Member = (&'static str, fn(&Value) -> bool);
+
 /// The members that every dead letter has, in their order, and what each may be.
-const MEMBERS: [(&str, fn(&Value) -> bool); 14] = [
+const MEMBERS: [Member; 14] = [
     ("dead_letter_version", |it| *it == json!(1)),
     ("dead_letter_id", Value::is_string),
     ("arrival_timestamp", |it| *it == json!(ARRIVAL.0)),

@@ -8,7 +8,7 @@ const ID: &str = "6fb4c4f2-0000-4000-8000-00000000000e";
 fn remembering() -> Isolate {
     let mut config = config();
     config.deduplication_window = 100;
-    Isolate::new(Some(&config), Some([7; 32]), ARRIVAL)
+    Isolate::new(Some(&config), Some([7; 16]), ARRIVAL)
 }
 
 fn valid() -> Value {

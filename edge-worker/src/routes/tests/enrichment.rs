@@ -242,6 +242,6 @@ fn no_address_of_a_visitor_leaves_the_worker() {
         }
     }
     assert_eq!(statuses, [202, 403, 202, 429, 200, 429, 200, 404]);
-    let metrics = isolate.metrics.borrow().encode();
+    let metrics = isolate.metrics.borrow().encode(&config, &isolate.budget);
     assert!(!metrics.is_empty() && ADDRESSES.iter().all(|address| !metrics.contains(address)));
 }

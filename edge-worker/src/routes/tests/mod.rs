@@ -8,7 +8,9 @@ mod duplicates;
 mod endpoints;
 mod enrichment;
 mod events;
+mod health;
 mod identity_pool;
+mod metrics;
 mod operation;
 mod personal_data;
 mod plain_events;
@@ -40,6 +42,7 @@ use crate::pipeline::event_id::EventIds;
 use crate::pipeline::partition::PartitionKeys;
 use crate::platform::simulated::Simulated;
 use crate::platform::{HttpRequest, HttpResponse, Unreachable};
+use crate::quota::Quota;
 use crate::rates::RateSettings;
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
@@ -71,9 +74,11 @@ fn config() -> Config {
         apps: vec![App {
             app_id: "app-1".into(),
             identity_pool_id: "eu-north-1:00000000-0000-4000-8000-00000000000a".into(),
+            daily_quota: Quota::default(),
         }],
         issuers: Vec::new(),
         sinks: Sinks::new(vec![kinesis("events")], kinesis("dead-letters")),
+        analytics: None,
         base_path: String::new(),
         deduplication_window: 0,
         enrichment: Enrichment::default(),
@@ -146,7 +151,7 @@ fn signed_with(
 
 /// An isolate that has memory for requests and remembers no events.
 fn new_isolate() -> Isolate {
-    Isolate::new(Some(&config()), Some([0; 32]), ARRIVAL)
+    Isolate::new(Some(&config()), Some([0; 16]), ARRIVAL)
 }
 
 /// The answer, the log's line, and what was sent to Kinesis.

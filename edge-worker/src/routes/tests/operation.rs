@@ -26,7 +26,8 @@ fn without_a_configuration_nothing_is_claimed() {
         "{}",
         identity.body
     );
-    let health = answer(&head("GET", "/healthz", &[]));
+    assert_eq!(answer(&head("GET", "/healthz", &[])).status, 200);
+    let health = answer(&head("GET", "/readyz", &[]));
     assert_eq!(health.status, 503);
     for binding in [
         "FOREBAY",
@@ -67,13 +68,13 @@ fn deep_health_asks_both_streams_and_tells_the_truth() {
     assert_eq!(deep.status, 503);
     assert!(
         deep.body
-            .contains(r#""streams":{"events":"ACTIVE","dead_letters":"unreachable"}"#),
+            .contains(r#""sinks":{"events":"ACTIVE","dead-letters":"unreachable"}"#),
         "{}",
         deep.body
     );
     // Whoever asks often costs Kinesis nothing.
     let asked = platform.sent.borrow().len();
-    assert_eq!(ask("deep=1"), deep);
+    assert_eq!(ask("deep=1").body, deep.body);
     assert_eq!(platform.sent.borrow().len(), asked);
 }
 
@@ -120,8 +121,9 @@ fn metrics_are_the_sum_of_the_log_for_who_has_the_key() {
     let answer = ask(&config, &bearer);
     assert_eq!(answer.status, 200);
     for sample in [
-        r#"forebay_events_total{app_id="app-1",outcome="accepted"} 2"#,
-        r#"forebay_events_total{app_id="app-1",outcome="invalid"} 1"#,
+        r#"forebay_events_received_total{app_id="app-1"} 3"#,
+        r#"forebay_events_total{app_id="app-1",event_type="SignUpEvent",outcome="accepted",reason=""} 2"#,
+        r#"forebay_events_total{app_id="app-1",event_type="SignUpEvent",outcome="invalid",reason="required"} 1"#,
         r#"forebay_requests_total{operation="PutEvents",status="202",error=""} 1"#,
         r#"forebay_requests_total{operation="Metrics",status="404",error="NotFoundException"} 5"#,
     ] {

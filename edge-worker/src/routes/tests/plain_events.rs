@@ -148,7 +148,7 @@ fn an_event_that_is_sent_again_is_written_once() {
         r#""id":"0b9f1f9e-0000-4000-8000-000000000001","name":"SignUpEvent""#,
         r#""timestamp":"2026-11-18T11:00:00Z","name":"SignUpEvent""#,
     ] {
-        let isolate = Isolate::new(Some(&config), Some([7; 32]), ARRIVAL);
+        let isolate = Isolate::new(Some(&config), Some([7; 16]), ARRIVAL);
         let body = format!(r#"{{{event},"attributes":{{"email":"a@example.com"}}}}"#);
         let first = send_with(&isolate, &config, body.as_bytes());
         let again = send_with(&isolate, &config, body.as_bytes());
@@ -336,4 +336,82 @@ fn a_share_covers_the_copies_of_what_events_share() {
     assert!(body.len() < 60 * 1024 && bytes > 7 * 1024 * 1024);
     assert!(taken.get() >= 2 * bytes, "{} for {bytes}", taken.get());
     assert_eq!(isolate.budget.taken(), 0);
+}
+
+/// Every way in which an event can be refused, in every form of a body, with a key or signed: the
+/// reasons are those of its dead letter.
+#[test]
+fn what_is_refused_says_why_in_the_words_of_its_dead_letter() {
+    let config = config(&["SignUpEvent"]);
+    let events = [
+        r#"{"name":"SignUpEvent","attributes":{"email":"nobody","colour":"teal"}}"#,
+        r#"{"name":"SignUpEvent","timestamp":"1999-01-01T00:00:00Z","attributes":{"email":"a@example.com"}}"#,
+        r#"{"name":"OrderEvent"}"#,
+        r#"{"nmae":"SignUpEvent"}"#,
+        "5",
+    ];
+    let expected_rules = [
+        &["additionalProperties", "format"][..],
+        &["time"],
+        &["key"],
+        &["wire"],
+        &["wire"],
+    ];
+    let array = format!("[{}]", events.join(","));
+    let ndjson = events.join("\n");
+    let issued = credentials(&config);
+    let signed = |body: &[u8]| signed_by(&issued, "POST", "/v1/events", body, ARRIVAL);
+    let shown = |_: &[u8]| post("", &bearer(), "application/json");
+    let mut requests = Vec::new();
+    for body in [&array, &ndjson] {
+        requests.push((shown(body.as_bytes()), body.as_bytes()));
+        requests.push((signed(body.as_bytes()), body.as_bytes()));
+    }
+    for event in events {
+        requests.push((shown(event.as_bytes()), event.as_bytes()));
+    }
+    for (index, (head, body)) in requests.iter().enumerate() {
+        let (answer, _, calls) = serve(head, &config, body, all_stored);
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        let Some(results) = answer["results"].as_array() else {
+            // By itself, this body is none.
+            assert_eq!(*body, b"5", "{answer}");
+            continue;
+        };
+        let letters: Vec<Value> = calls
+            .iter()
+            .filter(|call| stream_of(call) == "dead-letters")
+            .flat_map(sent_records)
+            .map(|letter| serde_json::from_str(&letter).unwrap())
+            .collect();
+        for result in results.iter().filter(|result| result["status"] == 400) {
+            let letter = letters
+                .iter()
+                .find(|it| it["event_id"] == result["event_id"])
+                .unwrap();
+            assert_eq!(result["reasons"], letter["reasons"], "{result}");
+            assert!(
+                !result["reasons"].as_array().unwrap().is_empty(),
+                "{result}"
+            );
+        }
+        // An identity of the pool may send events of any type.
+        let is_shown = index % 2 == 0;
+        if index < 4 && is_shown {
+            for (result, expected) in results.iter().zip(expected_rules) {
+                let reasons = result["reasons"].as_array().unwrap().iter();
+                let mut rules: Vec<_> = reasons.map(|it| it["rule"].as_str().unwrap()).collect();
+                rules.sort_unstable();
+                assert_eq!(rules, expected, "{result}");
+            }
+        }
+    }
+    let good = serve(
+        &post("", &bearer(), ""),
+        &config,
+        GOOD.as_bytes(),
+        all_stored,
+    )
+    .0;
+    assert!(!good.body.contains("reasons"), "{}", good.body);
 }

@@ -150,3 +150,25 @@ fn a_time_without_a_zone_is_told_that_the_zone_is_missing() {
         assert!(!message.contains("zone"), "{message}");
     }
 }
+
+/// A field that is a date and time has to say its zone, too.
+#[test]
+fn an_attribute_without_a_zone_is_told_what_it_has_to_have() {
+    let schema = r#"{"$defs":{"Seen":{"type":"object","properties":{
+        "at":{"type":"string","format":"date-time"}}}}}"#;
+    let config = Config {
+        schema: Schema::parse(schema.as_bytes()).unwrap(),
+        ..config()
+    };
+    let mut event = at(-1_000);
+    event["EventType"] = json!("Seen");
+    event["Attributes"] = json!({ "at": "2026-11-18T06:26:40" });
+    let body = batch(json!({ "key": event }));
+    let head = signed(&config, "POST", EVENTS, &body, ARRIVAL);
+    let (answer, _, _) = serve(&head, &config, &body, all_stored);
+    let message = items(&answer)["key"]["Message"].to_string();
+    assert!(
+        message.contains("a date and time with its zone"),
+        "{message}"
+    );
+}
