@@ -10,6 +10,8 @@ use forebay_aws_call::kinesis::KINESIS;
 use forebay_core::time::Timestamp;
 use forebay_lake::cut::Limits;
 use forebay_lake::run::{Settings, Start};
+#[cfg(feature = "aws")]
+use forebay_lake::store::bucket::Bucket;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// What there is.
@@ -18,7 +20,9 @@ forebay-lake consume    read a stream of Kinesis and write Parquet files
 forebay-lake verify     hold the files to what was written down of them; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 
-  --lake FOLDER            where the files are; consume makes it if it is not there
+  --lake FOLDER | s3://BUCKET/PREFIX
+                           where the files are; consume makes a folder if it is not there
+  --s3-endpoint URL        where S3 answers (default: AWS's endpoint of the region)
 consume and repair:
   --stream NAME            the stream
   --region NAME            its AWS region (default: AWS_REGION)
@@ -64,7 +68,7 @@ pub enum Command {
     /// Read a stream.
     Consume(Box<Stream>, Settings, Option<SocketAddr>),
     /// Look at a lake.
-    Verify(PathBuf),
+    Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
 }
@@ -80,7 +84,16 @@ pub struct Stream {
     /// The schema file.
     pub schema: PathBuf,
     /// The lake.
-    pub lake: PathBuf,
+    pub lake: Place,
+}
+
+/// Where a lake is.
+pub enum Place {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In a bucket.
+    #[cfg(feature = "aws")]
+    Bucket(Bucket),
 }
 
 #[derive(Default)]
@@ -89,7 +102,8 @@ struct Words {
     region: Option<String>,
     endpoint: Option<String>,
     schema: Option<PathBuf>,
-    lake: Option<PathBuf>,
+    lake: Option<OsString>,
+    s3_endpoint: Option<String>,
 }
 
 /// Reads a command line without the program's name.
@@ -116,7 +130,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
-            (_, Long("lake")) => words.lake = Some(parser.value()?.into()),
+            (_, Long("lake")) => words.lake = Some(parser.value()?),
+            (_, Long("s3-endpoint")) => words.s3_endpoint = Some(parser.value()?.string()?),
+            (_, Long("region")) => words.region = Some(parser.value()?.string()?),
             ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
@@ -130,9 +146,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         }
     }
     match command.as_str() {
-        "verify" => Ok(Command::Verify(
-            words.lake.ok_or_else(|| missing("--lake"))?,
-        )),
+        "verify" => Ok(Command::Verify(words.place()?)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
         _ => {
             let limits = settings.limits;
@@ -216,7 +230,6 @@ impl Words {
     fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
         match name {
             "stream" => self.stream = Some(parser.value()?.string()?),
-            "region" => self.region = Some(parser.value()?.string()?),
             "kinesis-endpoint" => self.endpoint = Some(parser.value()?.string()?),
             "schema" => self.schema = Some(parser.value()?.into()),
             _ => return Ok(false),
@@ -224,10 +237,38 @@ impl Words {
         Ok(true)
     }
 
-    fn stream(self) -> Result<Stream, Usage> {
-        let region = self.region.or_else(|| variable("AWS_REGION"));
+    fn region(&self) -> Result<String, Usage> {
+        let region = self.region.clone().or_else(|| variable("AWS_REGION"));
         let region = region.or_else(|| variable("AWS_DEFAULT_REGION"));
-        let region = region.ok_or_else(|| missing("--region"))?;
+        region.ok_or_else(|| missing("--region"))
+    }
+
+    fn place(&self) -> Result<Place, Usage> {
+        let lake = self.lake.as_ref().ok_or_else(|| missing("--lake"))?;
+        let text = lake.to_string_lossy();
+        let Some(place) = text.strip_prefix("s3://") else {
+            return Ok(Place::Folder(lake.into()));
+        };
+        #[cfg(not(feature = "aws"))]
+        return Err(Usage(format!("--lake s3://{place}: this build has no S3")));
+        #[cfg(feature = "aws")]
+        {
+            let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+            if name.is_empty() {
+                return Err(Usage(format!("--lake '{text}' has no bucket")));
+            }
+            Ok(Place::Bucket(Bucket {
+                name: name.to_owned(),
+                prefix: prefix.trim_matches('/').to_owned(),
+                region: self.region()?,
+                endpoint: self.s3_endpoint.clone(),
+            }))
+        }
+    }
+
+    fn stream(self) -> Result<Stream, Usage> {
+        let region = self.region()?;
+        let lake = self.place();
         let endpoint = match &self.endpoint {
             Some(url) => Endpoint::parse(url)
                 .map_err(|problem| Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
@@ -239,7 +280,7 @@ impl Words {
             region,
             endpoint,
             schema: self.schema.ok_or_else(|| missing("--schema"))?,
-            lake: self.lake.ok_or_else(|| missing("--lake"))?,
+            lake: lake?,
         })
     }
 }

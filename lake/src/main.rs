@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use command::{Command, HELP, Stream, Usage};
+use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
@@ -17,6 +17,8 @@ use forebay_lake::run::{ConsumeError, Settings, consume};
 use forebay_lake::source::credentials::Identity;
 use forebay_lake::source::kinesis::{Kinesis, KinesisError, http};
 use forebay_lake::state::StatePaths;
+#[cfg(feature = "aws")]
+use forebay_lake::store::{LeaseTimes, bucket};
 use forebay_lake::store::{Store, StoreError};
 use forebay_lake::table::Catalog;
 use thiserror::Error;
@@ -82,7 +84,7 @@ fn run() -> Result<ExitCode, Fault> {
         Command::Consume(stream, settings, address) => {
             runtime.block_on(start(*stream, settings, address))?;
         }
-        Command::Verify(lake) => return runtime.block_on(look(&lake)),
+        Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -121,8 +123,16 @@ async fn start(
 }
 
 /// Exit code 1 where something is not as it was written.
-async fn look(lake: &Path) -> Result<ExitCode, Fault> {
-    let verified = verify(&Store::read_folder(lake)?).await?;
+async fn look(lake: Place) -> Result<ExitCode, Fault> {
+    let store = match lake {
+        Place::Folder(folder) => Store::read_folder(&folder)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
+            Store::read_objects(bucket::open(&bucket, identity)?)
+        }
+    };
+    let verified = verify(&store).await?;
     for finding in &verified.findings {
         println!("{finding}");
     }
@@ -156,16 +166,30 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
 }
 
 async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
-    // Where there is no machine to ask, nobody is to wait for long.
-    let wait = Duration::from_secs(2);
-    let identity = Identity::of_environment(http(wait, 3 * wait)?, &stream.region).await;
-    let kinesis = Kinesis::new(stream.endpoint, stream.region, stream.stream, identity)?;
+    let identity = identity(&stream.region).await?;
+    let (name, region) = (stream.stream, stream.region);
+    let kinesis = Kinesis::new(stream.endpoint, region, name, identity.clone())?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {
         return Err(Fault::Usage(error.to_string()));
     }
-    Ok((kinesis, Arc::new(Store::open_folder(&stream.lake)?)))
+    let store = match stream.lake {
+        Place::Folder(folder) => Store::open_folder(&folder)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let objects = bucket::open(&bucket, identity)?;
+            Store::open_objects(objects, LeaseTimes::default()).await?
+        }
+    };
+    Ok((kinesis, Arc::new(store)))
+}
+
+async fn identity(region: &str) -> Result<Arc<Identity>, Fault> {
+    // Where there is no machine to ask, nobody is to wait for long.
+    let wait = Duration::from_secs(2);
+    let http = http(wait, 3 * wait)?;
+    Ok(Arc::new(Identity::of_environment(http, region).await))
 }
 
 fn schema(path: &Path) -> Result<Schema, Fault> {

@@ -143,7 +143,7 @@ fn a_part_without_an_event_id_is_known_by_its_place_in_the_record() {
     own.forebay = None;
     let own = own.encode().into_bytes();
     let place = format!("{SHARD}:{}", sequence_number(7));
-    assert_eq!(rows(own.clone()), [place.clone()]);
+    assert_eq!(rows(own.clone()), std::slice::from_ref(&place));
     let expected = [0, 1].map(|number| format!("{place}/{number}"));
     assert_eq!(rows(aggregate(&[own.clone(), own.clone()])), expected);
     assert_eq!(rows(array(&[own.clone(), own.clone()])), expected);

@@ -1,6 +1,7 @@
 //! The client of Kinesis Data Streams: calls of `forebay_aws_call`, sent by reqwest.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use forebay_aws_call::kinesis::{
@@ -28,7 +29,7 @@ pub struct Kinesis {
     endpoint: Endpoint,
     region: String,
     stream: String,
-    identity: Identity,
+    identity: Arc<Identity>,
 }
 
 /// What went wrong with a call, in words for the operator.
@@ -138,7 +139,7 @@ impl Kinesis {
         endpoint: Endpoint,
         region: String,
         stream: String,
-        identity: Identity,
+        identity: Arc<Identity>,
     ) -> Result<Kinesis, reqwest::Error> {
         let http = http(CONNECT_TIMEOUT, REQUEST_TIMEOUT)?;
         Ok(Kinesis {
