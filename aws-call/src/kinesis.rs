@@ -208,6 +208,11 @@ pub enum StartingPosition<'a> {
     AtSequenceNumber(&'a str),
     /// With what comes after the record of this sequence number.
     AfterSequenceNumber(&'a str),
+    /// With the first record that the stream took in at this time, by its clock, or later. Not a time to
+    /// come.
+    AtTimestamp(Timestamp),
+    /// With what comes from now on.
+    Latest,
 }
 
 impl Operation for GetShardIterator<'_> {
@@ -216,6 +221,8 @@ impl Operation for GetShardIterator<'_> {
 
     fn call(&self) -> Call {
         let (kind, number) = match self.from {
+            StartingPosition::Latest => ("LATEST", None),
+            StartingPosition::AtTimestamp(_) => ("AT_TIMESTAMP", None),
             StartingPosition::TrimHorizon => ("TRIM_HORIZON", None),
             StartingPosition::AtSequenceNumber(number) => ("AT_SEQUENCE_NUMBER", Some(number)),
             StartingPosition::AfterSequenceNumber(number) => {
@@ -229,6 +236,12 @@ impl Operation for GetShardIterator<'_> {
         });
         if let Some(number) = number {
             body["StartingSequenceNumber"] = number.into();
+        }
+        if let StartingPosition::AtTimestamp(time) = self.from {
+            // Seconds, with three digits behind the point.
+            #[allow(clippy::cast_precision_loss)]
+            let seconds = time.0 as f64 / 1_000.0;
+            body["Timestamp"] = seconds.into();
         }
         Call::json(&KINESIS, "GetShardIterator", body.to_string())
     }

@@ -1,13 +1,17 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use forebay_aws_call::Endpoint;
 use forebay_aws_call::kinesis::KINESIS;
+use forebay_core::time::Timestamp;
 use forebay_lake::cut::Limits;
-use forebay_lake::run::Settings;
+use forebay_lake::run::{Settings, Start};
+#[cfg(feature = "aws")]
+use forebay_lake::store::bucket::Bucket;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// What there is.
@@ -16,7 +20,9 @@ forebay-lake consume    read a stream of Kinesis and write Parquet files
 forebay-lake verify     hold the files to what was written down of them; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 
-  --lake FOLDER            where the files are; consume makes it if it is not there
+  --lake FOLDER | s3://BUCKET/PREFIX
+                           where the files are; consume makes a folder if it is not there
+  --s3-endpoint URL        where S3 answers (default: AWS's endpoint of the region)
 consume and repair:
   --stream NAME            the stream
   --region NAME            its AWS region (default: AWS_REGION)
@@ -30,7 +36,16 @@ consume: a batch becomes files as soon as one of these is reached:
                            what to do where the lake has files that its state does not know of:
                            end with an error (default), or read the stream without regard to them
 
-Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.
+  --start trim-horizon | latest | TIME
+                           where a stream is begun that was never read into this lake: with its
+                           oldest record (default), with what comes from now on, or with what it
+                           took in since a time, e.g. 2026-11-30T00:00:00Z
+  --reads-per-second N     reads of a shard that has nothing new, up to 5 (default 2)
+  --give-up-seconds N      end after so long with errors alone (default 900)
+  --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
+
+Credentials come from where AWS's tools take them: environment, profile (AWS_PROFILE), web identity,
+container, instance.
 SIGTERM or SIGINT: write what was read, and stop.
 ";
 
@@ -51,9 +66,9 @@ pub enum Command {
     /// Print the version.
     Version,
     /// Read a stream.
-    Consume(Box<Stream>, Settings),
+    Consume(Box<Stream>, Settings, Option<SocketAddr>),
     /// Look at a lake.
-    Verify(PathBuf),
+    Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
 }
@@ -69,7 +84,16 @@ pub struct Stream {
     /// The schema file.
     pub schema: PathBuf,
     /// The lake.
-    pub lake: PathBuf,
+    pub lake: Place,
+}
+
+/// Where a lake is.
+pub enum Place {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In a bucket.
+    #[cfg(feature = "aws")]
+    Bucket(Bucket),
 }
 
 #[derive(Default)]
@@ -78,7 +102,8 @@ struct Words {
     region: Option<String>,
     endpoint: Option<String>,
     schema: Option<PathBuf>,
-    lake: Option<PathBuf>,
+    lake: Option<OsString>,
+    s3_endpoint: Option<String>,
 }
 
 /// Reads a command line without the program's name.
@@ -101,10 +126,14 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     }
     let mut words = Words::default();
     let mut settings = default_settings();
+    let mut metrics = None;
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
-            (_, Long("lake")) => words.lake = Some(parser.value()?.into()),
+            (_, Long("lake")) => words.lake = Some(parser.value()?),
+            (_, Long("s3-endpoint")) => words.s3_endpoint = Some(parser.value()?.string()?),
+            (_, Long("region")) => words.region = Some(parser.value()?.string()?),
+            ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
                 let is_known = words.take(&name, &mut parser)?
@@ -117,9 +146,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         }
     }
     match command.as_str() {
-        "verify" => Ok(Command::Verify(
-            words.lake.ok_or_else(|| missing("--lake"))?,
-        )),
+        "verify" => Ok(Command::Verify(words.place()?)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
         _ => {
             let limits = settings.limits;
@@ -127,7 +154,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
                 let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
                 return Err(Usage(what.to_owned()));
             }
-            Ok(Command::Consume(Box::new(words.stream()?), settings))
+            Ok(Command::Consume(
+                Box::new(words.stream()?),
+                settings,
+                metrics,
+            ))
         }
     }
 }
@@ -140,6 +171,9 @@ fn default_settings() -> Settings {
         },
         longest_wait: Duration::from_secs(60),
         ignore_unknown_files: false,
+        idle_interval: Duration::from_millis(500),
+        give_up_after: Duration::from_secs(900),
+        start: Start::TrimHorizon,
     }
 }
 
@@ -151,6 +185,20 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
             let seconds = parser.value()?.parse()?;
             settings.longest_wait = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         }
+        "reads-per-second" => {
+            let reads: f64 = parser.value()?.parse()?;
+            if !(reads > 0.0 && reads <= 5.0) {
+                let what =
+                    "--reads-per-second must be more than 0 and at most 5: Kinesis takes no more";
+                return Err(Usage(what.to_owned()));
+            }
+            settings.idle_interval = Duration::from_secs_f64(1.0 / reads);
+        }
+        "give-up-seconds" => {
+            let seconds = parser.value()?.parse()?;
+            settings.give_up_after = Duration::from_secs(seconds);
+        }
+        "start" => settings.start = start(&parser.value()?.string()?)?,
         "files-without-state" => {
             settings.ignore_unknown_files = match parser.value()?.string()?.as_str() {
                 "refuse" => false,
@@ -166,11 +214,22 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
     Ok(true)
 }
 
+fn start(text: &str) -> Result<Start, Usage> {
+    match text {
+        "trim-horizon" => Ok(Start::TrimHorizon),
+        "latest" => Ok(Start::Latest),
+        _ => Timestamp::parse_iso8601(text).map(Start::Time).ok_or_else(|| {
+            Usage(format!(
+                "--start '{text}' is not trim-horizon, latest or a time such as 2026-11-30T00:00:00Z"
+            ))
+        }),
+    }
+}
+
 impl Words {
     fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
         match name {
             "stream" => self.stream = Some(parser.value()?.string()?),
-            "region" => self.region = Some(parser.value()?.string()?),
             "kinesis-endpoint" => self.endpoint = Some(parser.value()?.string()?),
             "schema" => self.schema = Some(parser.value()?.into()),
             _ => return Ok(false),
@@ -178,9 +237,38 @@ impl Words {
         Ok(true)
     }
 
+    fn region(&self) -> Result<String, Usage> {
+        let region = self.region.clone().or_else(|| variable("AWS_REGION"));
+        let region = region.or_else(|| variable("AWS_DEFAULT_REGION"));
+        region.ok_or_else(|| missing("--region"))
+    }
+
+    fn place(&self) -> Result<Place, Usage> {
+        let lake = self.lake.as_ref().ok_or_else(|| missing("--lake"))?;
+        let text = lake.to_string_lossy();
+        let Some(place) = text.strip_prefix("s3://") else {
+            return Ok(Place::Folder(lake.into()));
+        };
+        #[cfg(not(feature = "aws"))]
+        return Err(Usage(format!("--lake s3://{place}: this build has no S3")));
+        #[cfg(feature = "aws")]
+        {
+            let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+            if name.is_empty() {
+                return Err(Usage(format!("--lake '{text}' has no bucket")));
+            }
+            Ok(Place::Bucket(Bucket {
+                name: name.to_owned(),
+                prefix: prefix.trim_matches('/').to_owned(),
+                region: self.region()?,
+                endpoint: self.s3_endpoint.clone(),
+            }))
+        }
+    }
+
     fn stream(self) -> Result<Stream, Usage> {
-        let region = self.region.or_else(|| variable("AWS_REGION"));
-        let region = region.ok_or_else(|| missing("--region"))?;
+        let region = self.region()?;
+        let lake = self.place();
         let endpoint = match &self.endpoint {
             Some(url) => Endpoint::parse(url)
                 .map_err(|problem| Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
@@ -192,7 +280,7 @@ impl Words {
             region,
             endpoint,
             schema: self.schema.ok_or_else(|| missing("--schema"))?,
-            lake: self.lake.ok_or_else(|| missing("--lake"))?,
+            lake: lake?,
         })
     }
 }
@@ -202,6 +290,6 @@ fn missing(option: &str) -> Usage {
 }
 
 /// An environment variable that says something.
-pub fn variable(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

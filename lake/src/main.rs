@@ -2,21 +2,27 @@
 
 mod command;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use command::{Command, HELP, Stream, Usage, variable};
-use forebay_aws_call::Credentials;
+use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
+use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
-use forebay_lake::source::kinesis::{Kinesis, KinesisError};
+use forebay_lake::source::credentials::Identity;
+use forebay_lake::source::kinesis::{Kinesis, KinesisError, http};
 use forebay_lake::state::StatePaths;
+#[cfg(feature = "aws")]
+use forebay_lake::store::{LeaseTimes, bucket};
 use forebay_lake::store::{Store, StoreError};
 use forebay_lake::table::Catalog;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -75,16 +81,29 @@ fn run() -> Result<ExitCode, Fault> {
     match command {
         Command::Help => print!("{HELP}"),
         Command::Version => println!("forebay-lake {}", env!("CARGO_PKG_VERSION")),
-        Command::Consume(stream, settings) => runtime.block_on(start(*stream, settings))?,
-        Command::Verify(lake) => return runtime.block_on(look(&lake)),
+        Command::Consume(stream, settings, address) => {
+            runtime.block_on(start(*stream, settings, address))?;
+        }
+        Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(stream: Stream, settings: Settings) -> Result<(), Fault> {
+async fn start(
+    stream: Stream,
+    settings: Settings,
+    address: Option<SocketAddr>,
+) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream)?;
+    let (kinesis, store) = open(stream).await?;
+    let metrics = Arc::new(Metrics::default());
+    if let Some(address) = address {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Fault::Usage(format!("--metrics {address}: {error}")))?;
+        tokio::spawn(serve(listener, metrics.clone()));
+    }
     let (stop, stopped) = watch::channel(false);
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -98,14 +117,22 @@ async fn start(stream: Stream, settings: Settings) -> Result<(), Fault> {
         // Nobody listens only where consuming has ended already.
         let _ = stop.send(true);
     });
-    let outcome = consume(kinesis, store.clone(), catalog, settings, stopped).await;
+    let outcome = consume(kinesis, store.clone(), catalog, settings, metrics, stopped).await;
     store.close().await;
     Ok(outcome?)
 }
 
 /// Exit code 1 where something is not as it was written.
-async fn look(lake: &Path) -> Result<ExitCode, Fault> {
-    let verified = verify(&Store::read_folder(lake)?).await?;
+async fn look(lake: Place) -> Result<ExitCode, Fault> {
+    let store = match lake {
+        Place::Folder(folder) => Store::read_folder(&folder)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
+            Store::read_objects(bucket::open(&bucket, identity)?)
+        }
+    };
+    let verified = verify(&store).await?;
     for finding in &verified.findings {
         println!("{finding}");
     }
@@ -120,7 +147,7 @@ async fn look(lake: &Path) -> Result<ExitCode, Fault> {
 
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream)?;
+    let (kinesis, store) = open(stream).await?;
     let created = kinesis.describe().await?.created_seconds();
     let paths = StatePaths::new(kinesis.stream(), created);
     let outcome = repair(&store, &catalog, &paths, &kinesis).await;
@@ -138,14 +165,31 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
-    let kinesis = Kinesis::new(
-        stream.endpoint,
-        stream.region,
-        stream.stream,
-        credentials()?,
-    )?;
-    Ok((kinesis, Arc::new(Store::open_folder(&stream.lake)?)))
+async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
+    let identity = identity(&stream.region).await?;
+    let (name, region) = (stream.stream, stream.region);
+    let kinesis = Kinesis::new(stream.endpoint, region, name, identity.clone())?;
+    if let Err(error) = kinesis.check_credentials().await
+        && !error.may_pass()
+    {
+        return Err(Fault::Usage(error.to_string()));
+    }
+    let store = match stream.lake {
+        Place::Folder(folder) => Store::open_folder(&folder)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let objects = bucket::open(&bucket, identity)?;
+            Store::open_objects(objects, LeaseTimes::default()).await?
+        }
+    };
+    Ok((kinesis, Arc::new(store)))
+}
+
+async fn identity(region: &str) -> Result<Arc<Identity>, Fault> {
+    // Where there is no machine to ask, nobody is to wait for long.
+    let wait = Duration::from_secs(2);
+    let http = http(wait, 3 * wait)?;
+    Ok(Arc::new(Identity::of_environment(http, region).await))
 }
 
 fn schema(path: &Path) -> Result<Schema, Fault> {
@@ -160,21 +204,4 @@ fn schema(path: &Path) -> Result<Schema, Fault> {
             .map(|mistake| format!("  {}: {}", mistake.path, mistake.message));
         fault(lines.collect::<Vec<_>>().join("\n"))
     })
-}
-
-fn credentials() -> Result<Credentials, Fault> {
-    let needed = |name: &str| {
-        variable(name).ok_or_else(|| {
-            Fault::Usage(format!(
-                "{name} is not set: credentials for Kinesis are needed"
-            ))
-        })
-    };
-    Ok(Credentials::new(
-        needed("AWS_ACCESS_KEY_ID")?,
-        needed("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    ))
 }

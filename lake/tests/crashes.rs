@@ -106,7 +106,7 @@ impl World<'_> {
     /// Where in the stream a position is.
     fn index(&self, position: &Position) -> usize {
         self.stream.partition_point(|record| match position {
-            Position::TrimHorizon => false,
+            Position::TrimHorizon | Position::Time(_) | Position::Latest => false,
             Position::At(number) => record.sequence_number < *number,
             Position::After(number) => record.sequence_number <= *number,
         })

@@ -65,7 +65,7 @@ impl Stream for Records<'_> {
 
 fn index(records: &[StreamRecord], position: &Position) -> usize {
     records.partition_point(|record| match position {
-        Position::TrimHorizon => false,
+        Position::TrimHorizon | Position::Time(_) | Position::Latest => false,
         Position::At(number) => record.sequence_number < *number,
         Position::After(number) => record.sequence_number <= *number,
     })

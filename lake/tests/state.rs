@@ -28,11 +28,11 @@ prop_compose! {
         counts in counts(),
         window in prop::option::of("[0-9a-f]{64}"),
         pending in prop::option::of((number(), number(), prop::collection::vec(".*", 0..3))),
-        (ended, cuts, segment) in any::<(bool, u64, u64)>(),
+        (ended, cuts, segment, start) in any::<(bool, u64, u64, Option<i64>)>(),
     ) -> Checkpoint {
         let window = window.map(|sha256| WindowRef { slot: Slot::B, sha256 });
         let pending = pending.map(|(first, last, files)| Cut { first, last, records: 3, files });
-        Checkpoint { committed, resume, counts, window, pending, ended, cuts, segment }
+        Checkpoint { committed, resume, start, counts, window, pending, ended, cuts, segment }
     }
 }
 

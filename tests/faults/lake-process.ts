@@ -40,6 +40,8 @@ export interface Program {
   log(): string;
   /** What it printed on standard output so far. */
   output(): string;
+  /** Sends a signal. */
+  signal(signal: NodeJS.Signals): void;
   /** Sends a signal and waits for the end. Gives the exit code, `null` where the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** How it ended, once it has. */
@@ -70,7 +72,8 @@ function start(program: string, words: string[], environment: NodeJS.ProcessEnv 
     child.kill(signal);
     return ended;
   };
-  return { child, log: () => log, output: () => output, end, ended };
+  const signal = (signal: NodeJS.Signals) => void child.kill(signal);
+  return { child, log: () => log, output: () => output, signal, end, ended };
 }
 
 /** A Kinesis with these streams, each `NAME:SHARDS`, on any free port or on `port`. */

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::json::Writer;
-use forebay_core::time::Date;
+use forebay_core::time::{Date, Timestamp};
 
-use crate::record::{Decoded, EventKey, Rejection, Row, Window};
+use crate::record::{Decoded, EventKey, Rejection, Row, Window, parts};
 use crate::source::{SequenceNumber, StreamRecord};
 use crate::state::Counts;
 use crate::table::{Catalog, TableBuilder};
@@ -28,6 +28,17 @@ pub struct Batch {
     tables: BTreeMap<(usize, Date), TableBuilder>,
     /// Entries by the day the stream took the record in, one JSON object a line.
     rejected: BTreeMap<Date, String>,
+    /// Places of records that were rejected before, and have their entries.
+    pub known_rejected: HashSet<String>,
+}
+
+/// A record, or one of the events that were put together in it.
+#[derive(Clone, Copy)]
+struct Part<'p> {
+    /// Its sequence number, with `/` and a number for one of several.
+    place: &'p str,
+    arrival: Timestamp,
+    data: &'p [u8],
 }
 
 /// A file of the lake before it is encoded.
@@ -56,12 +67,13 @@ impl Batch {
         self.take_unless(catalog, shard, |key| window.contains(key), record);
     }
 
-    /// Takes a record in; what is an event that was `seen` is a duplicate.
+    /// Takes a record in; what is an event that was `seen` is a duplicate. A record that holds several
+    /// counts as so many.
     pub fn take_unless(
         &mut self,
         catalog: &Catalog,
         shard: &str,
-        seen: impl FnOnce(EventKey) -> bool,
+        seen: impl Fn(EventKey) -> bool,
         record: &StreamRecord,
     ) {
         let number = &record.sequence_number;
@@ -70,14 +82,58 @@ impl Batch {
             None => self.range = Some((number.clone(), number.clone())),
         }
         self.bytes += record.data.len() as u64;
+        let whole = Part {
+            place: number.as_str(),
+            arrival: record.arrival,
+            data: &record.data,
+        };
+        // Nearly every record is one event, and is not looked through for parts.
+        let parted = match Decoded::read(shard, whole.place, whole.data) {
+            Ok(decoded) => return self.take_part(catalog, shard, &seen, &whole, Ok(decoded)),
+            Err(_) => parts(whole.data),
+        };
+        let parted = match parted {
+            Ok(parted) => parted,
+            Err(rejection) => {
+                return self.take_part(catalog, shard, &seen, &whole, Err(rejection));
+            }
+        };
+        let is_one = parted.len() == 1;
+        for (data, number) in parted.iter().zip(0..) {
+            let place = match is_one {
+                true => whole.place.to_owned(),
+                false => format!("{}/{number}", whole.place),
+            };
+            let part = Part {
+                place: &place,
+                data,
+                ..whole
+            };
+            let decoded = Decoded::read(shard, &place, data);
+            self.take_part(catalog, shard, &seen, &part, decoded);
+        }
+    }
+
+    fn take_part(
+        &mut self,
+        catalog: &Catalog,
+        shard: &str,
+        seen: &impl Fn(EventKey) -> bool,
+        part: &Part<'_>,
+        decoded: Result<Decoded<'_>, Rejection>,
+    ) {
         self.counts.records += 1;
-        let row = Decoded::read(shard, record).and_then(|decoded| {
+        if self.known_rejected.contains(part.place) {
+            self.counts.rejected += 1;
+            return;
+        }
+        let row = decoded.and_then(|decoded| {
             let key = decoded.key();
             if self.members.contains(&key) || seen(key) {
                 return Ok(None);
             }
             // An event that is rejected is not remembered: sent again after a mend, it is a row.
-            let row = decoded.into_row(&catalog.schema, record.arrival)?;
+            let row = decoded.into_row(&catalog.schema, part.arrival)?;
             self.members.insert(key);
             self.keys.push(key);
             Ok(Some(row))
@@ -85,7 +141,7 @@ impl Batch {
         match row {
             Ok(Some(row)) => self.add(catalog, &row),
             Ok(None) => self.counts.duplicates += 1,
-            Err(rejection) => self.reject(shard, record, &rejection),
+            Err(rejection) => self.reject(shard, part, &rejection),
         }
     }
 
@@ -97,10 +153,10 @@ impl Batch {
             .append(row);
     }
 
-    fn reject(&mut self, shard: &str, record: &StreamRecord, rejection: &Rejection) {
+    fn reject(&mut self, shard: &str, part: &Part<'_>, rejection: &Rejection) {
         self.counts.rejected += 1;
-        let lines = self.rejected.entry(record.arrival.date()).or_default();
-        lines.push_str(&entry(shard, record, rejection));
+        let lines = self.rejected.entry(part.arrival.date()).or_default();
+        lines.push_str(&entry(shard, part, rejection));
         lines.push('\n');
     }
 
@@ -133,14 +189,12 @@ fn day(date: Date) -> String {
 }
 
 /// A record that could not become a row, with the reason, as JSON.
-fn entry(shard: &str, record: &StreamRecord, rejection: &Rejection) -> String {
+fn entry(shard: &str, part: &Part<'_>, rejection: &Rejection) -> String {
     let mut writer = Writer::new();
     writer.begin_object();
     writer.name("shard").string(shard);
-    writer
-        .name("sequence_number")
-        .string(record.sequence_number.as_str());
-    writer.name("arrival").string(&record.arrival.to_iso8601());
+    writer.name("sequence_number").string(part.place);
+    writer.name("arrival").string(&part.arrival.to_iso8601());
     writer.name("reason").string(rejection.reason.as_str());
     writer.name("violations").begin_array();
     for violation in &rejection.violations {
@@ -154,7 +208,7 @@ fn entry(shard: &str, record: &StreamRecord, rejection: &Rejection) -> String {
     writer.end_array();
     writer
         .name("data_base64")
-        .string(&BASE64_STANDARD.encode(&record.data));
+        .string(&BASE64_STANDARD.encode(part.data));
     writer.end_object();
     writer.finish()
 }

@@ -18,6 +18,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use forebay_core::time::Timestamp;
+
 use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
 use crate::record::Window;
 use crate::source::{Position, SequenceNumber, StreamRecord};
@@ -113,6 +115,12 @@ impl Shard {
                     ..
                 },
             ) => Position::After(last.clone()),
+            (
+                None,
+                Checkpoint {
+                    start: Some(start), ..
+                },
+            ) => Position::Time(Timestamp(*start)),
             (None, _) => Position::TrimHorizon,
         }
     }
@@ -160,6 +168,11 @@ impl Shard {
     /// not: its end is written down.
     pub fn is_open(&self) -> bool {
         self.checkpoint.pending.is_none() && self.batch.range.is_some()
+    }
+
+    /// How many records are in the batch.
+    pub fn open_records(&self) -> u64 {
+        self.batch.counts.records
     }
 
     /// Whether a batch that was cut before is being read again.

@@ -1,7 +1,9 @@
 //! From a record to a row, or to the reason why it cannot be one.
 
+mod parts;
 mod row;
 mod window;
 
+pub use parts::{MAX_BYTES, MAX_PARTS, parts};
 pub use row::{Decoded, Reason, Rejection, Row};
 pub use window::{EventKey, WINDOW_EVENTS, Window};

@@ -8,7 +8,6 @@ use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::update_endpoint;
 
 use crate::record::EventKey;
-use crate::source::StreamRecord;
 
 /// A record that was understood.
 #[derive(Debug)]
@@ -71,12 +70,13 @@ impl Reason {
 }
 
 impl<'a> Decoded<'a> {
-    /// Reads the bytes of a record that was found in `shard`.
+    /// Reads the bytes of a record, or of a part of one, whose place in `shard` is its sequence number,
+    /// with `/` and a number for a part.
     ///
     /// # Errors
     /// [`Reason::MalformedRecord`].
-    pub fn read(shard: &str, from: &'a StreamRecord) -> Result<Decoded<'a>, Rejection> {
-        let record = Record::decode(&from.data).map_err(|error| Rejection {
+    pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
+        let record = Record::decode(data).map_err(|error| Rejection {
             reason: Reason::MalformedRecord,
             violations: vec![Violation {
                 path: error.path,
@@ -87,7 +87,7 @@ impl<'a> Decoded<'a> {
         })?;
         let event_id = match &record.forebay {
             Some(forebay) => forebay.event_id.clone(),
-            None => format!("{shard}:{}", from.sequence_number).into(),
+            None => format!("{shard}:{place}").into(),
         };
         Ok(Decoded { record, event_id })
     }

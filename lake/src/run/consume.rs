@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_aws_call::kinesis::ShardDescription;
+use forebay_core::time::Timestamp;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
+use super::metrics::Metrics;
 use super::reader;
-use crate::cut::{EncodeError, Limits, Shard};
-use crate::source::kinesis::{Kinesis, KinesisError};
-use crate::state::StatePaths;
-use crate::store::{Store, StoreError};
+use crate::cut::{EncodeError, File, Limits, Shard};
+use crate::source::kinesis::{Kinesis, KinesisError, now};
+use crate::state::{Checkpoint, StatePaths};
+use crate::store::{Existing, Store, StoreError};
 use crate::table::Catalog;
 
 /// How often to look for shards that a split or merge has made, and whether the stream is still the
@@ -35,6 +37,23 @@ pub struct Settings {
     pub longest_wait: Duration,
     /// Whether files that no checkpoint knows of are passed over, instead of being an error.
     pub ignore_unknown_files: bool,
+    /// How often a shard is read that has nothing new.
+    pub idle_interval: Duration,
+    /// After so long with errors alone the process ends.
+    pub give_up_after: Duration,
+    /// Where shards of a stream are begun that was never read into the lake.
+    pub start: Start,
+}
+
+/// Where a stream is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record there is.
+    TrimHorizon,
+    /// With what comes from now on.
+    Latest,
+    /// With what the stream took in at this time or later, by its clock.
+    Time(Timestamp),
 }
 
 /// Why reading cannot go on.
@@ -49,6 +68,17 @@ pub enum ConsumeError {
     /// A defect of Forebay.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// Kinesis, where another try would not help.
+    #[error("{0}")]
+    Kinesis(#[from] KinesisError),
+    /// Kinesis, where it did not help for long.
+    #[error("{error}; it has been so for {seconds} s, which is as long as --give-up-seconds says")]
+    GaveUp {
+        /// The last of the errors.
+        error: KinesisError,
+        /// How long there were no others.
+        seconds: u64,
+    },
     /// A defect of Forebay.
     #[error("the reader of a shard broke down: {0}")]
     Reader(#[from] tokio::task::JoinError),
@@ -61,6 +91,7 @@ pub(super) struct Consumer {
     pub(super) store: Arc<Store>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) settings: Settings,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Reads a stream into a lake until `stop` turns true; what was read by then is written. A stream
@@ -73,6 +104,7 @@ pub async fn consume(
     store: Arc<Store>,
     catalog: Catalog,
     settings: Settings,
+    metrics: Arc<Metrics>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ConsumeError> {
     let consumer = Arc::new(Consumer {
@@ -80,11 +112,12 @@ pub async fn consume(
         store,
         catalog: Arc::new(catalog),
         settings,
+        metrics,
     });
     if !settings.ignore_unknown_files {
         check_files(&consumer.store).await?;
     }
-    while let Some(created) = consumer.wait_for_stream(&mut stop).await {
+    while let Some(created) = consumer.wait_for_stream(&mut stop).await? {
         Stream::new(consumer.clone(), created)
             .read(&mut stop)
             .await?;
@@ -95,13 +128,50 @@ pub async fn consume(
 impl Consumer {
     /// Waits until the stream can be read. Gives when it was created, by which it is known, in
     /// seconds since the epoch; `None` when told to stop.
-    async fn wait_for_stream(&self, stop: &mut watch::Receiver<bool>) -> Option<i64> {
+    async fn wait_for_stream(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<i64>, ConsumeError> {
         loop {
-            let summary = retry(stop, async || self.kinesis.describe().await).await?;
+            let asked = self
+                .retry(stop, async || self.kinesis.describe().await)
+                .await?;
+            let Some(summary) = asked else {
+                return Ok(None);
+            };
             if matches!(summary.stream_status.as_str(), "ACTIVE" | "UPDATING") {
-                return Some(summary.created_seconds());
+                return Ok(Some(summary.created_seconds()));
             }
-            wait(stop, CREATION_INTERVAL).await?;
+            if wait(stop, CREATION_INTERVAL).await.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Calls until there is an answer, further and further apart. `None` when told to stop.
+    async fn retry<T>(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+        mut call: impl AsyncFnMut() -> Result<T, KinesisError>,
+    ) -> Result<Option<T>, ConsumeError> {
+        let mut trouble = Trouble::new(self.settings.give_up_after);
+        loop {
+            let answer = tokio::select! {
+                biased;
+                () = stopped(stop) => return Ok(None),
+                answer = call() => answer,
+            };
+            let error = match answer {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) => error,
+            };
+            self.metrics.failed(error.code());
+            // A stream may be made later.
+            let may_come = error.is("ResourceNotFoundException");
+            let pause = trouble.pause(error, may_come, self.kinesis.stream())?;
+            if wait(stop, pause).await.is_none() {
+                return Ok(None);
+            }
         }
     }
 
@@ -143,6 +213,8 @@ struct Stream {
     reading: BTreeSet<String>,
     /// Shards that were closed and have been read to their end.
     ended: BTreeSet<String>,
+    /// Shards that are begun with what comes from now on.
+    latest: BTreeSet<String>,
 }
 
 impl Stream {
@@ -154,6 +226,7 @@ impl Stream {
             readers: JoinSet::new(),
             reading: BTreeSet::new(),
             ended: BTreeSet::new(),
+            latest: BTreeSet::new(),
         }
     }
 
@@ -161,10 +234,16 @@ impl Stream {
     async fn read(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), ConsumeError> {
         let (stop_readers, readers_stop) = watch::channel(false);
         let consumer = self.consumer.clone();
-        while let Some(shards) = retry(stop, async || consumer.shards_of(self.created).await)
-            .await
-            .flatten()
-        {
+        let mut failed = Ok(());
+        let mut is_new = self.is_new().await?;
+        loop {
+            let shards = async || consumer.shards_of(self.created).await;
+            let Some(shards) = consumer.retry(stop, shards).await?.flatten() else {
+                break;
+            };
+            if std::mem::take(&mut is_new) {
+                self.begin(&shards).await?;
+            }
             self.start_readers(shards, &readers_stop).await?;
             let finished = tokio::select! {
                 biased;
@@ -172,12 +251,51 @@ impl Stream {
                 Some(finished) = self.readers.join_next() => finished,
                 () = sleep(DISCOVERY_INTERVAL) => continue,
             };
-            self.reading.remove(&finished??);
+            match joined(finished) {
+                Ok(id) => self.reading.remove(&id),
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            };
         }
-        // What cannot be told has nobody left to listen.
+        // What cannot be told has nobody left to listen. Also after an error the others write what they
+        // have read.
         let _ = stop_readers.send(true);
         while let Some(finished) = self.readers.join_next().await {
-            finished??;
+            failed = failed.and(joined(finished).map(drop));
+        }
+        failed
+    }
+
+    /// Whether the stream was never read into the lake.
+    async fn is_new(&self) -> Result<bool, ConsumeError> {
+        let state = self.consumer.store.list(self.paths.folder()).await;
+        Ok(state.map_err(LoadError::from)?.is_empty())
+    }
+
+    /// Writes down where the shards are begun that there are at the start. Those of a later split or
+    /// merge are read whole.
+    async fn begin(&mut self, shards: &[ShardDescription]) -> Result<(), ConsumeError> {
+        let start = match self.consumer.settings.start {
+            Start::TrimHorizon => return Ok(()),
+            Start::Latest => now(),
+            Start::Time(time) => time,
+        };
+        for shard in shards {
+            let id = &shard.shard_id;
+            let checkpoint = Checkpoint {
+                start: Some(start.0),
+                ..Checkpoint::default()
+            };
+            let file = File {
+                path: self.paths.checkpoint(id),
+                bytes: checkpoint.to_bytes().map_err(EncodeError::from)?.into(),
+            };
+            self.consumer.store.put(&file, Existing::Replace).await?;
+            if self.consumer.settings.start == Start::Latest {
+                self.latest.insert(id.clone());
+            }
         }
         Ok(())
     }
@@ -207,8 +325,10 @@ impl Stream {
             }
             let shard = self.consumer.resume(&self.paths, shard).await?;
             self.reading.insert(id.clone());
+            let latest = self.latest.remove(id);
+            let consumer = self.consumer.clone();
             self.readers
-                .spawn(reader::read(self.consumer.clone(), shard, stop.clone()));
+                .spawn(reader::read(consumer, shard, latest, stop.clone()));
         }
         Ok(())
     }
@@ -233,24 +353,61 @@ pub(super) fn note(text: impl std::fmt::Display) {
     eprintln!("forebay-lake: {text}");
 }
 
-/// Calls until there is an answer, further and further apart. `None` when told to stop.
-async fn retry<T>(
-    stop: &mut watch::Receiver<bool>,
-    mut call: impl AsyncFnMut() -> Result<T, KinesisError>,
-) -> Option<T> {
-    let mut back_off = FIRST_BACK_OFF;
-    loop {
-        let answer = tokio::select! {
-            biased;
-            () = stopped(stop) => return None,
-            answer = call() => answer,
-        };
-        match answer {
-            Ok(answer) => return Some(answer),
-            Err(error) => note(format_args!("{error}; trying again in {back_off:?}")),
+fn joined(
+    finished: Result<Result<String, ConsumeError>, tokio::task::JoinError>,
+) -> Result<String, ConsumeError> {
+    finished?
+}
+
+/// Errors without an answer in between.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    since: Option<Instant>,
+    back_off: Duration,
+    give_up_after: Duration,
+}
+
+impl Trouble {
+    pub(super) fn new(give_up_after: Duration) -> Trouble {
+        Trouble {
+            since: None,
+            back_off: FIRST_BACK_OFF,
+            give_up_after,
         }
-        wait(stop, back_off).await?;
-        back_off = longer(back_off);
+    }
+
+    pub(super) fn is_over(&mut self) {
+        self.since = None;
+        self.back_off = FIRST_BACK_OFF;
+    }
+
+    pub(super) fn is_going_on(&self) -> bool {
+        self.since.is_some()
+    }
+
+    pub(super) fn begin(&mut self) -> Instant {
+        *self.since.get_or_insert_with(Instant::now)
+    }
+
+    /// How long to wait before the next try. `may_pass`: although the error by itself would not.
+    pub(super) fn pause(
+        &mut self,
+        error: KinesisError,
+        may_pass: bool,
+        what: &str,
+    ) -> Result<Duration, ConsumeError> {
+        if !may_pass && !error.may_pass() {
+            return Err(error.into());
+        }
+        let lasted = self.begin().elapsed();
+        if lasted > self.give_up_after {
+            let seconds = lasted.as_secs();
+            return Err(ConsumeError::GaveUp { error, seconds });
+        }
+        let pause = self.back_off;
+        note(format_args!("{what}: {error}; trying again in {pause:?}"));
+        self.back_off = longer(pause);
+        Ok(pause)
     }
 }
 

@@ -28,7 +28,7 @@ impl Stream for Kinesis {
         };
         // Where a position is not the stream's own, reading begins with the oldest record.
         let is_asked = |record: &StreamRecord| match from {
-            Position::TrimHorizon => true,
+            Position::TrimHorizon | Position::Time(_) | Position::Latest => true,
             Position::At(first) => record.sequence_number >= *first,
             Position::After(before) => record.sequence_number > *before,
         };

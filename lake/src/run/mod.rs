@@ -1,11 +1,13 @@
 //! The commands.
 
 mod consume;
+mod cursor;
 pub mod load;
 mod lookup;
+pub mod metrics;
 mod reader;
 pub mod repair;
 mod survey;
 pub mod verify;
 
-pub use consume::{ConsumeError, Settings, consume};
+pub use consume::{ConsumeError, Settings, Start, consume};

@@ -9,16 +9,21 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::consume::{ConsumeError, Consumer, FIRST_BACK_OFF, longer, note, stopped, wait};
+use super::consume::{
+    ConsumeError, Consumer, FIRST_BACK_OFF, Trouble, longer, note, stopped, wait,
+};
+use super::cursor::Cursor;
 use super::load::LoadError;
 use crate::cut::{File, Flush, Shard};
 use crate::source::kinesis::{KinesisError, Records};
-use crate::source::{Anchor, Anchored, Position, StreamRecord};
+use crate::source::{Anchor, Anchored, StreamRecord};
 use crate::state::Counts;
-use crate::store::{Existing, Store, StoreError};
+use crate::store::{Existing, StoreError};
 
-/// Kinesis takes five GetRecords a second for each shard.
+/// Kinesis takes five GetRecords a second for each shard: the pace of a reader that has catching up to do.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
+/// An answer with so many records, or more, is not the last one, whatever Kinesis says.
+const MANY_RECORDS: usize = 1_000;
 /// Files that are written at the same time, for each shard.
 const CONCURRENT_WRITES: usize = 16;
 
@@ -27,18 +32,20 @@ const CONCURRENT_WRITES: usize = 16;
 pub(super) async fn read(
     consumer: Arc<Consumer>,
     shard: Shard,
+    latest: bool,
     stop: watch::Receiver<bool>,
 ) -> Result<String, ConsumeError> {
+    consumer.metrics.started(shard.id(), shard.counts());
     let anchor = Anchor::new(&shard.position());
     let mut reader = Reader {
-        consumer,
         shard,
         stop,
-        cursor: Cursor::new(anchor),
+        cursor: Cursor::new(anchor, latest),
         queue: VecDeque::new(),
         read_at: Instant::now(),
         flush_at: None,
-        back_off: FIRST_BACK_OFF,
+        trouble: Trouble::new(consumer.settings.give_up_after),
+        consumer,
         behind_millis: 0,
     };
     let ended = reader.run().await?;
@@ -51,6 +58,7 @@ pub(super) async fn read(
         reader.put(end).await?;
         note(format_args!("{id} was closed and has been read to its end"));
     }
+    reader.consumer.metrics.ended(&id);
     Ok(id)
 }
 
@@ -65,7 +73,7 @@ struct Reader {
     read_at: Instant,
     /// When to cut the batch that is open.
     flush_at: Option<Instant>,
-    back_off: Duration,
+    trouble: Trouble,
     behind_millis: u64,
 }
 
@@ -91,9 +99,9 @@ impl Reader {
                 () = stopped(&mut self.stop) => return Ok(false),
                 () = reached(flush_at) => self.flush().await?,
                 answer = self.cursor.read(&self.consumer, &self.shard, self.read_at) => {
-                    self.read_at = Instant::now() + READ_INTERVAL;
                     match answer {
                         Ok(records) => {
+                            self.read_at = Instant::now() + self.pause(&records);
                             if self.take(records).await? {
                                 return Ok(true);
                             }
@@ -102,7 +110,7 @@ impl Reader {
                             note(&error);
                             return Ok(false);
                         }
-                        Err(error) => self.back_off(&error),
+                        Err(error) => self.take_error(error)?,
                     }
                 }
             }
@@ -112,7 +120,7 @@ impl Reader {
     /// Takes an answer in. Returns whether the shard has ended.
     async fn take(&mut self, answer: Records) -> Result<bool, ConsumeError> {
         let any_records = !answer.records.is_empty();
-        self.back_off = FIRST_BACK_OFF;
+        self.trouble.is_over();
         self.behind_millis = answer.millis_behind_latest;
         let is_last = answer.next_shard_iterator.is_none();
         let is_tip = is_last || !any_records && self.behind_millis == 0;
@@ -135,26 +143,45 @@ impl Reader {
         if self.shard.is_replaying() && !any_records && self.behind_millis == 0 {
             self.flush().await?;
         }
+        let (id, open) = (self.shard.id(), self.shard.open_records());
+        self.consumer.metrics.answered(id, self.behind_millis, open);
         if self.shard.is_open() && self.flush_at.is_none() {
             self.flush_at = Some(Instant::now() + self.consumer.settings.longest_wait);
         }
         match answer.next_shard_iterator {
-            Some(next) => self.cursor.advance(next, any_records),
+            Some(next) => self.cursor.advance(next, is_tip),
             None => return Ok(true),
         }
         Ok(false)
     }
 
-    fn back_off(&mut self, error: &KinesisError) {
-        self.cursor.drop_iterators();
-        // Iterators live for five minutes; the next one is asked for at once.
-        if error.is("ExpiredIteratorException") {
-            return;
+    /// How long to wait before the next request.
+    fn pause(&self, answer: &Records) -> Duration {
+        let is_behind = answer.millis_behind_latest > 0 || answer.records.len() >= MANY_RECORDS;
+        match is_behind {
+            true => READ_INTERVAL,
+            false => self.consumer.settings.idle_interval.max(READ_INTERVAL),
         }
-        let (shard, time) = (self.shard.id(), self.back_off);
-        note(format_args!("{shard}: {error}; trying again in {time:?}"));
-        self.read_at = Instant::now() + time;
-        self.back_off = longer(time);
+    }
+
+    /// Each error as it is. An iterator is dropped only where Kinesis says that it is of no more use.
+    fn take_error(&mut self, error: KinesisError) -> Result<(), ConsumeError> {
+        self.consumer.metrics.failed(error.code());
+        let is_expired = error.is("ExpiredIteratorException");
+        if is_expired {
+            self.cursor.drop_iterators();
+            // They live for five minutes. The next one is asked for at once, but not without end.
+            if !self.trouble.is_going_on() {
+                self.trouble.begin();
+                self.read_at = Instant::now() + READ_INTERVAL;
+                return Ok(());
+            }
+        }
+        let asked = error.retry_after();
+        let shard = self.shard.id().to_owned();
+        let pause = self.trouble.pause(error, is_expired, &shard)?;
+        self.read_at = Instant::now() + pause.max(asked.unwrap_or_default());
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), ConsumeError> {
@@ -165,8 +192,13 @@ impl Reader {
         let encoded = spawn_blocking(move || batch.encode()).await??;
         let flush = self.shard.flush(encoded)?;
         let files = flush.files.len();
+        let bytes = flush.files.iter().map(|file| file.bytes.len() as u64).sum();
         let counts = flush.counts;
         self.carry_out(flush).await?;
+        let total = self.shard.counts();
+        self.consumer
+            .metrics
+            .committed(self.shard.id(), total, files, bytes);
         let report = Report {
             shard: self.shard.id(),
             counts,
@@ -208,8 +240,8 @@ impl Reader {
             while writing.len() < CONCURRENT_WRITES
                 && let Some(file) = files.next()
             {
-                let (store, stop) = (self.consumer.store.clone(), self.stop.clone());
-                writing.spawn(persist(store, stop, Write::Put(file, existing)));
+                let (consumer, stop) = (self.consumer.clone(), self.stop.clone());
+                writing.spawn(persist(consumer, stop, Write::Put(file, existing)));
             }
             match writing.join_next().await {
                 Some(written) => written??,
@@ -223,7 +255,7 @@ impl Reader {
     }
 
     async fn write(&mut self, write: Write) -> Result<(), ConsumeError> {
-        persist(self.consumer.store.clone(), self.stop.clone(), write).await
+        persist(self.consumer.clone(), self.stop.clone(), write).await
     }
 }
 
@@ -235,20 +267,29 @@ enum Write {
 /// Writes, if need be again and again: a full disk may be emptied. When told to stop, one failure is
 /// enough.
 async fn persist(
-    store: Arc<Store>,
+    consumer: Arc<Consumer>,
     mut stop: watch::Receiver<bool>,
     write: Write,
 ) -> Result<(), ConsumeError> {
     let mut back_off = FIRST_BACK_OFF;
+    let began = Instant::now();
     loop {
         let outcome = match &write {
-            Write::Put(file, existing) => store.put(file, *existing).await,
-            Write::Delete(path) => store.delete(path).await,
+            Write::Put(file, existing) => consumer.store.put(file, *existing).await,
+            Write::Delete(path) => consumer.store.delete(path).await,
         };
         let error = match outcome {
             Err(StoreError::Object(error)) => error,
-            outcome => return Ok(outcome?),
+            outcome => {
+                consumer.metrics.written();
+                return Ok(outcome?);
+            }
         };
+        consumer.metrics.write_failed();
+        let is_enough = began.elapsed() > consumer.settings.give_up_after;
+        if is_enough || wait(&mut stop, Duration::ZERO).await.is_none() {
+            return Err(StoreError::Object(error).into());
+        }
         note(format_args!("{error}; trying again in {back_off:?}"));
         if wait(&mut stop, back_off).await.is_none() {
             return Err(StoreError::Object(error).into());
@@ -262,97 +303,5 @@ async fn reached(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The iterators to read on with.
-///
-/// After an answer without records it stays one iterator behind the newest: kinesalite's next
-/// iterator stands at the time of the answer, and the first record of a stream, if it was on its
-/// way just then, would never be seen through it. With Kinesis itself it makes no difference.
-struct Cursor {
-    current: Option<String>,
-    following: Option<String>,
-    anchor: Anchor,
-}
-
-impl Cursor {
-    fn new(anchor: Anchor) -> Cursor {
-        Cursor {
-            current: None,
-            following: None,
-            anchor,
-        }
-    }
-
-    fn drop_iterators(&mut self) {
-        self.current = None;
-        self.following = None;
-    }
-
-    /// Reads on at `at`. May be dropped at any time, and called again.
-    async fn read(
-        &mut self,
-        consumer: &Consumer,
-        shard: &Shard,
-        at: Instant,
-    ) -> Result<Records, KinesisError> {
-        sleep_until(at).await;
-        let iterator = match &self.current {
-            Some(iterator) => iterator,
-            None => {
-                let iterator = start(consumer, shard, &mut self.anchor).await?;
-                self.current.insert(iterator)
-            }
-        };
-        consumer.kinesis.records(iterator).await
-    }
-
-    fn advance(&mut self, next: String, any_records: bool) {
-        if any_records {
-            self.current = Some(next);
-            self.following = None;
-        } else if let Some(following) = self.following.replace(next) {
-            self.current = Some(following);
-        }
-    }
-}
-
-/// An iterator at the shard's position.
-async fn start(
-    consumer: &Consumer,
-    shard: &Shard,
-    anchor: &mut Anchor,
-) -> Result<String, KinesisError> {
-    let (id, position) = (shard.id(), anchor.position(shard.position()));
-    match consumer.kinesis.iterator(id, &position).await {
-        // What is older than the position is passed over when it comes.
-        Err(error) if error.is("InvalidArgumentException") && position != Position::TrimHorizon => {
-            note(format_args!(
-                "{id}: {error}; reading on from the oldest record"
-            ));
-            anchor.refused();
-            consumer.kinesis.iterator(id, &Position::TrimHorizon).await
-        }
-        answer => answer,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cursor_stays_one_behind_while_nothing_comes() {
-        let mut cursor = Cursor::new(Anchor::default());
-        cursor.current = Some("0".into());
-        let after = |cursor: &mut Cursor, next: &str, any| {
-            cursor.advance(next.into(), any);
-            cursor.current.clone().unwrap()
-        };
-        assert_eq!(after(&mut cursor, "1", false), "0");
-        assert_eq!(after(&mut cursor, "2", false), "1");
-        assert_eq!(after(&mut cursor, "3", true), "3");
-        assert_eq!(after(&mut cursor, "4", false), "3");
     }
 }

@@ -312,11 +312,10 @@ impl<S: Stream> Repair<'_, S> {
     ) -> Result<Vec<(File, FileEntry)>, RepairError> {
         let seen = self.seen_elsewhere(shard, damaged).await?;
         let mut batch = Batch::default();
+        batch.known_rejected = seen.rejected;
         for record in records {
-            if !seen.rejected.contains(&record.sequence_number) {
-                let known = |key| seen.events.contains(&key);
-                batch.take_unless(self.catalog, shard, known, record);
-            }
+            let known = |key| seen.events.contains(&key);
+            batch.take_unless(self.catalog, shard, known, record);
         }
         let mut drafts = batch.drafts(self.catalog, shard, first);
         drafts.retain(|draft| damaged.contains(&draft.path));
@@ -587,11 +586,10 @@ impl<S: Stream> Repair<'_, S> {
             from = Position::After(last.sequence_number.clone());
             let is_over = !is_read(last);
             let mut batch = Batch::default();
+            batch.known_rejected.clone_from(&seen.rejected);
             for record in records.iter().filter(|record| is_read(record)) {
-                if !seen.rejected.contains(&record.sequence_number) {
-                    let known = |key| seen.events.contains(&key);
-                    batch.take_unless(self.catalog, &shard.shard, known, record);
-                }
+                let known = |key| seen.events.contains(&key);
+                batch.take_unless(self.catalog, &shard.shard, known, record);
             }
             seen.events.extend(batch.keys.iter().copied());
             for (first, file, entry) in self.encode_apart(&shard.shard, batch, &records).await? {
@@ -801,7 +799,7 @@ async fn encode(
 #[derive(Default)]
 struct Seen {
     events: HashSet<EventKey>,
-    rejected: HashSet<SequenceNumber>,
+    rejected: HashSet<String>,
 }
 
 /// By how much counts have changed.
@@ -877,11 +875,10 @@ fn of_cut(cut: &CutEntry, shard: &ShardSurvey, ended: bool) -> Checkpoint {
 }
 
 /// The sequence numbers of rejected entries.
-fn rejected_numbers(bytes: &[u8]) -> impl Iterator<Item = SequenceNumber> {
+fn rejected_numbers(bytes: &[u8]) -> impl Iterator<Item = String> {
     let lines = bytes.split(|byte| *byte == b'\n');
     lines.filter_map(|line| {
         let entry: serde_json::Value = serde_json::from_slice(line).ok()?;
-        let number = entry.get("sequence_number")?.as_str()?;
-        SequenceNumber::try_from(number.to_owned()).ok()
+        Some(entry.get("sequence_number")?.as_str()?.to_owned())
     })
 }

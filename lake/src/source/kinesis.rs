@@ -1,6 +1,7 @@
 //! The client of Kinesis Data Streams: calls of `forebay_aws_call`, sent by reqwest.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use forebay_aws_call::kinesis::{
@@ -8,11 +9,12 @@ use forebay_aws_call::kinesis::{
     StartingPosition, StreamSummary,
 };
 use forebay_aws_call::{
-    Answer, CallError, Credentials, Endpoint, Operation, Request, Signer, Timestamp,
+    Answer, CallError, Credentials, Endpoint, Fault, Operation, Request, Signer, Timestamp,
 };
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
 
+use crate::source::credentials::Identity;
 use crate::source::{Position, SequenceNumber, StreamRecord};
 
 /// Largest answer that is read: 10 MB of data in base64, with what stands around 10,000 records.
@@ -27,7 +29,7 @@ pub struct Kinesis {
     endpoint: Endpoint,
     region: String,
     stream: String,
-    credentials: Credentials,
+    identity: Arc<Identity>,
 }
 
 /// What went wrong with a call, in words for the operator.
@@ -50,6 +52,26 @@ impl KinesisError {
     pub fn may_pass(&self) -> bool {
         self.error.may_pass()
     }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        self.error.fault()
+    }
+
+    /// How long Kinesis asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.error.retry_after()
+    }
+
+    /// Its name for metrics: Kinesis's own, or one of ours.
+    pub fn code(&self) -> &str {
+        match &self.error {
+            CallError::Unreachable(_) => "unreachable",
+            CallError::Refused(error) => &error.code,
+            CallError::Unintelligible(_) => "unintelligible",
+            CallError::NotSigned(_) => "not_signed",
+        }
+    }
 }
 
 impl fmt::Display for KinesisError {
@@ -62,7 +84,17 @@ impl fmt::Display for KinesisError {
                     "Kinesis cannot be reached at {endpoint}: {reason}"
                 )
             }
-            CallError::Refused(error) => write!(formatter, "Kinesis answered {error}"),
+            CallError::Refused(error) => {
+                write!(formatter, "Kinesis answered {error}")?;
+                match error.fault() {
+                    Fault::Credentials => formatter.write_str(
+                        "; check that the credentials hold, and allow kinesis:DescribeStreamSummary, \
+                         ListShards, GetShardIterator and GetRecords (kms:Decrypt for an encrypted \
+                         stream)",
+                    ),
+                    _ => Ok(()),
+                }
+            }
             CallError::Unintelligible(reason) => write!(
                 formatter,
                 "the answer is not Kinesis's: {reason}; check the endpoint"
@@ -107,23 +139,25 @@ impl Kinesis {
         endpoint: Endpoint,
         region: String,
         stream: String,
-        credentials: Credentials,
+        identity: Arc<Identity>,
     ) -> Result<Kinesis, reqwest::Error> {
-        // A second call finds the first one's provider in place, which is the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .user_agent(concat!("forebay-lake/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = http(CONNECT_TIMEOUT, REQUEST_TIMEOUT)?;
         Ok(Kinesis {
             http,
             endpoint,
             region,
             stream,
-            credentials,
+            identity,
         })
+    }
+
+    /// Credentials as the environment gives them, which a call will be signed with.
+    ///
+    /// # Errors
+    /// [`KinesisError`] where there are none.
+    pub async fn check_credentials(&self) -> Result<(), KinesisError> {
+        let asked = self.identity.credentials().await;
+        asked.map(drop).map_err(|error| self.error(error))
     }
 
     /// The stream's name.
@@ -163,6 +197,8 @@ impl Kinesis {
             Position::TrimHorizon => StartingPosition::TrimHorizon,
             Position::At(number) => StartingPosition::AtSequenceNumber(number.as_str()),
             Position::After(number) => StartingPosition::AfterSequenceNumber(number.as_str()),
+            Position::Time(time) => StartingPosition::AtTimestamp(*time),
+            Position::Latest => StartingPosition::Latest,
         };
         let stream = &self.stream;
         self.call(&GetShardIterator {
@@ -191,16 +227,37 @@ impl Kinesis {
     }
 
     async fn call<O: Operation>(&self, operation: &O) -> Result<O::Output, KinesisError> {
+        let outcome = async {
+            let credentials = self.identity.credentials().await?;
+            match self.signed(operation, &credentials).await {
+                // They may have been changed, or taken back, before their time.
+                Err(error) if error.fault() == Fault::Credentials => {
+                    let renewed = self.identity.renewed().await?;
+                    if renewed.access_key_id() == credentials.access_key_id()
+                        && renewed.session_token() == credentials.session_token()
+                    {
+                        return Err(error);
+                    }
+                    self.signed(operation, &renewed).await
+                }
+                answer => answer,
+            }
+        };
+        outcome.await.map_err(|error| self.error(error))
+    }
+
+    async fn signed<O: Operation>(
+        &self,
+        operation: &O,
+        credentials: &Credentials,
+    ) -> Result<O::Output, CallError> {
         let signer = Signer {
             endpoint: &self.endpoint,
             region: &self.region,
-            credentials: &self.credentials,
+            credentials,
         };
-        let outcome = async {
-            let request = signer.sign(operation.call(), None, now())?;
-            self.exchange(request, operation).await
-        };
-        outcome.await.map_err(|error| self.error(error))
+        let request = signer.sign(operation.call(), None, now())?;
+        self.exchange(request, operation).await
     }
 
     async fn exchange<O: Operation>(
@@ -230,8 +287,23 @@ impl Kinesis {
     }
 }
 
+/// A client of HTTP that follows no redirects.
+///
+/// # Errors
+/// Where the system's certificates cannot be used.
+pub fn http(connect: Duration, whole: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    // A second call finds the first one's provider in place, which is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .connect_timeout(connect)
+        .timeout(whole)
+        .user_agent(concat!("forebay-lake/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+}
+
 /// By the system's clock; one before 1970 counts as 1970.
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

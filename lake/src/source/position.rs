@@ -80,6 +80,10 @@ pub enum Position {
     At(SequenceNumber),
     /// With what comes after this record.
     After(SequenceNumber),
+    /// With the first record that the stream took in at this time, by its clock, or later.
+    Time(Timestamp),
+    /// With what comes from now on.
+    Latest,
 }
 
 #[cfg(test)]

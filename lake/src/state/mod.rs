@@ -19,6 +19,9 @@ pub struct Checkpoint {
     pub committed: Option<SequenceNumber>,
     /// After a repair: the record to read on with, where that is not the one behind `committed`.
     pub resume: Option<SequenceNumber>,
+    /// For a shard that was not read from its oldest record on: the time it was begun with, in
+    /// milliseconds since the epoch.
+    pub start: Option<i64>,
     /// What became of all records up to it.
     pub counts: Counts,
     /// Which of the two files with the shard's latest event ids belongs to `committed`.

@@ -1,6 +1,8 @@
 //! Where the lake's files are: in a folder, or in a bucket of S3. Each file is there whole or not at
 //! all, and only the holder of the lease writes.
 
+#[cfg(feature = "aws")]
+pub mod bucket;
 mod lease;
 
 use std::collections::HashMap;
@@ -107,6 +109,15 @@ impl Store {
             lease: Lease::ReadOnly,
             versions: Mutex::default(),
         })
+    }
+
+    /// What another kind of storage holds, for reading alone.
+    pub fn read_objects(objects: Arc<dyn ObjectStore>) -> Store {
+        Store {
+            objects,
+            lease: Lease::ReadOnly,
+            versions: Mutex::default(),
+        }
     }
 
     /// Opens what another kind of storage holds, e.g. a bucket. It must support conditional writes.
