@@ -1,5 +1,5 @@
-// The worker around its WebAssembly module: hands requests to it, and sees to it that a trap in there costs
-// the request it hits, and no other more than a second try.
+// The worker around its WebAssembly module. It hands requests to the module, and sees to it that a trap ends
+// only the request that it hits; the others in flight are answered so that clients send them again.
 //
 // Rust runs as tasks of the module, so that a panic shows as an uncaught error and the promise of
 // its request never settles. Its instance cannot be used any more: the request that ran is answered
@@ -93,7 +93,7 @@ async function run(method, bindings, context, call) {
   }
 }
 
-/** After how many seconds a batch of messages comes again that a trap ended. */
+/** After how many seconds a batch of messages that a trap has ended is delivered again. */
 const RETRY_SECONDS = 10;
 
 /**
@@ -116,7 +116,7 @@ export function worker(schema) {
       const ended = await run("queue", { ...env, SCHEMA }, context, (bindings) =>
         module.queue(batch, bindings),
       );
-      // A message that nothing is said of counts as acknowledged.
+      // The platform takes a message that is neither acknowledged nor retried for acknowledged.
       if (ended) batch.retryAll({ delaySeconds: RETRY_SECONDS });
     },
   };

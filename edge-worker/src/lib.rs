@@ -1,9 +1,10 @@
 //! Forebay's edge worker: the endpoint that browsers send their events to.
 //!
-//! Speaks Pinpoint's PutEvents and UpdateEndpoint and, as an embedded identity pool, Cognito
-//! Identity's GetId and GetCredentialsForIdentity. Every event request is authenticated by its
-//! signature; every event is validated against the schema, enriched, and delivered to a sink as a
-//! Pinpoint event-stream record before it is answered 202.
+//! It answers Pinpoint's PutEvents and UpdateEndpoint, plain JSON at `POST /v1/events` and, as an embedded
+//! identity pool, Cognito Identity's GetId, GetCredentialsForIdentity and GetOpenIdToken. It authenticates
+//! every request with events by its signature or bearer key. It validates every event against the schema,
+//! enriches it, and delivers it to the sinks, or to the queue in front of them, as a Pinpoint event-stream
+//! record before it answers 202.
 //!
 //! | room | what it does |
 //! |---|---|

@@ -25,7 +25,7 @@ pub struct Counts {
     pub throttled: usize,
     /// Answered 500: to be sent again.
     pub failed: usize,
-    /// Endpoints that were answered 400, whose events went on without what is wrong.
+    /// Endpoints that were answered 400. Their events went on without the wrong parts.
     #[serde(skip_serializing_if = "is_zero")]
     pub invalid_endpoints: usize,
 }
@@ -96,7 +96,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// A line that says nothing yet but which request it is of.
+    /// The line of a request about which nothing more is known yet.
     pub fn new(request_id: &'a str) -> Line<'a> {
         Line {
             operation: None,
@@ -146,7 +146,7 @@ pub struct ConsumeLine<'a> {
     pub acknowledged: usize,
     /// Of these, how many come again.
     pub retried: usize,
-    /// Of those that come again, how many are none of ours.
+    /// How many of those that come again the worker did not write.
     pub unreadable: usize,
     /// Of all messages.
     pub bytes: usize,

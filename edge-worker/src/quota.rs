@@ -12,7 +12,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Whoever is refused comes back after an hour at the latest: the quota may have been raised.
 const MOST_SECONDS: i64 = 3_600;
 
-/// `daily_quota` of an application. What is not said is not limited. A day is one of UTC.
+/// `daily_quota` of an application. What is missing is not limited. A day is one of UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {

@@ -1,5 +1,5 @@
-//! How often a network or an identity may ask. Where Cloudflare's rate-limit binding is bound, it
-//! counts; elsewhere a token bucket of this isolate does.
+//! How often a network or an identity may send requests. Where Cloudflare's rate-limit binding is bound,
+//! it counts; elsewhere a token bucket of this isolate does. Requests with a server key are not counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use crate::http::message::Head;
 use crate::platform::{Clock, RateLimits};
 use crate::recent::Recent;
 
-/// `rate_limits` of the configuration. What is not said is not limited.
+/// `rate_limits` of the configuration. What is missing is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateSettings {
@@ -18,13 +18,13 @@ pub struct RateSettings {
     pub identity_pool_per_network: Option<Rate>,
     /// Requests to the identity pool for credentials of one identity.
     pub identity_pool_per_identity: Option<Rate>,
-    /// PutEvents and UpdateEndpoint of one network.
+    /// PutEvents, UpdateEndpoint and signed plain events of one network.
     pub events_per_network: Option<Rate>,
-    /// PutEvents and UpdateEndpoint of one identity.
+    /// PutEvents, UpdateEndpoint and signed plain events of one identity.
     pub events_per_identity: Option<Rate>,
-    /// The header in which the platform, or a proxy that the worker trusts, says the client's
-    /// address; `cf-connecting-ip` where it is not said. Of a list, the last is taken, which the
-    /// nearest proxy added.
+    /// The header with the client's address, from the platform or a proxy that the worker trusts;
+    /// `cf-connecting-ip` unless it is given. Of a list, the last address counts, which the nearest proxy
+    /// added.
     pub address_header: Option<String>,
 }
 

@@ -81,17 +81,17 @@ pub struct Config {
     pub sinks: Sinks,
     /// The binding of the dataset that counts go to.
     pub analytics: Option<String>,
-    /// Where a proxy has the worker, such as `/ingest`; empty, or without a slash at its end.
+    /// The path under which a proxy serves the worker, such as `/ingest`; empty, or without a slash at its end.
     pub base_path: String,
-    /// Of how many events at least an isolate remembers that it has accepted them; 0 for none.
+    /// How many accepted events an isolate remembers at least; 0 for none.
     pub deduplication_window: usize,
     /// What is added to events.
     pub enrichment: Enrichment,
-    /// Most bytes that the requests under way in an isolate take together.
+    /// Most bytes that the requests in flight in an isolate take together.
     pub memory_budget: usize,
-    /// How often networks and identities may ask.
+    /// How often networks and identities may send requests.
     pub rate_limits: RateSettings,
-    /// Identities whose credentials are taken no longer, and that get no new ones.
+    /// Identities whose credentials are refused, and that get no new ones.
     pub revoked_identities: BTreeSet<String>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
@@ -103,7 +103,7 @@ pub struct Config {
     pub partition_keys: PartitionKeys,
     /// What OpenID tokens are made with; without it there are none.
     pub openid: Option<OpenIdTokens>,
-    /// What `GET /metrics` asks for; without one there is no such path.
+    /// The key of `GET /metrics`; without one the path is answered 404.
     pub metrics_key: Option<String>,
     /// What personal data is hashed with. There is one wherever the schema has a field to hash.
     pub pii_salt: Option<Salt>,
@@ -237,8 +237,8 @@ impl Config {
         })
     }
 
-    /// A path without the base path, where it has that; other paths are those of a proxy that has
-    /// taken it off, or of nobody's.
+    /// The path without the base path. A path that does not have it stays as it is: a proxy may have
+    /// removed it already.
     pub fn routed<'a>(&self, path: &'a str) -> &'a str {
         match path.strip_prefix(&self.base_path) {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,

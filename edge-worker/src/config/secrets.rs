@@ -77,7 +77,7 @@ pub fn pii_salt(
     Salt::new(secret).map(Some).ok_or_else(problem)
 }
 
-/// `OPENID_KEYS`, which only OpenID tokens need; `issuer` is what they say they are of.
+/// `OPENID_KEYS`, which only OpenID tokens need; `issuer` becomes their `iss`.
 ///
 /// # Errors
 /// What is wrong, without repeating any of it.
@@ -91,13 +91,13 @@ pub fn openid(
         (None, None) => return Ok(None),
         (Some(text), Some(issuer)) => (text, issuer),
         (Some(_), None) => {
-            let problem = "needs `openid_issuer` of FOREBAY, the URL that tokens say they are of";
+            let problem = "needs `openid_issuer` of FOREBAY, which becomes `iss` of the tokens";
             return Err(error(NAME, problem));
         }
         (None, Some(_)) => {
             return Err(error(
                 NAME,
-                "is missing, which `openid_issuer` of FOREBAY needs",
+                "is missing; `openid_issuer` of FOREBAY needs it",
             ));
         }
     };
@@ -110,7 +110,7 @@ pub fn openid(
     tokens.map(Some).map_err(|problem| error(NAME, problem))
 }
 
-/// `METRICS_KEY`, which nothing needs.
+/// `METRICS_KEY`, which is optional.
 ///
 /// # Errors
 /// What is wrong, without repeating any of it.
@@ -127,7 +127,7 @@ pub fn metrics_key(text: Option<String>) -> Result<Option<String>, ConfigError> 
     Ok(key)
 }
 
-/// `PARTITION_KEY_SECRET`, which nothing needs.
+/// `PARTITION_KEY_SECRET`, which is optional.
 ///
 /// # Errors
 /// What is wrong, without repeating any of it.

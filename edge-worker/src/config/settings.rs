@@ -27,33 +27,33 @@ pub struct Settings {
     pub sinks: Vec<SinkSettings>,
     /// Where dead letters go, if not to `kinesis.dead_letter_stream`.
     pub dead_letters: Option<SinkSettings>,
-    /// What stands in front of the sinks that answers wait for.
+    /// The queue in front of the required sinks and the sink of dead letters.
     pub queue: Option<BindingSettings>,
-    /// Where counts go, beside `GET /metrics`.
+    /// The dataset of Analytics Engine, which gets the counts of all isolates.
     pub analytics: Option<BindingSettings>,
     /// `awsAccountId` of the records.
     pub aws_account_id: Option<String>,
-    /// Whose tokens are logins.
+    /// The issuers whose tokens are logins.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// `iss` of the OpenID tokens that the worker issues: its own address.
     pub openid_issuer: Option<String>,
-    /// Where a proxy has the worker.
+    /// The path under which a proxy serves the worker.
     #[serde(default)]
     pub base_path: String,
-    /// In events.
+    /// How many accepted events an isolate remembers at least.
     #[serde(default = "default_deduplication_window")]
     pub deduplication_window: usize,
     /// What is added to events.
     #[serde(default)]
     pub enrichment: Enrichment,
-    /// In bytes.
+    /// Most bytes that the requests in flight in an isolate take together.
     #[serde(default = "default_memory_budget")]
     pub memory_budget: usize,
-    /// How often networks and identities may ask.
+    /// How often networks and identities may send requests.
     #[serde(default)]
     pub rate_limits: RateSettings,
-    /// Identity ids.
+    /// The ids of identities that are refused.
     #[serde(default)]
     pub revoked_identities: BTreeSet<String>,
 }
@@ -76,9 +76,9 @@ const MAX_DEDUPLICATION_WINDOW: usize = 500_000;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KinesisSettings {
-    /// A URL; AWS's own for the region where it is not said.
+    /// A URL; AWS's own for the region where it is missing.
     pub endpoint: Option<String>,
-    /// The region to sign for; that of the worker where it is not said.
+    /// The region to sign for; that of the worker where it is missing.
     pub region: Option<String>,
     /// The stream of valid events, a required sink; none where another sink is required.
     pub stream: Option<String>,
@@ -98,7 +98,7 @@ pub struct BindingSettings {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SinkSettings {
-    /// What logs call it; `dead_letters` has a name without one.
+    /// Its name in log and metrics; `dead_letters` may leave it out.
     #[serde(default)]
     pub name: String,
     /// Which service it is.

@@ -26,7 +26,7 @@ const FOREBAY: &str = "FOREBAY";
 const SINK_KEYS: &str = "SINK_KEYS";
 /// The name of the sink that `kinesis.stream` is.
 const KINESIS_STREAM: &str = "kinesis";
-/// The name of the sink of dead letters, where it has no other.
+/// The name of the sink of dead letters, unless it has another.
 const DEAD_LETTERS: &str = "dead_letters";
 /// The `detail-type` of dead letters on a bus of EventBridge: rules for an event type must not fire for
 /// what was refused.
@@ -228,7 +228,7 @@ fn of_letters(
     let problem = |what| error(FOREBAY, format!("`{DEAD_LETTERS}`: {what}"));
     if settings.kind == SinkKind::Pinpoint {
         return Err(problem(
-            "a dead letter is no event, which is all that `pinpoint` takes",
+            "a dead letter is no event, and `pinpoint` takes only events",
         ));
     }
     if settings.filter.is_some() {

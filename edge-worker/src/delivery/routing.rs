@@ -23,9 +23,9 @@ pub struct Sinks {
     pub targets: Vec<Target>,
     /// Takes what was refused.
     pub dead_letters: Target,
-    /// Stands in front of the required ones and of that of dead letters, where there is one.
+    /// Stands in front of the required sinks and the sink of dead letters, where there is one.
     pub queue: Option<Queue>,
-    /// What the sinks that are not required are to get.
+    /// Records that wait for the sinks that are not required.
     later: Later,
 }
 
@@ -40,7 +40,7 @@ pub struct Deliveries {
 }
 
 impl Sinks {
-    /// Of these targets, one of them required, and the sink of dead letters.
+    /// Sinks of these targets, at least one of them required, and of the sink of dead letters.
     pub fn new(targets: Vec<Target>, dead_letters: Target) -> Sinks {
         Sinks {
             targets,
@@ -91,8 +91,8 @@ impl Sinks {
         }
     }
 
-    /// Delivers records to what an answer waits for. A record that is too large for the queue goes to
-    /// the sinks themselves.
+    /// Delivers records to the queue, or to the required sinks where there is none. A record that is too
+    /// large for the queue goes to the sinks directly.
     async fn deliver_events(
         &self,
         events: &[Record<'_>],
@@ -302,7 +302,8 @@ impl Sinks {
         deliveries
     }
 
-    /// The [status](Target::status) of each sink that an answer waits for, by its name. Behind a queue no answer waits for them: then the queue's.
+    /// The [status](Target::status) of each sink that an answer waits for, by its name: of the queue, where
+    /// there is one.
     pub async fn statuses(
         &self,
         platform: &impl Platform,

@@ -213,7 +213,7 @@ impl Sink for Target {
     }
 }
 
-/// Why no call is made to a sink whose breaker is not closed.
+/// The error of a call that is not made, because the sink's breaker is not closed.
 pub fn left_alone() -> SinkError {
     SinkError::Unreachable("it has failed often lately, and is left alone".to_owned())
 }

@@ -117,7 +117,7 @@ pub enum RequestError {
     #[error("Too many requests. Send the request again later.")]
     TooManyRequests(TooMany),
     /// An application that has sent all that it may in a day.
-    #[error("The application has used up its quota of the day. Send the request again later.")]
+    #[error("The application has used up its daily quota. Send the request again later.")]
     QuotaUsedUp(TooMany),
     /// The requests under way take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]

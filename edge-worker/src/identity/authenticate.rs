@@ -67,8 +67,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Whether the sender may send to an application. Identities may to all, as with the pool's
-    /// credentials.
+    /// Whether the sender may send to an application. Identities may send to all.
     pub fn is_for(&self, app_id: &str) -> bool {
         match self {
             Sender::Identity(_) => true,
@@ -85,9 +84,9 @@ impl Sender<'_> {
     }
 }
 
-/// Whom a request says it is from, as far as its head proves it: the session token is genuine and
-/// in its time, or the access key is a server's, and the signature is for this service and of a date that is taken. That the sender
-/// has the secret too, only the signature over the body can prove: [`Claimant::prove`].
+/// Whom a request says it is from, as far as its head proves it: the session token is genuine and has not
+/// expired, or the access key is a server's; and the signature is for this service and of a date within the
+/// limits. Only the signature over the body proves that the sender has the secret too: [`Claimant::prove`].
 pub struct Claimant<'a> {
     head: &'a Head,
     config: &'a Config,

@@ -1,5 +1,5 @@
-//! What an isolate has counted since it started, as OpenMetrics 1.0 text. Its words are those of the log. Labels
-//! are of the configuration, the schema and this program: nothing that a client chose stands in one.
+//! The counters of an isolate since it started, as OpenMetrics 1.0 text, in the words of the log. Labels come from
+//! the configuration, the schema and this program: none holds anything that a client chose.
 
 pub mod open_metrics;
 pub mod points;
@@ -47,8 +47,8 @@ pub struct Metrics {
     /// By application id.
     apps: BTreeMap<String, OfApp>,
     messages: Messages,
-    /// How often the module has trapped, which only its shell knows: the module is begun anew then, and these
-    /// counters with it.
+    /// How often the module has trapped. Only worker.js knows that: a trap begins a new instance of the module,
+    /// whose counters are 0.
     pub traps: u32,
 }
 
@@ -107,7 +107,7 @@ impl Metrics {
         text.family(
             "forebay_queue_messages",
             "counter",
-            "Messages that came out of the queue, by what was told to it.",
+            "Messages that came out of the queue, by outcome.",
         );
         let Messages {
             acknowledged,
@@ -129,19 +129,19 @@ impl Metrics {
         text.single(
             "forebay_traps",
             "counter",
-            "Panics and other traps; each has ended a request, and begun the counters anew.",
+            "Panics and other traps. Each ended a request and set the other counters back to 0.",
             traps,
         );
         text.single(
             "forebay_memory_taken_bytes",
             "gauge",
-            "Memory that requests under way have taken of their budget.",
+            "Memory that requests in flight have taken of their budget.",
             budget.taken() as u64,
         );
         text.single(
             "forebay_memory_budget_bytes",
             "gauge",
-            "Memory that requests under way may take together.",
+            "Memory that requests in flight may take together.",
             config.memory_budget as u64,
         );
         text.single(
@@ -204,7 +204,7 @@ impl Metrics {
         text.family(
             "forebay_events",
             "counter",
-            "Events by application, event type, what became of them, and why.",
+            "Events by application, event type, outcome and reason.",
         );
         for (app_id, app) in &self.apps {
             for ((event_type, outcome, reason), count) in &app.events {
@@ -220,7 +220,7 @@ impl Metrics {
         text.family(
             "forebay_endpoints",
             "counter",
-            "Endpoints that events came with, by application and what became of them.",
+            "Endpoints that events came with, by application and outcome.",
         );
         for (app_id, app) in &self.apps {
             for (outcome, count) in &app.endpoints {
@@ -257,12 +257,12 @@ fn write_sinks(text: &mut Text, config: &Config) {
     let outcomes: [(&str, &str, bool); 2] = [
         (
             "forebay_sink_records",
-            "Records for a sink, by what became of them; dropped: more waited than there is room for.",
+            "Records for a sink, by outcome; dropped: more waited than there is room for.",
             false,
         ),
         (
             "forebay_sink_bytes",
-            "Their bytes, data and partition key, by what became of them.",
+            "Their bytes, data and partition key, by outcome.",
             true,
         ),
     ];
@@ -280,7 +280,7 @@ fn write_sinks(text: &mut Text, config: &Config) {
         (
             "forebay_sink_requests",
             "counter",
-            "Requests to a sink, those sent again included.",
+            "Requests to a sink, retries included.",
             |target| target.counters().requests,
         ),
         (
@@ -292,7 +292,7 @@ fn write_sinks(text: &mut Text, config: &Config) {
         (
             "forebay_sink_breaker_state",
             "gauge",
-            "Whether a sink is called: 0 closed, it is; 1 half-open, once, to see how it is; 2 open, it is not.",
+            "0 closed: calls are made. 1 half-open: one call, to see whether the sink is back. 2 open: no calls.",
             |target| match target.breaker_state() {
                 BreakerState::Closed => 0,
                 BreakerState::HalfOpen => 1,

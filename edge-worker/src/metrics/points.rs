@@ -1,5 +1,5 @@
-//! What a request adds to the counters, as data points for Cloudflare's Analytics Engine: there an isolate's
-//! memory is not the service's, and comes and goes. Each point has one index and a few texts and numbers;
+//! What a request adds to the counters, as data points for Cloudflare's Analytics Engine: on Cloudflare an isolate
+//! sees only a part of the traffic, and does not live long. Each point has one index and a few texts and numbers;
 //! docs/operations.md says what each holds.
 
 use crate::config::Config;
@@ -7,13 +7,13 @@ use crate::log::{ConsumeLine, Line};
 
 use super::reason_name;
 
-/// Most points of a request: Cloudflare takes 250 of an invocation, and a batch of messages has several.
+/// Most points with events of a request: Cloudflare takes 250 of an invocation, and there are those of the sinks.
 const MAX_POINTS: usize = 60;
 
 /// A data point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// By which Cloudflare samples: the application, where there is one.
+    /// What Cloudflare samples by: the application, where there is one.
     pub index: String,
     /// `blob1` and so on.
     pub blobs: Vec<String>,

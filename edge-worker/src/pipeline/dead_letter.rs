@@ -1,10 +1,10 @@
-//! What is kept of an event or an endpoint that was refused: why, and what was sent, which is what it
-//! takes to mend it and send it again. Nothing else that was known of its sender, and of personal
-//! data no more than a record holds.
+//! What the worker keeps of an event or an endpoint that it refuses: the reasons, and what was sent, so that
+//! it can be corrected and sent again. A dead letter holds nothing else about its sender, and no more
+//! personal data than a record does.
 //!
-//! A dead letter is one JSON object that has always the same members, each always of the same type or
-//! null; docs/edge-worker.md says what each is. The lake reads them as a table, and
-//! `npx forebay-worker replay` sends what they hold again.
+//! A dead letter is one JSON object that always has the same members, each always of the same type or null,
+//! so that an engine can read dead letters as a table; docs/edge-worker.md describes each member.
+//! `npx forebay-worker replay` sends their events again.
 
 use forebay_core::json::{Value, Writer};
 use forebay_core::schema::Violation;

@@ -136,8 +136,8 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// The id that the event says it has. An event without an id that says when it happened is known by all it says; one that says neither
-    /// is a new one each time.
+    /// The event's own id. Two events without an id that have the same time and content are the same event;
+    /// an event without id and time is a new one each time.
     fn event(
         &self,
         event: &PlainEvent<'_>,

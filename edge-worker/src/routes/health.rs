@@ -1,6 +1,6 @@
-//! `GET /healthz`: that the worker is alive, which an answer says by itself; also what is wrong with its
-//! configuration. `GET /readyz`, and `/healthz?deep=1`: whether its configuration can be used, and the
-//! sinks that answers wait for take records.
+//! `GET /healthz`: whether the worker is alive, which any answer proves; it also lists the mistakes in the
+//! configuration. `GET /readyz`, and `/healthz?deep=1`: whether the worker is ready: the configuration can be
+//! used, and the sinks that answers wait for take records.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::http::message::Answer;
 use crate::platform::Platform;
 use crate::single_flight::{Flight, Turn};
 
-/// How long what the sinks said is repeated: anyone may ask, and a sink counts its calls.
+/// How long the statuses of the sinks are kept: anyone may ask for them, and a sink limits its calls.
 const KEPT_MS: i64 = 5_000;
 
 /// What a sink said of itself: its status, or why there is none.
@@ -25,7 +25,7 @@ type Status = Result<String, String>;
 /// That of each sink, by its name.
 type Statuses = Vec<(String, Status)>;
 
-/// After which whoever asks the sinks is taken for lost: they are asked side by side, and have 4 s.
+/// After this time the request that asks the sinks counts as lost: the sinks have 4 s, all at the same time.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// What the sinks said last, and whether someone asks them.
@@ -39,7 +39,7 @@ thread_local! {
     static KNOWN: Rc<Known> = Rc::default();
 }
 
-/// Answers a request. Where readiness is asked for, 200 says that all is well, and 503 what is not.
+/// Answers a request. Asked for readiness, it answers 200 where the worker is ready, else 503 with the reason.
 pub async fn answer(
     config: Result<&Config, &[ConfigError]>,
     asks_for_readiness: bool,

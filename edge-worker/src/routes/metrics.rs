@@ -1,4 +1,4 @@
-//! `GET /metrics`: the counters of this isolate, for whoever has the key.
+//! `GET /metrics`: the counters of this isolate, for a request with the key.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -33,7 +33,7 @@ pub fn answer(
     Ok(text.with_header("content-type", form))
 }
 
-/// Compares two secrets by their MACs, in a time that says nothing of where they differ.
+/// Compares two secrets by their MACs, in a time that does not depend on where they differ.
 fn is_same(key: &str, shown: &str) -> bool {
     let mac = |text: &str| {
         let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;

@@ -218,8 +218,8 @@ impl<'a, P: Platform> Service<'a, P> {
         clocks.correction(self.head, caller)
     }
 
-    /// Whom the request is from, for which app, and a share of the memory: what the head alone can
-    /// refuse, no body is read for.
+    /// Whom the request is from, for which app, and a share of the memory. What the head alone can refuse is
+    /// refused here, before the body is read.
     async fn admit(
         &self,
         config: &'a Config,
@@ -246,8 +246,8 @@ impl<'a, P: Platform> Service<'a, P> {
         Ok(share)
     }
 
-    /// Counts a request with events. A server may send as much as it likes: whoever runs the worker gave
-    /// it its key.
+    /// Counts a request with events against the rate limits, unless it has a server key: the operator gave
+    /// the server that key. The daily quota counts servers, too.
     async fn count_events(&self, sender: &Sender<'_>, config: &Config) -> Result<(), RequestError> {
         let Some(identity) = sender.cognito_id() else {
             return Ok(());

@@ -1,6 +1,6 @@
-//! PutEvents: every event becomes a record, a dead letter, or an answer that has it sent again. 202 is
-//! said of an event only when its sink has it, from this request or, where the event was sent before,
-//! from an earlier one.
+//! PutEvents: every event becomes a record, a dead letter, or an answer that asks the client to send it
+//! again. An event is answered 202 only when its sinks, or the queue in front of them, have it, from this
+//! request or from an earlier one.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -44,7 +44,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// What two deliveries have come to, which took so long together.
+    /// Adds up two deliveries, which took so long together.
     pub fn new(tally: Tally, events: Delivery, dead_letters: Delivery, sinks_ms: i64) -> Carried {
         Carried {
             tally,

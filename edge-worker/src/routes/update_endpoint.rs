@@ -1,5 +1,5 @@
-//! UpdateEndpoint: what it says of an endpoint becomes a record of the stream, which is the only store
-//! of endpoints that there is. 202 is said only once the sink has the record.
+//! UpdateEndpoint: the endpoint becomes a record of the stream; there is no other store of endpoints. The
+//! worker answers 202 only once the sinks, or the queue in front of them, have the record.
 
 use forebay_core::event::Event;
 use forebay_core::wire::put_events::MAX_ID_CHARS;

@@ -7,8 +7,8 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use crate::config::Config;
 use crate::metrics::points::Point;
 
-/// Writes points, which are made only where a dataset is configured. Nothing waits for it, and nothing is
-/// said where the platform does not take them: they are a second book, and never hold up an event.
+/// Writes points, which are made only where a dataset is configured. No answer waits for it, and a failure is
+/// ignored: points are numbers for an operator, and never hold up an event.
 pub fn write(env: &Env, config: &Config, points: impl FnOnce() -> Vec<Point>) {
     let Some(binding) = &config.analytics else {
         return;

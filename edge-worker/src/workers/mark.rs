@@ -9,8 +9,8 @@ use js_sys::Reflect;
 use worker::Env;
 use worker::wasm_bindgen::{self, JsValue, prelude::wasm_bindgen};
 
-/// The number of the request that runs, or that was answered last; 0 while requests wait. There is one thread: an atomic is only
-/// what can be written to.
+/// The number of the request that runs, or that was answered last; 0 while requests wait. There is one
+/// thread; it is an atomic because a static has to be, to be written to.
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 
 /// The number that worker.js gave a request, as a binding of its own.

@@ -1,5 +1,5 @@
-//! The consumer of the queue: hands its messages to [`Sinks::consume`](crate::delivery::routing::Sinks) and
-//! what became of each back to the platform.
+//! The consumer of the queue: hands its messages to [`Sinks::consume`](crate::delivery::routing::Sinks), and
+//! tells the platform what became of each.
 
 use js_sys::{Array, Object, Promise, Reflect};
 use worker::wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen};
@@ -13,9 +13,9 @@ use crate::delivery::queue::consume::{Received, Verdict};
 use crate::log::ConsumeLine;
 use crate::metrics::points;
 
-/// Messages are read in groups of so many bytes, so that a batch does not take the memory of requests.
+/// Messages are delivered in groups of so many bytes, so that a batch leaves memory for requests.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
-/// When messages come again that there was no memory or no configuration for, in seconds.
+/// After how many seconds a message is retried, where there was no memory or no configuration for it.
 const LATER_SECONDS: u32 = 15;
 
 #[wasm_bindgen]
@@ -37,7 +37,7 @@ extern "C" {
     fn retry(this: &Message, options: &Object) -> Result<(), JsValue>;
 }
 
-/// Delivers a batch. The promise is kept in any case: each message is acknowledged or comes again.
+/// Delivers a batch. The promise never rejects: each message is acknowledged or retried.
 #[wasm_bindgen(js_name = queue)]
 pub fn queue(batch: JsValue, env: Env) -> Promise {
     future_to_promise(async move {

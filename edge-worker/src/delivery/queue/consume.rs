@@ -1,10 +1,9 @@
-//! From the queue to the sinks. The queue hands messages over in batches, from as many visitors as have sent
-//! something meanwhile, and their records go to the sinks in calls that are full. Each message is then
-//! acknowledged by itself, or comes again after a while.
+//! From the queue to the sinks. The queue delivers messages of many visitors in one batch, and their records go
+//! to the sinks in full calls. Each message is then acknowledged by itself, or delivered again after a while.
 //!
-//! Giving up is the queue's own work: it counts how often a message was handed over, and puts it into its
-//! dead-letter queue after as many tries as it is configured to make. It can do so when no sink can be
-//! reached; the worker, which could only write to one of them, cannot.
+//! The queue itself gives up: it counts how often it has delivered a message, and moves it to its dead-letter
+//! queue after the configured number of tries. It can do so when no sink can be reached. The worker cannot,
+//! since it could only write to a sink.
 
 use std::time::Duration;
 
@@ -19,24 +18,24 @@ use crate::platform::{Platform, Random};
 const CONSUME_TIME: Duration = Duration::from_secs(30);
 /// How long a message waits after its first try; after each further one, twice as long.
 const FIRST_DELAY: Duration = Duration::from_secs(5);
-/// The longest that it waits. With the 100 tries that Cloudflare allows, a message is tried for 16 hours.
+/// The longest that it waits. With the 100 retries that Cloudflare allows, a message is tried for 8 to 16 hours.
 const LONGEST_DELAY: Duration = Duration::from_secs(600);
 
-/// A message that the queue hands over.
+/// A message that the queue delivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
     /// Its body; empty where that is no text.
     pub body: &'a str,
-    /// How often it was handed over, this time included.
+    /// How often it was delivered, this time included.
     pub attempts: u32,
 }
 
-/// What is told to the queue of a message.
+/// What the worker tells the queue about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The sinks have all of it.
     Acknowledge,
-    /// It is to come again, after so long.
+    /// The queue is to deliver it again, after so long.
     Retry(Duration),
 }
 
@@ -45,7 +44,7 @@ pub enum Verdict {
 pub struct Consumed {
     /// One for each message, in their order.
     pub verdicts: Vec<Verdict>,
-    /// How many messages were none of ours. They come again too, until the queue gives up on them.
+    /// How many messages the worker did not write. They are retried too, until the queue gives up on them.
     pub unreadable: usize,
     /// What became of the records of events: of each the worst that a required sink gave.
     pub events: Delivery,
@@ -119,8 +118,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// How long a message waits that was handed over so often: between half and all of a time that doubles,
-/// so that what failed together does not come back together.
+/// How long a message waits that was delivered so often: between half and all of a time that doubles, so
+/// that messages that failed together do not come back together.
 fn delay(attempts: u32, platform: &impl Random) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
     let longest = (FIRST_DELAY * (1 << doublings)).min(LONGEST_DELAY);

@@ -7,8 +7,8 @@
 //! c232ab00-9414-11ec-b3c8-9f6bdeced846{"event_type":"SignUpEvent", .. }
 //! ```
 //!
-//! As text, so that whoever looks into the queue can read it. Lengths, so that nothing has to be escaped
-//! twice: a message is to hold as many records as possible.
+//! It is text, so that an operator can read it in the queue. It has lengths, so that nothing is escaped twice
+//! and a message holds as many records as possible.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -20,8 +20,8 @@ use crate::delivery::Record;
 const METADATA_BYTES: usize = 256;
 /// Most bytes of a message: 128,000 with what Cloudflare adds.
 pub const MAX_MESSAGE_BYTES: usize = 128_000 - METADATA_BYTES;
-/// Most bytes of the records of one sendBatch: 256,000 with what Cloudflare and the lines add. Each two of
-/// its messages hold more than one is allowed to, so that there are never more than five.
+/// Most bytes of the records of one sendBatch: 256,000 with what Cloudflare and the lines add. Two
+/// messages in a row exceed the limit of one together, so that there are never more than five.
 pub const MAX_SEND_BYTES: usize = 256_000 - 5 * (METADATA_BYTES + HEADER_BYTES);
 /// More than the line of lengths of any record has.
 pub const ENTRY_BYTES: usize = 16;
@@ -74,7 +74,7 @@ pub fn packed(records: &[&Record<'_>], kind: Kind) -> Vec<String> {
     messages
 }
 
-/// The records of a message, and what they are; `None` where it is not a message of ours.
+/// The records of a message, and their kind; `None` where the worker did not write it.
 pub fn unpacked(message: &str) -> Option<(Kind, Vec<Record<'_>>)> {
     let (kind, mut rest) = match (
         message.strip_prefix(EVENTS),

@@ -1,6 +1,6 @@
 //! A queue of the platform's in front of the sinks that answers wait for: an answer waits for the queue
-//! alone, and [`consume`] delivers what it holds. What an event's record or a dead letter is on its way
-//! through the queue is said in [`message`].
+//! alone, and [`consume`] delivers what it holds. [`message`] describes how records and dead letters travel
+//! through the queue.
 
 pub mod consume;
 pub mod message;
@@ -46,7 +46,7 @@ pub struct Queue {
 impl Queue {
     /// What log and metrics call it.
     pub const NAME: &'static str = "queue";
-    /// And where it takes dead letters.
+    /// What they call it where it takes dead letters.
     pub const NAME_OF_LETTERS: &'static str = "queue (dead letters)";
 
     /// The queue of this binding.
@@ -64,7 +64,7 @@ impl Queue {
 }
 
 impl Sink for QueueSink {
-    /// Of one sendBatch: as many records as its messages hold.
+    /// The limits of one sendBatch: as many records as its messages hold.
     fn limits(&self) -> Limits {
         Limits {
             items: usize::MAX,

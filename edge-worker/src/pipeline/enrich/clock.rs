@@ -1,6 +1,6 @@
-//! When an event happened, by a clock that can be trusted. Corrected is what is known to be wrong: a
-//! sender whose date lies after the arrival has a clock that is ahead. A date that lies before it may
-//! be that of a slow request, and says nothing.
+//! When an event happened, by a clock that can be trusted. The worker corrects only what it knows to be
+//! wrong: a sender whose date of signature is later than the arrival has a clock that is ahead. An earlier
+//! date proves nothing, since the request may have been slow.
 
 use forebay_core::time::Timestamp;
 
@@ -8,13 +8,11 @@ use crate::http::message::Head;
 use crate::identity::authenticate::{Caller, Sender};
 use crate::recent::Recent;
 
-/// The least that a clock is taken to be ahead by. Below this it is corrected no further than to the
-/// arrival.
+/// The least that a clock is taken to be ahead by. Below this, only times after the arrival are corrected.
 const MIN_AHEAD_MS: i64 = 1_000;
-/// A signature's date is cut to whole seconds, so two of one clock differ by so much.
+/// A signature's date is cut to whole seconds, so two dates of one clock can be off by so much.
 const GRAIN_MS: i64 = 1_000;
-/// No request that is answered was on its way for longer: a date that lies further back is that of a
-/// clock which was set.
+/// No request that is answered was on its way for longer. So an earlier date means that the clock was set.
 const MAX_TRANSIT_MS: i64 = 60_000;
 /// How long a clock is taken to be as far ahead as it was seen to be.
 const REMEMBERED_MS: i64 = 5 * 60 * 1_000;
@@ -27,7 +25,7 @@ pub struct ClockCorrection {
     arrival: Timestamp,
     /// How far the sender's clock is ahead at least; `None` where nothing is to be corrected.
     ahead_ms: Option<i64>,
-    /// What the sender says that it has added to its own clock already, in milliseconds.
+    /// The clock offset that the sender says it has added to its own clock already, in milliseconds.
     pub offset_ms: Option<i64>,
 }
 
@@ -101,8 +99,8 @@ fn at_least(ahead: i64) -> i64 {
     if ahead >= MIN_AHEAD_MS { ahead } else { 0 }
 }
 
-/// `offset` of the query: Forebay's own client sends times by the worker's clock, as far as it knows
-/// that, and says what it has added to its own.
+/// The clock offset, `offset` of the query: Forebay's own client sends times by the worker's clock, as far
+/// as it knows that, and says what it has added to its own clock.
 fn said_offset(query: &str) -> Option<i64> {
     let mut parameters = query.split('&');
     let said = parameters.find_map(|parameter| parameter.strip_prefix("offset="))?;

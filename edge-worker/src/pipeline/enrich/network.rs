@@ -1,4 +1,4 @@
-//! Whose network a request came through. Its address is nobody's business.
+//! Whose network a request came through. No address is kept.
 
 use forebay_core::wire::event_stream::Network;
 

@@ -1,5 +1,5 @@
 //! Where an event came from, by one source: what its sender states, or where the request came from. A
-//! city of the one beside a time zone of the other would be a place that there is not.
+//! city from one source and a time zone from the other would make a place that does not exist.
 
 use forebay_core::event::{Endpoint, Text};
 use forebay_core::json::Number;
@@ -13,7 +13,7 @@ const STATED: &str = "stated";
 const REQUEST: &str = "request";
 
 /// The record's `forebay.geo`. `cf` is that of a request that a visitor's own device has sent; where
-/// a server speaks for others, it is `None`: the server's place is nobody's.
+/// a server sends for others, it is `None`: the server's place is not theirs.
 pub fn geo<'a>(endpoint: &'a Endpoint<'_>, cf: Option<&'a Cf>) -> Geo<'a> {
     let stated = stated(endpoint);
     let is_stated = stated.country.is_some()
