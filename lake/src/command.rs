@@ -14,39 +14,39 @@ use forebay_lake::run::{Settings, Start};
 use forebay_lake::store::bucket::Bucket;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
-/// What there is.
+/// The text of `--help`.
 pub const HELP: &str = "\
 forebay-lake consume    read a stream of Kinesis and write Parquet files
-forebay-lake verify     hold the files to what was written down of them; changes nothing
+forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 
   --lake FOLDER | s3://BUCKET/PREFIX
                            where the files are; consume makes a folder if it is not there
-  --s3-endpoint URL        where S3 answers (default: AWS's endpoint of the region)
+  --region NAME            the AWS region of stream and bucket (default: AWS_REGION)
+  --s3-endpoint URL        the URL of S3 (default: AWS's own in the region)
 consume and repair:
   --stream NAME            the stream
-  --region NAME            its AWS region (default: AWS_REGION)
-  --kinesis-endpoint URL   where Kinesis answers (default: AWS's endpoint of the region)
+  --kinesis-endpoint URL   the URL of Kinesis (default: AWS's own in the region)
   --schema FILE            forebay.schema.json
 consume: a batch becomes files as soon as one of these is reached:
   --max-rows N             records (default 100000)
   --max-bytes N            bytes of data (default 67108864)
   --max-seconds N          time since its first record (default 60)
   --files-without-state refuse | ignore
-                           what to do where the lake has files that its state does not know of:
-                           end with an error (default), or read the stream without regard to them
+                           what to do with files that the state does not know of: end with an
+                           error (default), or read the stream without regard to them
 
   --start trim-horizon | latest | TIME
-                           where a stream is begun that was never read into this lake: with its
-                           oldest record (default), with what comes from now on, or with what it
-                           took in since a time, e.g. 2026-11-30T00:00:00Z
+                           where to begin a stream that was never read into this lake: with its
+                           oldest record (default), with records that arrive from now on, or with
+                           records since a time, e.g. 2026-11-30T00:00:00Z
   --reads-per-second N     reads of a shard that has nothing new, up to 5 (default 2)
-  --give-up-seconds N      end after so long with errors alone (default 900)
+  --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
 
 Credentials come from where AWS's tools take them: environment, profile (AWS_PROFILE), web identity,
 container, instance.
-SIGTERM or SIGINT: write what was read, and stop.
+SIGTERM or SIGINT: write what has been read, and stop.
 ";
 
 /// A mistake in the command line, in words for whoever typed it.

@@ -1,6 +1,6 @@
 //! The lake: records of the stream become rows in Parquet files.
 //!
-//! What decides is free of IO, and what does IO decides nothing:
+//! The modules that decide have no IO, and the modules with IO decide nothing:
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | [`record`] | from a record to a row, or to the reason why not; the event ids seen lately |
 //! | [`table`] | the tables: columns from the schema, rows into Parquet |
 //! | [`cut`] | batches, and the machine that makes every record count once |
-//! | [`state`] | what is written down of a shard |
-//! | [`store`] | the folder of the lake, and the lease to write to it |
+//! | [`state`] | the state of a shard: checkpoint, window and manifest |
+//! | [`store`] | the files of the lake, in a folder or a bucket, and the lease to write them |
 //! | [`run`] | the commands |
 
 pub mod cut;

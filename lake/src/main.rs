@@ -39,9 +39,9 @@ enum Fault {
     Repair(#[from] RepairError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the stream cannot be looked into: {0}")]
+    #[error("the stream cannot be read: {0}")]
     Kinesis(#[from] KinesisError),
-    #[error("the system does not let the process start: {0}")]
+    #[error("the process cannot start: {0}")]
     System(#[from] std::io::Error),
     #[error("the HTTP client cannot be made: {0}")]
     Http(#[from] reqwest::Error),
@@ -122,7 +122,7 @@ async fn start(
     Ok(outcome?)
 }
 
-/// Exit code 1 where something is not as it was written.
+/// Exit code 1 where something differs from what was written.
 async fn look(lake: Place) -> Result<ExitCode, Fault> {
     let store = match lake {
         Place::Folder(folder) => Store::read_folder(&folder)?,
@@ -160,7 +160,7 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
         println!("lost: {what}");
     }
     if repaired.done.is_empty() && repaired.lost.is_empty() {
-        println!("nothing was to be repaired");
+        println!("there is nothing to repair");
     }
     Ok(())
 }
@@ -186,7 +186,7 @@ async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
 }
 
 async fn identity(region: &str) -> Result<Arc<Identity>, Fault> {
-    // Where there is no machine to ask, nobody is to wait for long.
+    // A short wait: outside AWS no instance answers a request for credentials.
     let wait = Duration::from_secs(2);
     let http = http(wait, 3 * wait)?;
     Ok(Arc::new(Identity::of_environment(http, region).await))

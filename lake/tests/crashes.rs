@@ -1,7 +1,7 @@
 //! However often the process is killed, and wherever: every record is in the lake once.
 //!
 //! A simulation without IO. The writes of a flush happen whole or not at all and in their order, as
-//! the lake's folder promises; everything else is chance: how much is read at a time, when batches
+//! the lake's store promises; everything else is chance: how much is read at a time, when batches
 //! are cut, with which limits the process comes back, and between which two writes it dies.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

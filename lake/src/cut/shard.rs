@@ -13,7 +13,7 @@
 //! Killed before 1, nothing has happened and the records are read again. Killed after it, the same
 //! records are read again from the first to the last of the cut, with the same window, which gives
 //! the same files under the same names. Killed after 6, reading goes on behind the cut. A cut that
-//! stands in the manifest is whole, even where the checkpoint is lost: that is what a repair goes by.
+//! stands in the manifest is complete, even where the checkpoint is lost; a repair relies on that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Goes on from a checkpoint, the window and the segment of the manifest it names; for a shard that was never read, from the
-    /// default checkpoint and the windows of its parents, whose clients it took over.
+    /// Goes on from a checkpoint, and the window and segment of the manifest that it names. A shard that was
+    /// never read goes on from the default checkpoint and the windows of its parents, whose clients it took over.
     pub fn new(
         id: String,
         catalog: Arc<Catalog>,

@@ -13,11 +13,11 @@ use md5::{Digest, Md5};
 
 use super::row::{Reason, Rejection};
 
-/// Most parts of a record. What stands for each takes memory, however little it says.
+/// Most parts of a record. Each takes memory, however small it is.
 pub const MAX_PARTS: usize = 10_000;
 /// Most bytes that a record is decompressed to.
 pub const MAX_BYTES: usize = 32 * 1_024 * 1_024;
-/// Wrappings within one another.
+/// Most wrappings within one another.
 const MAX_DEPTH: u8 = 4;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];

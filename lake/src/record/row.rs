@@ -22,8 +22,7 @@ pub struct Decoded<'a> {
 /// A record that has its place in a table.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Which event type: an index into [`Schema::events`], or right behind them for what UpdateEndpoint
-    /// said.
+    /// Which event type: an index into [`Schema::events`], or the index after the last for an UpdateEndpoint.
     pub table: usize,
     /// The UTC day the event happened on: its partition.
     pub day: Date,
@@ -92,7 +91,7 @@ impl<'a> Decoded<'a> {
         Ok(Decoded { record, event_id })
     }
 
-    /// By what the event is known again.
+    /// What the event is recognised by.
     pub fn key(&self) -> EventKey {
         EventKey::new(&self.event_id)
     }

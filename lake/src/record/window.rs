@@ -1,4 +1,4 @@
-//! The event ids a shard has seen lately, by which an event that was sent twice is told.
+//! The event ids that a shard has seen lately, by which the lake recognises an event that was sent twice.
 
 use std::collections::{HashSet, VecDeque};
 

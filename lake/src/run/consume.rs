@@ -35,13 +35,13 @@ pub struct Settings {
     pub limits: Limits,
     /// How long after its first record a batch is cut at the latest.
     pub longest_wait: Duration,
-    /// Whether files that no checkpoint knows of are passed over, instead of being an error.
+    /// Whether files that the state does not know of are ignored, instead of being an error.
     pub ignore_unknown_files: bool,
     /// How often a shard is read that has nothing new.
     pub idle_interval: Duration,
-    /// After so long with errors alone the process ends.
+    /// After so long with nothing but errors the process ends.
     pub give_up_after: Duration,
-    /// Where shards of a stream are begun that was never read into the lake.
+    /// Where to begin a stream that was never read into the lake.
     pub start: Start,
 }
 
@@ -50,7 +50,7 @@ pub struct Settings {
 pub enum Start {
     /// With the oldest record there is.
     TrimHorizon,
-    /// With what comes from now on.
+    /// With records that arrive from now on.
     Latest,
     /// With what the stream took in at this time or later, by its clock.
     Time(Timestamp),
@@ -59,7 +59,7 @@ pub enum Start {
 /// Why reading cannot go on.
 #[derive(Debug, Error)]
 pub enum ConsumeError {
-    /// The folder of the lake.
+    /// The files of the lake.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The state of the lake.
@@ -71,8 +71,8 @@ pub enum ConsumeError {
     /// Kinesis, where another try would not help.
     #[error("{0}")]
     Kinesis(#[from] KinesisError),
-    /// Kinesis, where it did not help for long.
-    #[error("{error}; it has been so for {seconds} s, which is as long as --give-up-seconds says")]
+    /// Kinesis, where trying again did not help for long.
+    #[error("{error}; there were only errors for {seconds} s, longer than --give-up-seconds")]
     GaveUp {
         /// The last of the errors.
         error: KinesisError,
@@ -80,7 +80,7 @@ pub enum ConsumeError {
         seconds: u64,
     },
     /// A defect of Forebay.
-    #[error("the reader of a shard broke down: {0}")]
+    #[error("the reader of a shard failed: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }
 

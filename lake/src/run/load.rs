@@ -1,4 +1,4 @@
-//! Reading what is written down of the shards, and holding it to the files that are there.
+//! Loads the state of the shards, and compares it with the files that are there.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::source::SequenceNumber;
 use crate::state::{Checkpoint, Damage, Segment, Slot, StatePaths};
 use crate::store::{Found, STATE_FOLDER, Store, StoreError};
 
-/// Why a lake cannot be gone on with as it is.
+/// Why reading into a lake cannot go on from its state.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The storage.
@@ -28,10 +28,10 @@ pub enum LoadError {
     },
     /// Files that no checkpoint knows of: the state is lost, or older than the files.
     #[error(
-        "the lake has files that its state does not know of, e.g. {example}: to read their records \
+        "the lake has files that its state does not know of, e.g. {example}: reading their records \
          again would write each a second time; run `forebay-lake repair`, which rebuilds the state \
-         from the files and the stream, or say `--files-without-state ignore` if the files are of \
-         another making"
+         from the files and the stream, or use `--files-without-state ignore` if another program \
+         wrote the files"
     )]
     FilesWithoutState {
         /// One of them.
@@ -49,7 +49,7 @@ pub enum LoadError {
     },
 }
 
-/// What is written down of a shard.
+/// The state of a shard.
 #[derive(Debug, Default)]
 pub struct ShardState {
     /// How far it was read.
@@ -172,7 +172,7 @@ pub async fn state_files(store: &Store) -> Result<BTreeMap<String, Vec<Found>>, 
     Ok(folders)
 }
 
-/// Holds the names of all files to the checkpoints of all streams that were read into the lake.
+/// Compares the names of all files with the checkpoints of all streams that were read into the lake.
 ///
 /// # Errors
 /// [`LoadError`]

@@ -1,4 +1,4 @@
-//! Looking into a stream of Kinesis from outside, for a repair.
+//! Reads a Kinesis stream for a repair.
 
 use std::time::Duration;
 

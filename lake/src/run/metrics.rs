@@ -1,4 +1,4 @@
-//! What a running lake says of itself: numbers in OpenMetrics, and whether it is ready.
+//! What a running lake reports: numbers in OpenMetrics, and whether it is ready.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::source::kinesis::now;
 use crate::state::Counts;
 
-/// A shard that was not heard of for so long is not well.
+/// The lake is not ready where Kinesis has not answered for a shard for so long.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How long a client may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,12 +141,7 @@ impl Numbers {
         );
         // Writing to a String does not fail.
         let _ = writeln!(text, "forebay_lake_ready {ready}");
-        family(
-            &mut text,
-            "records",
-            "counter",
-            "Records by what became of them.",
-        );
+        family(&mut text, "records", "counter", "Records by outcome.");
         for (shard, numbers) in &self.shards {
             let counts = numbers.counts;
             for (outcome, count) in [
@@ -169,7 +164,7 @@ impl Numbers {
             };
         #[allow(clippy::cast_precision_loss)]
         let seconds = |millis: u64| millis as f64 / 1_000.0;
-        let behind = "How far reading lies behind the newest record, as Kinesis says.";
+        let behind = "How far reading is behind the newest record, as Kinesis says.";
         gauge(&mut text, "behind_seconds", behind, &|shard| {
             seconds(shard.behind_millis)
         });
@@ -178,7 +173,7 @@ impl Numbers {
         gauge(&mut text, "open_records", open, &|shard| {
             shard.open_records as f64
         });
-        let last = "When a batch was committed last; 0 where none was by this process.";
+        let last = "When this process last committed a batch; 0 where it has not.";
         gauge(&mut text, "last_commit_timestamp_seconds", last, &|shard| {
             seconds(u64::try_from(shard.last_commit_millis.unwrap_or_default()).unwrap_or_default())
         });
@@ -200,7 +195,7 @@ impl Numbers {
             &mut text,
             "kinesis_errors",
             "counter",
-            "Answers of Kinesis that were errors.",
+            "Calls to Kinesis that failed.",
         );
         for (code, count) in &self.errors {
             let _ = writeln!(
@@ -212,7 +207,7 @@ impl Numbers {
             &mut text,
             "write_errors",
             "counter",
-            "Writes that failed and were tried again.",
+            "Writes that failed; they are tried again.",
         );
         let _ = writeln!(
             text,

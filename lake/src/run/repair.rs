@@ -1,16 +1,16 @@
 //! `forebay-lake repair`: state rebuilt from the files and the stream, and files from the stream.
 //!
-//! What a repair goes by, in this order:
+//! A repair relies on these facts, in this order:
 //!
-//! 1. A cut that stands in the manifest is whole: its files were written before its line.
-//! 2. A shard's cuts were made one after the other. So of files that no cut is known of, all but those
-//!    of the last record in their names are whole.
-//! 3. What is left is made anew from the stream, where the stream still has it: the files are deleted
-//!    after the checkpoint says that their records are to be read again. Where it has not, they are
-//!    kept.
+//! 1. A cut in the manifest is complete: its files were written before its line.
+//! 2. A shard's cuts were made one after the other. So of files that no cut names, all are complete but
+//!    those with the last record in their names.
+//! 3. What is left is made again from the stream, where the stream still has it: the files are deleted
+//!    after the checkpoint says that their records are to be read again. Where the stream does not have
+//!    it, the files are kept.
 //!
-//! A row is in the lake once because of its event id: what the files have is what the rebuilt window
-//! holds. Killed at any point, a repair can be run again.
+//! The event id keeps a row in the lake once: the rebuilt window has the ids that the files have. A repair
+//! that was killed at any point can be run again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -31,7 +31,7 @@ use crate::state::{
 use crate::store::{Existing, STATE_FOLDER, Store, StoreError};
 use crate::table::{Catalog, event_ids};
 
-/// A stream that can be looked into. A shard that is not there has no records.
+/// A stream that a repair can read. A shard that is not there has no records.
 pub trait Stream {
     /// Why it cannot be.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -56,13 +56,13 @@ pub enum RepairError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The stream.
-    #[error("the stream cannot be looked into: {0}")]
+    #[error("the stream cannot be read: {0}")]
     Stream(Box<dyn std::error::Error + Send + Sync>),
     /// A defect of Forebay.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// A defect of Forebay.
-    #[error("a file cannot be worked on: {0}")]
+    #[error("a file cannot be read or encoded: {0}")]
     Thread(#[from] JoinError),
 }
 
@@ -109,8 +109,8 @@ pub async fn repair<S: Stream>(
     Ok(repair.repaired)
 }
 
-/// The files that no state knows of, by the state that they must belong to: the oldest that was read
-/// as far, else that of the current stream.
+/// The files that no state knows of, by the state that they must belong to: the oldest that was read as far
+/// as they go, else that of the current stream.
 fn strays(
     survey: &mut Survey,
     current: &StatePaths,
@@ -186,7 +186,7 @@ impl<S: Stream> Repair<'_, S> {
         from: &Position,
         last: Option<&SequenceNumber>,
     ) -> Result<Vec<StreamRecord>, RepairError> {
-        // Streams that were deleted have nothing to be looked into.
+        // A stream that was deleted has no records any more.
         if shard.paths.folder() != self.current {
             return Ok(Vec::new());
         }
@@ -202,8 +202,8 @@ impl<S: Stream> Repair<'_, S> {
 
     // Files of cuts that are known.
 
-    /// Makes files anew that are gone or are not what was written. Returns whether the manifest has
-    /// changed.
+    /// Makes files again that are missing or differ from what was written. Returns whether the manifest
+    /// has changed.
     async fn mend_files(&mut self, shard: &mut ShardSurvey) -> Result<bool, RepairError> {
         let mut changed = false;
         let mut delta = Delta::default();
@@ -284,11 +284,11 @@ impl<S: Stream> Repair<'_, S> {
             };
             if has < had {
                 let rows = had - has;
-                let what = format!("{path}: {rows} of {had} are in neither a file nor the stream");
+                let what = format!("{path}: {rows} of {had} are in no file and not in the stream");
                 self.gone.push((what, rows));
             } else {
                 self.done(format_args!(
-                    "{path}: made again from the stream, with {has}"
+                    "{path}: made again from the stream, with {has} rows or entries"
                 ));
             }
             let part = match path.starts_with("events/") {
@@ -362,7 +362,7 @@ impl<S: Stream> Repair<'_, S> {
             self.put(aside.clone(), bytes).await?;
             self.store.delete(path).await?;
             self.done(format_args!(
-                "{path}: is not what was written; it is now {aside}"
+                "{path}: differs from what was written; moved to {aside}"
             ));
         }
         Ok(())
@@ -557,8 +557,8 @@ impl<S: Stream> Repair<'_, S> {
         Ok(oldest.is_some_and(|oldest| oldest < number))
     }
 
-    /// Holds the stream to the files, where the manifest cannot say which there were: what no file has
-    /// of the records that were read is written now.
+    /// Compares the stream with the files, where the manifest cannot say which files there were: writes the
+    /// records that were read and that no file has.
     async fn reconcile(
         &mut self,
         shard: &ShardSurvey,
@@ -721,7 +721,7 @@ impl<S: Stream> Repair<'_, S> {
         self.put(path.clone(), segment.to_text().map_err(EncodeError::from)?)
             .await?;
         self.done(format_args!(
-            "{path}: {count} files that had no cut are in it"
+            "{path}: added {count} files that were in no cut"
         ));
         Ok(())
     }
@@ -795,7 +795,7 @@ async fn encode(
     Ok(encoded.files.into_iter().zip(encoded.entries).collect())
 }
 
-/// What files have, by which a second copy is told.
+/// What files have, by which a second copy is recognised.
 #[derive(Default)]
 struct Seen {
     events: HashSet<EventKey>,

@@ -7,7 +7,7 @@ use crate::run::load::{data_files, state_files};
 use crate::state::{Checkpoint, CutEntry, Damage, Segment, StatePaths};
 use crate::store::{Found, Store, StoreError};
 
-/// A lake, looked at from outside.
+/// What is in a lake.
 #[derive(Debug)]
 pub(super) struct Survey {
     /// Files of rows and rejected entries, with their lengths.
@@ -23,9 +23,9 @@ pub(super) struct ShardSurvey {
     pub(super) checkpoint: Result<Checkpoint, Damage>,
     /// The window that the checkpoint names.
     pub(super) window: Result<Window, Damage>,
-    /// What is whole of the manifest.
+    /// The undamaged lines of the manifest.
     pub(super) segments: Vec<Segment>,
-    /// Segments with lines that are not.
+    /// Segments with damaged lines.
     pub(super) damaged_segments: BTreeSet<u64>,
 }
 

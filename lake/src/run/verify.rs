@@ -1,4 +1,4 @@
-//! `forebay-lake verify`: files against the manifest, rows against the counts.
+//! `forebay-lake verify`: compares files with the manifest, and rows with the counts.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::state::{Counts, FileEntry, sha256};
 use crate::store::{Store, StoreError};
 use crate::table::count_rows;
 
-/// What is not as it was written.
+/// A difference from what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The file, below the root of the lake.
@@ -30,7 +30,7 @@ impl fmt::Display for Finding {
 /// What [`verify`] has found.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// Empty where all is as it was written.
+    /// Empty where there is no difference.
     pub findings: Vec<Finding>,
     /// What was looked at.
     pub summary: Summary,
@@ -67,7 +67,7 @@ pub async fn verify(store: &Store) -> Result<Verified, StoreError> {
     }
     for path in survey.files.keys() {
         if !known.contains(path.as_str()) {
-            verified.find(path, "no checkpoint and no manifest knows of it");
+            verified.find(path, "it is in no checkpoint and no manifest");
         }
     }
     verified.summary.shards = survey.shards.len();
@@ -94,7 +94,7 @@ async fn verify_shard(
     let path = shard.paths.checkpoint(&shard.shard);
     for number in &shard.damaged_segments {
         let path = shard.paths.segment(&shard.shard, *number);
-        verified.find(&path, "lines of it are damaged");
+        verified.find(&path, "some of its lines are damaged");
     }
     let mut rows = 0;
     let mut rejected = 0;
@@ -140,7 +140,7 @@ async fn verify_shard(
         verified.find(
             &path,
             format!(
-                "it counts {} rows and {} rejected entries, and the files have {rows} and {rejected}",
+                "it counts {} rows and {} rejected entries, but the files have {rows} and {rejected}",
                 counts.rows, counts.rejected
             ),
         );
@@ -167,7 +167,7 @@ pub(super) async fn look(
     };
     let file = file.clone();
     let looked = spawn_blocking(move || compare(&file, bytes)).await;
-    Ok(looked.unwrap_or_else(|error| Err(format!("it cannot be looked at: {error}"))))
+    Ok(looked.unwrap_or_else(|error| Err(format!("it cannot be read: {error}"))))
 }
 
 fn compare(file: &FileEntry, bytes: Bytes) -> Result<u64, String> {
@@ -175,19 +175,17 @@ fn compare(file: &FileEntry, bytes: Bytes) -> Result<u64, String> {
     if let Some(written) = file.bytes
         && written != length
     {
-        return Err(format!(
-            "it has {length} bytes of {written} that were written"
-        ));
+        return Err(format!("it has {length} bytes, but {written} were written"));
     }
     if let Some(written) = &file.sha256
         && *written != sha256(&bytes)
     {
-        return Err("its bytes are not those that were written".to_owned());
+        return Err("its bytes differ from those that were written".to_owned());
     }
     let rows = count(&file.path, bytes)?;
     match file.rows {
         Some(written) if written != rows => {
-            Err(format!("it has {rows} rows of {written} that were written"))
+            Err(format!("it has {rows} rows, but {written} were written"))
         }
         _ => Ok(rows),
     }

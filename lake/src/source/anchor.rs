@@ -2,8 +2,8 @@
 
 use super::{Position, SequenceNumber, StreamRecord};
 
-/// Holds a committed position to the stream: behind a record that the stream has not come to yet, all
-/// that comes would be passed over without a word.
+/// Checks that the stream has the committed position. Read on after a record that the stream has not come
+/// to yet, the shard would give nothing, and new records would be skipped without an error.
 ///
 /// Reading goes on with the committed record itself. Where it comes, or a later one, all is well: older
 /// ones may be past the retention. Where nothing comes, the shard is looked through from its oldest
@@ -51,7 +51,7 @@ impl Anchor {
         }
     }
 
-    /// The stream does not take the position for one of its own.
+    /// The stream has refused the position.
     pub fn refused(&mut self) {
         self.from_oldest = true;
     }

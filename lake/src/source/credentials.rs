@@ -1,4 +1,4 @@
-//! Who the lake is to AWS: credentials as every AWS tool takes them, renewed before they expire.
+//! AWS credentials, from where every AWS tool takes them, renewed before they expire.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -55,8 +55,8 @@ impl Identity {
     /// Credentials that hold for some time.
     ///
     /// # Errors
-    /// [`CallError::NotSigned`] where there are none, [`CallError::Unreachable`] where there were some,
-    /// and whoever gives them does not answer.
+    /// [`CallError::NotSigned`] where there are none, [`CallError::Unreachable`] where there were some and
+    /// their provider does not answer.
     pub async fn credentials(&self) -> Result<Credentials, CallError> {
         let known = self.current().clone();
         if let Some(known) = known.filter(holds) {
@@ -87,7 +87,7 @@ fn holds(credentials: &Credentials) -> bool {
     credentials.expiry().is_none_or(|expiry| expiry > renewal)
 }
 
-/// Where there were credentials before, whoever gives them may only be out of reach for a while.
+/// Where there were credentials before, their provider may only be out of reach for a while.
 fn in_words(error: &CredentialsError, had_some: bool) -> CallError {
     // The outer errors say that something failed; the innermost says what.
     let mut cause: &dyn std::error::Error = error;
@@ -103,7 +103,7 @@ fn in_words(error: &CredentialsError, had_some: bool) -> CallError {
     ))
 }
 
-/// The transport of whoever gives credentials.
+/// The transport of the provider of credentials.
 #[derive(Debug, Clone)]
 struct Http(reqwest::Client);
 

@@ -1,5 +1,5 @@
-//! What is written down of a shard: how far it has been read, a cut that is under way, and what each
-//! cut before it wrote. No IO.
+//! The state of a shard: how far it has been read, a cut that is under way, and what each cut before it
+//! wrote. No IO.
 
 mod manifest;
 mod seal;
@@ -22,7 +22,7 @@ pub struct Checkpoint {
     /// For a shard that was not read from its oldest record on: the time it was begun with, in
     /// milliseconds since the epoch.
     pub start: Option<i64>,
-    /// What became of all records up to it.
+    /// What became of all records up to `committed`.
     pub counts: Counts,
     /// Which of the two files with the shard's latest event ids belongs to `committed`.
     pub window: Option<WindowRef>,

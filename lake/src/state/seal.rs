@@ -1,5 +1,5 @@
-//! Checksums on what is written down: a flipped bit or a file cut short is noticed, whatever it still
-//! says.
+//! Checksums on the state: the lake notices a flipped bit or a file that was cut short, even if it can still
+//! be read.
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -17,12 +17,12 @@ pub enum Damage {
     #[error("it is not there")]
     Absent,
     /// The end is not that of a whole file.
-    #[error("it is cut short, or no such file")]
+    #[error("it is cut short, or not a file of this kind")]
     CutShort,
-    /// The checksum is that of other bytes.
-    #[error("its checksum is that of other bytes")]
+    /// The checksum does not match the bytes.
+    #[error("its checksum does not match its bytes")]
     Changed,
-    /// The checksum is right, but what it says cannot be.
+    /// The checksum is right, but the content cannot be.
     #[error("{0}")]
     Senseless(String),
 }

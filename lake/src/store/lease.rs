@@ -2,9 +2,9 @@
 //!
 //! On a folder it is a file lock, which the system takes back from a process that dies, and in the
 //! file a number, the epoch, which each process counts up. In a bucket it is an object that its holder
-//! rewrites every few seconds, conditional on the version it wrote before: whoever wants the lease
-//! watches the object for as long as it lives, and takes it where nothing changes. Nobody's clock is
-//! compared with another's.
+//! rewrites every few seconds, conditional on the version it wrote before: a process that wants the lease
+//! watches the object for as long as a lease lives, and takes it where nothing changes. No clock is compared
+//! with another's.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -127,7 +127,7 @@ impl FolderLease {
         let there = fs::metadata(&self.path).map_err(|error| error.to_string())?;
         let held = self.file.metadata().map_err(|error| error.to_string())?;
         if (there.dev(), there.ino()) != (held.dev(), held.ino()) {
-            return Err("the lock file is another one".to_owned());
+            return Err("the lock file was replaced".to_owned());
         }
         if text.trim().parse() != Ok(self.epoch) {
             return Err(format!("epoch {} is over", self.epoch));

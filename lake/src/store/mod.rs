@@ -20,7 +20,7 @@ use crate::cut::File;
 pub use lease::LeaseTimes;
 use lease::{FolderLease, Lease, ObjectLease};
 
-/// The folder of what is not for readers.
+/// The folder of the state, which is not for readers.
 pub const STATE_FOLDER: &str = "_state";
 
 /// A lake that is open for writing.
@@ -45,7 +45,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Another process writes to the lake.
-    #[error("{path} is held by another forebay-lake; two must not write to one lake")]
+    #[error("{path} is held by another forebay-lake; only one may write to a lake")]
     Locked {
         /// The lock file.
         path: String,
@@ -223,8 +223,8 @@ impl Store {
         }
     }
 
-    /// A conditional write was refused: there is a file of another writer, of an earlier life of this
-    /// one, or this very write, whose answer was lost. Of another writer's state nothing is replaced.
+    /// A conditional write was refused: the file is of another writer, of an earlier life of this one, or of
+    /// this very write, whose answer was lost. Another writer's state is not replaced.
     async fn settle(&self, file: &File) -> Result<(), StoreError> {
         let found = self.objects.get(&Path::from(file.path.as_str())).await?;
         let version = UpdateVersion {
@@ -237,7 +237,7 @@ impl Store {
             }
             return Ok(());
         }
-        let other = format!("{} was written by another", file.path);
+        let other = format!("another process wrote {}", file.path);
         if is_state(&file.path) {
             return Err(self.lease.lost(&other));
         }
@@ -251,7 +251,7 @@ impl Store {
     }
 
     fn written(&self, file: &File, written: PutResult) -> Result<(), StoreError> {
-        // Data files are written once; to remember each of them would take memory without end.
+        // Data files are written once; remembering each would take more and more memory.
         if is_state(&file.path) {
             self.versions().insert(file.path.clone(), written.into());
         }
