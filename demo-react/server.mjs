@@ -15,7 +15,7 @@ import { assertSameOrigin, HttpError, readJson, sendFile, sendJson } from "./ser
 import { Lake, QueryError } from "./server/lake.mjs";
 import { kinesisClient, StreamTail } from "./server/stream.mjs";
 
-/** Most event ids of one request for their whereabouts. */
+/** Most event ids of one request that asks where events are. */
 const MAX_TRACED = 1000;
 /** How many dead letters are kept to be shown. */
 const MAX_DEAD_LETTERS = 20;

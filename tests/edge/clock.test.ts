@@ -1,5 +1,5 @@
 // A page whose clock is off, against the real worker: its events have the time at which they happened, and the
-// record says what the page has added to its own clock.
+// record has the page's clock offset.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

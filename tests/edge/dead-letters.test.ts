@@ -1,4 +1,4 @@
-// Dead letters: where they go, the one form that they have, and how what they hold is sent again.
+// Dead letters: where they go, their form, and how their events are sent again.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

@@ -1,4 +1,4 @@
-// Requests that mean harm, one after the other, until it is known what they leave in memory.
+// Hostile requests, many of them: the worker's memory does not grow.
 // `FOREBAY_HOSTILE=50000` makes it long.
 
 import assert from "node:assert/strict";

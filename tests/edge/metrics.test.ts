@@ -172,7 +172,7 @@ export default {
 };
 `;
 
-test("traps are counted by what outlives them", async () => {
+test("traps are counted by worker.js, which outlives them", async () => {
   const worker = await startWorker(stack, {
     kinesis: stack.kinesis,
     masterSecret: randomBytes(32),

@@ -1,4 +1,4 @@
-// GetOpenIdToken: AWS's clients ask for it, Node's cryptography checks it, and another worker takes it for a
+// GetOpenIdToken: AWS's clients ask for the token, Node's cryptography checks it, and another worker accepts it as a
 // login.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// A lake in a bucket: who may write to it, and that a process which has lost it writes nothing more.
+// A lake in a bucket: who may write to it, and that a process which has lost the lease writes nothing more.
 
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

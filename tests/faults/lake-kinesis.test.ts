@@ -1,5 +1,5 @@
-// The lake as a reader of Kinesis: how often it asks, what it makes of each error, where it begins,
-// and what it says of itself.
+// The lake as a reader of Kinesis: how often it asks, what it does on each error, where it begins, and
+// its metrics.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// State and files that are damaged: what the lake says of it, and what `verify` and `repair` do.
+// Damaged state and files: the lake refuses to go on, `verify` finds them, and `repair` repairs them.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

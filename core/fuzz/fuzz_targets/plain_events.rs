@@ -1,4 +1,4 @@
-//! Any body of `POST /v1/events`: what is read of it keeps to the limits, and each event is one of PutEvents.
+//! Any body of `POST /v1/events`: the events that are read keep to the limits, and PutEvents takes each.
 #![no_main]
 
 use forebay_core::json::Value;

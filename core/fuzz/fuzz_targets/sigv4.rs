@@ -1,4 +1,4 @@
-//! Any request: nothing but a signature of ours is genuine, and one of ours is, whatever it signs.
+//! Any request: only a signature that core itself made is accepted, and such a signature always is.
 #![no_main]
 
 use arbitrary::Arbitrary;

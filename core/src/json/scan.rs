@@ -1,4 +1,4 @@
-//! How far a text goes on in the same way.
+//! Finds the first byte of a text that ends a run, several bytes at a time.
 
 use crate::steps::step;
 

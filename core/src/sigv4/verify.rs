@@ -33,8 +33,8 @@ pub struct Claim {
     pub signature: [u8; 32],
     /// Whether it stands in the query.
     pub is_presigned: bool,
-    /// How many seconds after `date` it ends, where a presigned request says so. One that does not
-    /// ends as one that is signed by headers, after [`MAX_SKEW_MS`].
+    /// How many seconds after `date` a presigned request expires, where it says so. One that does not say so
+    /// expires like a request that is signed by headers, after [`MAX_SKEW_MS`].
     pub expires_seconds: Option<u32>,
 }
 
@@ -315,10 +315,10 @@ fn canonical_query_of(request: &Request<'_>, claim: &Claim) -> String {
     canonical_query(request.query, signature)
 }
 
-/// What was signed of headers that came more than once, where the platform has joined them. The Fetch
-/// standard joins by `, `, which a single value may hold too; the signature joins by `,`. Which of them
-/// stood where is not known any more, so each way is tried: of the places where `, ` stands where they
-/// are few, otherwise of the headers that hold one.
+/// The canonical form of headers that came more than once, where the platform has joined them. The Fetch
+/// standard joins by `, `, which a single value may hold too; the signature joins by `,`. Nobody can tell which
+/// `, ` was a joint, so each combination is tried: of the places with `, ` where they are few, otherwise of the
+/// headers that hold one.
 pub(super) struct Joined {
     headers: Vec<CanonicalHeader>,
     /// Header, and the place among those in it; none for all in it.

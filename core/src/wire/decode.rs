@@ -265,8 +265,8 @@ impl<'n, 'a> Node<'n, 'a> {
     }
 }
 
-/// Whether a text would be a date and time if it said the zone: what Python's `isoformat()` and `str()`,
-/// .NET and many a database write of a time that they know no zone of.
+/// Whether a text would be a date and time if it had a zone: Python's `isoformat()` and `str()`, .NET and many
+/// databases write times without a zone like this.
 fn lacks_zone(text: &str) -> bool {
     let with_zone = |ending: &str| {
         let mut text = text.replacen(' ', "T", 1);

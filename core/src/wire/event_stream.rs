@@ -105,8 +105,8 @@ pub struct Forebay<'a> {
     pub schema_version: u32,
     /// `event_timestamp` as the sender gave it, where it was corrected.
     pub original_event_timestamp: Option<Timestamp>,
-    /// What the sender says that it has added to its own clock for all times, in milliseconds: they
-    /// are by the worker's clock, as far as it knew that.
+    /// The clock offset that the sender says it has added to all its times, in milliseconds, to bring them to
+    /// the worker's clock.
     pub clock_offset: Option<i64>,
     /// What brought the visitor to the page.
     pub campaign: Campaign<'a>,
@@ -129,7 +129,7 @@ pub struct Forebay<'a> {
     pub device_category: Option<Text<'a>>,
 }
 
-/// `forebay.campaign`: what an address says of what led to it.
+/// `forebay.campaign`: the campaign that an address names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Campaign<'a> {
     /// `utm_source`
@@ -155,7 +155,7 @@ pub struct Campaign<'a> {
 pub struct Network<'a> {
     /// The number of the autonomous system.
     pub asn: Option<u32>,
-    /// Who runs it.
+    /// The organization that runs it.
     pub organization: Option<Text<'a>>,
 }
 
@@ -166,7 +166,7 @@ pub struct Bot<'a> {
     pub name: Option<Text<'a>>,
     /// E.g. `Search Engine Crawler`.
     pub category: Text<'a>,
-    /// `verified`: whether the edge platform has made sure of it; else it is the user agent's word.
+    /// `verified`: whether the edge platform has verified the bot; else only the user agent says so.
     pub is_verified: bool,
 }
 

@@ -1,6 +1,6 @@
 import { UsageError } from "../../src/cli/command.js";
 
-/** How long the worker may take for an answer, in milliseconds. */
+/** How long the worker may take to answer, in milliseconds. */
 const TIME_OUT = 30_000;
 
 export interface Answer {

@@ -18,7 +18,7 @@ export interface DeadLetter {
 /** An event as `POST /v1/events` takes it. */
 export type PlainEvent = Record<string, unknown>;
 
-/** Reads a line; nothing where it is no dead letter of the form that this knows. */
+/** Reads a line; nothing where it is not a dead letter of this version. */
 export function deadLetter(line: string): DeadLetter | undefined {
   const letter = jsonObject(line);
   if (letter?.dead_letter_version !== 1) return undefined;
@@ -38,7 +38,7 @@ export function deadLetter(line: string): DeadLetter | undefined {
   };
 }
 
-/** An object, which a table may hold as its text. */
+/** An object, or its JSON text, as a table may hold it. */
 function objectOf(value: unknown): Record<string, unknown> | undefined {
   return jsonObject(typeof value === "string" ? value : JSON.stringify(value ?? null));
 }
@@ -80,7 +80,7 @@ const SESSION: [string, string][] = [
   ["StopTimestamp", "stop"],
 ];
 
-/** The event of a letter, to be sent. Members that PutEvents does not have are left out, as it passes over them. */
+/** The event of a letter, to be sent. It leaves out members that PutEvents does not have, and would ignore. */
 export function plainEvent(letter: DeadLetter): PlainEvent {
   const sent = letter.event ?? {};
   const id = idOf(letter);

@@ -11,10 +11,10 @@ import { readSchema } from "./schema.js";
 
 /** Folders beside the program, each with the files of one way to run the worker. */
 const TEMPLATES = new URL("./", import.meta.url);
-/** What the package's files call one that a package must not have by its name. */
+/** The package's names for files that a package must not contain under their own names. */
 const RENAMED: Record<string, string> = { gitignore: ".gitignore" };
 
-/** What lines of the configuration are marked with that the worker can do without. */
+/** The marks of optional lines in the configuration. */
 const OPTIONAL = ["queue", "analytics"] as const;
 
 export const init: Command = {

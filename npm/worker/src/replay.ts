@@ -27,15 +27,15 @@ export const replay: Command = {
   help: `npx forebay-worker replay FILE [options]
 
 Sends the events of dead letters through the worker once more, by POST /v1/events. FILE has one dead letter a
-line (NDJSON); - is standard input. An event keeps its id where that is a UUID, and has otherwise one that
-follows from what it says, so that a file may be sent twice. Says how many were accepted and refused, and why.
+line (NDJSON); - is standard input. An event keeps its id where that is a UUID; any other gets an id that
+follows from its content, so that a file may be sent twice. Prints how many were accepted and refused, and why.
 
   --endpoint URL        the worker (http://127.0.0.1:${DEV_PORT})
-  --without-redacted    sends events, too, of which a rule for personal data has changed or taken out members:
+  --without-redacted    also sends events from which a rule for personal data has removed or changed members,
                         without those members
   --dry-run             sends nothing; says how many it would send
 
-A key of SERVER_KEYS stands in FOREBAY_KEY, which may send events of these types.
+FOREBAY_KEY holds a bearer key of SERVER_KEYS that may send events of these types.
 
 For example:
   npx forebay-worker replay dead-letters.ndjson --endpoint https://events.example.com
@@ -81,7 +81,7 @@ class Replay {
   };
   /** How many events were refused, by what the worker said. */
   #reasons = new Map<string, number>();
-  /** Whether the worker has answered before: then no answer is trouble on the way, and no mistake. */
+  /** Whether the worker has answered before: then a missing answer is a failure on the way, not a wrong URL. */
   #isThere = false;
   /** What waits to be sent, by application. */
   #waiting = new Map<string, { events: PlainEvent[]; bytes: number }>();
@@ -92,7 +92,7 @@ class Replay {
     readonly isDryRun: boolean,
   ) {}
 
-  /** Whether nothing is left to do: letters without an event that could be sent are none of its work. */
+  /** Whether nothing is left to do. Letters without an event that could be sent do not count. */
   get isFine(): boolean {
     const { refused, unsent, incomplete, unreadable } = this.#counts;
     return refused + unsent + incomplete + unreadable === 0;
@@ -185,7 +185,7 @@ class Replay {
     }
   }
 
-  /** What the worker says of each event. */
+  /** The worker's answer to each event. */
   async #post(
     app: string,
     events: PlainEvent[],
@@ -211,7 +211,7 @@ class Replay {
     if (Array.isArray(results) && results.length === events.length) {
       return { statuses: results, retryAfter };
     }
-    // Of the whole request: a key that is none, no room for it now.
+    // The whole request was refused: a wrong key, or no memory for it now.
     const { status } = answer;
     const message = answer.body.Message ?? answer.body.message ?? "without a message";
     if (status !== 429 && status < 500) {

@@ -1,7 +1,7 @@
 /** A module worker, as Cloudflare Workers and workerd run it. */
 export interface ModuleWorker {
   fetch(request: Request, env: unknown, context: unknown): Promise<Response>;
-  /** Delivers what a queue of Cloudflare's holds, where one is configured. */
+  /** Delivers the messages of a queue of Cloudflare's, where one is configured. */
   queue(batch: unknown, env: unknown, context: unknown): Promise<void>;
 }
 

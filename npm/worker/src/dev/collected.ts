@@ -1,5 +1,4 @@
-// What the worker has written to its streams, kept for whoever wants to look at it. The oldest goes where there is
-// too much.
+// What the worker has written to its streams, kept to be looked at. The oldest is dropped where there is too much.
 
 /** How many of each kind are kept. */
 const KEPT = 1_000;
