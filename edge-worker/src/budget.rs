@@ -1,6 +1,6 @@
-//! The memory that requests under way may take together. An isolate has 128 MB, and one that goes
-//! beyond is ended with all that is under way in it: a request that finds no room is refused
-//! instead, and told when to come back.
+//! The memory that requests in flight may take together. An isolate has 128 MB, and the platform ends one that
+//! goes beyond, with all requests in it. So the worker refuses a request that finds no room, and says when to
+//! send it again.
 //!
 //! Every request takes a share before its body is read, more as the body comes, and gives it back
 //! when it ends. Where the platform drops a request without a word, its share is taken for given

@@ -16,13 +16,13 @@ use crate::rates::Buckets;
 pub struct Isolate {
     /// The events that were accepted lately.
     pub window: RefCell<DeduplicationWindow>,
-    /// The memory that requests under way may take.
+    /// The memory that requests in flight may take.
     pub budget: Budget,
     /// What was counted since the isolate started.
     pub metrics: RefCell<Metrics>,
     /// How often each network and identity has asked lately.
     pub buckets: RefCell<Buckets>,
-    /// What applications have used of their day.
+    /// What applications have used of their daily quotas.
     pub quotas: RefCell<Used>,
     /// How far the clocks of those who sent lately are ahead.
     pub clocks: RefCell<Clocks>,

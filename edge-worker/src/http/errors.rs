@@ -119,7 +119,7 @@ pub enum RequestError {
     /// An application that has sent all that it may in a day.
     #[error("The application has used up its daily quota. Send the request again later.")]
     QuotaUsedUp(TooMany),
-    /// The requests under way take all the memory there is for them.
+    /// The requests in flight take all the memory there is for them.
     #[error("The service is busy. Send the request again later.")]
     Busy,
     /// The sink has more to do than it can.

@@ -92,9 +92,9 @@ pub async fn answer(
     }
 }
 
-/// Delivers what a plan holds, and adds to the window what the sink has acknowledged of it. Of two
-/// requests with the same event that are under way at once, both write it: whether the first will be
-/// acknowledged is not known yet.
+/// Delivers what a plan holds, and adds to the window what the sink has acknowledged of it. Two
+/// requests in flight with the same event both write it: whether the first will be acknowledged is not known
+/// yet.
 pub async fn carry_out<'p>(
     plan: &'p Plan<'_>,
     context: &Context<'_>,

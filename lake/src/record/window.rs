@@ -15,8 +15,8 @@ const KEY_BYTES: usize = 16;
 /// How a file of keys begins.
 const MAGIC: &str = "forebay-ids 1";
 
-/// Which event it is: 128 bits of a hash over its id. The edge makes ids unique, over all applications
-/// and clients.
+/// Which event it is: 128 bits of a hash over its id. The id is a UUID of the client, or one that the edge has
+/// derived from the event: it is meant to be unique over all applications and clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventKey([u8; KEY_BYTES]);
 
