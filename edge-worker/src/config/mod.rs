@@ -3,6 +3,7 @@
 mod secrets;
 mod server_keys;
 mod settings;
+mod sink_keys;
 mod sinks;
 
 use std::collections::BTreeSet;
@@ -23,7 +24,7 @@ use crate::pipeline::partition::PartitionKeys;
 use crate::quota::Quota;
 use crate::rates::RateSettings;
 use settings::BindingSettings;
-use sinks::Keys;
+use sink_keys::Keys;
 
 /// The bindings as the platform gives them, unchecked.
 #[derive(Default)]
