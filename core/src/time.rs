@@ -84,10 +84,8 @@ impl Timestamp {
             day = words.next().filter(|_| is_name)?;
         }
         let mut scanner = Scanner(day.as_bytes());
-        let digits = scanner.count_digits();
-        let day = scanner
-            .digits(digits)
-            .filter(|_| (1..=2).contains(&digits))?;
+        let digits = Some(scanner.count_digits()).filter(|digits| (1..=2).contains(digits))?;
+        let day = scanner.digits(digits)?;
         scanner.end()?;
         let mut scanner = Scanner(words.next()?.as_bytes());
         let month = scanner.month_name()?;
