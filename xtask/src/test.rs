@@ -126,10 +126,7 @@ impl Suite {
                     let name = format!("clippy for {package} {features}");
                     Task::check(name.trim_end(), clippy)
                 });
-                // A workspace of its own, which would otherwise fall behind unnoticed.
-                let mut fuzz = cargo(["clippy", "--bins", "--no-default-features"]);
-                fuzz.args(["--manifest-path", "core/fuzz/Cargo.toml"]);
-                fuzz.arg("--target-dir").arg(target().join("fuzz"));
+                let mut fuzz = cargo_fuzz(["clippy", "--lib", "--bins", "--examples"]);
                 fuzz.args(DENY_WARNINGS);
                 [Task::check("clippy", native)]
                     .into_iter()
@@ -169,6 +166,11 @@ impl Suite {
                         // That no public item has an example is no failure.
                         Some(libtest_counts(output).unwrap_or_default())
                     },
+                ),
+                Task::new(
+                    "a second of each fuzz target",
+                    cargo_fuzz(["run", "--example", "seconds"]),
+                    libtest_counts,
                 ),
             ],
             Suite::Folder(name) => {
@@ -258,6 +260,14 @@ impl Browsers {
             .collect::<Result<_>>()?;
         Ok(Browsers { wanted, programs })
     }
+}
+
+/// Cargo in the workspace of the fuzz targets, which would otherwise fall behind unnoticed.
+fn cargo_fuzz<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut cargo = cargo(arguments);
+    cargo.args(["--manifest-path", "core/fuzz/Cargo.toml"]);
+    cargo.arg("--target-dir").arg(target().join("fuzz"));
+    cargo
 }
 
 /// Every suite, those first that say most in the shortest time.

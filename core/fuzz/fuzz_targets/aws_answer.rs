@@ -1,5 +1,5 @@
 //! Any answer to any call: an error is short and of one class, and each item that was sent has one result.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_aws_call::event_bridge::{self, Entry};
 use forebay_aws_call::firehose::PutRecordBatch;
@@ -7,9 +7,8 @@ use forebay_aws_call::kinesis::{
     DescribeStreamSummary, GetRecords, ListShards, PutRecords, PutRecordsEntry,
 };
 use forebay_aws_call::{Answer, CallError, Operation, ServiceError, Timestamp, pinpoint};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u16, Option<&str>, Option<&str>, i64, &[u8])| {
+forebay_core_fuzz::target!(|input: (u16, Option<&str>, Option<&str>, i64, &[u8])| {
     let (status, error_type, retry_after, arrived, body) = input;
     let answer = Answer {
         status,

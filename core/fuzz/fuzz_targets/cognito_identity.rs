@@ -1,12 +1,11 @@
 //! Any bytes: each message that can be read from them says the same when it is written again.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::time::Timestamp;
 use forebay_core::wire::cognito_identity::{
     ErrorResponse, GetCredentialsForIdentityRequest, GetCredentialsForIdentityResponse,
     GetIdRequest, GetIdResponse,
 };
-use libfuzzer_sys::fuzz_target;
 
 macro_rules! survives {
     ($message:ident, $body:ident) => {
@@ -17,7 +16,7 @@ macro_rules! survives {
     };
 }
 
-fuzz_target!(|body: &[u8]| {
+forebay_core_fuzz::target!(|body: &[u8]| {
     survives!(GetIdRequest, body);
     survives!(GetIdResponse, body);
     survives!(GetCredentialsForIdentityRequest, body);

@@ -1,8 +1,7 @@
 //! Any text as a pattern, any JSON as a record: both forms of a pattern that mean the same say the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::json::{Limits, Value};
-use libfuzzer_sys::fuzz_target;
 
 // The worker is no library; the pattern language is files of its own.
 #[allow(dead_code, unused_imports)]
@@ -16,7 +15,7 @@ const LIMITS: Limits = Limits {
     values: 10_000,
 };
 
-fuzz_target!(|input: (&str, &str)| {
+forebay_core_fuzz::target!(|input: (&str, &str)| {
     let (text, record) = input;
     let pattern = match Pattern::parse(text) {
         Ok(pattern) => pattern,

@@ -1,10 +1,9 @@
 //! Any bytes: a record that can be read says the same when it is written again, in one line.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::wire::event_stream::Record;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+forebay_core_fuzz::target!(|bytes: &[u8]| {
     let Ok(mut record) = Record::decode(bytes) else {
         return;
     };

@@ -1,15 +1,14 @@
 //! Any bytes: read as serde_json reads them, and written back the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::json::{Limits, Value, Writer};
-use libfuzzer_sys::fuzz_target;
 
 const LIMITS: Limits = Limits {
     depth: 100,
     values: 10_000,
 };
 
-fuzz_target!(|text: &[u8]| {
+forebay_core_fuzz::target!(|text: &[u8]| {
     let theirs = serde_json::from_slice::<serde_json::Value>(text);
     match (Value::parse(text, LIMITS), theirs) {
         (Ok(ours), Ok(theirs)) => {
@@ -29,10 +28,10 @@ fuzz_target!(|text: &[u8]| {
             "{error}"
         ),
         (Ok(_), Err(error)) => {
-            assert!(
-                error.to_string().starts_with("number out of range"),
-                "{error}"
-            );
+            // Half a surrogate pair is U+FFFD here.
+            let refused = ["number out of range", "lone ", "unexpected end of hex escape"];
+            let error = error.to_string();
+            assert!(refused.iter().any(|it| error.starts_with(it)), "{error}");
         }
         (Err(_), Err(_)) => {}
     }

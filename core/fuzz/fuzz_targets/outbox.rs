@@ -1,9 +1,8 @@
 //! Any calls in any order: the books balance, and nothing is asked for in the past.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use arbitrary::Arbitrary;
 use forebay_core::outbox::{Action, Answer, Config, MAX_IDENTITIES, NewEvent, Now, Outbox};
-use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
 enum Call {
@@ -42,7 +41,7 @@ struct Calls {
     calls: Vec<Call>,
 }
 
-fuzz_target!(|input: Calls| {
+forebay_core_fuzz::target!(|input: Calls| {
     let config = Config {
         batch_events: input.batch_events.into(),
         batch_bytes: input.batch_bytes.into(),

@@ -1,13 +1,12 @@
 //! Any body of `POST /v1/events`: the events that are read keep to the limits, and PutEvents takes each.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::json::Value;
 use forebay_core::time::Timestamp;
-use forebay_core::wire::plain::{Body, PlainEvent};
-use forebay_core::wire::put_events::{MAX_EVENTS, Request};
-use libfuzzer_sys::fuzz_target;
+use forebay_core::wire::plain::{Body, MAX_EVENTS, PlainEvent};
+use forebay_core::wire::put_events::Request;
 
-fuzz_target!(|input: (bool, i64, &[u8])| {
+forebay_core_fuzz::target!(|input: (bool, i64, &[u8])| {
     let (is_ndjson, arrival, body) = input;
     let Ok(body) = Body::read(body, is_ndjson) else {
         return;

@@ -1,10 +1,9 @@
 //! Any bytes: what is read of a request keeps to the limits.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::wire::put_events::{MAX_ENDPOINTS, MAX_EVENTS, Request};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|body: &[u8]| {
+forebay_core_fuzz::target!(|body: &[u8]| {
     let Ok(request) = Request::decode(body) else {
         return;
     };

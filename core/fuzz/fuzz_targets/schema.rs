@@ -1,11 +1,10 @@
 //! Any bytes: a schema that can be read names tables and columns that the lake can have, and every
 //! mistake says what to do.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::schema::{COMMON_COLUMNS, Rules, Schema};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| {
+forebay_core_fuzz::target!(|text: &[u8]| {
     let schema = match Schema::parse(text) {
         Ok(schema) => schema,
         Err(errors) => {

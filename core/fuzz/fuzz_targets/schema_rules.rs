@@ -1,9 +1,8 @@
 //! Any text as rules, any fields: validating comes to an end, a violation is complete, and what is to stay in
 //! the browser is the same for browser and edge.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::schema::{Checker, Given, JavaScript, Rules, Verdict, Violation};
-use libfuzzer_sys::fuzz_target;
 
 /// Patterns that are no schema's may take any time, so that none is tried.
 struct Engine;
@@ -19,7 +18,7 @@ impl JavaScript for Engine {
     }
 }
 
-fuzz_target!(|input: (&str, &str, Vec<(u8, &str, &str)>)| {
+forebay_core_fuzz::target!(|input: (&str, &str, Vec<(u8, &str, &str)>)| {
     let (rules, event_type, fields) = input;
     let text = ["3:", rules].concat();
     let Ok(rules) = Rules::read(&text) else {
@@ -34,7 +33,10 @@ fuzz_target!(|input: (&str, &str, Vec<(u8, &str, &str)>)| {
             2 => Given::OtherAttribute,
             _ => Given::OtherMetric,
         };
-        assert_eq!(told.field(given, name, value), verdict.field(given, name, value));
+        assert_eq!(
+            told.field(given, name, value),
+            verdict.field(given, name, value)
+        );
     }
     verdict.is_valid();
     for violation in told.finish() {

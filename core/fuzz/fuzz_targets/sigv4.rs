@@ -1,10 +1,9 @@
 //! Any request: only a signature that core itself made is accepted, and such a signature always is.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use arbitrary::Arbitrary;
 use forebay_core::sigv4::{Credentials, Request, Scope, read_claim, sign, verify};
 use forebay_core::time::Timestamp;
-use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -23,7 +22,7 @@ const SCOPE: Scope<'_> = Scope {
 const NOW: Timestamp = Timestamp(1_796_000_000_000);
 const SECRET: &str = "a secret that no input holds";
 
-fuzz_target!(|input: Input<'_>| {
+forebay_core_fuzz::target!(|input: Input<'_>| {
     let request = Request {
         method: input.method,
         path: input.path,

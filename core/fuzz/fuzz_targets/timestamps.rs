@@ -1,10 +1,9 @@
 //! Any text: a time that can be read is the same when it is written and read again, and jiff's.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::time::Timestamp;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
+forebay_core_fuzz::target!(|text: &str| {
     if let Some(timestamp) = Timestamp::parse_iso8601(text) {
         let again = Timestamp::parse_iso8601(&timestamp.to_iso8601());
         assert_eq!(again, Some(timestamp));
