@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { APP_ID, type Batch } from "../support/endpoint.ts";
 import { delivered } from "../support/page.ts";
+import { until } from "../support/until.ts";
 import { endpoint, site } from "../support/visits.ts";
 
 /** Calls `identifyUser` with what stands in this source, and gives the error's code and words. */
@@ -248,9 +249,10 @@ test("what the endpoint says of the description ends no event, and is said once"
     Promise.all(Array.from({ length: 3 }, () => forebay.record({ name: "More" }).settled)),
   );
   await delivered(page, 4);
-  const said = warnings.filter((text) => text.startsWith("Forebay"));
-  assert.equal(said.length, 1, said.join("\n"));
-  assert.match(said[0], /User: no such user/);
+  const said = () => warnings.filter((text) => text.startsWith("Forebay"));
+  await until("the words", () => said().length > 0);
+  assert.equal(said().length, 1, said().join("\n"));
+  assert.match(said()[0], /User: no such user/);
 });
 
 test("a description that makes the endpoint refuse a whole batch goes with no further one", async () => {
@@ -276,9 +278,11 @@ test("a description that makes the endpoint refuse a whole batch goes with no fu
   await configured(page);
   for (const _ of [1, 2, 3]) assert.deepEqual(await recorded(page), {});
   assert.equal(refused, 1);
-  const ours = said.filter((text) => text.startsWith("Forebay"));
-  assert.equal(ours.length, 1, ours.join("\n"));
-  assert.match(ours[0], /Endpoint.Attributes.plan: expected an array/);
+  const ours = () => said.filter((text) => text.startsWith("Forebay"));
+  // The words are loaded only where they are needed.
+  await until("the words", () => ours().length > 0);
+  assert.equal(ours().length, 1, ours().join("\n"));
+  assert.match(ours()[0], /Endpoint.Attributes.plan: expected an array/);
 });
 
 /** Takes the events and refuses the endpoint, where it is described. */
