@@ -85,7 +85,7 @@ fn pattern(field: BoxedStrategy<serde_json::Value>) -> impl Strategy<Value = ser
     })
 }
 
-/// Reads a pattern, unless it requires a field twice, and compares what both say of each record.
+/// Reads a pattern, unless it requires a field twice or has too many alternatives, and compares what both say of each record.
 fn compare(
     pattern: &serde_json::Value,
     records: &[serde_json::Value],
@@ -93,7 +93,8 @@ fn compare(
     let read = match Pattern::parse(&pattern.to_string()) {
         Ok(read) => read,
         Err(error) => {
-            prop_assert_eq!(error.problem, Problem::RequiredTwice);
+            let refused = [Problem::RequiredTwice, Problem::TooManyCombinations];
+            prop_assert!(refused.contains(&error.problem), "{}", error.problem);
             return Ok(());
         }
     };
