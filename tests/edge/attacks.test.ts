@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
@@ -20,6 +19,7 @@ import {
 import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 import { idToken, startIssuer } from "./support/issuer.ts";
+import { residentMegabytes } from "./support/memory.ts";
 import { mint } from "./support/session-token.ts";
 import { startUpload } from "./support/upload.ts";
 import { startWorker, type Worker } from "./support/worker.ts";
@@ -304,11 +304,6 @@ describe("memory", () => {
     }
   });
 });
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-}
 
 describe("a stampede", () => {
   test("of forged logins asks the issuer once", async () => {

@@ -10,6 +10,7 @@ import { readStream } from "../support/kinesis.ts";
 import { cognito, guest, putEvents, putEventsBody, send } from "../support/requests.ts";
 import { freePort, type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
+import { PANICKING } from "./support/panicking.ts";
 import { startWorker } from "./support/worker.ts";
 
 const EVENT = { EventType: "SignUpEvent", Attributes: { email: "a@example.com" } };
@@ -86,28 +87,6 @@ test("a Kinesis that never answers is not waited for without end", async () => {
     kinesis.close();
   }
 });
-
-// The worker has no place that panics, and none is built in for this test. But it is Rust on a
-// platform, and relies on `new Response` not to throw: where it does, the worker's library panics.
-const PANICKING = `
-import worker from "./main.js";
-let armed = false;
-globalThis.Response = new Proxy(Response, {
-  construct(target, args, newTarget) {
-    if (armed) {
-      armed = false;
-      throw new TypeError("no more responses");
-    }
-    return Reflect.construct(target, args, newTarget);
-  },
-});
-export default {
-  fetch(request, env, context) {
-    armed = request.headers.has("x-test-panic");
-    return worker.fetch(request, env, context);
-  },
-};
-`;
 
 test("a panic costs one request", async () => {
   const worker = await startWorker(stack, {

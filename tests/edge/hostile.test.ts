@@ -4,13 +4,13 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { cognito, guest, putEvents, putEventsBody, send } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { residentMegabytes } from "./support/memory.ts";
 import { startWorker } from "./support/worker.ts";
 
 const REQUESTS = Number(process.env.FOREBAY_HOSTILE ?? 2_000);
@@ -57,11 +57,6 @@ async function startStream() {
       server.close();
     },
   };
-}
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
 test(`after ${REQUESTS} hostile requests memory is where it was`, {

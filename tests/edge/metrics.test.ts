@@ -8,6 +8,7 @@ import { type Samples, scrape, sum } from "../support/metrics.ts";
 import { guest, putEvents, send } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
+import { PANICKING } from "./support/panicking.ts";
 import { startService } from "./support/service.ts";
 import { startWorker } from "./support/worker.ts";
 
@@ -151,26 +152,6 @@ test("a sink whose breaker is open shows it, and answers say what they waited fo
     dead.stop();
   }
 });
-
-const PANICKING = `
-import worker from "./main.js";
-let armed = false;
-globalThis.Response = new Proxy(Response, {
-  construct(target, args, newTarget) {
-    if (armed) {
-      armed = false;
-      throw new TypeError("no more responses");
-    }
-    return Reflect.construct(target, args, newTarget);
-  },
-});
-export default {
-  fetch(request, env, context) {
-    armed = request.headers.has("x-test-panic");
-    return worker.fetch(request, env, context);
-  },
-};
-`;
 
 test("traps are counted by worker.js, which outlives them", async () => {
   const worker = await startWorker(stack, {
