@@ -134,7 +134,8 @@ impl<'a> Planner<'a> {
             rule: None,
         };
         // A UUID is known again before the event is read.
-        if is_uuid(&sent.id) && self.is_known(&sent.id) {
+        let sent_key = is_uuid(&sent.id).then(|| self.sender.event(&sent.id));
+        if sent_key.is_some_and(|key| self.window.contains(&key)) {
             return planned(TypeId::UNREAD, Fate::Duplicate);
         }
         let event = sent.read();
@@ -146,12 +147,13 @@ impl<'a> Planner<'a> {
                 .of(&sent.id, endpoint_id, event),
             Err(_) => Cow::Borrowed(sent.id.as_ref()),
         };
+        let key = sent_key.unwrap_or_else(|| self.sender.event(&id));
         let event_type = self.event_type(&event);
         match self.record(endpoint_id, &id, &event, shared) {
-            Ok(_) if self.is_known(&id) => planned(event_type, Fate::Duplicate),
+            Ok(_) if self.window.contains(&key) => planned(event_type, Fate::Duplicate),
             Ok(record) => {
                 plan.records.push(record);
-                plan.record_keys.push(self.sender.event(&id));
+                plan.record_keys.push(key);
                 planned(event_type, Fate::Record)
             }
             Err(violations) => {
@@ -187,11 +189,6 @@ impl<'a> Planner<'a> {
         name.map_or(TypeId::OTHER, |name| {
             TypeId::of(name, &self.context.config.schema)
         })
-    }
-
-    /// Whether the sink has an event with this id.
-    fn is_known(&self, event_id: &str) -> bool {
-        self.window.contains(&self.sender.event(event_id))
     }
 
     /// The record of an event that is one and keeps to its schema. What the schema marks as personal
