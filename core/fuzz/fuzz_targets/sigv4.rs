@@ -33,7 +33,7 @@ forebay_core_fuzz::target!(|input: Input<'_>| {
     if let Ok(claim) = read_claim(&request) {
         assert!(verify(&request, &claim, SECRET, &SCOPE, NOW).is_err());
     }
-    // Of a name that is given twice, or that signing adds, this says nothing: which one counts is the
+    // This leaves out a header that is given twice, or that signing adds: which one counts is the
     // sender's mistake.
     let is_plain = |(name, value): &&(&str, &str)| {
         let name = name.to_ascii_lowercase();

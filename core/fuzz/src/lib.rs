@@ -1,4 +1,4 @@
-//! What fuzz targets are made with. Under cargo-fuzz libFuzzer looks for inputs; without it, the tests of this
+//! Helpers of the fuzz targets. Under cargo-fuzz libFuzzer looks for inputs; without it, the tests of this
 //! workspace try some that are made of the vectors, so that every change meets every target.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -41,7 +41,7 @@ macro_rules! target {
 const TIME: Duration = Duration::from_secs(1);
 /// Most bytes of an input.
 const MOST_BYTES: usize = 4_096;
-/// What texts that are parsed turn on.
+/// Words that change how a parser reads a text.
 const WORDS: [&str; 24] = [
     "{",
     "}",

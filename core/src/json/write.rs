@@ -164,7 +164,7 @@ fn push_string(text: &mut String, value: &str) {
     text.push('"');
     let mut rest = value;
     loop {
-        // What is escaped is one byte long, so that both sides of it are whole characters.
+        // An escaped character is one byte long, so both sides of it are whole characters.
         let (plain, behind) = rest.split_at(run_length(rest.as_bytes(), is_escaped));
         text.push_str(plain);
         let Some(byte) = behind.bytes().next() else {

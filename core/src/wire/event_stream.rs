@@ -108,7 +108,7 @@ pub struct Forebay<'a> {
     /// The clock offset that the sender says it has added to all its times, in milliseconds, to bring them to
     /// the worker's clock.
     pub clock_offset: Option<i64>,
-    /// What brought the visitor to the page.
+    /// The campaign that led to the page.
     pub campaign: Campaign<'a>,
     /// `referrer.host`: the other site that led to the page.
     pub referrer_host: Option<Text<'a>>,
@@ -119,7 +119,7 @@ pub struct Forebay<'a> {
     pub geo: Geo<'a>,
     /// Whose network the request came through.
     pub network: Network<'a>,
-    /// What is known of a sender that is a bot; `None` where none is known to be one.
+    /// The bot that sent it; `None` where the sender is not known to be a bot.
     pub bot: Option<Bot<'a>>,
     /// Browser name, e.g. `Chrome`.
     pub browser_name: Option<Text<'a>>,
@@ -146,7 +146,7 @@ pub struct Campaign<'a> {
     pub id: Option<Text<'a>>,
     /// The parameter that holds an ad network's id of the click, e.g. `gclid`.
     pub click_id_type: Option<Text<'a>>,
-    /// That id.
+    /// The id of the click.
     pub click_id: Option<Text<'a>>,
 }
 
@@ -162,7 +162,7 @@ pub struct Network<'a> {
 /// `forebay.bot`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bot<'a> {
-    /// What the user agent calls it, e.g. `Googlebot`.
+    /// Its name in the user agent, e.g. `Googlebot`.
     pub name: Option<Text<'a>>,
     /// E.g. `Search Engine Crawler`.
     pub category: Text<'a>,
@@ -202,7 +202,7 @@ const LIMITS: Limits = Limits {
     values: 64 * 1024,
 };
 
-/// What the records of a batch have in common, encoded: most of each record.
+/// The encoded parts that all records of a batch share: most of each record.
 #[derive(Debug, Clone)]
 pub struct Shared {
     /// `client` and `device`, as members of a record.
@@ -231,7 +231,7 @@ impl Shared {
     }
 }
 
-/// What a record usually has beside what it shares.
+/// Usual bytes of a record beside its shared parts.
 const OWN_BYTES: usize = 1024;
 
 impl<'a> Record<'a> {
