@@ -29,7 +29,11 @@ forebay_core_fuzz::target!(|text: &[u8]| {
         ),
         (Ok(_), Err(error)) => {
             // Half a surrogate pair is U+FFFD here.
-            let refused = ["number out of range", "lone ", "unexpected end of hex escape"];
+            let refused = [
+                "number out of range",
+                "lone ",
+                "unexpected end of hex escape",
+            ];
             let error = error.to_string();
             assert!(refused.iter().any(|it| error.starts_with(it)), "{error}");
         }
