@@ -19,7 +19,7 @@ use forebay_core::schema::{
 
 use self::common::{CommonBuilder, READERS};
 use self::fields::FieldBuilder;
-pub use self::parquet::to_parquet;
+pub use self::parquet::{to_parquet, writer};
 pub use self::read::{count_rows, event_ids};
 use crate::record::Row;
 
