@@ -13,29 +13,16 @@ use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Endpoint, Location, User};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::Record;
-use forebay_lake::cut::{Batch, ClosedBatch};
+use forebay_lake::cut::Batch;
 use forebay_lake::record::Window;
 use forebay_lake::source::StreamRecord;
-use support::{DAY, Files, NOON, at, attribute, metric, record, sequence_number, sign_up, strings};
-
-const SHARD: &str = "shardId-000000000000";
+use support::{
+    DAY, Files, NOON, SHARD, at, attribute, metric, record, sequence_number, sign_up, strings,
+};
 
 /// A batch of the records, and its files.
 fn files(records: &[StreamRecord]) -> Files {
-    let catalog = support::catalog();
-    let mut batch = Batch::default();
-    for record in records {
-        batch.take(&catalog, SHARD, &Window::default(), record);
-    }
-    let first = sequence_number(0);
-    let closed = ClosedBatch {
-        range: (first.clone(), first.clone()),
-        counts: batch.counts,
-        keys: batch.keys.clone(),
-        drafts: batch.drafts(&catalog, SHARD, &first),
-    };
-    let files = closed.encode().unwrap().files.into_iter();
-    files.map(|file| (file.path, file.bytes)).collect()
+    support::files_by(&support::catalog(), records)
 }
 
 fn files_of(records: &[Record<'_>]) -> Files {
@@ -341,7 +328,7 @@ fn times_must_be_plausible() {
 
     let mut session = sign_up("e1");
     if let Some(session) = &mut session.session {
-        session.start_timestamp = Timestamp(i64::MAX);
+        session.start_timestamp = Some(Timestamp(i64::MAX));
     }
     let expected = (
         "implausible_time".into(),

@@ -42,7 +42,7 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
     ),
     (
         "session_start_timestamp",
-        Read::Timestamp(|row| Some(session(row)?.start_timestamp)),
+        Read::Timestamp(|row| session(row)?.start_timestamp),
     ),
     (
         "client_id",
