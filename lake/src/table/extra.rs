@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Members of a record, and the column that may show them. Some columns have several: the first that is there.
-const SHOWN: [(&[&str], &str); 32] = [
+const SHOWN: [(&[&str], &str); 50] = [
     (&["event_type"], "event_type"),
     (&["event_timestamp"], "event_timestamp"),
     (&["arrival_timestamp"], "arrival_timestamp"),
@@ -52,6 +52,30 @@ const SHOWN: [(&[&str], &str); 32] = [
     (&["forebay", "browser", "name"], "browser"),
     (&["forebay", "browser", "version"], "browser_version"),
     (&["forebay", "device_category"], "device_category"),
+    (
+        &["forebay", "original_event_timestamp"],
+        "original_event_timestamp",
+    ),
+    (&["forebay", "clock_offset"], "clock_offset"),
+    (&["forebay", "amr"], "amr"),
+    (&["forebay", "geo", "source"], "place_source"),
+    (&["forebay", "network", "asn"], "network_asn"),
+    (
+        &["forebay", "network", "organization"],
+        "network_organization",
+    ),
+    (&["forebay", "bot", "name"], "bot_name"),
+    (&["forebay", "bot", "category"], "bot_category"),
+    (&["forebay", "bot", "verified"], "bot_verified"),
+    (&["forebay", "campaign", "source"], "utm_source"),
+    (&["forebay", "campaign", "medium"], "utm_medium"),
+    (&["forebay", "campaign", "name"], "utm_campaign"),
+    (&["forebay", "campaign", "term"], "utm_term"),
+    (&["forebay", "campaign", "content"], "utm_content"),
+    (&["forebay", "campaign", "id"], "utm_id"),
+    (&["forebay", "campaign", "click_id"], "click_id"),
+    (&["forebay", "campaign", "click_id_type"], "click_id_type"),
+    (&["forebay", "referrer", "host"], "referrer_host"),
 ];
 
 /// What has no column. In the tables of built-in event types, and for records that Pinpoint itself wrote: the
@@ -162,6 +186,8 @@ impl Rest<'_> {
             (Read::SmallInteger(read), Value::Number(number)) => {
                 number.to_i64() == read(self.row).map(i64::from)
             }
+            (Read::Integer(read), Value::Number(number)) => number.to_i64() == read(self.row),
+            (Read::Boolean(read), Value::Bool(value)) => read(self.row) == Some(*value),
             _ => false,
         }
     }
