@@ -17,7 +17,7 @@ use forebay_core::schema::{COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema
 use self::common::{CommonBuilder, READERS};
 use self::extra::extra;
 use self::fields::FieldBuilder;
-pub use self::parquet::to_parquet;
+pub use self::parquet::{to_parquet, writer};
 pub use self::read::{count_rows, event_ids};
 use crate::record::Row;
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod chance;
+pub mod dying;
 
 use std::collections::BTreeMap;
 
