@@ -10,7 +10,7 @@
 //! | [`cut`] | batches, and the machine that makes every record count once |
 //! | [`state`] | the state of a shard: checkpoint, window and manifest |
 //! | [`store`] | the files of the lake, in a folder or a bucket, and the lease to write them |
-//! | [`run`] | the commands |
+//! | [`run`] | the commands, and the functions of AWS Lambda |
 
 pub mod cut;
 pub mod record;

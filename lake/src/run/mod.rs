@@ -2,6 +2,7 @@
 
 mod consume;
 mod cursor;
+pub mod lambda;
 pub mod load;
 mod lookup;
 pub mod metrics;
