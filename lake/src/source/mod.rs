@@ -3,6 +3,7 @@
 mod anchor;
 pub mod credentials;
 pub mod kinesis;
+pub mod lambda_event;
 mod position;
 
 pub use anchor::{Anchor, Anchored};
