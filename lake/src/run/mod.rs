@@ -13,5 +13,4 @@ pub mod repair;
 mod survey;
 pub mod verify;
 
-pub use compactor::Compaction;
 pub use consume::{ConsumeError, Settings, Start, consume};
