@@ -11,7 +11,7 @@
 //! | [`compact`] | small files into few, each event once |
 //! | [`state`] | the state of a shard: checkpoint, window and manifest |
 //! | [`store`] | the files of the lake, in a folder or a bucket, and the lease to write them |
-//! | [`run`] | the commands |
+//! | [`run`] | the commands, and the functions of AWS Lambda |
 
 pub mod compact;
 pub mod cut;

@@ -5,6 +5,7 @@ mod compactor;
 mod consume;
 mod cursor;
 pub mod import;
+pub mod lambda;
 pub mod load;
 mod lookup;
 pub mod metrics;

@@ -135,8 +135,8 @@ async fn verify_shard(
         return Ok(());
     };
     verified.summary.counts += checkpoint.counts;
-    if let (Some(window), Err(damage)) = (&checkpoint.window, &shard.window) {
-        verified.find(&shard.paths.window(&shard.shard, window.slot), damage);
+    if let Err((path, damage)) = &shard.window {
+        verified.find(path, damage);
     }
     let counts = checkpoint.counts;
     if sum != counts {

@@ -291,6 +291,7 @@ impl Store {
     /// [`StoreError::Object`], [`StoreError::LeaseLost`]
     pub async fn delete(&self, path: &str) -> Result<(), StoreError> {
         self.lease.check()?;
+        self.versions().remove(path);
         match self.objects.delete(&Path::from(path)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             outcome => Ok(outcome?),

@@ -82,6 +82,15 @@ pub fn catalog_without_sign_up() -> Catalog {
     catalog_of(&[PLAYED])
 }
 
+/// A schema whose sign-ups have one more field.
+pub fn catalog_with_plan() -> Catalog {
+    let with_plan = SIGN_UP.replace(
+        r#""referrer":"#,
+        r#""plan": { "type": "string" }, "referrer":"#,
+    );
+    catalog_of(&[&with_plan])
+}
+
 /// A record with the members that every record has.
 pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
     Record {

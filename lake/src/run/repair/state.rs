@@ -11,7 +11,7 @@ use crate::run::survey::ShardSurvey;
 use crate::run::verify::count;
 use crate::source::{Position, SequenceNumber, StreamRecord};
 use crate::state::{
-    Checkpoint, Counts, CutEntry, FileEntry, Partition, Segment, Slot, WindowRef, sha256,
+    Checkpoint, Counts, CutEntry, FileEntry, Partition, Segment, WindowRef, sha256,
 };
 use crate::store::Existing;
 use crate::table::event_ids;
@@ -137,19 +137,14 @@ impl<S: Stream> Repair<'_, S> {
                 }
             }
             let window = self.window_of_files(&again).await?;
-            let slot = match shard
-                .checkpoint
-                .as_ref()
-                .ok()
-                .and_then(|found| found.window.as_ref())
-            {
-                Some(window) => window.slot.other(),
-                None => Slot::A,
-            };
-            let (bytes, sha256) = window.to_bytes();
-            self.put(shard.paths.window(&shard.shard, slot), bytes)
-                .await?;
-            next.window = Some(WindowRef { slot, sha256 });
+            let last = shard.runs.last().copied().unwrap_or_default();
+            let run = window.whole_run(last);
+            let path = shard.paths.run(&shard.shard, run.number);
+            self.put(path, run.bytes).await?;
+            next.window = Some(WindowRef {
+                replaced: shard.runs.iter().copied().collect(),
+                ..run.window
+            });
         }
         let path = shard.paths.checkpoint(&shard.shard);
         self.put(path.clone(), next.to_bytes().map_err(EncodeError::from)?)
