@@ -270,7 +270,7 @@ export class Lake {
     const empty = columns.map((column) => `NULL::${column.type} AS ${quoted(column.name)}`);
     await this.#connection.run(
       `CREATE OR REPLACE VIEW ${quoted(name)} AS SELECT ${empty.join(", ")} WHERE false` +
-        (source ? ` UNION ALL BY NAME SELECT * FROM ${source}` : ""),
+        (source ? ` UNION ALL BY NAME (SELECT * FROM ${source}${once})` : ""),
     );
   }
 

@@ -22,6 +22,7 @@ forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 forebay-lake compact    merge small files, where no consume does it
 forebay-lake forget     take a person's rows out of all tables; stop consume first
+forebay-lake import     make rows of archives that Firehose wrote; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
                            where the files are; consume makes a folder if it is not there
@@ -47,6 +48,10 @@ consume: a batch becomes files as soon as one of these is reached:
   --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
   --compact-seconds N      merge small files so often (default 300; 0: never)
+import:
+  --archive FOLDER | s3://BUCKET/PREFIX
+                           objects of NDJSON or of JSON one after the other, gzip or not
+  --schema FILE            forebay.schema.json
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -82,6 +87,8 @@ pub enum Command {
     Compact(Place),
     /// Take a person's rows out.
     Forget(Place, Person),
+    /// Make rows of an archive.
+    Import(Box<Import>),
 }
 
 /// A stream, and the lake it is read into.
@@ -98,7 +105,19 @@ pub struct Stream {
     pub lake: Place,
 }
 
-/// Where a lake is.
+/// An archive, and the lake that it is imported into.
+pub struct Import {
+    /// The archive.
+    pub archive: Place,
+    /// The schema file.
+    pub schema: PathBuf,
+    /// The lake.
+    pub lake: Place,
+    /// When a batch becomes files.
+    pub limits: Limits,
+}
+
+/// Where a lake or an archive is.
 pub enum Place {
     /// In a folder.
     Folder(PathBuf),
@@ -107,7 +126,7 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-const COMMANDS: [&str; 5] = ["consume", "verify", "repair", "compact", "forget"];
+const COMMANDS: [&str; 6] = ["consume", "verify", "repair", "compact", "forget", "import"];
 
 #[derive(Default)]
 struct Words {
@@ -116,6 +135,7 @@ struct Words {
     endpoint: Option<String>,
     schema: Option<PathBuf>,
     lake: Option<OsString>,
+    archive: Option<OsString>,
     s3_endpoint: Option<String>,
 }
 
@@ -155,6 +175,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ("forget", Long("client")) => {
                 person.clients.insert(parser.value()?.string()?);
             }
+            ("import", Long("archive")) => words.archive = Some(parser.value()?),
+            ("import", Long("schema")) => words.schema = Some(parser.value()?.into()),
+            ("import", Long(name @ ("max-rows" | "max-bytes"))) => {
+                let name = name.to_owned();
+                set(&mut settings, &name, &mut parser)?;
+            }
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
                 let is_known = words.take(&name, &mut parser)?
@@ -172,12 +198,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         "compact" => Ok(Command::Compact(words.place()?)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
         "forget" => Ok(Command::Forget(words.place()?, person)),
+        "import" => {
+            check_limits(&settings)?;
+            Ok(Command::Import(Box::new(words.import(settings.limits)?)))
+        }
         _ => {
-            let limits = settings.limits;
-            if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
-                let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
-                return Err(Usage(what.to_owned()));
-            }
+            check_limits(&settings)?;
             Ok(Command::Consume(
                 Box::new(words.stream()?),
                 settings,
@@ -185,6 +211,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ))
         }
     }
+}
+
+fn check_limits(settings: &Settings) -> Result<(), Usage> {
+    let limits = settings.limits;
+    if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
+        let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
+        return Err(Usage(what.to_owned()));
+    }
+    Ok(())
 }
 
 fn default_settings() -> Settings {
@@ -273,18 +308,24 @@ impl Words {
     }
 
     fn place(&self) -> Result<Place, Usage> {
-        let lake = self.lake.as_ref().ok_or_else(|| missing("--lake"))?;
-        let text = lake.to_string_lossy();
+        self.place_of("--lake", self.lake.as_ref())
+    }
+
+    fn place_of(&self, option: &str, given: Option<&OsString>) -> Result<Place, Usage> {
+        let given = given.ok_or_else(|| missing(option))?;
+        let text = given.to_string_lossy();
         let Some(place) = text.strip_prefix("s3://") else {
-            return Ok(Place::Folder(lake.into()));
+            return Ok(Place::Folder(given.into()));
         };
         #[cfg(not(feature = "aws"))]
-        return Err(Usage(format!("--lake s3://{place}: this build has no S3")));
+        return Err(Usage(format!(
+            "{option} s3://{place}: this build has no S3"
+        )));
         #[cfg(feature = "aws")]
         {
             let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
             if name.is_empty() {
-                return Err(Usage(format!("--lake '{text}' has no bucket")));
+                return Err(Usage(format!("{option} '{text}' has no bucket")));
             }
             Ok(Place::Bucket(Bucket {
                 name: name.to_owned(),
@@ -293,6 +334,15 @@ impl Words {
                 endpoint: self.s3_endpoint.clone(),
             }))
         }
+    }
+
+    fn import(self, limits: Limits) -> Result<Import, Usage> {
+        Ok(Import {
+            archive: self.place_of("--archive", self.archive.as_ref())?,
+            lake: self.place()?,
+            schema: self.schema.ok_or_else(|| missing("--schema"))?,
+            limits,
+        })
     }
 
     fn stream(self) -> Result<Stream, Usage> {

@@ -12,6 +12,7 @@ use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
 use forebay_lake::compact::merge::{Bounds, Person};
 use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact, forget};
+use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::verify::verify;
@@ -23,6 +24,7 @@ use forebay_lake::state::StatePaths;
 use forebay_lake::store::{LeaseTimes, bucket};
 use forebay_lake::store::{Store, StoreError};
 use forebay_lake::table::Catalog;
+use object_store::local::LocalFileSystem;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +43,8 @@ enum Fault {
     Repair(#[from] RepairError),
     #[error(transparent)]
     Compact(#[from] CompactError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the stream cannot be read: {0}")]
@@ -91,6 +95,7 @@ fn run() -> Result<ExitCode, Fault> {
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
+        Command::Import(what) => return runtime.block_on(take_in(*what)),
         Command::Forget(lake, person) => {
             return runtime.block_on(merge(lake, Some(person)));
         }
@@ -178,6 +183,52 @@ async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
     store.close().await;
     outcome?;
     Ok(code)
+}
+
+/// Exit code 1 where an object was not imported.
+async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
+    let catalog = Arc::new(Catalog::new(schema(&what.schema)?));
+    let archive = open_archive(what.archive).await?;
+    let store = Arc::new(open_store(what.lake).await?);
+    let report = |done: &_| eprintln!("{}", serde_json::to_string(done).unwrap_or_default());
+    let outcome = import(&store, catalog, &archive, what.limits, now, report).await;
+    store.close().await;
+    let imported = outcome?;
+    println!("{}", serde_json::to_string(&imported).unwrap_or_default());
+    Ok(match imported.problems.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn open_archive(place: Place) -> Result<Archive, Fault> {
+    Ok(match place {
+        Place::Folder(folder) => {
+            // The same object has the same name, wherever the program is started.
+            let folder = folder.canonicalize().map_err(|error| {
+                Fault::Usage(format!("--archive {}: {error}", folder.display()))
+            })?;
+            let objects = LocalFileSystem::new_with_prefix(&folder).map_err(StoreError::from)?;
+            Archive {
+                objects: Arc::new(objects),
+                root: folder.display().to_string(),
+                has_checksums: false,
+            }
+        }
+        #[cfg(feature = "aws")]
+        Place::Bucket(place) => {
+            let identity = identity(&place.region).await?;
+            let root = match place.prefix.as_str() {
+                "" => format!("s3://{}", place.name),
+                prefix => format!("s3://{}/{prefix}", place.name),
+            };
+            Archive {
+                objects: bucket::open(&place, identity)?,
+                root,
+                has_checksums: true,
+            }
+        }
+    })
 }
 
 async fn mend(stream: Stream) -> Result<(), Fault> {

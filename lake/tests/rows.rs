@@ -8,8 +8,6 @@ use arrow::array::cast::AsArray;
 use arrow::array::types::{
     Date32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
 };
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Endpoint, Location, User};
 use forebay_core::schema::COMMON_COLUMNS;
 use forebay_core::time::Timestamp;
@@ -380,16 +378,51 @@ fn what_cannot_be_read_is_kept_as_it_came() {
     let bytes = b"{\"event_type\":\xff";
     let files = files(&[at(0, bytes.as_slice())]);
     let path = format!(
-        "rejected/year=2026/month=11/day=21/{SHARD}-{}.ndjson",
+        "rejected/year=2026/month=11/day=21/{SHARD}-{}.parquet",
         sequence_number(0)
     );
     assert_eq!(files.keys().collect::<Vec<_>>(), [&path]);
     let entry = &support::rejected(&files)[0];
     assert_eq!(entry["shard"], SHARD);
     assert_eq!(entry["sequence_number"], sequence_number(0).as_str());
-    assert_eq!(entry["arrival"], "2026-11-21T12:00:00.050Z");
+    assert_eq!(entry["arrival_timestamp"], "2026-11-21T12:00:00.050Z");
     assert_eq!(entry["reason"], "malformed_record");
-    assert_eq!(entry["data_base64"], BASE64_STANDARD.encode(bytes));
+    assert_eq!(entry["data"], hex(bytes));
+    assert_eq!(entry.get("event_type"), None);
+}
+
+/// Bytes as Arrow writes them in JSON.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_can_be_read_of_a_rejected_record_has_columns() {
+    let mut late = sign_up("e1");
+    late.event_timestamp = Timestamp(NOON + 2 * DAY);
+    let text = late.encode();
+    let entry = &support::rejected(&files(&[at(0, text.as_str())]))[0];
+    assert_eq!(entry["reason"], "implausible_time");
+    assert_eq!(entry["violations"][0]["path"], "event_timestamp");
+    assert_eq!(entry["violations"][0]["rule"], "time");
+    assert_eq!(entry["event_id"], "e1");
+    assert_eq!(entry["event_type"], "SignUpEvent");
+    assert_eq!(entry["event_timestamp"], "2026-11-23T12:00:00.000Z");
+    assert_eq!(entry["app_id"], "app");
+    assert_eq!(entry["client_id"], "client");
+    assert_eq!(entry["data"], hex(text.as_bytes()));
+
+    // Of what is no record, too, and nothing that no table can hold.
+    let text = r#"{"event_type":"A","event_timestamp":9e18,"client":{"client_id":5},"application":{"app_id":"app"}}"#;
+    let entry = &support::rejected(&files(&[at(0, text)]))[0];
+    assert_eq!(entry["reason"], "malformed_record");
+    assert_eq!(
+        (&entry["event_type"], &entry["app_id"]),
+        (&"A".into(), &"app".into())
+    );
+    for column in ["event_timestamp", "client_id", "event_id"] {
+        assert_eq!(entry.get(column), None, "{column}");
+    }
 }
 
 #[test]
@@ -571,4 +604,57 @@ fn an_update_of_another_time_is_rejected_like_any_event() {
     let (reason, paths) = refusal(&early);
     assert_eq!(reason, "implausible_time");
     assert_eq!(paths, ["event_timestamp"]);
+}
+
+#[test]
+fn a_dead_letter_is_a_row_of_its_table() {
+    let letter = |number: u32, more: &str| {
+        format!(
+            r#"{{"dead_letter_version":1,"dead_letter_id":"req-{number}","arrival_timestamp":{NOON},
+            "app_id":"app","client_id":"client","kind":"event","event_id":"key","event_type":"SignUpEvent",
+            "schema_version":3,"reasons":[{{"path":"Attributes.email","rule":"format","expected":"a","actual":"b"}}],
+            "format":"put_events","event":{{"EventType":"SignUpEvent"}},"endpoint":null,"redacted":[]{more}}}
+            "#
+        )
+    };
+    let records = [
+        at(0, letter(1, "")),
+        at(1, letter(2, r#","later":"x""#)),
+        at(2, letter(1, "")),
+    ];
+    let files = files(&records);
+    let path = files.keys().next().unwrap();
+    assert!(
+        path.starts_with("events/dead_letter/year=2026/month=11/day=21/"),
+        "{path}"
+    );
+    let rows = only_rows(&files);
+    for (column, expected) in [
+        ("event_id", [Some("req-1"), Some("req-2")]),
+        ("event_type", [Some("_dead_letter"); 2]),
+        ("app_id", [Some("app"); 2]),
+        ("client_id", [Some("client"); 2]),
+        ("kind", [Some("event"); 2]),
+        ("refused_event_id", [Some("key"); 2]),
+        ("refused_event_type", [Some("SignUpEvent"); 2]),
+        ("checked_version", [Some("3"); 2]),
+        ("format", [Some("put_events"); 2]),
+        ("event", [Some(r#"{"EventType":"SignUpEvent"}"#); 2]),
+        ("endpoint", [None; 2]),
+        ("redacted", [Some("[]"); 2]),
+        ("extra", [None, Some(r#"{"later":"x"}"#)]),
+    ] {
+        let expected = expected.map(|text| text.map(str::to_owned));
+        assert_eq!(strings(&rows, column), expected, "{column}");
+    }
+    let reasons = strings(&rows, "reasons").remove(0).unwrap();
+    assert!(
+        reasons.starts_with(r#"[{"path":"Attributes.email","rule":"format""#),
+        "{reasons}"
+    );
+
+    // One that lacks a member is no letter.
+    let cut = letter(3, "").replace(r#""client_id":"client","#, "");
+    let entry = &support::rejected(&support::files_by(&support::catalog(), &[at(0, cut)]))[0];
+    assert_eq!(entry["reason"], "malformed_record");
 }

@@ -11,7 +11,7 @@ import {
   type KinesisClient,
   PutRecordsCommand,
 } from "@aws-sdk/client-kinesis";
-import { filesBelow } from "../support/lake.ts";
+import { filesBelow, query } from "../support/lake.ts";
 import { ROOT } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 
@@ -183,9 +183,17 @@ export function untilRead(lake: string, records: number, timeout = 20_000): Prom
 
 /** The entries for records that could not become rows. */
 export async function rejected(lake: string) {
-  const files = await filesBelow(join(lake, "rejected"), ".ndjson");
-  const texts = await Promise.all(files.sort().map((file) => readFile(file, "utf8")));
-  return texts.flatMap((text) => text.trimEnd().split("\n")).map((line) => JSON.parse(line));
+  const folder = join(lake, "rejected");
+  if ((await filesBelow(folder, ".parquet")).length === 0) return [];
+  // As JSON, which has lists of structs as a test wants them.
+  const entries = await query(
+    `SELECT to_json(entry) AS entry FROM (
+       SELECT * REPLACE (base64(data) AS data)
+       FROM read_parquet('${folder}/**/*.parquet', hive_partitioning = false)
+       ORDER BY shard, sequence_number
+     ) AS entry`,
+  );
+  return entries.map(({ entry }) => JSON.parse(String(entry)));
 }
 
 /** All files below a folder, from there. */

@@ -1,14 +1,14 @@
 //! The event types that are in every lake without standing in a schema: what UpdateEndpoint says of an
-//! endpoint, and the records that Pinpoint itself wrote to an event stream.
+//! endpoint, the edge's dead letters, and the records that Pinpoint itself wrote to an event stream.
 //!
-//! A schema may have its own event type in place of one of Pinpoint's, by its name or its table. The type of
-//! endpoints is Forebay's alone, since its columns are not those of an event's attributes.
+//! A schema may have its own event type in place of one of Pinpoint's, by its name or its table. The types of
+//! endpoints and dead letters are Forebay's alone, since their columns are not those of an event's attributes.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Docs, EventSchema, Field, Format, Kind, Range, Schema};
+use super::{Docs, EventSchema, Field, Format, Kind, Range, Schema, snake_case};
 use crate::event::{Endpoint, Event};
 use crate::json::{Limits, Value, Writer};
 use crate::time::Timestamp;
@@ -86,6 +86,64 @@ const COLUMNS: [Column; 10] = [
         "Where the sender says the endpoint is, as JSON.",
     ),
 ];
+
+/// The event type of the rows that dead letters become. No record has it.
+pub const DEAD_LETTER: &str = "_dead_letter";
+
+/// A column of dead letters, the member of the letter that it holds, and what to tell readers. What is not a
+/// text is there as JSON. The letter's id, time, application and endpoint are in columns that every table has.
+const LETTER_COLUMNS: [(&str, &str, &str); 9] = [
+    ("kind", "kind", "What was refused: event or endpoint."),
+    (
+        "refused_event_id",
+        "event_id",
+        "The key that the event was sent under.",
+    ),
+    (
+        "refused_event_type",
+        "event_type",
+        "The event type that the event names.",
+    ),
+    (
+        "checked_version",
+        "schema_version",
+        "x-version of the schema that refused it.",
+    ),
+    ("reasons", "reasons", "Why it was refused, as JSON."),
+    ("format", "format", "How event or endpoint is to be read."),
+    ("event", "event", "The event as it was sent, as JSON."),
+    (
+        "endpoint",
+        "endpoint",
+        "The endpoint as it was sent, as JSON.",
+    ),
+    (
+        "redacted",
+        "redacted",
+        "What personal data was taken out of it, as JSON.",
+    ),
+];
+
+/// A dead letter of the edge as an event, whose attributes are the columns of its own: `member` gives a member
+/// of the letter, a text as it is and all else as JSON.
+pub fn dead_letter_event(
+    arrival: Timestamp,
+    member: impl Fn(&str) -> Option<String>,
+) -> Event<'static> {
+    let mut event = Event::new(DEAD_LETTER, arrival);
+    for (column, name, _) in LETTER_COLUMNS {
+        if let Some(text) = member(name) {
+            event.attributes.push((column.into(), text.into()));
+        }
+    }
+    event
+}
+
+/// Whether a column shows this member of a dead letter.
+pub fn dead_letter_has(member: &str) -> bool {
+    let mut columns = LETTER_COLUMNS.iter();
+    columns.any(|(_, name, _)| *name == member)
+}
 
 /// Event types of Pinpoint whose names begin alike, and which have the same attributes and metrics.
 struct Family {
@@ -262,6 +320,13 @@ fn endpoint_update() -> EventSchema {
     event(EVENT_TYPE.into(), description, fields.collect())
 }
 
+fn dead_letter() -> EventSchema {
+    let fields = LETTER_COLUMNS.into_iter();
+    let fields = fields.map(|(name, _, about)| field(name, text(None), Some(about)));
+    let description = "What the edge refused, with the reasons.";
+    event(DEAD_LETTER.into(), description, fields.collect())
+}
+
 /// What an update says, as an event whose attributes are the fields of its event type. A date that is none
 /// is left out.
 pub fn endpoint_update_event(endpoint: &Endpoint<'_>, timestamp: Timestamp) -> Event<'static> {
@@ -301,7 +366,9 @@ pub fn endpoint_column(path: &[&str]) -> Option<&'static str> {
 
 /// Whether a table is Forebay's own, so that no schema can have it.
 pub(super) fn is_reserved(table: &str) -> bool {
-    endpoint_update().table_name() == table
+    [EVENT_TYPE, DEAD_LETTER]
+        .iter()
+        .any(|own| snake_case(own) == table)
 }
 
 impl Schema {
@@ -309,7 +376,8 @@ impl Schema {
     /// are not validated: they have whatever Pinpoint wrote.
     pub fn built_in(&self) -> Vec<EventSchema> {
         let families = FAMILIES.iter().flat_map(Family::events);
-        let mut all: Vec<_> = [endpoint_update()].into_iter().chain(families).collect();
+        let own = [endpoint_update(), dead_letter()];
+        let mut all: Vec<_> = own.into_iter().chain(families).collect();
         all.retain(|own| {
             let table = own.table_name();
             let mut events = self.events.iter();

@@ -255,7 +255,7 @@ impl Reader {
             self.error(&[
                 "the table \"",
                 &table,
-                "\" is Forebay's own, of what UpdateEndpoint says; rename the event type",
+                "\" is Forebay's own; rename the event type",
             ]);
         }
         for other in earlier {

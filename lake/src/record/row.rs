@@ -2,11 +2,14 @@
 
 use forebay_core::event::{Event, Text};
 use forebay_core::plausible::{self, TIME_RULE};
-use forebay_core::schema::{EventSchema, Schema, Stage, Violation, endpoint_update_event};
+use forebay_core::schema::{
+    DEAD_LETTER, EventSchema, Schema, Stage, Violation, dead_letter_event, endpoint_update_event,
+};
 use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
-use forebay_core::wire::update_endpoint;
+use forebay_core::wire::{DecodeError, update_endpoint};
 
+use super::dead_letter;
 use crate::record::EventKey;
 
 /// A record that was understood.
@@ -78,15 +81,18 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = Record::decode(data).map_err(|error| Rejection {
-            reason: Reason::MalformedRecord,
-            violations: vec![Violation {
-                path: error.path,
-                rule: "record",
-                expected: "a record of Pinpoint's event stream".to_owned(),
-                actual: error.reason,
-            }],
-        })?;
+        let record = match Record::decode(data) {
+            Ok(record) => record,
+            Err(error) => {
+                let (record, id) = dead_letter::read(data).ok_or_else(|| malformed(error))?;
+                let event_id = id.into();
+                return Ok(Decoded {
+                    record,
+                    event_id,
+                    data,
+                });
+            }
+        };
         let event_id = match &record.forebay {
             Some(forebay) => forebay.event_id.clone(),
             None => format!("{shard}:{place}").into(),
@@ -129,6 +135,8 @@ impl<'a> Decoded<'a> {
         let table = own.or(unvalidated.map(|place| schema.events.len() + place));
         let event = if record.event_type == update_endpoint::EVENT_TYPE {
             endpoint_update_event(&record.endpoint, record.event_timestamp)
+        } else if record.event_type == DEAD_LETTER {
+            dead_letter_event(record.event_timestamp, dead_letter::member(data))
         } else {
             Event {
                 attributes: std::mem::take(&mut record.attributes),
@@ -158,6 +166,18 @@ impl<'a> Decoded<'a> {
             }),
             _ => Err(Rejection::sorted(table, violations)),
         }
+    }
+}
+
+fn malformed(error: DecodeError) -> Rejection {
+    Rejection {
+        reason: Reason::MalformedRecord,
+        violations: vec![Violation {
+            path: error.path,
+            rule: "record",
+            expected: "a record of Pinpoint's event stream".to_owned(),
+            actual: error.reason,
+        }],
     }
 }
 

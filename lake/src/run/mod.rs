@@ -4,6 +4,7 @@ pub mod compact;
 mod compactor;
 mod consume;
 mod cursor;
+pub mod import;
 pub mod lambda;
 pub mod load;
 mod lookup;

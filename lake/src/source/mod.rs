@@ -1,6 +1,7 @@
 //! Where records come from.
 
 mod anchor;
+pub mod archive;
 pub mod credentials;
 pub mod kinesis;
 pub mod lambda_event;

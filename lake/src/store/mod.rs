@@ -326,7 +326,7 @@ fn remove_cut_short(folder: &FolderPath) {
 }
 
 fn is_cut_short(name: &str) -> bool {
-    const ENDINGS: [&str; 5] = [".parquet", ".ndjson", ".json", ".ids", ".cuts"];
+    const ENDINGS: [&str; 5] = [".parquet", ".json", ".ids", ".cuts", ".objects"];
     name.rsplit_once('#').is_some_and(|(name, number)| {
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         let is_ours = ENDINGS.iter().any(|ending| name.ends_with(ending));

@@ -1,7 +1,7 @@
 //! The column `extra`: what has no column of its own, as JSON.
 
 use forebay_core::json::{Limits, Value, Writer};
-use forebay_core::schema::{Field, Kind, Pii, endpoint_column};
+use forebay_core::schema::{DEAD_LETTER, Field, Kind, Pii, dead_letter_has, endpoint_column};
 use forebay_core::time::Timestamp;
 use forebay_core::wire::update_endpoint::EVENT_TYPE;
 
@@ -76,6 +76,15 @@ const SHOWN: [(&[&str], &str); 50] = [
     (&["forebay", "campaign", "click_id"], "click_id"),
     (&["forebay", "campaign", "click_id_type"], "click_id_type"),
     (&["forebay", "referrer", "host"], "referrer_host"),
+];
+
+/// Members of a dead letter that columns of every table show.
+const LETTER: [&str; 5] = [
+    "dead_letter_version",
+    "dead_letter_id",
+    "arrival_timestamp",
+    "app_id",
+    "client_id",
 ];
 
 /// What has no column. In the tables of built-in event types, and for records that Pinpoint itself wrote: the
@@ -158,6 +167,10 @@ impl Rest<'_> {
 
     fn is_shown(&self, path: &[&str], value: &Value<'_>) -> bool {
         match path {
+            path if self.row.event.event_type == DEAD_LETTER => match path {
+                [name] => dead_letter_has(name) || LETTER.contains(name),
+                _ => false,
+            },
             ["attributes", name] => self.table.has_attribute(name),
             ["metrics", name] => self.table.has_metric(name),
             ["endpoint", member @ ..] if self.row.event.event_type == EVENT_TYPE => {

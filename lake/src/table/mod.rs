@@ -5,6 +5,7 @@ mod extra;
 mod fields;
 mod parquet;
 mod read;
+mod rejected;
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use self::common::{CommonBuilder, READERS};
 use self::extra::extra;
 use self::fields::FieldBuilder;
 pub use self::parquet::{to_parquet, writer};
-pub use self::read::{count_rows, event_ids};
+pub use self::read::{count_rows, event_ids, rejected_places};
+pub use self::rejected::{Rejected, RejectedBuilder};
 use crate::record::Row;
 
 /// The schema, and the tables that come from it.

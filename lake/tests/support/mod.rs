@@ -8,6 +8,7 @@ pub mod dying;
 use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
+use arrow::array::types::TimestampMillisecondType;
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
 use forebay_core::event::Text;
@@ -184,7 +185,11 @@ pub fn encode(batch: ClosedBatch) -> EncodedBatch {
             let ids = strings(&table.finish()?, "event_id").into_iter().flatten();
             Ok(ids.map(|id| id + "\n").collect::<String>().into_bytes())
         }
-        Content::Lines(lines) => Ok(lines.into_bytes()),
+        Content::Rejected(entries) => {
+            let places = strings(&entries.finish()?, "sequence_number").into_iter();
+            let places = places.flatten().map(|place| place + "\n");
+            Ok(places.collect::<String>().into_bytes())
+        }
     });
     encoded.unwrap()
 }
@@ -226,13 +231,51 @@ pub fn row_ids(files: &Files) -> Vec<String> {
     ids
 }
 
-/// The entries of all rejected files.
+/// An entry: text, times as ISO 8601, bytes in hexadecimal digits.
+fn rejected_entry(rows: &RecordBatch, row: usize) -> serde_json::Value {
+    let mut entry = serde_json::Map::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let value = if column.is_null(row) {
+            continue;
+        } else if let Some(texts) = column.as_string_opt::<i32>() {
+            texts.value(row).into()
+        } else if let Some(bytes) = column.as_binary_opt::<i32>() {
+            let digits = bytes.value(row).iter().map(|byte| format!("{byte:02x}"));
+            digits.collect::<String>().into()
+        } else if let Some(violations) = column.as_list_opt::<i32>() {
+            let violations = violations.value(row);
+            let members = violations.as_struct();
+            let violation = |row| {
+                let names = members.column_names().into_iter().zip(members.columns());
+                let texts = names.map(|(name, column)| {
+                    (name.to_owned(), column.as_string::<i32>().value(row).into())
+                });
+                serde_json::Value::Object(texts.collect())
+            };
+            (0..members.len()).map(violation).collect()
+        } else {
+            let times = column.as_primitive::<TimestampMillisecondType>();
+            Timestamp(times.value(row)).to_iso8601().into()
+        };
+        entry.insert(field.name().clone(), value);
+    }
+    entry.into()
+}
+
+/// The entries of all rejected files. Of those that [`encode`] has written, the sequence numbers alone.
 pub fn rejected(files: &Files) -> Vec<serde_json::Value> {
+    let mut entries = Vec::new();
     let files = files
         .iter()
         .filter(|(path, _)| path.starts_with("rejected/"));
-    let lines = files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    for (_, bytes) in files {
+        if !bytes.starts_with(b"PAR1") {
+            let places = std::str::from_utf8(bytes).unwrap().lines();
+            entries.extend(places.map(|place| serde_json::json!({ "sequence_number": place })));
+            continue;
+        }
+        let rows = read_parquet(bytes.clone());
+        entries.extend((0..rows.num_rows()).map(|row| rejected_entry(&rows, row)));
+    }
+    entries
 }

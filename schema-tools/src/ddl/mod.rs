@@ -27,7 +27,9 @@ const MAX_TABLE_DESCRIPTION: usize = 2_048;
 /// with other data.
 const IDENTIFYING_COLUMNS: [&str; 3] = ["client_id", "cognito_id", "user_id"];
 /// Columns of the tables that every lake has which hold what a person is reached by or said to be like.
-const PERSONAL_COLUMNS: [&str; 6] = [
+const PERSONAL_COLUMNS: [&str; 8] = [
+    "event",
+    "endpoint",
     "address",
     "user_attributes",
     "attributes",
@@ -48,7 +50,6 @@ struct Table {
     /// Its folder below the location.
     folder: String,
     columns: Vec<Column>,
-    format: &'static FileFormat,
 }
 
 /// One column of a table.
@@ -60,28 +61,11 @@ struct Column {
     is_personal: bool,
 }
 
-/// How a table's files are read.
-struct FileFormat {
-    /// As Glue classifies tables.
-    classification: &'static str,
-    input_format: &'static str,
-    output_format: &'static str,
-    serialization_library: &'static str,
-}
-
-const PARQUET: FileFormat = FileFormat {
-    classification: "parquet",
-    input_format: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    output_format: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    serialization_library: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-};
-
-const JSON: FileFormat = FileFormat {
-    classification: "json",
-    input_format: "org.apache.hadoop.mapred.TextInputFormat",
-    output_format: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-    serialization_library: "org.openx.data.jsonserde.JsonSerDe",
-};
+/// How Glue and Athena read Parquet.
+const CLASSIFICATION_OF_FILES: &str = "parquet";
+const INPUT_FORMAT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+const OUTPUT_FORMAT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
+const SERIALIZATION_LIBRARY: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 
 /// What is known of the lake as a whole.
 const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
@@ -127,7 +111,6 @@ fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> 
         description: comment(&text, event.docs.deprecated, "", MAX_TABLE_DESCRIPTION),
         columns: columns.collect(),
         name: table.name,
-        format: &PARQUET,
     }
 }
 
@@ -139,29 +122,52 @@ fn rejected_table(schema: &Schema) -> Table {
             .to_owned(),
         folder: "rejected".to_owned(),
         columns: vec![
-            text_column("shard", "The shard of the stream."),
-            text_column("sequence_number", "The record's place in it."),
-            text_column("arrival", "When the stream took it in, ISO 8601."),
-            text_column("reason", "Why it could not become a row."),
-            Column {
-                type_name: violations,
-                ..text_column("violations", "What is wrong with it, and where.")
-            },
-            Column {
-                is_personal: true,
-                ..text_column("data_base64", "Its bytes as they came.")
-            },
+            column("shard", "string", "The shard of the stream."),
+            column("sequence_number", "string", "The record's place in it."),
+            column(
+                "arrival_timestamp",
+                "timestamp",
+                "When the stream took it in.",
+            ),
+            column("reason", "string", "Why it could not become a row."),
+            column(
+                "violations",
+                violations,
+                "What is wrong with it, and where.",
+            ),
+            column(
+                "event_id",
+                "string",
+                "The event's id, where it can be read.",
+            ),
+            column(
+                "event_type",
+                "string",
+                "The event's name, where it can be read.",
+            ),
+            column(
+                "event_timestamp",
+                "timestamp",
+                "The event's time, where it can be read.",
+            ),
+            column("app_id", "string", "The application, where it can be read."),
+            column(
+                "client_id",
+                "string",
+                "The endpoint id, where it can be read.",
+            ),
+            column("data", "binary", "Its bytes as they came."),
         ],
-        format: &JSON,
     }
 }
 
-fn text_column(name: &str, comment: &str) -> Column {
+/// A column of the table of rejected records.
+fn column(name: &str, type_name: &'static str, comment: &str) -> Column {
     Column {
         name: name.to_owned(),
-        type_name: "string",
+        type_name,
         comment: comment.to_owned(),
-        is_personal: false,
+        is_personal: ["client_id", "data"].contains(&name),
     }
 }
 
@@ -219,7 +225,7 @@ impl Table {
         let mut parameters = vec![
             (
                 "classification".to_owned(),
-                self.format.classification.to_owned(),
+                CLASSIFICATION_OF_FILES.to_owned(),
             ),
             (PERSONAL_DATA.to_owned(), personal.join(",")),
             ("projection.enabled".to_owned(), "true".to_owned()),
