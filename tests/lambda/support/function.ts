@@ -65,6 +65,11 @@ export class LambdaFunction {
     return answer;
   }
 
+  /** Sends the process a signal. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
   /** Ends the process at once; what it was invoked with fails with `Killed`. */
   kill(): void {
     this.#process?.end(new Killed());
@@ -123,6 +128,10 @@ class RuntimeProcess {
     });
     const pid = this.#child.pid;
     return { answer, megabytes: pid && this.alive ? await residentMegabytes(pid) : 0 };
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
   }
 
   end(error: Error): void {

@@ -47,6 +47,7 @@ export async function deliver(
   const lambda = () => new LambdaFunction("stream", environment);
   let current = lambda();
   const runningOn: Promise<unknown>[] = [];
+  const releases: (() => void)[] = [];
   // Small shards have many invocations, too.
   const most = Math.min(MAX_RECORDS, (shard.to - shard.from) / 4);
   let next = shard.from;
@@ -55,10 +56,13 @@ export async function deliver(
     trouble.invocations++;
     const chance = random();
     if (chance < 0.15) {
-      // Given up: the same records go to another process, while this one goes on writing.
+      // Given up: the same records go to another process, and this one writes when that has ended.
       trouble.abandoned++;
       const abandoned = current;
+      const { held, release } = holdWrites(abandoned, bucket, shard.id);
       runningOn.push(abandoned.invoke(event).finally(() => abandoned.kill()));
+      await held;
+      releases.push(release);
       current = lambda();
       continue;
     }
@@ -70,6 +74,7 @@ export async function deliver(
       const failed = answer.batchItemFailures[0]?.itemIdentifier;
       const taken = event.Records.findIndex(({ kinesis }) => kinesis.sequenceNumber === failed);
       next += failed === undefined ? event.Records.length : taken;
+      for (const release of releases.splice(0)) release();
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
       trouble.killed++;
@@ -108,5 +113,35 @@ function killAtWrite(lambda: LambdaFunction, bucket: Bucket, shard: string, rand
   };
   return () => {
     left = -1;
+  };
+}
+
+/** Stops the function at its first write, which then waits until it is released. */
+function holdWrites(lambda: LambdaFunction, bucket: Bucket, shard: string) {
+  let release = () => {};
+  let stopped = () => {};
+  const held = new Promise<void>((resolve) => {
+    stopped = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let holding = true;
+  const others = bucket.onPut;
+  bucket.onPut = async (key, when) => {
+    await others(key, when);
+    if (!holding || when !== "before" || !key.includes(shard)) return;
+    lambda.signal("SIGSTOP");
+    stopped();
+    await released;
+  };
+  return {
+    held: held.then(() => {
+      holding = false;
+    }),
+    release: () => {
+      lambda.signal("SIGCONT");
+      release();
+    },
   };
 }
