@@ -8,8 +8,9 @@ use std::time::Duration;
 use forebay_aws_call::Endpoint;
 use forebay_aws_call::kinesis::KINESIS;
 use forebay_core::time::Timestamp;
+use forebay_lake::compact::merge::Person;
 use forebay_lake::cut::Limits;
-use forebay_lake::run::{Settings, Start};
+use forebay_lake::run::{Compaction, Settings, Start};
 #[cfg(feature = "aws")]
 use forebay_lake::store::bucket::Bucket;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
@@ -19,6 +20,8 @@ pub const HELP: &str = "\
 forebay-lake consume    read a stream of Kinesis and write Parquet files
 forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
+forebay-lake compact    merge small files, where no consume does it
+forebay-lake forget     take a person's rows out of all tables; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
                            where the files are; consume makes a folder if it is not there
@@ -43,11 +46,21 @@ consume: a batch becomes files as soon as one of these is reached:
   --reads-per-second N     reads of a shard that has nothing new, up to 5 (default 2)
   --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
+  --compact-seconds N      merge small files so often (default 300; 0: never)
+consume and compact:
+  --grace-seconds N        how long files that were merged stay, for queries that are reading them
+                           (default 300)
+forget: whose rows, each as often as needed
+  --user ID                rows with this user_id
+  --client ID              rows with this client_id
 
 Credentials come from where AWS's tools take them: environment, profile (AWS_PROFILE), web identity,
 container, instance.
 SIGTERM or SIGINT: write what has been read, and stop.
 ";
+
+/// How long files that were merged stay.
+const GRACE: Duration = Duration::from_secs(300);
 
 /// A mistake in the command line, in words for whoever typed it.
 #[derive(Debug)]
@@ -71,6 +84,10 @@ pub enum Command {
     Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
+    /// Merge small files; those that were merged stay so long.
+    Compact(Place, Duration),
+    /// Take a person's rows out.
+    Forget(Place, Person),
 }
 
 /// A stream, and the lake it is read into.
@@ -96,6 +113,8 @@ pub enum Place {
     Bucket(Bucket),
 }
 
+const COMMANDS: [&str; 5] = ["consume", "verify", "repair", "compact", "forget"];
+
 #[derive(Default)]
 struct Words {
     stream: Option<String>,
@@ -115,18 +134,21 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         Some(Value(command)) => command.string()?,
         Some(other) => return Err(other.unexpected().into()),
         None => {
-            let commands = "a command is missing: consume, verify or repair";
-            return Err(Usage(commands.to_owned()));
+            return Err(Usage(format!(
+                "a command is missing: {}",
+                COMMANDS.join(", ")
+            )));
         }
     };
-    if !["consume", "verify", "repair"].contains(&command.as_str()) {
-        return Err(Usage(format!(
-            "'{command}' is not consume, verify or repair"
-        )));
+    if !COMMANDS.contains(&command.as_str()) {
+        let commands = COMMANDS.join(", ");
+        return Err(Usage(format!("'{command}' is none of {commands}")));
     }
     let mut words = Words::default();
     let mut settings = default_settings();
     let mut metrics = None;
+    let mut grace = GRACE;
+    let mut person = Person::default();
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
@@ -134,6 +156,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             (_, Long("s3-endpoint")) => words.s3_endpoint = Some(parser.value()?.string()?),
             (_, Long("region")) => words.region = Some(parser.value()?.string()?),
             ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
+            ("consume" | "compact", Long("grace-seconds")) => {
+                grace = Duration::from_secs(parser.value()?.parse()?);
+            }
+            ("forget", Long("user")) => {
+                person.users.insert(parser.value()?.string()?);
+            }
+            ("forget", Long("client")) => {
+                person.clients.insert(parser.value()?.string()?);
+            }
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
                 let is_known = words.take(&name, &mut parser)?
@@ -148,11 +179,17 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     match command.as_str() {
         "verify" => Ok(Command::Verify(words.place()?)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
+        "compact" => Ok(Command::Compact(words.place()?, grace)),
+        "forget" if person == Person::default() => Err(missing("--user or --client")),
+        "forget" => Ok(Command::Forget(words.place()?, person)),
         _ => {
             let limits = settings.limits;
             if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
                 let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
                 return Err(Usage(what.to_owned()));
+            }
+            if let Some(compaction) = &mut settings.compaction {
+                compaction.grace = grace;
             }
             Ok(Command::Consume(
                 Box::new(words.stream()?),
@@ -174,6 +211,10 @@ fn default_settings() -> Settings {
         idle_interval: Duration::from_millis(500),
         give_up_after: Duration::from_secs(900),
         start: Start::TrimHorizon,
+        compaction: Some(Compaction {
+            every: Duration::from_secs(300),
+            grace: GRACE,
+        }),
     }
 }
 
@@ -197,6 +238,14 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
         "give-up-seconds" => {
             let seconds = parser.value()?.parse()?;
             settings.give_up_after = Duration::from_secs(seconds);
+        }
+        "compact-seconds" => {
+            let every = Duration::from_secs(parser.value()?.parse()?);
+            let compaction = settings.compaction.filter(|_| !every.is_zero());
+            settings.compaction = compaction.map(|compaction| Compaction {
+                every,
+                ..compaction
+            });
         }
         "start" => settings.start = start(&parser.value()?.string()?)?,
         "files-without-state" => {

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
+use forebay_lake::compact::merge::{Bounds, Person};
+use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact, forget};
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
 use forebay_lake::source::credentials::Identity;
-use forebay_lake::source::kinesis::{Kinesis, KinesisError, http};
+use forebay_lake::source::kinesis::{Kinesis, KinesisError, http, now};
 use forebay_lake::state::StatePaths;
 #[cfg(feature = "aws")]
 use forebay_lake::store::{LeaseTimes, bucket};
@@ -37,6 +39,8 @@ enum Fault {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Compact(#[from] CompactError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the stream cannot be read: {0}")]
@@ -86,6 +90,10 @@ fn run() -> Result<ExitCode, Fault> {
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
+        Command::Compact(lake, grace) => return runtime.block_on(merge(lake, grace, None)),
+        Command::Forget(lake, person) => {
+            return runtime.block_on(merge(lake, Duration::ZERO, Some(person)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -145,6 +153,34 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
     })
 }
 
+/// Merges small files, or takes a person's rows out. Exit code 1 where a partition could not be merged.
+async fn merge(lake: Place, grace: Duration, person: Option<Person>) -> Result<ExitCode, Fault> {
+    let store = open_store(lake).await?;
+    let settings = CompactSettings {
+        grace,
+        bounds: Bounds::default(),
+        now,
+    };
+    let mut code = ExitCode::SUCCESS;
+    let tell = |progress| match progress {
+        // Numbers and a path always have a JSON form.
+        Progress::Done(done) => {
+            println!("{}", serde_json::to_string(&done).unwrap_or_default());
+        }
+        Progress::Failed(folder, error) => {
+            eprintln!("forebay-lake: {folder}: {error}");
+            code = ExitCode::FAILURE;
+        }
+    };
+    let outcome = match &person {
+        Some(person) => forget(&store, &settings, person, tell).await,
+        None => compact(&store, &settings, tell).await,
+    };
+    store.close().await;
+    outcome?;
+    Ok(code)
+}
+
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
     let (kinesis, store) = open(stream).await?;
@@ -168,21 +204,25 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
 async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
     let identity = identity(&stream.region).await?;
     let (name, region) = (stream.stream, stream.region);
-    let kinesis = Kinesis::new(stream.endpoint, region, name, identity.clone())?;
+    let kinesis = Kinesis::new(stream.endpoint, region, name, identity)?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {
         return Err(Fault::Usage(error.to_string()));
     }
-    let store = match stream.lake {
+    Ok((kinesis, Arc::new(open_store(stream.lake).await?)))
+}
+
+async fn open_store(lake: Place) -> Result<Store, Fault> {
+    Ok(match lake {
         Place::Folder(folder) => Store::open_folder(&folder)?,
         #[cfg(feature = "aws")]
         Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
             let objects = bucket::open(&bucket, identity)?;
             Store::open_objects(objects, LeaseTimes::default()).await?
         }
-    };
-    Ok((kinesis, Arc::new(store)))
+    })
 }
 
 async fn identity(region: &str) -> Result<Arc<Identity>, Fault> {

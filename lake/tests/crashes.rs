@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use forebay_lake::cut::{File, Flush, Limits, Shard};
-use forebay_lake::record::Window;
+use forebay_lake::record::{Run, Window};
 use forebay_lake::source::{Position, StreamRecord};
 use forebay_lake::state::{Checkpoint, Counts, Segment, StatePaths};
 use forebay_lake::table::Catalog;
@@ -88,8 +88,11 @@ impl World<'_> {
         let checkpoint = self.checkpoint();
         let window = checkpoint.window.as_ref();
         let window = window.map_or_else(Window::default, |window| {
-            let bytes = &self.files[&paths().window(SHARD, window.slot)];
-            Window::from_bytes(bytes, &window.sha256).unwrap()
+            let runs = window.runs.iter().map(|number| {
+                let bytes = &self.files[&paths().run(SHARD, *number)];
+                Run::from_bytes(*number, bytes).unwrap()
+            });
+            Window::from_runs(runs.collect(), window).unwrap()
         });
         let segment = match checkpoint.cuts {
             0 => Segment::default(),
@@ -152,6 +155,12 @@ fn paths() -> StatePaths {
     StatePaths::new("stream", 1)
 }
 
+/// The runs of event ids that are there.
+fn runs(files: &Files) -> Vec<String> {
+    let paths = files.keys().filter(|path| path.ends_with(".ids"));
+    paths.cloned().collect()
+}
+
 /// Lives until the end of the stream is reached. Gives the files and how often it was killed.
 fn run(
     stream: &[StreamRecord],
@@ -176,8 +185,13 @@ fn run(
             Err(Killed) => kills += 1,
         }
     }
-    let counts = world.checkpoint().counts;
-    (world.files, counts, kills)
+    let checkpoint = world.checkpoint();
+    let window = checkpoint.window.unwrap_or_default();
+    let named = window.replaced.iter().chain(&window.runs);
+    let mut named: Vec<String> = named.map(|number| paths().run(SHARD, *number)).collect();
+    named.sort_unstable();
+    assert_eq!(runs(&world.files), named, "runs that nobody will delete");
+    (world.files, checkpoint.counts, kills)
 }
 
 #[test]

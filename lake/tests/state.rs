@@ -1,10 +1,10 @@
 //! What is written down reads back, and nothing else does.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use forebay_lake::record::{EventKey, Window};
+use forebay_lake::record::{EventKey, Run, Window};
 use forebay_lake::source::SequenceNumber;
 use forebay_lake::state::{
-    Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, Slot, WindowRef, seal, unseal,
+    Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, WindowRef, seal, unseal,
 };
 use proptest::prelude::*;
 
@@ -26,11 +26,11 @@ prop_compose! {
         committed in prop::option::of(number()),
         resume in prop::option::of(number()),
         counts in counts(),
-        window in prop::option::of("[0-9a-f]{64}"),
+        window in prop::option::of(("[0-9a-f]{64}", prop::collection::vec(any::<u64>(), 0..4))),
         pending in prop::option::of((number(), number(), prop::collection::vec(".*", 0..3))),
         (ended, cuts, segment, start) in any::<(bool, u64, u64, Option<i64>)>(),
     ) -> Checkpoint {
-        let window = window.map(|sha256| WindowRef { slot: Slot::B, sha256 });
+        let window = window.map(|(sha256, runs)| WindowRef { runs, sha256, ..Default::default() });
         let pending = pending.map(|(first, last, files)| Cut { first, last, records: 3, files });
         Checkpoint { committed, resume, start, counts, window, pending, ended, cuts, segment }
     }
@@ -103,11 +103,12 @@ proptest! {
     ) {
         let mut window = Window::default();
         window.extend(ids.iter().map(|id| EventKey::new(id)));
-        let (bytes, checksum) = window.to_bytes();
-        let read = Window::from_bytes(&bytes, &checksum).unwrap();
-        prop_assert!(read.keys().eq(window.keys()));
-        let read = Window::from_bytes(&damaged(&bytes, at, bit, cut), &checksum);
-        prop_assert!(read.is_err());
+        let keys: Vec<_> = window.keys().collect();
+        let run = window.whole_run(6);
+        let read = Run::from_bytes(7, &run.bytes).unwrap();
+        let read = Window::from_runs(vec![read], &run.window).unwrap();
+        prop_assert!(read.keys().eq(keys));
+        prop_assert!(Run::from_bytes(7, &damaged(&run.bytes, at, bit, cut)).is_err());
     }
 
     #[test]
@@ -115,7 +116,7 @@ proptest! {
         let _ = Checkpoint::from_bytes(&bytes);
         let _ = Checkpoint::from_bytes(seal(&text).as_bytes());
         let _ = Segment::read(0, &bytes);
-        let _ = Window::from_bytes(&bytes, "");
+        let _ = Run::from_bytes(1, &bytes);
         let _ = unseal(text.as_bytes());
     }
 }

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use built_in::{built_in, endpoint_update_event};
+pub use built_in::{endpoint_column, endpoint_update_event};
 pub use check::{Checker, Given};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use judge::{Digits, JavaScript, Judge, Verdict};

@@ -133,7 +133,7 @@ impl Batch {
                 return Ok(None);
             }
             // An event that is rejected is not remembered: sent again after a mend, it is a row.
-            let row = decoded.into_row(&catalog.schema, part.arrival)?;
+            let row = decoded.into_row(&catalog.schema, &catalog.built_in, part.arrival)?;
             self.members.insert(key);
             self.keys.push(key);
             Ok(Some(row))

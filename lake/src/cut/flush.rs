@@ -55,9 +55,10 @@ pub struct Flush {
     pub files: Vec<File>,
     /// Whether files that are there already are kept as they are. Else they are replaced.
     pub keep_existing: bool,
-    /// 3. Files of an earlier try that have no successor: to be deleted.
+    /// 3. To be deleted: files of an earlier try that have no successor, and runs of event ids that are not
+    ///    used any more.
     pub stale: Vec<String>,
-    /// 4. The event ids seen lately, where they have changed.
+    /// 4. The next run of event ids, where there are new ones.
     pub window: Option<File>,
     /// 5. The segment of the manifest, with the cut.
     pub manifest: File,

@@ -5,8 +5,9 @@
 //!
 //! 1. the checkpoint, naming the cut that is under way and its files (the intent),
 //! 2. the files, in any order,
-//! 3. the deletion of files of an earlier try that have no successor,
-//! 4. the window of event ids, into the slot that is not in use,
+//! 3. the deletion of files of an earlier try that have no successor, and of runs of event ids that the cut
+//!    before has replaced,
+//! 4. the next run of event ids,
 //! 5. the segment of the manifest, with what the cut wrote,
 //! 6. the checkpoint, with the cut committed.
 //!
@@ -14,6 +15,12 @@
 //! records are read again from the first to the last of the cut, with the same window, which gives
 //! the same files under the same names. Killed after 6, reading goes on behind the cut. A cut that
 //! stands in the manifest is complete, even where the checkpoint is lost; a repair relies on that.
+//!
+//! The window survives as well. Runs are never changed, and have rising numbers: the one of step 4 is named by
+//! the checkpoint of step 6 alone, so that until then the window is the one before, and a run that a kill has
+//! left is written over under the same number. The checkpoint of step 6 names the runs that it does not use any
+//! more; they are deleted after the intent of the next cut, when no checkpoint that uses them is left. So no
+//! checkpoint names a run that is not there, and no run is forgotten. [`Window`] says which keys go in which run.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,9 +30,7 @@ use forebay_core::time::Timestamp;
 use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
 use crate::record::Window;
 use crate::source::{Position, SequenceNumber, StreamRecord};
-use crate::state::{
-    Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, Slot, StatePaths, WindowRef,
-};
+use crate::state::{Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, StatePaths};
 use crate::table::Catalog;
 
 /// When a batch is cut, whatever the clock says.
@@ -213,7 +218,6 @@ impl Shard {
         counts.missing = expected.saturating_sub(counts.records);
         counts.records += counts.missing;
 
-        let new_ids = !batch.keys.is_empty();
         self.window.extend(batch.keys);
         let files = batch.files;
         let mut written = earlier.map_or(Vec::new(), |cut| cut.files);
@@ -241,8 +245,10 @@ impl Shard {
             ..self.checkpoint.clone()
         };
         let intent = self.checkpoint_file(&pending)?;
-        let changed = new_ids || self.checkpoint.window.is_none() && !self.window.is_empty();
-        let window = changed.then(|| self.next_window());
+        let replaced = self.checkpoint.window.iter_mut();
+        let replaced = replaced.flat_map(|window| std::mem::take(&mut window.replaced));
+        stale.extend(replaced.map(|number| self.paths.run(&self.id, number)));
+        let window = self.next_run();
 
         self.checkpoint.committed = Some(last.clone());
         self.checkpoint.resume = None;
@@ -268,15 +274,13 @@ impl Shard {
         })
     }
 
-    fn next_window(&mut self) -> File {
-        let slot = self.checkpoint.window.as_ref();
-        let slot = slot.map_or(Slot::A, |window| window.slot.other());
-        let (bytes, sha256) = self.window.to_bytes();
-        self.checkpoint.window = Some(WindowRef { slot, sha256 });
-        File {
-            path: self.paths.window(&self.id, slot),
-            bytes: bytes.into(),
-        }
+    fn next_run(&mut self) -> Option<File> {
+        let run = self.window.next_run()?;
+        self.checkpoint.window = Some(run.window);
+        Some(File {
+            path: self.paths.run(&self.id, run.number),
+            bytes: run.bytes.into(),
+        })
     }
 
     fn next_manifest(&mut self, entry: CutEntry) -> Result<File, EncodeError> {

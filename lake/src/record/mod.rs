@@ -6,4 +6,4 @@ mod window;
 
 pub use parts::{MAX_BYTES, MAX_PARTS, parts};
 pub use row::{Decoded, Reason, Rejection, Row};
-pub use window::{EventKey, WINDOW_EVENTS, Window};
+pub use window::{EventKey, Keys, NextRun, Run, WINDOW_EVENTS, Window};

@@ -1,12 +1,14 @@
 //! Loads the state of the shards, and compares it with the files that are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use thiserror::Error;
 
-use crate::record::Window;
+use crate::record::{Run, Window};
 use crate::source::SequenceNumber;
-use crate::state::{Checkpoint, Damage, Segment, Slot, StatePaths};
+use crate::state::{
+    Checkpoint, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths, WindowRef,
+};
 use crate::store::{Found, STATE_FOLDER, Store, StoreError};
 
 /// Why reading into a lake cannot go on from its state.
@@ -86,19 +88,34 @@ pub async fn load_window(
     shard: &str,
     checkpoint: &Checkpoint,
 ) -> Result<Window, LoadError> {
-    for slot in [Slot::A, Slot::B] {
-        store.learn_version(&paths.window(shard, slot)).await?;
+    let read = read_window(store, paths, shard, checkpoint.window.as_ref()).await?;
+    read.map_err(|(path, damage)| LoadError::Damaged { path, damage })
+}
+
+/// The window that a checkpoint names, or the file that is damaged.
+pub(super) async fn read_window(
+    store: &Store,
+    paths: &StatePaths,
+    shard: &str,
+    named: Option<&WindowRef>,
+) -> Result<Result<Window, (String, Damage)>, StoreError> {
+    let Some(named) = named else {
+        return Ok(Ok(Window::default()));
+    };
+    let mut runs = Vec::new();
+    let mut last = String::new();
+    for number in &named.runs {
+        last = paths.run(shard, *number);
+        let run = match store.read(&last).await? {
+            Some(bytes) => Run::from_bytes(*number, &bytes),
+            None => Err(Damage::Absent),
+        };
+        match run {
+            Ok(run) => runs.push(run),
+            Err(damage) => return Ok(Err((last, damage))),
+        }
     }
-    let Some(window) = &checkpoint.window else {
-        return Ok(Window::default());
-    };
-    let path = paths.window(shard, window.slot);
-    let bytes = store.read(&path).await?;
-    let read = match &bytes {
-        Some(bytes) => Window::from_bytes(bytes, &window.sha256),
-        None => Err(Damage::Absent),
-    };
-    read.map_err(|damage| LoadError::Damaged { path, damage })
+    Ok(Window::from_runs(runs, named).map_err(|damage| (last, damage)))
 }
 
 /// All of a shard's state.
@@ -112,6 +129,9 @@ pub async fn load_shard(
 ) -> Result<ShardState, LoadError> {
     let checkpoint = load_checkpoint(store, paths, shard).await?;
     let window = load_window(store, paths, shard, &checkpoint).await?;
+    let runs = checkpoint.window.iter().flat_map(|window| &window.runs);
+    let next = runs.max().map_or(1, |number| number + 1);
+    store.learn_version(&paths.run(shard, next)).await?;
     for number in [checkpoint.segment, checkpoint.segment + 1] {
         let path = paths.segment(shard, number);
         store.learn_version(&path).await?;
@@ -165,7 +185,7 @@ pub async fn state_files(store: &Store) -> Result<BTreeMap<String, Vec<Found>>, 
         let Some((folder, _)) = file.path.rsplit_once('/') else {
             continue;
         };
-        if folder != STATE_FOLDER {
+        if folder != STATE_FOLDER && !folder.starts_with(PARTITIONS_FOLDER) {
             folders.entry(folder.to_owned()).or_default().push(file);
         }
     }
@@ -193,7 +213,15 @@ pub async fn check_files(store: &Store) -> Result<(), LoadError> {
             }
         }
     }
+    let partitions = store.list(PARTITIONS_FOLDER).await?.into_iter();
+    let partitions: HashSet<String> = partitions.map(|file| file.path).collect();
     for file in data_files(store).await? {
+        if Partition::is_merged(&file.path)
+            && let Some((folder, _)) = file.path.rsplit_once('/')
+            && !partitions.contains(&Partition::path(folder))
+        {
+            return Err(LoadError::FilesWithoutState { example: file.path });
+        }
         let Some((shard, first)) = named_after(&file.path) else {
             continue;
         };

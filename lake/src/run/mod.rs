@@ -1,5 +1,7 @@
 //! The commands.
 
+pub mod compact;
+mod compactor;
 mod consume;
 mod cursor;
 pub mod lambda;
@@ -11,4 +13,5 @@ pub mod repair;
 mod survey;
 pub mod verify;
 
+pub use compactor::Compaction;
 pub use consume::{ConsumeError, Settings, Start, consume};

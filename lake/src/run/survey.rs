@@ -1,10 +1,12 @@
 //! What a lake has: its state, damaged or not, and its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::record::Window;
-use crate::run::load::{data_files, state_files};
-use crate::state::{Checkpoint, CutEntry, Damage, Segment, StatePaths};
+use crate::run::load::{data_files, read_window, state_files};
+use crate::state::{
+    Checkpoint, CutEntry, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths,
+};
 use crate::store::{Found, Store, StoreError};
 
 /// What is in a lake.
@@ -13,6 +15,10 @@ pub(super) struct Survey {
     /// Files of rows and rejected entries, with their lengths.
     pub(super) files: BTreeMap<String, u64>,
     pub(super) shards: Vec<ShardSurvey>,
+    /// The state of partitions that were merged, by the path of their state.
+    pub(super) partitions: BTreeMap<String, Result<Partition, Damage>>,
+    /// The files whose rows merges have put into others.
+    pub(super) replaced: HashSet<String>,
 }
 
 /// The state of one shard.
@@ -21,8 +27,10 @@ pub(super) struct ShardSurvey {
     pub(super) paths: StatePaths,
     pub(super) shard: String,
     pub(super) checkpoint: Result<Checkpoint, Damage>,
-    /// The window that the checkpoint names.
-    pub(super) window: Result<Window, Damage>,
+    /// The window that the checkpoint names, or which of its files is damaged.
+    pub(super) window: Result<Window, (String, Damage)>,
+    /// The runs of event ids that are there, whether they are named or not.
+    pub(super) runs: BTreeSet<u64>,
     /// The undamaged lines of the manifest.
     pub(super) segments: Vec<Segment>,
     /// Segments with damaged lines.
@@ -37,6 +45,7 @@ impl ShardSurvey {
             shard,
             checkpoint: Err(Damage::Absent),
             window: Ok(Window::default()),
+            runs: BTreeSet::new(),
             segments: Vec::new(),
             damaged_segments: BTreeSet::new(),
         }
@@ -57,6 +66,13 @@ impl ShardSurvey {
 }
 
 impl Survey {
+    /// Whether the state of a partition knows of a file that a merge wrote, or has replaced.
+    pub(super) fn is_merged(&self, path: &str) -> bool {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let partition = self.partitions.get(&Partition::path(folder));
+        partition.is_some_and(|found| found.as_ref().is_ok_and(|state| state.knows(path)))
+    }
+
     pub(super) async fn make(store: &Store) -> Result<Survey, StoreError> {
         // The files first: what is written meanwhile is in the state by the time that is read.
         let files = data_files(store).await?;
@@ -72,8 +88,28 @@ impl Survey {
                 shards.push(shard_survey(store, &paths, shard, &found).await?);
             }
         }
-        Ok(Survey { files, shards })
+        let partitions = partitions(store).await?;
+        let known = partitions.values().flatten();
+        let replaced = known.flat_map(|partition| &partition.replaced);
+        Ok(Survey {
+            files,
+            shards,
+            replaced: replaced.map(|file| file.path.clone()).collect(),
+            partitions,
+        })
     }
+}
+
+async fn partitions(
+    store: &Store,
+) -> Result<BTreeMap<String, Result<Partition, Damage>>, StoreError> {
+    let mut partitions = BTreeMap::new();
+    for file in store.list(PARTITIONS_FOLDER).await? {
+        if let Some(bytes) = store.read(&file.path).await? {
+            partitions.insert(file.path, Partition::from_bytes(&bytes));
+        }
+    }
+    Ok(partitions)
 }
 
 async fn shard_survey(
@@ -87,19 +123,15 @@ async fn shard_survey(
         survey.checkpoint = Checkpoint::from_bytes(&bytes);
     }
     let named = survey.checkpoint.as_ref().ok();
-    if let Some(window) = named.and_then(|found| found.window.clone()) {
-        survey.window = match store.read(&paths.window(shard, window.slot)).await? {
-            Some(bytes) => Window::from_bytes(&bytes, &window.sha256),
-            None => Err(Damage::Absent),
-        };
-    }
-    let slots = found.iter().filter(|file| file.path.ends_with(".ids"));
-    for file in slots.filter(|file| shard_of(file) == Some(shard)) {
-        store.learn_version(&file.path).await?;
-    }
+    let named = named.and_then(|found| found.window.as_ref());
+    survey.window = read_window(store, paths, shard, named).await?;
+    let runs = found.iter();
+    survey.runs = runs
+        .filter_map(|file| number_of(file, shard, ".ids"))
+        .collect();
     let mut numbers: Vec<u64> = found
         .iter()
-        .filter_map(|file| segment_of(file, shard))
+        .filter_map(|file| number_of(file, shard, ".cuts"))
         .collect();
     numbers.sort_unstable();
     for number in numbers {
@@ -125,7 +157,8 @@ fn shard_of(file: &Found) -> Option<&str> {
     Some(stem.split_once('.').map_or(stem, |(shard, _)| shard))
 }
 
-fn segment_of(file: &Found, shard: &str) -> Option<u64> {
+/// The number in the name of a file of the shard that ends so.
+fn number_of(file: &Found, shard: &str, ending: &str) -> Option<u64> {
     let rest = name(file)?.strip_prefix(shard)?.strip_prefix('.')?;
-    rest.strip_suffix(".cuts")?.parse().ok()
+    rest.strip_suffix(ending)?.parse().ok()
 }

@@ -2,6 +2,7 @@
 //! wrote. No IO.
 
 mod manifest;
+mod partition;
 mod seal;
 
 use std::ops::AddAssign;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::SequenceNumber;
 pub use manifest::{CutEntry, FileEntry, Segment};
+pub use partition::{Merge, PARTITIONS_FOLDER, Partition, Replaced};
 pub use seal::{Damage, seal, sha256, unseal};
 
 /// How far a shard has been read. Kept as one sealed JSON file a shard.
@@ -24,7 +26,7 @@ pub struct Checkpoint {
     pub start: Option<i64>,
     /// What became of all records up to `committed`.
     pub counts: Counts,
-    /// Which of the two files with the shard's latest event ids belongs to `committed`.
+    /// The files with the shard's latest event ids.
     pub window: Option<WindowRef>,
     /// A batch whose files may or may not have been written.
     pub pending: Option<Cut>,
@@ -66,13 +68,15 @@ impl Checkpoint {
     }
 }
 
-/// A file of event ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The files of event ids, which are called runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WindowRef {
-    /// Which one.
-    pub slot: Slot,
-    /// The checksum that stands in it.
+    /// Their numbers, oldest first. The highest is the last.
+    pub runs: Vec<u64>,
+    /// The checksum of the checksums that stand in them, one after the other.
     pub sha256: String,
+    /// Runs that the last cut has replaced. No checkpoint needs them any more: the next cut deletes them.
+    pub replaced: Vec<u64>,
 }
 
 /// A batch by its ends.
@@ -123,34 +127,6 @@ impl AddAssign for Counts {
     }
 }
 
-/// One of two files that are written in turn, so that one is always whole and as it was when the
-/// checkpoint that names it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "there is nothing to tell them apart")]
-pub enum Slot {
-    A,
-    B,
-}
-
-impl Slot {
-    /// The other one.
-    pub fn other(self) -> Slot {
-        match self {
-            Slot::A => Slot::B,
-            Slot::B => Slot::A,
-        }
-    }
-
-    /// How it is named.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Slot::A => "a",
-            Slot::B => "b",
-        }
-    }
-}
-
 /// Where the state of the shards of one stream is kept, below the root of the lake.
 ///
 /// A stream is known by its name and when it was created: one that was deleted and created anew
@@ -173,9 +149,9 @@ impl StatePaths {
         format!("{}/{shard}.json", self.folder)
     }
 
-    /// The latest event ids of a shard.
-    pub fn window(&self, shard: &str, slot: Slot) -> String {
-        format!("{}/{shard}.{}.ids", self.folder, slot.as_str())
+    /// A run of a shard's latest event ids.
+    pub fn run(&self, shard: &str, number: u64) -> String {
+        format!("{}/{shard}.{number:09}.ids", self.folder)
     }
 
     /// A segment of a shard's manifest.

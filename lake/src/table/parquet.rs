@@ -1,6 +1,9 @@
 //! Rows as bytes of a file.
 
+use std::io::Write;
+
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -12,6 +15,16 @@ use parquet::file::properties::WriterProperties;
 /// # Errors
 /// Where the encoder refuses; not known to happen.
 pub fn to_parquet(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = writer(Vec::new(), rows.schema())?;
+    writer.write(rows)?;
+    writer.into_inner()
+}
+
+/// What writes rows with these columns as a Parquet file.
+///
+/// # Errors
+/// Where a column has a type that Parquet does not have; the lake has none.
+pub fn writer<W: Write + Send>(to: W, columns: SchemaRef) -> Result<ArrowWriter<W>, ParquetError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .build();
@@ -20,7 +33,5 @@ pub fn to_parquet(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
         .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
-    writer.write(rows)?;
-    writer.into_inner()
+    ArrowWriter::try_new_with_options(to, columns, options)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod chance;
+pub mod dying;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use forebay_core::json::Number;
 use forebay_core::schema::Schema;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Application, Client, Device, Forebay, Record, Session};
-use forebay_lake::cut::{ClosedBatch, Content, EncodedBatch};
+use forebay_lake::cut::{Batch, ClosedBatch, Content, EncodedBatch};
+use forebay_lake::record::Window;
 use forebay_lake::source::{SequenceNumber, StreamRecord};
 use forebay_lake::table::Catalog;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -79,6 +81,15 @@ pub fn catalog_without_sign_up() -> Catalog {
     catalog_of(&[PLAYED])
 }
 
+/// A schema whose sign-ups have one more field.
+pub fn catalog_with_plan() -> Catalog {
+    let with_plan = SIGN_UP.replace(
+        r#""referrer":"#,
+        r#""plan": { "type": "string" }, "referrer":"#,
+    );
+    catalog_of(&[&with_plan])
+}
+
 /// A record with the members that every record has.
 pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
     Record {
@@ -96,7 +107,7 @@ pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
         device: Device::default(),
         session: Some(Session {
             session_id: "session".into(),
-            start_timestamp: Timestamp(NOON - 60_000),
+            start_timestamp: Some(Timestamp(NOON - 60_000)),
             stop_timestamp: None,
         }),
         attributes: Vec::new(),
@@ -176,6 +187,26 @@ pub fn encode(batch: ClosedBatch) -> EncodedBatch {
         Content::Lines(lines) => Ok(lines.into_bytes()),
     });
     encoded.unwrap()
+}
+
+/// The shard of [`files_by`].
+pub const SHARD: &str = "shardId-000000000000";
+
+/// The files of a batch of the records.
+pub fn files_by(catalog: &Catalog, records: &[StreamRecord]) -> Files {
+    let mut batch = Batch::default();
+    for record in records {
+        batch.take(catalog, SHARD, &Window::default(), record);
+    }
+    let first = sequence_number(0);
+    let closed = ClosedBatch {
+        range: (first.clone(), first.clone()),
+        counts: batch.counts,
+        keys: batch.keys.clone(),
+        drafts: batch.drafts(catalog, SHARD, &first),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    files.map(|file| (file.path, file.bytes)).collect()
 }
 
 /// The event ids in all tables, each as often as it is there.

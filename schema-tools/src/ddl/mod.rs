@@ -8,8 +8,7 @@ mod options;
 mod terraform;
 mod views;
 
-use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema, built_in};
-use forebay_core::wire::update_endpoint::EVENT_TYPE;
+use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema};
 
 use crate::tables::{self, table};
 use crate::wording::summary;
@@ -27,8 +26,15 @@ const MAX_TABLE_DESCRIPTION: usize = 2_048;
 /// Columns of every table by which a person can be known again, in the lake or where it is joined
 /// with other data.
 const IDENTIFYING_COLUMNS: [&str; 3] = ["client_id", "cognito_id", "user_id"];
-/// Columns that hold what a person is reached by or said to be like: of `endpoint_update`.
-const PERSONAL_COLUMNS: [&str; 4] = ["address", "user_attributes", "attributes", "location"];
+/// Columns of the tables that every lake has which hold what a person is reached by or said to be like.
+const PERSONAL_COLUMNS: [&str; 6] = [
+    "address",
+    "user_attributes",
+    "attributes",
+    "location",
+    "destination_phone_number",
+    "extra",
+];
 
 /// The column parameter that marks personal data in Glue's catalogue. Terraform alone can set it.
 const CLASSIFICATION: (&str, &str) = ("Classification", "PII");
@@ -83,13 +89,17 @@ const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
 /// The tables of a schema, in its order, those of the event types that every lake has, and the one of
 /// rejected records.
 fn all_tables(schema: &Schema) -> Vec<Table> {
-    let built_in = built_in();
-    let events = schema.events.iter().chain(&built_in);
-    let tables = events.map(|event| event_table(event, table(event)));
+    let built_in = schema.built_in();
+    let own = schema.events.iter();
+    let own = own.map(|event| event_table(event, table(event), &[]));
+    let built_in = built_in.iter();
+    let built_in = built_in.map(|event| event_table(event, table(event), &PERSONAL_COLUMNS));
+    let tables = own.chain(built_in);
     tables.chain([rejected_table(schema)]).collect()
 }
 
-fn event_table(event: &EventSchema, table: tables::Table) -> Table {
+/// `personal`: columns that hold personal data without a mark in the schema.
+fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> Table {
     let is_deprecated = |column: &str| {
         let mut deprecated = event.fields.iter().filter(|field| field.docs.deprecated);
         deprecated.any(|field| field.column_name() == column)
@@ -107,8 +117,7 @@ fn event_table(event: &EventSchema, table: tables::Table) -> Table {
             comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
             is_personal: !mark.is_empty()
                 || IDENTIFYING_COLUMNS.contains(&column.name.as_str())
-                || event.event_type == EVENT_TYPE
-                    && PERSONAL_COLUMNS.contains(&column.name.as_str()),
+                || personal.contains(&column.name.as_str()),
             name: column.name,
         }
     });

@@ -72,7 +72,10 @@ impl<'c> Rows<'c> {
     ) -> Result<(EventKey, Row<'p>), Rejection> {
         let decoded = Decoded::read(shard, &part.place, &part.data)?;
         let key = decoded.key();
-        Ok((key, decoded.into_row(&self.catalog.schema, arrival)?))
+        Ok((
+            key,
+            decoded.into_row(&self.catalog.schema, &self.catalog.built_in, arrival)?,
+        ))
     }
 
     /// Adds a row; `None` where its event was added before.

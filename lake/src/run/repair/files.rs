@@ -53,6 +53,9 @@ impl<S: Stream> Repair<'_, S> {
         let mut damaged = Vec::new();
         for file in &cut.files {
             let is_listed = self.files.contains_key(&file.path);
+            if !is_listed && self.replaced.contains(&file.path) {
+                continue;
+            }
             if look(self.store, file, is_listed).await?.is_err() {
                 damaged.push(file.path.clone());
             }
