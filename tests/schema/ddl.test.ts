@@ -46,7 +46,13 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   const tables = Object.keys(sql.tables);
   assert.deepEqual(tables.slice(0, names.length + 1), [...names, "endpoint_update"]);
   assert.equal(tables.at(-1), "rejected");
-  for (const table of ["session_stop", "campaign_send", "journey_send", "email_open", "sms_failure"]) {
+  for (const table of [
+    "session_stop",
+    "campaign_send",
+    "journey_send",
+    "email_open",
+    "sms_failure",
+  ]) {
     assert.ok(tables.includes(table), table);
   }
   assert.deepEqual(Object.keys(sql.views), [

@@ -278,6 +278,29 @@ pub fn python_environment(
     environment(progress, name, folder, &words, text.as_bytes())
 }
 
+/// What the tests in a folder of `tests/` run in Python beside that, where they have a `requirements.txt` of their
+/// own: in `python-<folder>` below the target folder.
+pub fn python_of_folder(progress: &Progress, name: &str) -> Result<()> {
+    let wanted = root().join("tests").join(name).join("requirements.txt");
+    let Ok(text) = std::fs::read(&wanted) else {
+        return Ok(());
+    };
+    let folder = target().join(format!("python-{name}"));
+    // The file names all packages, so that there is nothing to resolve.
+    let packages = [
+        OsStr::new("--no-deps"),
+        OsStr::new("-r"),
+        wanted.as_os_str(),
+    ];
+    environment(
+        progress,
+        &format!("python packages of {name}"),
+        &folder,
+        &packages,
+        &text,
+    )
+}
+
 /// Makes an environment of Python, and installs `packages` as pip takes them, where it was not made for `text`.
 fn environment(
     progress: &Progress,
