@@ -22,6 +22,7 @@ forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 forebay-lake compact    merge small files, where no consume does it
 forebay-lake forget     take a person's rows out of all tables; stop consume first
+forebay-lake replay     put rejected records through again, after a correction; stop consume first
 forebay-lake import     make rows of archives that Firehose wrote; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
@@ -51,10 +52,11 @@ consume: a batch becomes files as soon as one of these is reached:
 consume and compact:
   --grace-seconds N        how long files that were merged stay, for queries that are reading them
                            (default 300)
+import and replay:
+  --schema FILE            forebay.schema.json
 import:
   --archive FOLDER | s3://BUCKET/PREFIX
                            objects of NDJSON or of JSON one after the other, gzip or not
-  --schema FILE            forebay.schema.json
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -95,6 +97,8 @@ pub enum Command {
     Forget(Place, Person),
     /// Make rows of an archive.
     Import(Box<Import>),
+    /// Put rejected records through again.
+    Replay(Place, PathBuf, Limits),
 }
 
 /// A stream, and the lake it is read into.
@@ -132,7 +136,9 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-const COMMANDS: [&str; 6] = ["consume", "verify", "repair", "compact", "forget", "import"];
+const COMMANDS: [&str; 7] = [
+    "consume", "verify", "repair", "compact", "forget", "import", "replay",
+];
 
 #[derive(Default)]
 struct Words {
@@ -186,8 +192,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
                 person.clients.insert(parser.value()?.string()?);
             }
             ("import", Long("archive")) => words.archive = Some(parser.value()?),
-            ("import", Long("schema")) => words.schema = Some(parser.value()?.into()),
-            ("import", Long(name @ ("max-rows" | "max-bytes"))) => {
+            ("import" | "replay", Long("schema")) => words.schema = Some(parser.value()?.into()),
+            ("import" | "replay", Long(name @ ("max-rows" | "max-bytes"))) => {
                 let name = name.to_owned();
                 set(&mut settings, &name, &mut parser)?;
             }
@@ -208,6 +214,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         "compact" => Ok(Command::Compact(words.place()?, grace)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
         "forget" => Ok(Command::Forget(words.place()?, person)),
+        "replay" => {
+            check_limits(&settings)?;
+            let schema = words.schema.take().ok_or_else(|| missing("--schema"))?;
+            Ok(Command::Replay(words.place()?, schema, settings.limits))
+        }
         "import" => {
             check_limits(&settings)?;
             Ok(Command::Import(Box::new(words.import(settings.limits)?)))

@@ -11,10 +11,13 @@ use std::time::Duration;
 use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
 use forebay_lake::compact::merge::{Bounds, Person};
+use forebay_lake::cut::Limits;
+use forebay_lake::run::LedgerError;
 use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact, forget};
 use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
+use forebay_lake::run::replay::replay;
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
 use forebay_lake::source::credentials::Identity;
@@ -45,6 +48,8 @@ enum Fault {
     Compact(#[from] CompactError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Replay(#[from] LedgerError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the stream cannot be read: {0}")]
@@ -95,6 +100,9 @@ fn run() -> Result<ExitCode, Fault> {
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake, grace) => return runtime.block_on(merge(lake, grace, None)),
+        Command::Replay(lake, schema, limits) => {
+            runtime.block_on(put_through(lake, &schema, limits))?;
+        }
         Command::Import(what) => return runtime.block_on(take_in(*what)),
         Command::Forget(lake, person) => {
             return runtime.block_on(merge(lake, Duration::ZERO, Some(person)));
@@ -200,6 +208,16 @@ async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+async fn put_through(lake: Place, path: &Path, limits: Limits) -> Result<(), Fault> {
+    let catalog = Arc::new(Catalog::new(schema(path)?));
+    let store = Arc::new(open_store(lake).await?);
+    let report = |done: &_| eprintln!("{}", serde_json::to_string(done).unwrap_or_default());
+    let outcome = replay(&store, catalog, limits, now, report).await;
+    store.close().await;
+    println!("{}", serde_json::to_string(&outcome?).unwrap_or_default());
+    Ok(())
 }
 
 async fn open_archive(place: Place) -> Result<Archive, Fault> {

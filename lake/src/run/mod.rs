@@ -6,13 +6,16 @@ mod consume;
 mod cursor;
 pub mod import;
 pub mod lambda;
+mod ledger;
 pub mod load;
 mod lookup;
 pub mod metrics;
 mod reader;
 pub mod repair;
+pub mod replay;
 mod survey;
 pub mod verify;
 
 pub use compactor::Compaction;
 pub use consume::{ConsumeError, Settings, Start, consume};
+pub use ledger::LedgerError;
