@@ -57,6 +57,9 @@ import and replay:
 import:
   --archive FOLDER | s3://BUCKET/PREFIX
                            objects of NDJSON or of JSON one after the other, gzip or not
+replay:
+  --dead-letters           print the dead letters in the lake instead, for `npx forebay-worker replay -`,
+                           which sends them through the edge again; needs no --schema
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -99,6 +102,8 @@ pub enum Command {
     Import(Box<Import>),
     /// Put rejected records through again.
     Replay(Place, PathBuf, Limits),
+    /// Print the dead letters.
+    DeadLetters(Place),
 }
 
 /// A stream, and the lake it is read into.
@@ -174,6 +179,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut settings = default_settings();
     let mut metrics = None;
     let mut grace = GRACE;
+    let mut dead_letters = false;
     let mut person = Person::default();
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
@@ -191,6 +197,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ("forget", Long("client")) => {
                 person.clients.insert(parser.value()?.string()?);
             }
+            ("replay", Long("dead-letters")) => dead_letters = true,
             ("import", Long("archive")) => words.archive = Some(parser.value()?),
             ("import" | "replay", Long("schema")) => words.schema = Some(parser.value()?.into()),
             ("import" | "replay", Long(name @ ("max-rows" | "max-bytes"))) => {
@@ -214,6 +221,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         "compact" => Ok(Command::Compact(words.place()?, grace)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
         "forget" => Ok(Command::Forget(words.place()?, person)),
+        "replay" if dead_letters => Ok(Command::DeadLetters(words.place()?)),
         "replay" => {
             check_limits(&settings)?;
             let schema = words.schema.take().ok_or_else(|| missing("--schema"))?;

@@ -46,7 +46,7 @@ pub enum Content {
     /// Rows, to be written as Parquet.
     Rows(TableBuilder),
     /// Rejected entries, to be written as Parquet.
-    Rejected(RejectedBuilder),
+    Rejected(Box<RejectedBuilder>),
 }
 
 impl Batch {
@@ -175,7 +175,7 @@ impl Batch {
         let rejected = rejected.map(|(date, entries)| Draft {
             path: format!("rejected/{}/{shard}-{first}.parquet", day(date)),
             rows: entries.len(),
-            content: Content::Rejected(entries),
+            content: Content::Rejected(Box::new(entries)),
         });
         rows.chain(rejected).collect()
     }

@@ -4,6 +4,7 @@ pub mod compact;
 mod compactor;
 mod consume;
 mod cursor;
+pub mod dead_letters;
 pub mod import;
 pub mod lambda;
 mod ledger;
