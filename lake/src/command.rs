@@ -10,7 +10,7 @@ use forebay_aws_call::kinesis::KINESIS;
 use forebay_core::time::Timestamp;
 use forebay_lake::compact::merge::Person;
 use forebay_lake::cut::Limits;
-use forebay_lake::run::{Compaction, Settings, Start};
+use forebay_lake::run::{Settings, Start};
 #[cfg(feature = "aws")]
 use forebay_lake::store::bucket::Bucket;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
@@ -49,9 +49,6 @@ consume: a batch becomes files as soon as one of these is reached:
   --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
   --compact-seconds N      merge small files so often (default 300; 0: never)
-consume and compact:
-  --grace-seconds N        how long files that were merged stay, for queries that are reading them
-                           (default 300)
 import and replay:
   --schema FILE            forebay.schema.json
 import:
@@ -68,9 +65,6 @@ Credentials come from where AWS's tools take them: environment, profile (AWS_PRO
 container, instance.
 SIGTERM or SIGINT: write what has been read, and stop.
 ";
-
-/// How long files that were merged stay.
-const GRACE: Duration = Duration::from_secs(300);
 
 /// A mistake in the command line, in words for whoever typed it.
 #[derive(Debug)]
@@ -94,8 +88,8 @@ pub enum Command {
     Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
-    /// Merge small files; those that were merged stay so long.
-    Compact(Place, Duration),
+    /// Merge small files.
+    Compact(Place),
     /// Take a person's rows out.
     Forget(Place, Person),
     /// Make rows of an archive.
@@ -178,7 +172,6 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut words = Words::default();
     let mut settings = default_settings();
     let mut metrics = None;
-    let mut grace = GRACE;
     let mut dead_letters = false;
     let mut person = Person::default();
     while let Some(argument) = parser.next()? {
@@ -188,9 +181,6 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             (_, Long("s3-endpoint")) => words.s3_endpoint = Some(parser.value()?.string()?),
             (_, Long("region")) => words.region = Some(parser.value()?.string()?),
             ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
-            ("consume" | "compact", Long("grace-seconds")) => {
-                grace = Duration::from_secs(parser.value()?.parse()?);
-            }
             ("forget", Long("user")) => {
                 person.users.insert(parser.value()?.string()?);
             }
@@ -218,7 +208,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     match command.as_str() {
         "verify" => Ok(Command::Verify(words.place()?)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
-        "compact" => Ok(Command::Compact(words.place()?, grace)),
+        "compact" => Ok(Command::Compact(words.place()?)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
         "forget" => Ok(Command::Forget(words.place()?, person)),
         "replay" if dead_letters => Ok(Command::DeadLetters(words.place()?)),
@@ -233,9 +223,6 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         }
         _ => {
             check_limits(&settings)?;
-            if let Some(compaction) = &mut settings.compaction {
-                compaction.grace = grace;
-            }
             Ok(Command::Consume(
                 Box::new(words.stream()?),
                 settings,
@@ -265,10 +252,7 @@ fn default_settings() -> Settings {
         idle_interval: Duration::from_millis(500),
         give_up_after: Duration::from_secs(900),
         start: Start::TrimHorizon,
-        compaction: Some(Compaction {
-            every: Duration::from_secs(300),
-            grace: GRACE,
-        }),
+        compact_every: Some(Duration::from_secs(300)),
     }
 }
 
@@ -295,11 +279,7 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
         }
         "compact-seconds" => {
             let every = Duration::from_secs(parser.value()?.parse()?);
-            let compaction = settings.compaction.filter(|_| !every.is_zero());
-            settings.compaction = compaction.map(|compaction| Compaction {
-                every,
-                ..compaction
-            });
+            settings.compact_every = Some(every).filter(|every| !every.is_zero());
         }
         "start" => settings.start = start(&parser.value()?.string()?)?,
         "files-without-state" => {

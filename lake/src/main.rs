@@ -103,14 +103,14 @@ fn run() -> Result<ExitCode, Fault> {
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
-        Command::Compact(lake, grace) => return runtime.block_on(merge(lake, grace, None)),
+        Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
         Command::Replay(lake, schema, limits) => {
             runtime.block_on(put_through(lake, &schema, limits))?;
         }
         Command::DeadLetters(lake) => runtime.block_on(print_letters(lake))?,
         Command::Import(what) => return runtime.block_on(take_in(*what)),
         Command::Forget(lake, person) => {
-            return runtime.block_on(merge(lake, Duration::ZERO, Some(person)));
+            return runtime.block_on(merge(lake, Some(person)));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -165,10 +165,9 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
 }
 
 /// Merges small files, or takes a person's rows out. Exit code 1 where a partition could not be merged.
-async fn merge(lake: Place, grace: Duration, person: Option<Person>) -> Result<ExitCode, Fault> {
+async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
     let store = open_store(lake).await?;
     let settings = CompactSettings {
-        grace,
         bounds: Bounds::default(),
         now,
     };

@@ -10,7 +10,6 @@ mod support;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::TimestampMillisecondType;
@@ -55,22 +54,21 @@ const SMALL: Bounds = Bounds {
     fetch_bytes: 0,
 };
 
-fn settings(grace: u64) -> CompactSettings {
+fn settings() -> CompactSettings {
     CompactSettings {
-        grace: Duration::from_secs(grace),
         bounds: SMALL,
         now: later,
     }
 }
 
 /// Merges into one file.
-fn whole(grace: u64) -> CompactSettings {
+fn whole() -> CompactSettings {
     CompactSettings {
         bounds: Bounds {
             file_bytes: usize::MAX,
             ..SMALL
         },
-        ..settings(grace)
+        ..settings()
     }
 }
 
@@ -173,7 +171,7 @@ async fn files_of_a_day_that_is_over_become_few_and_are_sorted_by_time() {
     read_into(&bucket, support::catalog(), &records, 7).await;
     let before = support::row_ids(&files(&bucket).await);
     let store = open(&bucket).await;
-    let large = whole(0);
+    let large = whole();
     let done = run(&store, &large).await;
     assert_eq!(done.len(), 1);
     // 15 batches, of which the last is left for who has lost the checkpoint.
@@ -193,43 +191,13 @@ async fn files_of_a_day_that_is_over_become_few_and_are_sorted_by_time() {
 }
 
 #[tokio::test]
-async fn replaced_files_stay_for_the_time_that_readers_are_given() {
-    let bucket = Arc::new(InMemory::new());
-    read_into(&bucket, support::catalog(), &sign_ups(20), 4).await;
-    let before = files(&bucket).await;
-    let store = open(&bucket).await;
-    assert_eq!(run(&store, &whole(60)).await.len(), 1);
-    let during = files(&bucket).await;
-    assert!(before.keys().all(|path| during.contains_key(path)));
-    assert_eq!(findings(&store).await, [""; 0]);
-    // Before the time is over, nothing is done.
-    assert_eq!(run(&store, &whole(60)).await.len(), 0);
-    assert_eq!(files(&bucket).await.len(), during.len());
-    let after_it = CompactSettings {
-        now: || Timestamp(later().0 + 60_000),
-        ..whole(60)
-    };
-    run(&store, &after_it).await;
-    let after = files(&bucket).await;
-    assert_eq!(
-        after
-            .keys()
-            .filter(|path| path.starts_with("events/"))
-            .count(),
-        merged(&after).len() + 1
-    );
-    assert_eq!(support::row_ids(&after), support::row_ids(&before));
-    store.close().await;
-}
-
-#[tokio::test]
 async fn few_files_of_a_day_that_is_not_over_are_left() {
     let bucket = Arc::new(InMemory::new());
     read_into(&bucket, support::catalog(), &sign_ups(20), 4).await;
     let store = open(&bucket).await;
     let now = CompactSettings {
         now: meanwhile,
-        ..settings(0)
+        ..settings()
     };
     assert_eq!(run(&store, &now).await.len(), 0);
     store.close().await;
@@ -251,7 +219,7 @@ async fn a_merge_that_is_killed_at_any_point_loses_and_doubles_nothing() {
             .unwrap();
         dying.writes_left.store(writes, Ordering::SeqCst);
         let mut failed = false;
-        let settings = settings(0);
+        let settings = settings();
         let outcome = compact(&store, &settings, |progress| {
             failed |= matches!(progress, Progress::Failed(..));
         });
@@ -317,7 +285,7 @@ async fn an_event_of_several_files_is_one_row_and_the_one_that_arrived_first() {
 fn in_a_year() -> CompactSettings {
     CompactSettings {
         now: || Timestamp(forebay_lake::source::kinesis::now().0 + 365 * DAY),
-        ..settings(0)
+        ..settings()
     }
 }
 
@@ -340,7 +308,7 @@ async fn files_of_an_older_schema_are_merged_and_what_they_lack_is_null() {
     let store = open(&bucket).await;
     let large = CompactSettings {
         bounds: Bounds::default(),
-        ..settings(0)
+        ..settings()
     };
     assert_eq!(run(&store, &large).await.len(), 1);
     let after = files(&bucket).await;
@@ -366,7 +334,7 @@ async fn a_person_is_taken_out_of_every_file() {
             forgotten += done.forgotten;
         }
     };
-    forget(&store, &settings(0), &person, tell).await.unwrap();
+    forget(&store, &settings(), &person, tell).await.unwrap();
     assert_eq!(forgotten, 10);
     let after = files(&bucket).await;
     assert_eq!(support::row_ids(&after).len(), 20);
@@ -377,7 +345,7 @@ async fn a_person_is_taken_out_of_every_file() {
     }
     assert_eq!(findings(&store).await, [""; 0]);
     // Once more: nobody is left.
-    forget(&store, &settings(0), &person, |progress| {
+    forget(&store, &settings(), &person, |progress| {
         panic!("{progress:?}")
     })
     .await
@@ -410,13 +378,13 @@ async fn nobody_is_forgotten_who_would_come_back() {
         clients: ["client-1".to_owned()].into(),
         ..Person::default()
     };
-    let outcome = forget(&store, &settings(0), &person, |_| {}).await;
+    let outcome = forget(&store, &settings(), &person, |_| {}).await;
     assert!(
         matches!(outcome, Err(CompactError::UnderWay { .. })),
         "{outcome:?}"
     );
     assert_eq!(
-        run(&store, &settings(0)).await.len(),
+        run(&store, &settings()).await.len(),
         0,
         "nor are they merged"
     );
@@ -441,7 +409,7 @@ async fn a_damaged_file_is_named_and_nothing_is_lost() {
             .unwrap();
         let store = open(&bucket).await;
         let mut told = Vec::new();
-        compact(&store, &settings(0), |progress| match progress {
+        compact(&store, &settings(), |progress| match progress {
             Progress::Failed(_, error) => told.push(error.to_string()),
             Progress::Done(done) => panic!("{done:?}"),
         })

@@ -15,7 +15,6 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_core::time::Timestamp;
@@ -192,7 +191,6 @@ impl World {
         let store = Store::open_objects(bucket, LeaseTimes::default()).await;
         let store = store.unwrap();
         let settings = CompactSettings {
-            grace: Duration::ZERO,
             bounds: Bounds {
                 file_bytes: [1, usize::MAX][chance.within(0..2)],
                 slice_rows: 1 + chance.next() % 3,

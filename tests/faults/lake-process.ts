@@ -126,6 +126,8 @@ export interface LakeOptions {
   schema?: string;
   maxRows?: number;
   maxSeconds?: number;
+  /** How often small files are merged; 0 for never. */
+  compactSeconds?: number;
 }
 
 /** The lake, reading a stream. */
@@ -135,19 +137,23 @@ export function startLake(options: LakeOptions): Program {
   words.push("--kinesis-endpoint", options.kinesis, "--stream", options.stream);
   words.push("--lake", options.lake, "--max-seconds", String(maxSeconds ?? 0.2));
   if (maxRows !== undefined) words.push("--max-rows", String(maxRows));
+  const { compactSeconds } = options;
+  if (compactSeconds !== undefined) words.push("--compact-seconds", String(compactSeconds));
   return runLake(words);
 }
 
 /** The batches that the lake has said it has written. */
 export function flushes(lake: Program): Flush[] {
   const lines = lake.log().split("\n");
-  return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const reports = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  return reports.filter((report) => report.shard);
 }
 
 /** Where a lake stands: its shards' checkpoints, by the shard's id. */
 export async function checkpoints(lake: string) {
   const files = await filesBelow(join(lake, "_state"), ".json");
-  const found = files.map(async (file) => {
+  const ofShards = files.filter((file) => !file.includes("/_state/partitions/"));
+  const found = ofShards.map(async (file) => {
     const shard = file.replace(/^.*\/(.*)\.json$/, "$1");
     return [shard, JSON.parse(await readFile(file, "utf8"))] as const;
   });

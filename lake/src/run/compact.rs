@@ -1,7 +1,6 @@
 //! `forebay-lake compact` and `forget`: carries out merges, in the order that [`crate::compact`] states.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use forebay_core::time::Timestamp;
 use serde::Serialize;
@@ -25,8 +24,6 @@ const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
 /// How to compact.
 #[derive(Debug, Clone, Copy)]
 pub struct CompactSettings {
-    /// How long files that were replaced stay, for who is reading them.
-    pub grace: Duration,
     /// How much is held in memory, and the size of files.
     pub bounds: Bounds,
     /// The clock.
@@ -126,11 +123,7 @@ pub async fn forget(
     person: &Person,
     mut tell: impl FnMut(Progress),
 ) -> Result<(), CompactError> {
-    let settings = CompactSettings {
-        grace: Duration::ZERO,
-        ..*settings
-    };
-    for mut partition in partitions(store, &settings).await? {
+    for mut partition in partitions(store, settings).await? {
         if let Some(done) = partition.forget(person).await? {
             tell(Progress::Done(done));
         }
@@ -251,9 +244,10 @@ impl Held {
 impl OpenPartition<'_> {
     async fn compact(&mut self) -> Result<Option<Compacted>, CompactError> {
         // A single file needs nothing, whatever its state says.
-        if self.files.len() < 2 || !self.tidy().await? {
+        if self.files.len() < 2 {
             return Ok(None);
         }
+        self.tidy().await?;
         let free = self
             .files
             .iter()
@@ -271,9 +265,7 @@ impl OpenPartition<'_> {
     }
 
     async fn forget(&mut self, person: &Person) -> Result<Option<Compacted>, CompactError> {
-        if !self.tidy().await? {
-            return Ok(None);
-        }
+        self.tidy().await?;
         let mut found = HashSet::new();
         for file in &self.files {
             let files = [(file.path.clone(), file.bytes)];
@@ -298,8 +290,7 @@ impl OpenPartition<'_> {
     }
 
     /// Deletes what a merge has left: files of one that was not committed, and files that were replaced.
-    /// Returns whether the partition can be merged now.
-    async fn tidy(&mut self) -> Result<bool, CompactError> {
+    async fn tidy(&mut self) -> Result<(), CompactError> {
         let path = Partition::path(&self.folder);
         if self.has_state
             && let Some(bytes) = self.store.read(&path).await?
@@ -316,21 +307,12 @@ impl OpenPartition<'_> {
         let strays = merged.filter(|path| self.state.is_stray(path));
         let strays = strays.cloned().collect();
         self.delete(&strays).await?;
-        if self.state.expiring.is_empty() {
-            return Ok(true);
+        if !self.state.replacing.is_empty() {
+            let replaced = std::mem::take(&mut self.state.replacing);
+            self.delete(&replaced.into_iter().collect()).await?;
+            self.save().await?;
         }
-        // A clock that was set back must not keep them for ever.
-        let grace = millis(self.settings.grace);
-        let wait = self.state.expires - (self.settings.now)().0;
-        if wait > 0 && wait <= grace {
-            return Ok(false);
-        }
-        let expired = std::mem::take(&mut self.state.expiring)
-            .into_iter()
-            .collect();
-        self.delete(&expired).await?;
-        self.save().await?;
-        Ok(true)
+        Ok(())
     }
 
     async fn delete(&mut self, paths: &HashSet<String>) -> Result<(), CompactError> {
@@ -396,16 +378,13 @@ impl OpenPartition<'_> {
             files,
         };
         let done = self.done(&merge);
-        let expires = (self.settings.now)().0 + millis(self.settings.grace);
-        self.state.commit(merge, expires);
+        self.state.commit(merge);
         if !self.state.adds_up() {
             let folder = self.folder.clone();
             return Err(CompactError::Rows { folder });
         }
         self.save().await?;
-        if self.settings.grace.is_zero() {
-            self.tidy().await?;
-        }
+        self.tidy().await?;
         Ok(Some(done))
     }
 
@@ -451,8 +430,4 @@ impl OpenPartition<'_> {
         ];
         parts.lt(today)
     }
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -12,27 +12,18 @@ use super::consume::{Consumer, note, stopped, wait};
 use crate::compact::merge::Bounds;
 use crate::source::kinesis::now;
 
-/// When a process that reads a stream compacts.
-#[derive(Debug, Clone, Copy)]
-pub struct Compaction {
-    /// How long after one compaction the next begins.
-    pub every: Duration,
-    /// How long files that were replaced stay.
-    pub grace: Duration,
-}
-
-/// Compacts again and again until told to stop. An error is told, and ends nothing: the lake is whole without
+/// Compacts until told to stop, each time so long after the last. An error is told, and ends nothing: the lake is whole without
 /// compaction.
 pub(super) async fn keep_compact(
     consumer: Arc<Consumer>,
-    compaction: Compaction,
+    every: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
-    while wait(&mut stop, compaction.every).await.is_some() {
+    while wait(&mut stop, every).await.is_some() {
         let (consumer, stop) = (consumer.clone(), stop.clone());
         let runtime = Handle::current();
         // Sorting and encoding take a processor for seconds: not for a thread of the runtime.
-        let work = move || runtime.block_on(once(&consumer, compaction, stop));
+        let work = move || runtime.block_on(once(&consumer, stop));
         let outcome = spawn_blocking(work).await;
         if let Ok(Err(error)) = outcome {
             note(format_args!("the files were not compacted: {error}"));
@@ -40,13 +31,8 @@ pub(super) async fn keep_compact(
     }
 }
 
-async fn once(
-    consumer: &Consumer,
-    compaction: Compaction,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), CompactError> {
+async fn once(consumer: &Consumer, mut stop: watch::Receiver<bool>) -> Result<(), CompactError> {
     let settings = CompactSettings {
-        grace: compaction.grace,
         bounds: Bounds::default(),
         now,
     };

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::compactor::{Compaction, keep_compact};
+use super::compactor::keep_compact;
 use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
 use super::metrics::Metrics;
 use super::reader;
@@ -44,8 +44,8 @@ pub struct Settings {
     pub give_up_after: Duration,
     /// Where to begin a stream that was never read into the lake.
     pub start: Start,
-    /// When to compact; `None` where another process does.
-    pub compaction: Option<Compaction>,
+    /// How long after one compaction the next begins; `None` where another process compacts.
+    pub compact_every: Option<Duration>,
 }
 
 /// Where a stream is begun.
@@ -121,9 +121,9 @@ pub async fn consume(
         check_files(&consumer.store).await?;
     }
     let (stop_compacting, compacting_stop) = watch::channel(false);
-    let compactor = settings.compaction.map(|compaction| {
-        tokio::spawn(keep_compact(consumer.clone(), compaction, compacting_stop))
-    });
+    let compactor = settings
+        .compact_every
+        .map(|every| tokio::spawn(keep_compact(consumer.clone(), every, compacting_stop)));
     let outcome = read_streams(&consumer, &mut stop).await;
     let _ = stop_compacting.send(true);
     if let Some(compactor) = compactor {

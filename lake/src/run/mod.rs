@@ -17,6 +17,5 @@ pub mod replay;
 mod survey;
 pub mod verify;
 
-pub use compactor::Compaction;
 pub use consume::{ConsumeError, Settings, Start, consume};
 pub use ledger::LedgerError;

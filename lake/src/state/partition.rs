@@ -30,10 +30,8 @@ pub struct Partition {
     pub adopted: u64,
     /// Whether the last merge was begun and not committed: its files may or may not be there, and are of no use.
     pub is_pending: bool,
-    /// Files that the last merge replaced and that are still there, for who is reading them.
-    pub expiring: Vec<String>,
-    /// When they may be deleted, in milliseconds since the epoch.
-    pub expires: i64,
+    /// Files that the last merge has replaced, until all of them are deleted.
+    pub replacing: Vec<String>,
 }
 
 /// A file of a cut whose rows were merged into other files.
@@ -88,14 +86,13 @@ impl Partition {
         self.is_pending = true;
     }
 
-    /// The files of a merge are written. The files that it replaces may be deleted from `expires` on.
-    pub fn commit(&mut self, merge: Merge, expires: i64) {
+    /// The files of a merge are written. From now on the files that it replaces may be deleted.
+    pub fn commit(&mut self, merge: Merge) {
         self.is_pending = false;
         self.duplicates += merge.duplicates;
         self.forgotten += merge.forgotten;
-        self.expires = expires;
         for input in merge.inputs {
-            self.expiring.push(input.path.clone());
+            self.replacing.push(input.path.clone());
             if Partition::is_merged(&input.path) {
                 self.files.retain(|file| file.path != input.path);
                 continue;
@@ -121,7 +118,7 @@ impl Partition {
 
     fn names(&self, path: &str) -> bool {
         let in_force = self.files.iter().any(|file| file.path == path);
-        in_force || self.expiring.iter().any(|expiring| expiring == path)
+        in_force || self.replacing.iter().any(|other| other == path)
     }
 
     /// Whether the rows of the files that were replaced are accounted for.

@@ -73,9 +73,9 @@ impl<S: Stream> Repair<'_, S> {
         mut partition: Partition,
     ) -> Result<Partition, RepairError> {
         // Else a cut that is read again could take them for its own.
-        for expired in std::mem::take(&mut partition.expiring) {
-            if self.files.remove(&expired).is_some() {
-                self.store.delete(&expired).await?;
+        for replaced in std::mem::take(&mut partition.replacing) {
+            if self.files.remove(&replaced).is_some() {
+                self.store.delete(&replaced).await?;
             }
         }
         let mut damaged = Vec::new();
