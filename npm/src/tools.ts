@@ -142,6 +142,26 @@ export function athena(schema: string, options: LakeOptions): string {
 }
 
 /**
+ * Views for DuckDB over the files of a lake, whose location may be a folder.
+ *
+ * @param filled folders of tables that have files, such as `events/sign_up_event`; all where it is not said.
+ *   Engines refuse to read a folder without files.
+ * @throws SchemaError; also for mistakes in the options
+ */
+export function duckdb(schema: string, options: LakeOptions, filled?: string[]): string {
+  return answer(module.duckdb(schema, JSON.stringify(options), filled?.join("\n")));
+}
+
+/**
+ * The same for Spark, as temporary views.
+ *
+ * @throws SchemaError; also for mistakes in the options
+ */
+export function spark(schema: string, options: LakeOptions, filled?: string[]): string {
+  return answer(module.spark(schema, JSON.stringify(options), filled?.join("\n")));
+}
+
+/**
  * Glue tables as a CloudFormation template.
  *
  * @throws SchemaError; also for mistakes in the options

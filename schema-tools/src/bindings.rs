@@ -90,15 +90,40 @@ pub fn catalogue(schema: &str) -> String {
 /// Tables and views for Athena, as SQL. `options` is JSON: [`ddl::Options`].
 #[wasm_bindgen]
 pub fn athena(schema: &str, options: &str) -> String {
-    with_options(schema, options, |schema, options| {
+    with_options(schema, options, ddl::Options::read, |schema, options| {
         Ok(ddl::athena(schema, options))
     })
+}
+
+/// Tables and views for DuckDB, as SQL. `options` is JSON: [`ddl::Options`], whose location may be any folder;
+/// `filled` are the folders of tables that have files, a line each; all where it is not said.
+#[wasm_bindgen]
+pub fn duckdb(schema: &str, options: &str, filled: Option<String>) -> String {
+    let filled = filled.as_deref().map(|filled| filled.lines().collect());
+    with_options(
+        schema,
+        options,
+        ddl::Options::of_folder,
+        |schema, options| Ok(ddl::duckdb(schema, options, filled)),
+    )
+}
+
+/// The same for Spark.
+#[wasm_bindgen]
+pub fn spark(schema: &str, options: &str, filled: Option<String>) -> String {
+    let filled = filled.as_deref().map(|filled| filled.lines().collect());
+    with_options(
+        schema,
+        options,
+        ddl::Options::of_folder,
+        |schema, options| Ok(ddl::spark(schema, options, filled)),
+    )
 }
 
 /// Tables as a CloudFormation template. `options` is JSON: [`ddl::Options`].
 #[wasm_bindgen]
 pub fn cloudformation(schema: &str, options: &str) -> String {
-    with_options(schema, options, |schema, options| {
+    with_options(schema, options, ddl::Options::read, |schema, options| {
         ddl::cloudformation(schema, options).map_err(|error| {
             vec![SchemaError {
                 path: String::new(),
@@ -111,7 +136,7 @@ pub fn cloudformation(schema: &str, options: &str) -> String {
 /// Tables for Terraform. `options` is JSON: [`ddl::Options`].
 #[wasm_bindgen]
 pub fn terraform(schema: &str, options: &str) -> String {
-    with_options(schema, options, |schema, options| {
+    with_options(schema, options, ddl::Options::read, |schema, options| {
         Ok(ddl::terraform(schema, options))
     })
 }
@@ -120,9 +145,10 @@ pub fn terraform(schema: &str, options: &str) -> String {
 fn with_options(
     schema: &str,
     options: &str,
+    read: impl FnOnce(&str) -> Result<ddl::Options, ddl::OptionsError>,
     write: impl FnOnce(&Schema, &ddl::Options) -> Result<String, Vec<SchemaError>>,
 ) -> String {
-    match ddl::Options::read(options) {
+    match read(options) {
         Ok(options) => answer(schema, |schema| write(schema, &options)),
         Err(error) => {
             let error = SchemaError {

@@ -1,5 +1,14 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { athena, cloudformation, type LakeOptions, terraform } from "../tools.js";
+import {
+  athena,
+  cloudformation,
+  duckdb,
+  type LakeOptions,
+  spark,
+  terraform,
+} from "../tools.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
 import { CONFIG_FILE, type Config, readConfig } from "./config.js";
 import { withSchema } from "./files.js";
@@ -9,18 +18,36 @@ const FORMATS: Record<string, (schema: string, options: LakeOptions) => string> 
   athena,
   cloudformation,
   terraform,
+  duckdb: (schema, options) => duckdb(schema, options, filledFolders(options)),
+  spark: (schema, options) => spark(schema, options, filledFolders(options)),
 };
 
+/** The folders of tables that have files, where the lake is in a folder: engines refuse to read the others. */
+function filledFolders({ location }: LakeOptions): string[] | undefined {
+  if (location.startsWith("s3://")) return undefined;
+  const events = join(location, "events");
+  const names = existsSync(events) ? readdirSync(events) : [];
+  const folders = [...names.map((name) => `events/${name}`), "rejected"];
+  return folders.filter((folder) => hasFile(join(location, folder)));
+}
+
+function hasFile(folder: string): boolean {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true }) : [];
+  return names.some((name) => String(name).endsWith(".parquet"));
+}
+
 export const ddl: Command = {
-  summary: "tables and views for Athena: SQL, CloudFormation or Terraform",
+  summary: "tables and views for Athena, DuckDB or Spark",
   help: `npx forebay ddl [--format FORMAT] [--location s3://BUCKET/FOLDER]
 
-Prints the tables of the lake, with partition projection, and views ready to use.
+Prints the tables of the lake, and views ready to use.
 
-  --format FORMAT      athena, cloudformation or terraform (default: athena)
+  --format FORMAT      athena: SQL, with partition projection (default)
+                       cloudformation, terraform: the same tables, without the views
+                       duckdb, spark: SQL over the files, also of a lake in a folder
   --schema FILE        (default: forebay.schema.json)
   --database NAME      (default: forebay)
-  --location ADDRESS   where the lake is, as s3://BUCKET/FOLDER
+  --location ADDRESS   where the lake is, as s3://BUCKET/FOLDER; a folder for duckdb and spark
   --first-year YEAR    the first year that queries look for (default: 2025)
   --last-year YEAR     the last one (default: 2035)
   --out FILE           write it there

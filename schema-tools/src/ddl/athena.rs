@@ -2,6 +2,7 @@
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
+use super::dialect::Dialect;
 use super::{DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path, views};
 
 /// The database, the tables and the views, each a statement that ends in `;` at the end of a line.
@@ -17,7 +18,7 @@ pub fn athena(schema: &Schema, options: &Options) -> String {
     let statements: Vec<String> = [database]
         .into_iter()
         .chain(tables)
-        .chain(views::create_views(schema, options))
+        .chain(views::create_views(schema, options, Dialect::Trino))
         .collect();
     format!("{};\n", statements.join(";\n\n"))
 }

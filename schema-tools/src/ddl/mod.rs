@@ -1,9 +1,11 @@
-//! Tables for Athena: as SQL, and as Glue tables in CloudFormation and Terraform.
+//! Tables for Athena, as SQL and as Glue tables in CloudFormation and Terraform, and for DuckDB and Spark.
 //!
-//! All three are written from one list of tables, so that they say the same.
+//! All of them are written from one list of tables, so that they say the same.
 
 mod athena;
 mod cloudformation;
+mod dialect;
+mod folder;
 mod options;
 mod terraform;
 mod views;
@@ -15,6 +17,7 @@ use crate::wording::summary;
 
 pub use athena::athena;
 pub use cloudformation::{TemplateTooLarge, cloudformation};
+pub use folder::{duckdb, spark};
 pub use options::{Options, OptionsError};
 pub use terraform::terraform;
 

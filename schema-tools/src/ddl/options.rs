@@ -12,8 +12,7 @@ const MAX_NAME_LENGTH: usize = 255;
 const MAX_LOCATION_LENGTH: usize = 700;
 
 /// Where the lake is, and what its tables are to cover.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     pub(super) database: String,
     /// Without a slash at the end.
@@ -81,26 +80,31 @@ impl Options {
     /// # Errors
     /// The first mistake in them.
     pub fn read(json: &str) -> Result<Options, OptionsError> {
-        serde_json::from_str::<Unchecked>(json)
-            .map_err(|error| OptionsError::Form(error.to_string()))?
-            .try_into()
+        Options::checked(json, is_location)
     }
-}
 
-impl TryFrom<Unchecked> for Options {
-    type Error = OptionsError;
+    /// The same for engines that read files themselves: the location may be a folder.
+    ///
+    /// # Errors
+    /// The first mistake in them.
+    pub fn of_folder(json: &str) -> Result<Options, OptionsError> {
+        Options::checked(json, |location| {
+            is_location(location) || !location.contains("://") && is_path(location)
+        })
+    }
 
-    fn try_from(given: Unchecked) -> Result<Options, OptionsError> {
+    fn checked(json: &str, is_location: impl Fn(&str) -> bool) -> Result<Options, OptionsError> {
+        let given = serde_json::from_str(json);
         let Unchecked {
             database,
             mut location,
             first_year: first,
             last_year: last,
-        } = given;
+        } = given.map_err(|error| OptionsError::Form(error.to_string()))?;
         if !is_database(&database) {
             return Err(OptionsError::Database(database));
         }
-        if location.ends_with('/') {
+        if location.len() > 1 && location.ends_with('/') {
             location.pop();
         }
         if !is_location(&location) {
@@ -116,6 +120,12 @@ impl TryFrom<Unchecked> for Options {
             last_year: last,
         })
     }
+}
+
+/// A folder, without what engines take for a pattern.
+fn is_path(path: &str) -> bool {
+    let is_plain = |character: char| !character.is_control() && !"*?[]{}".contains(character);
+    !path.is_empty() && path.len() <= MAX_LOCATION_LENGTH && path.chars().all(is_plain)
 }
 
 fn is_database(name: &str) -> bool {
