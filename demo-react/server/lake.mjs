@@ -5,7 +5,7 @@ import { join, relative, resolve } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 
 /** The last of the columns that every table begins with; the event's own follow. */
-const LAST_COMMON_COLUMN = "schema_version";
+const LAST_COMMON_COLUMN = "referrer_host";
 /** DuckDB's types for Athena's. */
 const TYPES = {
   string: "VARCHAR",
@@ -174,7 +174,7 @@ export class Lake {
     for (let i = 0; i < changed.length; i += FILES_A_QUERY) {
       await this.#readFiles(new Map(changed.slice(i, i + FILES_A_QUERY)));
     }
-    const rejected = await listFiles(join(this.#folder, "rejected"), ".ndjson");
+    const rejected = await listFiles(join(this.#folder, "rejected"), ".parquet");
     const times = [...rejected.values()].map(({ mtimeMs }) => mtimeMs);
     this.#rejected = { files: rejected.size, last_written: Math.max(0, ...times) };
     await this.#createViews();
@@ -241,13 +241,11 @@ export class Lake {
           `read_parquet(${literal(files)}, union_by_name = true, hive_partitioning = false)`,
       );
     }
-    const files = join(this.#folder, "rejected", "**", "*.ndjson");
-    const types = REJECTED_COLUMNS.map(({ name, type }) => `${name}: ${literal(type)}`);
+    const files = join(this.#folder, "rejected", "**", "*.parquet");
     await this.#createView(
       "rejected",
       REJECTED_COLUMNS,
-      filled.has("rejected") &&
-        `read_json(${literal(files)}, format = 'newline_delimited', columns = {${types.join(", ")}})`,
+      filled.has("rejected") && `read_parquet(${literal(files)}, hive_partitioning = false)`,
     );
     const selects = this.#tables.map(({ name, columns }) => {
       const names = columns.map((column) => column.name);
@@ -329,10 +327,18 @@ export class Lake {
 const REJECTED_COLUMNS = [
   { name: "shard", type: "VARCHAR" },
   { name: "sequence_number", type: "VARCHAR" },
-  { name: "arrival", type: "VARCHAR" },
+  { name: "arrival_timestamp", type: "TIMESTAMPTZ" },
   { name: "reason", type: "VARCHAR" },
-  { name: "violations", type: "JSON" },
-  { name: "data_base64", type: "VARCHAR" },
+  {
+    name: "violations",
+    type: 'STRUCT(path VARCHAR, "rule" VARCHAR, expected VARCHAR, actual VARCHAR)[]',
+  },
+  { name: "event_id", type: "VARCHAR" },
+  { name: "event_type", type: "VARCHAR" },
+  { name: "event_timestamp", type: "TIMESTAMPTZ" },
+  { name: "app_id", type: "VARCHAR" },
+  { name: "client_id", type: "VARCHAR" },
+  { name: "data", type: "BLOB" },
 ];
 
 /**

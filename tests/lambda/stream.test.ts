@@ -45,13 +45,6 @@ async function copy(lake: string): Promise<string> {
 
 const sql = (path: string) => `'${path.replaceAll("'", "''")}'`;
 
-/** Reads the rejected entries, whichever form they have. */
-async function rejectedTable(path: string): Promise<string> {
-  const parquet = await filesBelow(join(path, "rejected"), ".parquet");
-  if (parquet.length > 0) return `read_parquet(${sql(`${path}/rejected/**/*.parquet`)})`;
-  return `read_ndjson_auto(${sql(`${path}/rejected/**/*.ndjson`)}, union_by_name = true)`;
-}
-
 test("rows, rejected entries and duplicates are the records, whatever is killed", async (context) => {
   const half = Math.ceil(RECORDS / 2);
   const shards = SHARDS.map((id, index) => ({
@@ -67,7 +60,7 @@ test("rows, rejected entries and duplicates are the records, whatever is killed"
   assert.deepEqual(bucket.refused, []);
   const path = await copy("killed");
   const rows = `read_parquet(${sql(`${path}/events/**/*.parquet`)}, union_by_name = true)`;
-  const rejected = await rejectedTable(path);
+  const rejected = `read_parquet(${sql(`${path}/rejected/**/*.parquet`)})`;
   const [found] = await query(`
     SELECT (SELECT count(*) FROM ${rows})::INT AS rows,
       (SELECT count(DISTINCT event_id) FROM ${rows})::INT AS events,
