@@ -7,6 +7,7 @@ use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::update_endpoint;
 
+use super::read::read;
 use crate::record::EventKey;
 
 /// A record that was understood.
@@ -75,15 +76,18 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = Record::decode(data).map_err(|error| Rejection {
-            reason: Reason::MalformedRecord,
-            violations: vec![Violation {
-                path: error.path,
-                rule: "record",
-                expected: "a record of Pinpoint's event stream".to_owned(),
-                actual: error.reason,
-            }],
-        })?;
+        let record = match read(data) {
+            Some(record) => record,
+            None => Record::decode(data).map_err(|error| Rejection {
+                reason: Reason::MalformedRecord,
+                violations: vec![Violation {
+                    path: error.path,
+                    rule: "record",
+                    expected: "a record of Pinpoint's event stream".to_owned(),
+                    actual: error.reason,
+                }],
+            })?,
+        };
         let event_id = match &record.forebay {
             Some(forebay) => forebay.event_id.clone(),
             None => format!("{shard}:{place}").into(),
