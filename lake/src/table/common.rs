@@ -10,6 +10,7 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Forebay, Geo, Session};
 
 use super::arrow_type;
+use super::fields::{FIRST_BYTES, FIRST_ROWS};
 use crate::record::Row;
 
 type ReadText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
@@ -171,13 +172,17 @@ pub(super) enum CommonBuilder {
 impl CommonBuilder {
     pub(super) fn new(read: Read) -> CommonBuilder {
         match read {
-            Read::Text(read) => CommonBuilder::Text(read, StringBuilder::new()),
+            Read::Text(read) => {
+                CommonBuilder::Text(read, StringBuilder::with_capacity(FIRST_ROWS, FIRST_BYTES))
+            }
             Read::Timestamp(read) => {
-                let builder = TimestampMillisecondBuilder::new();
+                let builder = TimestampMillisecondBuilder::with_capacity(FIRST_ROWS);
                 let data_type = arrow_type(ColumnType::Timestamp);
                 CommonBuilder::Timestamp(read, builder.with_data_type(data_type))
             }
-            Read::SmallInteger(read) => CommonBuilder::SmallInteger(read, Int32Builder::new()),
+            Read::SmallInteger(read) => {
+                CommonBuilder::SmallInteger(read, Int32Builder::with_capacity(FIRST_ROWS))
+            }
         }
     }
 
