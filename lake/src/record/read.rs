@@ -477,7 +477,22 @@ impl<'a> Reader<'a> {
     }
 
     fn integer(&mut self) -> Option<i64> {
-        self.number()?.to_i64()
+        self.value()?;
+        let start = self.at;
+        let mut value = 0_i64;
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            value = value
+                .checked_mul(10)?
+                .checked_add(i64::from(digit - b'0'))?;
+            self.at += 1;
+        }
+        let is_plain = !matches!(self.byte(), Some(b'.' | b'e' | b'E'));
+        let is_zero_first = self.text.as_bytes().get(start) == Some(&b'0');
+        if self.at > start && is_plain && !is_zero_first {
+            return Some(value);
+        }
+        self.at = start;
+        self.digits()?.to_i64()
     }
 
     fn timestamp(&mut self) -> Option<Timestamp> {
