@@ -66,6 +66,8 @@ export class Lake {
   /** Names of the tables whose view reads files. @type {string | undefined} */
   #filled;
   #rejected = { files: 0, last_written: 0 };
+  /** Events of each table. */
+  #counts = new Map();
   #refreshed = 0;
   /** @type {Promise<void> | undefined} */
   #refreshing;
@@ -138,7 +140,7 @@ export class Lake {
   summary() {
     const tables = this.#tables.map((table) => {
       const files = [...this.#files.values()].filter((file) => file.table === table.name);
-      const rows = files.reduce((sum, file) => sum + file.rows, 0);
+      const rows = this.#counts.get(table.name) ?? 0;
       return { name: table.name, event_type: table.event_type, files: files.length, rows };
     });
     let lastWritten = this.#rejected.last_written;
@@ -176,6 +178,17 @@ export class Lake {
     const times = [...rejected.values()].map(({ mtimeMs }) => mtimeMs);
     this.#rejected = { files: rejected.size, last_written: Math.max(0, ...times) };
     await this.#createViews();
+    if (changed.length > 0) await this.#countRows();
+  }
+
+  /** Counts each event once: while files are merged, the old ones and the new one are both there. */
+  async #countRows() {
+    for (const { name } of this.#tables) {
+      const result = await this.#connection.runAndReadAll(
+        `SELECT count(*)::INTEGER FROM ${quoted(name)}`,
+      );
+      this.#counts.set(name, Number(result.getRows()[0]?.[0]));
+    }
   }
 
   /**
@@ -190,17 +203,18 @@ export class Lake {
     );
     for (const [path, { mtimeMs, size }] of files) {
       const [table = ""] = relative(join(this.#folder, "events"), path).split("/");
-      this.#files.set(path, { mtimeMs, size, table, rows: 0 });
+      this.#files.set(path, { mtimeMs, size, table });
     }
     for (const [path, eventId] of /** @type {[string, string][]} */ (result.getRows())) {
       const file = this.#files.get(path);
       if (!file) continue;
-      file.rows += 1;
+      // A merge moves a row to another file; it was in the lake before.
+      const known = this.#rows.get(eventId);
       this.#rows.delete(eventId);
       this.#rows.set(eventId, {
         file: relative(this.#folder, path),
         table: file.table,
-        written_at: file.mtimeMs,
+        written_at: known?.written_at ?? file.mtimeMs,
       });
     }
     for (const eventId of this.#rows.keys()) {
@@ -251,10 +265,12 @@ export class Lake {
    * @param {string | false} source
    */
   async #createView(name, columns, source) {
+    const first = "row_number() OVER (PARTITION BY event_id ORDER BY arrival_timestamp) = 1";
+    const once = name === "rejected" ? "" : ` QUALIFY ${first}`;
     const empty = columns.map((column) => `NULL::${column.type} AS ${quoted(column.name)}`);
     await this.#connection.run(
       `CREATE OR REPLACE VIEW ${quoted(name)} AS SELECT ${empty.join(", ")} WHERE false` +
-        (source ? ` UNION ALL BY NAME SELECT * FROM ${source}` : ""),
+        (source ? ` UNION ALL BY NAME (SELECT * FROM ${source}${once})` : ""),
     );
   }
 

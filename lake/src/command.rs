@@ -8,6 +8,7 @@ use std::time::Duration;
 use forebay_aws_call::Endpoint;
 use forebay_aws_call::kinesis::KINESIS;
 use forebay_core::time::Timestamp;
+use forebay_lake::compact::merge::Person;
 use forebay_lake::cut::Limits;
 use forebay_lake::run::{Settings, Start};
 #[cfg(feature = "aws")]
@@ -19,6 +20,9 @@ pub const HELP: &str = "\
 forebay-lake consume    read a stream of Kinesis and write Parquet files
 forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
+forebay-lake compact    merge small files, where no consume does it
+forebay-lake forget     take a person's rows out of all tables; stop consume first
+forebay-lake import     make rows of archives that Firehose wrote; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
                            where the files are; consume makes a folder if it is not there
@@ -43,6 +47,14 @@ consume: a batch becomes files as soon as one of these is reached:
   --reads-per-second N     reads of a shard that has nothing new, up to 5 (default 2)
   --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
+  --compact-seconds N      merge small files so often (default 300; 0: never)
+import:
+  --archive FOLDER | s3://BUCKET/PREFIX
+                           objects of NDJSON or of JSON one after the other, gzip or not
+  --schema FILE            forebay.schema.json
+forget: whose rows, each as often as needed
+  --user ID                rows with this user_id
+  --client ID              rows with this client_id
 
 Credentials come from where AWS's tools take them: environment, profile (AWS_PROFILE), web identity,
 container, instance.
@@ -71,6 +83,12 @@ pub enum Command {
     Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
+    /// Merge small files.
+    Compact(Place),
+    /// Take a person's rows out.
+    Forget(Place, Person),
+    /// Make rows of an archive.
+    Import(Box<Import>),
 }
 
 /// A stream, and the lake it is read into.
@@ -87,7 +105,19 @@ pub struct Stream {
     pub lake: Place,
 }
 
-/// Where a lake is.
+/// An archive, and the lake that it is imported into.
+pub struct Import {
+    /// The archive.
+    pub archive: Place,
+    /// The schema file.
+    pub schema: PathBuf,
+    /// The lake.
+    pub lake: Place,
+    /// When a batch becomes files.
+    pub limits: Limits,
+}
+
+/// Where a lake or an archive is.
 pub enum Place {
     /// In a folder.
     Folder(PathBuf),
@@ -96,6 +126,8 @@ pub enum Place {
     Bucket(Bucket),
 }
 
+const COMMANDS: [&str; 6] = ["consume", "verify", "repair", "compact", "forget", "import"];
+
 #[derive(Default)]
 struct Words {
     stream: Option<String>,
@@ -103,6 +135,7 @@ struct Words {
     endpoint: Option<String>,
     schema: Option<PathBuf>,
     lake: Option<OsString>,
+    archive: Option<OsString>,
     s3_endpoint: Option<String>,
 }
 
@@ -115,18 +148,20 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         Some(Value(command)) => command.string()?,
         Some(other) => return Err(other.unexpected().into()),
         None => {
-            let commands = "a command is missing: consume, verify or repair";
-            return Err(Usage(commands.to_owned()));
+            return Err(Usage(format!(
+                "a command is missing: {}",
+                COMMANDS.join(", ")
+            )));
         }
     };
-    if !["consume", "verify", "repair"].contains(&command.as_str()) {
-        return Err(Usage(format!(
-            "'{command}' is not consume, verify or repair"
-        )));
+    if !COMMANDS.contains(&command.as_str()) {
+        let commands = COMMANDS.join(", ");
+        return Err(Usage(format!("'{command}' is none of {commands}")));
     }
     let mut words = Words::default();
     let mut settings = default_settings();
     let mut metrics = None;
+    let mut person = Person::default();
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
@@ -134,6 +169,18 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             (_, Long("s3-endpoint")) => words.s3_endpoint = Some(parser.value()?.string()?),
             (_, Long("region")) => words.region = Some(parser.value()?.string()?),
             ("consume", Long("metrics")) => metrics = Some(parser.value()?.parse()?),
+            ("forget", Long("user")) => {
+                person.users.insert(parser.value()?.string()?);
+            }
+            ("forget", Long("client")) => {
+                person.clients.insert(parser.value()?.string()?);
+            }
+            ("import", Long("archive")) => words.archive = Some(parser.value()?),
+            ("import", Long("schema")) => words.schema = Some(parser.value()?.into()),
+            ("import", Long(name @ ("max-rows" | "max-bytes"))) => {
+                let name = name.to_owned();
+                set(&mut settings, &name, &mut parser)?;
+            }
             ("consume" | "repair", Long(name)) => {
                 let name = name.to_owned();
                 let is_known = words.take(&name, &mut parser)?
@@ -148,12 +195,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     match command.as_str() {
         "verify" => Ok(Command::Verify(words.place()?)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
+        "compact" => Ok(Command::Compact(words.place()?)),
+        "forget" if person == Person::default() => Err(missing("--user or --client")),
+        "forget" => Ok(Command::Forget(words.place()?, person)),
+        "import" => {
+            check_limits(&settings)?;
+            Ok(Command::Import(Box::new(words.import(settings.limits)?)))
+        }
         _ => {
-            let limits = settings.limits;
-            if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
-                let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
-                return Err(Usage(what.to_owned()));
-            }
+            check_limits(&settings)?;
             Ok(Command::Consume(
                 Box::new(words.stream()?),
                 settings,
@@ -161,6 +211,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ))
         }
     }
+}
+
+fn check_limits(settings: &Settings) -> Result<(), Usage> {
+    let limits = settings.limits;
+    if limits.records == 0 || limits.bytes == 0 || settings.longest_wait.is_zero() {
+        let what = "--max-rows, --max-bytes and --max-seconds must be more than 0";
+        return Err(Usage(what.to_owned()));
+    }
+    Ok(())
 }
 
 fn default_settings() -> Settings {
@@ -174,6 +233,7 @@ fn default_settings() -> Settings {
         idle_interval: Duration::from_millis(500),
         give_up_after: Duration::from_secs(900),
         start: Start::TrimHorizon,
+        compact_every: Some(Duration::from_secs(300)),
     }
 }
 
@@ -197,6 +257,10 @@ fn set(settings: &mut Settings, name: &str, parser: &mut lexopt::Parser) -> Resu
         "give-up-seconds" => {
             let seconds = parser.value()?.parse()?;
             settings.give_up_after = Duration::from_secs(seconds);
+        }
+        "compact-seconds" => {
+            let every = Duration::from_secs(parser.value()?.parse()?);
+            settings.compact_every = Some(every).filter(|every| !every.is_zero());
         }
         "start" => settings.start = start(&parser.value()?.string()?)?,
         "files-without-state" => {
@@ -244,18 +308,24 @@ impl Words {
     }
 
     fn place(&self) -> Result<Place, Usage> {
-        let lake = self.lake.as_ref().ok_or_else(|| missing("--lake"))?;
-        let text = lake.to_string_lossy();
+        self.place_of("--lake", self.lake.as_ref())
+    }
+
+    fn place_of(&self, option: &str, given: Option<&OsString>) -> Result<Place, Usage> {
+        let given = given.ok_or_else(|| missing(option))?;
+        let text = given.to_string_lossy();
         let Some(place) = text.strip_prefix("s3://") else {
-            return Ok(Place::Folder(lake.into()));
+            return Ok(Place::Folder(given.into()));
         };
         #[cfg(not(feature = "aws"))]
-        return Err(Usage(format!("--lake s3://{place}: this build has no S3")));
+        return Err(Usage(format!(
+            "{option} s3://{place}: this build has no S3"
+        )));
         #[cfg(feature = "aws")]
         {
             let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
             if name.is_empty() {
-                return Err(Usage(format!("--lake '{text}' has no bucket")));
+                return Err(Usage(format!("{option} '{text}' has no bucket")));
             }
             Ok(Place::Bucket(Bucket {
                 name: name.to_owned(),
@@ -264,6 +334,15 @@ impl Words {
                 endpoint: self.s3_endpoint.clone(),
             }))
         }
+    }
+
+    fn import(self, limits: Limits) -> Result<Import, Usage> {
+        Ok(Import {
+            archive: self.place_of("--archive", self.archive.as_ref())?,
+            lake: self.place()?,
+            schema: self.schema.ok_or_else(|| missing("--schema"))?,
+            limits,
+        })
     }
 
     fn stream(self) -> Result<Stream, Usage> {

@@ -8,10 +8,12 @@
 //! | [`record`] | from a record to a row, or to the reason why not; the event ids seen lately |
 //! | [`table`] | the tables: columns from the schema, rows into Parquet |
 //! | [`cut`] | batches, and the machine that makes every record count once |
+//! | [`compact`] | small files into few, each event once |
 //! | [`state`] | the state of a shard: checkpoint, window and manifest |
 //! | [`store`] | the files of the lake, in a folder or a bucket, and the lease to write them |
-//! | [`run`] | the commands |
+//! | [`run`] | the commands, and the functions of AWS Lambda |
 
+pub mod compact;
 pub mod cut;
 pub mod record;
 pub mod run;

@@ -10,17 +10,21 @@ use std::time::Duration;
 
 use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
+use forebay_lake::compact::merge::{Bounds, Person};
+use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact, forget};
+use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
 use forebay_lake::source::credentials::Identity;
-use forebay_lake::source::kinesis::{Kinesis, KinesisError, http};
+use forebay_lake::source::kinesis::{Kinesis, KinesisError, http, now};
 use forebay_lake::state::StatePaths;
 #[cfg(feature = "aws")]
 use forebay_lake::store::{LeaseTimes, bucket};
 use forebay_lake::store::{Store, StoreError};
 use forebay_lake::table::Catalog;
+use object_store::local::LocalFileSystem;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +41,10 @@ enum Fault {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Compact(#[from] CompactError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the stream cannot be read: {0}")]
@@ -86,6 +94,11 @@ fn run() -> Result<ExitCode, Fault> {
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
+        Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
+        Command::Import(what) => return runtime.block_on(take_in(*what)),
+        Command::Forget(lake, person) => {
+            return runtime.block_on(merge(lake, Some(person)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -145,6 +158,79 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
     })
 }
 
+/// Merges small files, or takes a person's rows out. Exit code 1 where a partition could not be merged.
+async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
+    let store = open_store(lake).await?;
+    let settings = CompactSettings {
+        bounds: Bounds::default(),
+        now,
+    };
+    let mut code = ExitCode::SUCCESS;
+    let tell = |progress| match progress {
+        // Numbers and a path always have a JSON form.
+        Progress::Done(done) => {
+            println!("{}", serde_json::to_string(&done).unwrap_or_default());
+        }
+        Progress::Failed(folder, error) => {
+            eprintln!("forebay-lake: {folder}: {error}");
+            code = ExitCode::FAILURE;
+        }
+    };
+    let outcome = match &person {
+        Some(person) => forget(&store, &settings, person, tell).await,
+        None => compact(&store, &settings, tell).await,
+    };
+    store.close().await;
+    outcome?;
+    Ok(code)
+}
+
+/// Exit code 1 where an object was not imported.
+async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
+    let catalog = Arc::new(Catalog::new(schema(&what.schema)?));
+    let archive = open_archive(what.archive).await?;
+    let store = Arc::new(open_store(what.lake).await?);
+    let report = |done: &_| eprintln!("{}", serde_json::to_string(done).unwrap_or_default());
+    let outcome = import(&store, catalog, &archive, what.limits, now, report).await;
+    store.close().await;
+    let imported = outcome?;
+    println!("{}", serde_json::to_string(&imported).unwrap_or_default());
+    Ok(match imported.problems.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn open_archive(place: Place) -> Result<Archive, Fault> {
+    Ok(match place {
+        Place::Folder(folder) => {
+            // The same object has the same name, wherever the program is started.
+            let folder = folder.canonicalize().map_err(|error| {
+                Fault::Usage(format!("--archive {}: {error}", folder.display()))
+            })?;
+            let objects = LocalFileSystem::new_with_prefix(&folder).map_err(StoreError::from)?;
+            Archive {
+                objects: Arc::new(objects),
+                root: folder.display().to_string(),
+                has_checksums: false,
+            }
+        }
+        #[cfg(feature = "aws")]
+        Place::Bucket(place) => {
+            let identity = identity(&place.region).await?;
+            let root = match place.prefix.as_str() {
+                "" => format!("s3://{}", place.name),
+                prefix => format!("s3://{}/{prefix}", place.name),
+            };
+            Archive {
+                objects: bucket::open(&place, identity)?,
+                root,
+                has_checksums: true,
+            }
+        }
+    })
+}
+
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
     let (kinesis, store) = open(stream).await?;
@@ -168,21 +254,25 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
 async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
     let identity = identity(&stream.region).await?;
     let (name, region) = (stream.stream, stream.region);
-    let kinesis = Kinesis::new(stream.endpoint, region, name, identity.clone())?;
+    let kinesis = Kinesis::new(stream.endpoint, region, name, identity)?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {
         return Err(Fault::Usage(error.to_string()));
     }
-    let store = match stream.lake {
+    Ok((kinesis, Arc::new(open_store(stream.lake).await?)))
+}
+
+async fn open_store(lake: Place) -> Result<Store, Fault> {
+    Ok(match lake {
         Place::Folder(folder) => Store::open_folder(&folder)?,
         #[cfg(feature = "aws")]
         Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
             let objects = bucket::open(&bucket, identity)?;
             Store::open_objects(objects, LeaseTimes::default()).await?
         }
-    };
-    Ok((kinesis, Arc::new(store)))
+    })
 }
 
 async fn identity(region: &str) -> Result<Arc<Identity>, Fault> {

@@ -14,9 +14,13 @@ mod support;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use forebay_core::time::Timestamp;
+use forebay_lake::compact::merge::Bounds;
 use forebay_lake::cut::{File, Flush, Limits, Shard};
+use forebay_lake::run::compact::{CompactSettings, Progress, compact};
 use forebay_lake::run::load::{LoadError, check_files, load_shard};
 use forebay_lake::run::repair::{RepairError, Repaired, Stream, repair};
 use forebay_lake::run::verify::verify;
@@ -29,7 +33,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use support::chance::{Chance, Expected};
-use support::{Files, sequence_number};
+use support::dying::Dying;
+use support::{DAY, Files, NOON, sequence_number};
 
 const SHARD: &str = "shardId-000000000000";
 
@@ -77,6 +82,11 @@ struct World {
     bucket: Arc<InMemory>,
     catalog: Arc<Catalog>,
     writes_left: usize,
+}
+
+/// When all days of the events are over.
+fn later() -> Timestamp {
+    Timestamp(NOON + 10 * DAY)
 }
 
 fn paths() -> StatePaths {
@@ -172,6 +182,34 @@ impl World {
             self.cut(store, &mut shard).await?;
         }
         self.cut(store, &mut shard).await
+    }
+
+    /// Merges files, until it is killed after so many writes.
+    async fn compact(&self, writes: usize, chance: &mut Chance) {
+        let dying = Dying::after(usize::MAX, self.bucket.clone());
+        let bucket: Arc<dyn ObjectStore> = dying.clone();
+        let store = Store::open_objects(bucket, LeaseTimes::default()).await;
+        let store = store.unwrap();
+        let settings = CompactSettings {
+            bounds: Bounds {
+                file_bytes: [1, usize::MAX][chance.within(0..2)],
+                slice_rows: 1 + chance.next() % 3,
+                slice_bytes: u64::MAX,
+                ids: 1 + chance.next() % 5,
+                fetch_bytes: [0, u64::MAX][chance.within(0..2)],
+            },
+            now: later,
+        };
+        dying.writes_left.store(writes, Ordering::SeqCst);
+        let outcome = compact(&store, &settings, |progress| {
+            if let Progress::Failed(folder, error) = progress {
+                assert!(writes < usize::MAX, "{folder}: {error}");
+            }
+        });
+        let outcome = outcome.await;
+        assert!(writes < usize::MAX || outcome.is_ok(), "{outcome:?}");
+        dying.writes_left.store(usize::MAX, Ordering::SeqCst);
+        store.close().await;
     }
 
     async fn repair(&self, stream: &Records<'_>) -> Result<Repaired, RepairError> {
@@ -304,6 +342,9 @@ async fn a_damaged_lake_is_repaired_without_loss_and_without_doubles() {
         for life in 0..chance.within(1..5) {
             world.writes_left = chance.within(1..30);
             let _ = world.live(&stream[..read], 1 + chance.next() % 12).await;
+            if chance.once_in(2) {
+                world.compact(chance.within(0..20), chance).await;
+            }
             if life == 0 {
                 earlier = world.files().await;
             }
@@ -348,6 +389,7 @@ async fn a_damaged_lake_is_repaired_without_loss_and_without_doubles() {
 
         world.writes_left = usize::MAX;
         assert!(world.live(stream, 1 + chance.next() % 12).await.is_ok());
+        world.compact(usize::MAX, chance).await;
         let (rows, rejected) = rows_and_rejected(&world).await;
         let all: Vec<String> = expected.rows.iter().cloned().collect();
         assert_eq!(rows, all, "{told}");

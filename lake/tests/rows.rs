@@ -8,34 +8,20 @@ use arrow::array::cast::AsArray;
 use arrow::array::types::{
     Date32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
 };
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use forebay_core::event::{Demographic, Endpoint, Location, User};
+use forebay_core::schema::COMMON_COLUMNS;
 use forebay_core::time::Timestamp;
-use forebay_core::wire::event_stream::Record;
-use forebay_lake::cut::{Batch, ClosedBatch};
+use forebay_core::wire::event_stream::{Bot, Campaign, Record};
+use forebay_lake::cut::Batch;
 use forebay_lake::record::Window;
 use forebay_lake::source::StreamRecord;
-use support::{DAY, Files, NOON, at, attribute, metric, record, sequence_number, sign_up, strings};
-
-const SHARD: &str = "shardId-000000000000";
+use support::{
+    DAY, Files, NOON, SHARD, at, attribute, metric, record, sequence_number, sign_up, strings,
+};
 
 /// A batch of the records, and its files.
 fn files(records: &[StreamRecord]) -> Files {
-    let catalog = support::catalog();
-    let mut batch = Batch::default();
-    for record in records {
-        batch.take(&catalog, SHARD, &Window::default(), record);
-    }
-    let first = sequence_number(0);
-    let closed = ClosedBatch {
-        range: (first.clone(), first.clone()),
-        counts: batch.counts,
-        keys: batch.keys.iter().collect(),
-        drafts: batch.drafts(&catalog, SHARD, &first),
-    };
-    let files = closed.encode().unwrap().files.into_iter();
-    files.map(|file| (file.path, file.bytes)).collect()
+    support::files_by(&support::catalog(), records)
 }
 
 fn files_of(records: &[Record<'_>]) -> Files {
@@ -81,7 +67,9 @@ fn columns_are_typed_and_in_the_documented_order() {
     let documented = "event_id event_type event_timestamp arrival_timestamp session_id \
         session_start_timestamp client_id cognito_id user_id app_id country region city timezone \
         platform platform_version browser browser_version device_category locale sdk_name \
-        sdk_version schema_version minutes mistakes completed started_at extra";
+        sdk_version schema_version place_source original_event_timestamp clock_offset amr network_asn \
+        network_organization is_bot bot_name bot_category bot_verified utm_source utm_medium utm_campaign \
+        utm_term utm_content utm_id click_id click_id_type referrer_host minutes mistakes completed started_at extra";
     assert_eq!(names.join(" "), documented);
 
     let column = |name: &str| rows.column_by_name(name).unwrap();
@@ -156,9 +144,105 @@ fn the_edge_is_believed_before_the_sender() {
     let rows = only_rows(&files_of(&[seen]));
     let value = |name| strings(&rows, name)[0].clone().unwrap();
     assert_eq!(value("country"), "SE");
-    assert_eq!(value("city"), "Boston");
-    assert_eq!(value("timezone"), "America/New_York");
     assert_eq!(value("user_id"), "u1");
+    assert_eq!(value("place_source"), "request");
+    assert_eq!(strings(&rows, "city"), [None]);
+    assert_eq!(strings(&rows, "timezone"), [None]);
+}
+
+#[test]
+fn a_place_that_only_the_sender_knows_is_stated() {
+    let mut said = sign_up("e1");
+    said.endpoint.location = Some(Location {
+        city: Some("Boston".into()),
+        ..Location::default()
+    });
+    let mut zone = sign_up("e2");
+    zone.endpoint.demographic = Some(Demographic {
+        timezone: Some("America/New_York".into()),
+        ..Demographic::default()
+    });
+    let rows = only_rows(&files_of(&[said, zone, sign_up("e3")]));
+    let stated = || Some("stated".to_owned());
+    assert_eq!(strings(&rows, "place_source"), [stated(), stated(), None]);
+    assert_eq!(
+        strings(&rows, "city"),
+        [Some("Boston".to_owned()), None, None]
+    );
+    let zone = Some("America/New_York".to_owned());
+    assert_eq!(strings(&rows, "timezone"), [None, zone, None]);
+}
+
+#[test]
+fn what_the_edge_knows_of_sender_and_visit_has_columns() {
+    let mut seen = sign_up("e1");
+    if let Some(forebay) = &mut seen.forebay {
+        forebay.geo.source = Some("stated".into());
+        forebay.original_event_timestamp = Some(Timestamp(NOON + 5_000));
+        forebay.clock_offset = Some(-5_000);
+        forebay.network.asn = Some(4_294_967_295);
+        forebay.network.organization = Some("Example Net".into());
+        forebay.bot = Some(Bot {
+            name: Some("Googlebot".into()),
+            category: "Search Engine Crawler".into(),
+            is_verified: true,
+        });
+        forebay.campaign = Campaign {
+            source: Some("news".into()),
+            medium: Some("email".into()),
+            name: Some("spring".into()),
+            term: Some("term".into()),
+            content: Some("content".into()),
+            id: Some("id".into()),
+            click_id: Some("click".into()),
+            click_id_type: Some("gclid".into()),
+        };
+        forebay.referrer_host = Some("example.org".into());
+    }
+    let mut far = sign_up("e2");
+    if let Some(forebay) = &mut far.forebay {
+        forebay.original_event_timestamp = Some(Timestamp(i64::MAX));
+    }
+    let mut pinpoint = sign_up("e3");
+    pinpoint.forebay = None;
+    let rows = only_rows(&files_of(&[seen, far, pinpoint]));
+    for (column, value) in [
+        ("place_source", "stated"),
+        ("amr", "unauthenticated"),
+        ("network_organization", "Example Net"),
+        ("bot_name", "Googlebot"),
+        ("bot_category", "Search Engine Crawler"),
+        ("utm_source", "news"),
+        ("utm_medium", "email"),
+        ("utm_campaign", "spring"),
+        ("utm_term", "term"),
+        ("utm_content", "content"),
+        ("utm_id", "id"),
+        ("click_id", "click"),
+        ("click_id_type", "gclid"),
+        ("referrer_host", "example.org"),
+    ] {
+        assert_eq!(
+            strings(&rows, column)[0].as_deref(),
+            Some(value),
+            "{column}"
+        );
+    }
+    let column = |name: &str| rows.column_by_name(name).unwrap();
+    let originals = column("original_event_timestamp");
+    let originals = originals.as_primitive::<TimestampMillisecondType>();
+    assert_eq!(
+        originals.iter().collect::<Vec<_>>(),
+        [Some(NOON + 5_000), None, None]
+    );
+    let integers = |name| column(name).as_primitive::<Int64Type>().value(0);
+    assert_eq!(
+        (integers("clock_offset"), integers("network_asn")),
+        (-5_000, 4_294_967_295)
+    );
+    let booleans = |name| column(name).as_boolean().iter().collect::<Vec<_>>();
+    assert_eq!(booleans("is_bot"), [Some(true), Some(false), None]);
+    assert_eq!(booleans("bot_verified"), [Some(true), None, None]);
 }
 
 /// Where the edge names the source of a place, nothing of another is added to it.
@@ -223,7 +307,13 @@ fn personal_data_is_kept_as_the_edge_leaves_it() {
     let seen = column("seen_at").as_primitive::<TimestampMillisecondType>();
     let years = [1_767_225_600_000, 1_735_689_600_000];
     assert_eq!(seen.values().as_ref(), years);
-    let names: Vec<_> = rows.schema().fields().iter().skip(23).cloned().collect();
+    let names: Vec<_> = rows
+        .schema()
+        .fields()
+        .iter()
+        .skip(COMMON_COLUMNS.len())
+        .cloned()
+        .collect();
     let names: Vec<_> = names.iter().map(|field| field.name().as_str()).collect();
     let own = [
         "hashed", "masked", "born", "seen_at", "flag", "count", "size", "extra",
@@ -288,16 +378,51 @@ fn what_cannot_be_read_is_kept_as_it_came() {
     let bytes = b"{\"event_type\":\xff";
     let files = files(&[at(0, bytes.as_slice())]);
     let path = format!(
-        "rejected/year=2026/month=11/day=21/{SHARD}-{}.ndjson",
+        "rejected/year=2026/month=11/day=21/{SHARD}-{}.parquet",
         sequence_number(0)
     );
     assert_eq!(files.keys().collect::<Vec<_>>(), [&path]);
     let entry = &support::rejected(&files)[0];
     assert_eq!(entry["shard"], SHARD);
     assert_eq!(entry["sequence_number"], sequence_number(0).as_str());
-    assert_eq!(entry["arrival"], "2026-11-21T12:00:00.050Z");
+    assert_eq!(entry["arrival_timestamp"], "2026-11-21T12:00:00.050Z");
     assert_eq!(entry["reason"], "malformed_record");
-    assert_eq!(entry["data_base64"], BASE64_STANDARD.encode(bytes));
+    assert_eq!(entry["data"], hex(bytes));
+    assert_eq!(entry.get("event_type"), None);
+}
+
+/// Bytes as Arrow writes them in JSON.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_can_be_read_of_a_rejected_record_has_columns() {
+    let mut late = sign_up("e1");
+    late.event_timestamp = Timestamp(NOON + 2 * DAY);
+    let text = late.encode();
+    let entry = &support::rejected(&files(&[at(0, text.as_str())]))[0];
+    assert_eq!(entry["reason"], "implausible_time");
+    assert_eq!(entry["violations"][0]["path"], "event_timestamp");
+    assert_eq!(entry["violations"][0]["rule"], "time");
+    assert_eq!(entry["event_id"], "e1");
+    assert_eq!(entry["event_type"], "SignUpEvent");
+    assert_eq!(entry["event_timestamp"], "2026-11-23T12:00:00.000Z");
+    assert_eq!(entry["app_id"], "app");
+    assert_eq!(entry["client_id"], "client");
+    assert_eq!(entry["data"], hex(text.as_bytes()));
+
+    // Of what is no record, too, and nothing that no table can hold.
+    let text = r#"{"event_type":"A","event_timestamp":9e18,"client":{"client_id":5},"application":{"app_id":"app"}}"#;
+    let entry = &support::rejected(&files(&[at(0, text)]))[0];
+    assert_eq!(entry["reason"], "malformed_record");
+    assert_eq!(
+        (&entry["event_type"], &entry["app_id"]),
+        (&"A".into(), &"app".into())
+    );
+    for column in ["event_timestamp", "client_id", "event_id"] {
+        assert_eq!(entry.get(column), None, "{column}");
+    }
 }
 
 #[test]
@@ -341,7 +466,7 @@ fn times_must_be_plausible() {
 
     let mut session = sign_up("e1");
     if let Some(session) = &mut session.session {
-        session.start_timestamp = Timestamp(i64::MAX);
+        session.start_timestamp = Some(Timestamp(i64::MAX));
     }
     let expected = (
         "implausible_time".into(),
@@ -479,4 +604,57 @@ fn an_update_of_another_time_is_rejected_like_any_event() {
     let (reason, paths) = refusal(&early);
     assert_eq!(reason, "implausible_time");
     assert_eq!(paths, ["event_timestamp"]);
+}
+
+#[test]
+fn a_dead_letter_is_a_row_of_its_table() {
+    let letter = |number: u32, more: &str| {
+        format!(
+            r#"{{"dead_letter_version":1,"dead_letter_id":"req-{number}","arrival_timestamp":{NOON},
+            "app_id":"app","client_id":"client","kind":"event","event_id":"key","event_type":"SignUpEvent",
+            "schema_version":3,"reasons":[{{"path":"Attributes.email","rule":"format","expected":"a","actual":"b"}}],
+            "format":"put_events","event":{{"EventType":"SignUpEvent"}},"endpoint":null,"redacted":[]{more}}}
+            "#
+        )
+    };
+    let records = [
+        at(0, letter(1, "")),
+        at(1, letter(2, r#","later":"x""#)),
+        at(2, letter(1, "")),
+    ];
+    let files = files(&records);
+    let path = files.keys().next().unwrap();
+    assert!(
+        path.starts_with("events/dead_letter/year=2026/month=11/day=21/"),
+        "{path}"
+    );
+    let rows = only_rows(&files);
+    for (column, expected) in [
+        ("event_id", [Some("req-1"), Some("req-2")]),
+        ("event_type", [Some("_dead_letter"); 2]),
+        ("app_id", [Some("app"); 2]),
+        ("client_id", [Some("client"); 2]),
+        ("kind", [Some("event"); 2]),
+        ("refused_event_id", [Some("key"); 2]),
+        ("refused_event_type", [Some("SignUpEvent"); 2]),
+        ("checked_version", [Some("3"); 2]),
+        ("format", [Some("put_events"); 2]),
+        ("event", [Some(r#"{"EventType":"SignUpEvent"}"#); 2]),
+        ("endpoint", [None; 2]),
+        ("redacted", [Some("[]"); 2]),
+        ("extra", [None, Some(r#"{"later":"x"}"#)]),
+    ] {
+        let expected = expected.map(|text| text.map(str::to_owned));
+        assert_eq!(strings(&rows, column), expected, "{column}");
+    }
+    let reasons = strings(&rows, "reasons").remove(0).unwrap();
+    assert!(
+        reasons.starts_with(r#"[{"path":"Attributes.email","rule":"format""#),
+        "{reasons}"
+    );
+
+    // One that lacks a member is no letter.
+    let cut = letter(3, "").replace(r#""client_id":"client","#, "");
+    let entry = &support::rejected(&support::files_by(&support::catalog(), &[at(0, cut)]))[0];
+    assert_eq!(entry["reason"], "malformed_record");
 }

@@ -141,8 +141,8 @@ fn resources_of_a_template_have_ids_of_their_own() {
     let template = cloudformation(&schema, &options()).unwrap();
     let ids = logical_ids(&template);
     let distinct: BTreeSet<&&str> = ids.iter().collect();
-    // And the database, the endpoints and what was rejected.
-    assert_eq!(ids.len(), names.len() + 3);
+    // And the database, the built-in event types and what was rejected.
+    assert_eq!(ids.len(), names.len() + schema.built_in().len() + 2);
     assert_eq!(ids.len(), distinct.len(), "{ids:?}");
     assert!(ids.contains(&"Mp3PlayedTable"), "{ids:?}");
     let is_id = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -155,14 +155,38 @@ fn a_template_that_cloudformation_would_not_take_is_an_error() {
         let events = (0..count).map(|at| (format!("E{at}"), json!({"type": "object"})));
         schema(&Value::Object(events.collect()))
     };
+    let others = events(1).built_in().len() + 2;
     assert!(cloudformation(&events(100), &options()).is_ok());
-    let error = cloudformation(&events(498), &options()).unwrap_err();
+    let error = cloudformation(&events(501 - others), &options()).unwrap_err();
     assert_eq!(error.resources, 501);
     assert!(error.to_string().contains("Terraform"));
     assert!(
         terraform(&events(498), &options())
             .contains("resource \"aws_glue_catalog_table\" \"e497\"")
     );
+}
+
+#[test]
+fn built_in_event_types_have_tables_unless_the_schema_has_them() {
+    let definitions = json!({
+        "Begun": {"type": "object", "x-event-name": "_session.start"},
+        "EmailOpen": {"type": "object"},
+    });
+    let sql = athena(&schema(&definitions), &options());
+    let count = |table: &str| sql.matches(&format!("`forebay`.`{table}` (")).count();
+    for table in [
+        "session_start",
+        "email_open",
+        "session_stop",
+        "sms_success",
+        "endpoint_update",
+    ] {
+        assert_eq!(count(table), 1, "{table}");
+    }
+    let marked =
+        "'forebay.personal_data' = 'client_id,cognito_id,user_id,destination_phone_number,extra'";
+    assert!(sql.contains(marked));
+    assert!(sql.contains("`price_in_millicents_usd` double"));
 }
 
 #[test]
@@ -198,6 +222,8 @@ fn is_refused(character: char) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn comments_fit_the_catalogue(text in "(?s).{0,400}|[a-zé…\u{85}\u{2028}\u{fffe}\u{10ffff}$%{}\\\\'\"; \n]{0,3000}") {
         let schema = schema(&json!({"E": {"type": "object", "description": text, "properties": {
@@ -220,6 +246,9 @@ proptest! {
         let sql = athena(&schema, &options);
         let statements = sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
         let kinds: Vec<&str> = statements.map(|statement| statement.split_at(9).0).collect();
-        prop_assert_eq!(kinds, ["CREATE DA", "CREATE EX", "CREATE EX", "CREATE EX", "CREATE OR", "CREATE OR", "CREATE OR", "CREATE OR", "CREATE OR"]);
+        let tables = schema.events.len() + schema.built_in().len() + 1;
+        let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
+        prop_assert_eq!([count("CREATE DA"), count("CREATE EX"), count("CREATE OR")], [1, tables, 5]);
+        prop_assert_eq!(kinds.len(), tables + 6);
     }
 }

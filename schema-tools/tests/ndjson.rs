@@ -133,6 +133,38 @@ fn null_is_taken_where_the_schema_has_it_and_told_elsewhere() {
 }
 
 #[test]
+fn records_of_built_in_event_types_fit() {
+    let sent = |event_type: &str| {
+        json!({
+            "event_type": event_type,
+            "event_timestamp": 1,
+            "arrival_timestamp": 2,
+            "application": { "app_id": "app", "sdk": {} },
+            "client": { "client_id": "client" },
+            "session": {},
+            "attributes": { "feedback": "a".repeat(300) },
+        })
+    };
+    for event_type in [
+        "_email.click",
+        "_SMS.BUFFERED",
+        "_session.start",
+        "_endpoint.update",
+    ] {
+        assert_eq!(
+            verdict(&sent(event_type).to_string()),
+            json!({ "ok": true })
+        );
+    }
+    assert_eq!(violations(&sent("_email.sent"))[0], "EventType eventType");
+    // A sender cannot record them unless the schema has them.
+    assert_eq!(
+        violations(&json!({ "name": "_email.click" })),
+        ["EventType eventType"]
+    );
+}
+
+#[test]
 fn what_is_no_event_gets_a_reason() {
     for (line, reason) in [
         ("", "not JSON"),

@@ -1,16 +1,16 @@
 // A lake in a bucket: who may write to it, and that a process which has lost the lease writes nothing more.
 
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import { Bucket } from "../support/bucket.ts";
 import { kinesisClient } from "../support/kinesis.ts";
 import { eventIds } from "../support/lake.ts";
 import { ROOT } from "../support/stack.ts";
 import { until } from "../support/until.ts";
-import { Bucket } from "./bucket.ts";
 import {
   createStream,
   type Event,
@@ -61,13 +61,7 @@ function signUps(...ids: string[]): Event[] {
 /** The event ids in the bucket, read by DuckDB from a copy of it. */
 async function ids(stream: string): Promise<string[]> {
   const copy = join(folder, stream);
-  await rm(copy, { recursive: true, force: true });
-  for (const [key, { bytes }] of bucket.objects) {
-    const [, path] = key.split(`a/${stream}/`);
-    if (path === undefined) continue;
-    await mkdir(dirname(join(copy, path)), { recursive: true });
-    await writeFile(join(copy, path), bytes);
-  }
+  await bucket.copyTo(copy, `a/${stream}/`);
   return eventIds(copy);
 }
 

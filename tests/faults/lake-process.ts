@@ -11,7 +11,7 @@ import {
   type KinesisClient,
   PutRecordsCommand,
 } from "@aws-sdk/client-kinesis";
-import { filesBelow } from "../support/lake.ts";
+import { filesBelow, query } from "../support/lake.ts";
 import { ROOT } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 
@@ -126,6 +126,8 @@ export interface LakeOptions {
   schema?: string;
   maxRows?: number;
   maxSeconds?: number;
+  /** How often small files are merged; 0 for never. */
+  compactSeconds?: number;
 }
 
 /** The lake, reading a stream. */
@@ -135,19 +137,23 @@ export function startLake(options: LakeOptions): Program {
   words.push("--kinesis-endpoint", options.kinesis, "--stream", options.stream);
   words.push("--lake", options.lake, "--max-seconds", String(maxSeconds ?? 0.2));
   if (maxRows !== undefined) words.push("--max-rows", String(maxRows));
+  const { compactSeconds } = options;
+  if (compactSeconds !== undefined) words.push("--compact-seconds", String(compactSeconds));
   return runLake(words);
 }
 
 /** The batches that the lake has said it has written. */
 export function flushes(lake: Program): Flush[] {
   const lines = lake.log().split("\n");
-  return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const reports = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  return reports.filter((report) => report.shard);
 }
 
 /** Where a lake stands: its shards' checkpoints, by the shard's id. */
 export async function checkpoints(lake: string) {
   const files = await filesBelow(join(lake, "_state"), ".json");
-  const found = files.map(async (file) => {
+  const ofShards = files.filter((file) => !file.includes("/_state/partitions/"));
+  const found = ofShards.map(async (file) => {
     const shard = file.replace(/^.*\/(.*)\.json$/, "$1");
     return [shard, JSON.parse(await readFile(file, "utf8"))] as const;
   });
@@ -177,9 +183,17 @@ export function untilRead(lake: string, records: number, timeout = 20_000): Prom
 
 /** The entries for records that could not become rows. */
 export async function rejected(lake: string) {
-  const files = await filesBelow(join(lake, "rejected"), ".ndjson");
-  const texts = await Promise.all(files.sort().map((file) => readFile(file, "utf8")));
-  return texts.flatMap((text) => text.trimEnd().split("\n")).map((line) => JSON.parse(line));
+  const folder = join(lake, "rejected");
+  if ((await filesBelow(folder, ".parquet")).length === 0) return [];
+  // As JSON, which has lists of structs as a test wants them.
+  const entries = await query(
+    `SELECT to_json(entry) AS entry FROM (
+       SELECT * REPLACE (base64(data) AS data)
+       FROM read_parquet('${folder}/**/*.parquet', hive_partitioning = false)
+       ORDER BY shard, sequence_number
+     ) AS entry`,
+  );
+  return entries.map(({ entry }) => JSON.parse(String(entry)));
 }
 
 /** All files below a folder, from there. */

@@ -133,7 +133,13 @@ test("types, nulls, times to the millisecond and partitions are as DuckDB expect
      WHERE name LIKE '%_timestamp' OR name = 'started_at' ORDER BY name`,
   );
   const millis = { type: "INT64", converted_type: "TIMESTAMP_MILLIS" };
-  const names = ["arrival_timestamp", "event_timestamp", "session_start_timestamp", "started_at"];
+  const names = [
+    "arrival_timestamp",
+    "event_timestamp",
+    "original_event_timestamp",
+    "session_start_timestamp",
+    "started_at",
+  ];
   assert.deepEqual(
     columns,
     names.map((name) => ({ name, ...millis })),
@@ -171,7 +177,7 @@ test("what cannot be a row is kept with its bytes and the reason; neighbours are
     ["malformed_record", "schema_violation", "unknown_event_type", "implausible_time"],
   );
   assert.deepEqual(
-    entries.map((entry) => Buffer.from(entry.data_base64, "base64").toString()),
+    entries.map((entry) => Buffer.from(entry.data, "base64").toString()),
     records.slice(1, 5),
   );
   const [violation] = entries[1].violations;
@@ -180,7 +186,7 @@ test("what cannot be a row is kept with its bytes and the reason; neighbours are
   for (const entry of entries) {
     assert.equal(entry.shard, "shardId-000000000000");
     assert.match(entry.sequence_number, /^\d{56}$/);
-    assert.ok(Math.abs(Date.parse(entry.arrival) - Date.now()) < 60_000);
+    assert.ok(Math.abs(Date.parse(entry.arrival_timestamp) - Date.now()) < 60_000);
   }
   // What it says of its work holds numbers and no one's data.
   await program.end("SIGTERM");

@@ -43,7 +43,18 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   const sql = await readSql(athena(schema, OPTIONS));
   assert.deepEqual(sql.databases, ["forebay"]);
   const names = ["everything_event", "personal_data_event", "open_event", "empty_event"];
-  assert.deepEqual(Object.keys(sql.tables), [...names, "endpoint_update", "rejected"]);
+  const tables = Object.keys(sql.tables);
+  assert.deepEqual(tables.slice(0, names.length + 1), [...names, "endpoint_update"]);
+  assert.equal(tables.at(-1), "rejected");
+  for (const table of [
+    "session_stop",
+    "campaign_send",
+    "journey_send",
+    "email_open",
+    "sms_failure",
+  ]) {
+    assert.ok(tables.includes(table), table);
+  }
   assert.deepEqual(Object.keys(sql.views), [
     ...names.map((name) => `${name}_distinct`),
     ...["events", "events_per_day", "sessions", "last_hour"],
@@ -81,7 +92,8 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   assert.equal(personal.parameters["forebay.personal_data"], expected.join(","));
   assert.deepEqual(resources.personal.personal_data_event, expected);
   const endpoints = ["client_id", "cognito_id", "user_id", "address", "user_attributes"];
-  assert.deepEqual(resources.personal.endpoint_update, [...endpoints, "attributes", "location"]);
+  const others = ["attributes", "location", "extra"];
+  assert.deepEqual(resources.personal.endpoint_update, [...endpoints, ...others]);
 });
 
 test("what cannot be a name, a place or a range is refused with what to do", () => {
@@ -242,7 +254,7 @@ describe("with files of the lake", () => {
   }
 
   test("the folders are those that Athena looks into", async () => {
-    const files = (await filesBelow(lake, ".parquet")).concat(await filesBelow(lake, ".ndjson"));
+    const files = await filesBelow(lake, ".parquet");
     const folders = new Set(
       files.map((file) => `${relative(lake, file).replace(/\/[^/]*$/, "")}/`),
     );
@@ -284,8 +296,21 @@ describe("with files of the lake", () => {
       sql.tables.rejected.columns.map(([name]) => name),
       Object.keys(entries[0]),
     );
-    const columns = Object.keys(entries[0]).join(", ");
-    assert.deepEqual(await select(`SELECT ${columns} FROM forebay.rejected`), entries);
+    const asked = await select(
+      `SELECT reason, violations[1].path AS path, event_type, decode(data) AS data FROM forebay.rejected`,
+    );
+    const expected = entries.map(({ reason, violations, event_type, data }) => {
+      const text = Buffer.from(data, "base64").toString();
+      return { reason, path: violations[0].path, event_type: event_type ?? null, data: text };
+    });
+    assert.deepEqual(asked, expected);
+    const described = await select("DESCRIBE forebay.rejected");
+    const { columns } = sql.tables.rejected;
+    const plain = (type: unknown) => String(type).replaceAll('"', "").replaceAll(", ", ",");
+    assert.deepEqual(
+      described.slice(0, columns.length).map((row) => [row.column_name, plain(row.column_type)]),
+      columns.map(([name, type]) => [name, plain(duckdbType(type))]),
+    );
   });
 
   test("an event that was sent twice is there once", async () => {

@@ -150,6 +150,7 @@ const PARTITIONS = { year: "INTEGER", month: "INTEGER", day: "INTEGER" };
 
 /** What DuckDB calls a type of Athena. */
 export function duckdbType(type: string): string {
+  if (type === "binary") return "BLOB";
   const members = /^array<struct<(.*)>>$/.exec(type)?.[1];
   if (members === undefined) return TYPES[type as Type].duckdb;
   return `STRUCT(${members.replaceAll(":string", " VARCHAR")})[]`;
@@ -163,11 +164,8 @@ async function duckdbTable(name: string, definition: Definition, files: string):
   if ((await filesBelow(files, "")).length === 0) {
     const all = [...columns, ...Object.entries(PARTITIONS)];
     rows = `SELECT ${all.map(([name, type]) => `NULL::${type} AS "${name}"`).join(", ")} WHERE false`;
-  } else if (definition.format === "PARQUET") {
-    rows = `SELECT * FROM read_parquet('${files}**/*.parquet', hive_types = ${partitions})`;
   } else {
-    const types = columns.map(([name, type]) => `'${name}': '${type}'`).join(", ");
-    rows = `SELECT * FROM read_json('${files}**/*.ndjson', columns = {${types}}, hive_types = ${partitions})`;
+    rows = `SELECT * FROM read_parquet('${files}**/*.parquet', hive_types = ${partitions})`;
   }
   return `CREATE VIEW forebay."${name}" AS ${rows}`;
 }

@@ -200,8 +200,8 @@ async function throughLake(way: string, some: Pick<Made, "name" | "attributes" |
   } finally {
     client.destroy();
   }
-  const entries = (await rejected(stack.lake)).map(({ data_base64, violations }) => {
-    const record = JSON.parse(Buffer.from(data_base64, "base64").toString());
+  const entries = (await rejected(stack.lake)).map(({ data, violations }) => {
+    const record = JSON.parse(Buffer.from(data, "base64").toString());
     return [record.forebay.event_id as string, violations as Violation[]] as const;
   });
   return { entries: new Map(entries), rows: new Set(await eventIds(stack.lake)) };

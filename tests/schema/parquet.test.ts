@@ -176,6 +176,8 @@ const CASES: Record<string, Case> = {
       common: {
         ...Object.fromEntries(CAN_BE_NULL.map((name) => [name, null])),
         schema_version: "7",
+        amr: "unauthenticated",
+        is_bot: false,
       },
       more: {
         application: { app_id: "app" },
@@ -358,6 +360,9 @@ const COMMON_VALUES: Record<string, Value> = {
   sdk_name: "forebay",
   sdk_version: "0.1.0",
   schema_version: "1",
+  place_source: "request",
+  amr: "unauthenticated",
+  is_bot: false,
 };
 
 /** Columns whose names are not those of their fields. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "./stack.ts";
 
-const PYTHON = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "python/bin/python");
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
 
 /**
  * What a script prints on standard output.
@@ -14,15 +14,22 @@ const PYTHON = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "pytho
  * @param script its path from `tests/`, e.g. `schema/read_spark.py`
  * @param args its arguments
  * @param input what it reads from standard input
+ * @param environment the folder of its packages, below the target folder
  * @throws Error when it fails, with what it printed on standard error
  */
-export async function python(script: string, args: string[] = [], input = ""): Promise<string> {
-  if (!existsSync(PYTHON)) {
+export async function python(
+  script: string,
+  args: string[] = [],
+  input = "",
+  environment = "python",
+): Promise<string> {
+  const program = join(TARGET, environment, "bin/python");
+  if (!existsSync(program)) {
     throw new Error(
-      "what the tests need of Python is not there: `cargo xtask test schema` installs it",
+      "what the tests need of Python is not there: `cargo xtask test schema infra` installs it",
     );
   }
-  const child = spawn(PYTHON, [join(ROOT, "tests", script), ...args], {
+  const child = spawn(program, [join(ROOT, "tests", script), ...args], {
     env: { ...process.env, PYTHONUTF8: "1", PYTHONDONTWRITEBYTECODE: "1" },
   });
   const stopWithTests = () => child.kill("SIGKILL");

@@ -42,21 +42,23 @@ function instant(stamp: string): Date | undefined {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-/** Signs the request again from what it says it signed, and compares. */
+/** Signs the request again from what it says it signed, and compares. S3 alone takes a path as it stands. */
 export async function isSigned(
   request: IncomingMessage,
   { signedAt, expires, signedHeaders, signature }: Claim,
   body: Uint8Array,
   region: string,
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string },
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },
+  service = "mobiletargeting",
 ): Promise<boolean> {
   if (!signedHeaders.includes("host")) return false;
   const signer = new SignatureV4({
     credentials,
     region,
-    service: "mobiletargeting",
+    service,
     sha256: Sha256,
     applyChecksum: false,
+    uriEscapePath: service !== "s3",
   });
   const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
   const unsigned = {

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod lambda;
 mod needs;
 mod parts;
 mod progress;
@@ -18,6 +19,7 @@ use anyhow::{Result, anyhow, bail};
 use lexopt::Parser;
 use lexopt::prelude::*;
 
+use lambda::Architecture;
 use needs::Engine;
 use parts::Part;
 use progress::Progress;
@@ -37,7 +39,7 @@ struct Command {
     run: fn(&Command, Parser) -> Result<()>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "demo",
         says: "build everything and run it on 127.0.0.1, with a page to try it; Ctrl-C stops it",
@@ -123,6 +125,20 @@ const COMMANDS: [Command; 6] = [
             "\nFor example:  cargo xtask build sdk edge\n",
         ],
         run: build,
+    },
+    Command {
+        name: "lambda",
+        says: "the lake's functions for AWS Lambda, as zips",
+        help: &[
+            "[option]..\n\n",
+            "Compiles for both processors of Lambda, without Docker: zig links, which comes from PyPI. The same\n",
+            "sources and schema give the same zips. Prints their paths.\n\n",
+            "  --arch NAME          arm64 or x86_64 (default: both); may be repeated\n",
+            "  --schema FILE        the schema of the lake (default: demo-react/forebay.schema.json)\n",
+            "  --out FOLDER         where the zips go (default: target/lambda)\n",
+            "\nFor example:  cargo xtask lambda --arch arm64 --schema forebay.schema.json\n",
+        ],
+        run: build_lambda,
     },
 ];
 
@@ -267,6 +283,35 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
     }
     if report.is_over_budget() {
         std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn build_lambda(command: &Command, mut arguments: Parser) -> Result<()> {
+    let mut options = lambda::Options {
+        architectures: Vec::new(),
+        schema: command::root().join("demo-react/forebay.schema.json"),
+        folder: command::target().join("lambda"),
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("arch") => {
+                let name = arguments.value()?.string()?;
+                match Architecture::named(&name) {
+                    Some(architecture) => options.architectures.push(architecture),
+                    None => bail!("--arch takes arm64 or x86_64, not `{name}`"),
+                }
+            }
+            Long("schema") => options.schema = arguments.value()?.into(),
+            Long("out") => options.folder = arguments.value()?.into(),
+            other => return Err(command.unexpected(&other)),
+        }
+    }
+    if options.architectures.is_empty() {
+        options.architectures.extend(Architecture::ALL);
+    }
+    for zip in lambda::build(&options)? {
+        println!("{}", zip.display());
     }
     Ok(())
 }

@@ -53,7 +53,11 @@ pub fn node() -> Result<()> {
 /// The compiler's library for WebAssembly. `rust-toolchain.toml` names it, but rustup does not add it
 /// to a toolchain that is there already where it may not install by itself.
 pub fn wasm_target(progress: &Progress) -> Result<()> {
-    let target = "wasm32-unknown-unknown";
+    rust_target(progress, "wasm32-unknown-unknown")
+}
+
+/// A target of rustc, installed by rustup where it is missing.
+pub fn rust_target(progress: &Progress, target: &str) -> Result<()> {
     let is_installed = || {
         let folder = answer("rustc", &["--print", "target-libdir", "--target", target]);
         folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
@@ -244,32 +248,84 @@ pub fn python(progress: &Progress) -> Result<()> {
 
 fn python_packages(progress: &Progress) -> Result<()> {
     let wanted = root().join("tests/requirements.txt");
-    let folder = target().join("python");
+    let text = std::fs::read(&wanted).context("tests/requirements.txt")?;
+    let packages = [OsStr::new("-r"), wanted.as_os_str()];
+    environment(
+        progress,
+        "python packages",
+        &target().join("python"),
+        &packages,
+        &text,
+    )
+}
+
+/// An environment of Python in `folder`, with these packages, each with its version. Any Python 3 with its module
+/// venv makes it.
+pub fn python_environment(
+    progress: &Progress,
+    name: &str,
+    folder: &Path,
+    packages: &[&str],
+) -> Result<()> {
+    let check = ["-c", "import venv, ensurepip"];
+    if answer("python3", &check).is_none() {
+        let next = "Python 3 with its module venv is missing: install it (on Debian `sudo apt-get install \
+                    python3 python3-venv`)";
+        install(progress, &["python3", "python3-venv"], next)?;
+    }
+    let words: Vec<_> = packages.iter().map(OsStr::new).collect();
+    let text = packages.join("\n");
+    environment(progress, name, folder, &words, text.as_bytes())
+}
+
+/// What the tests in a folder of `tests/` run in Python beside that, where they have a `requirements.txt` of their
+/// own: in `python-<folder>` below the target folder.
+pub fn python_of_folder(progress: &Progress, name: &str) -> Result<()> {
+    let wanted = root().join("tests").join(name).join("requirements.txt");
+    let Ok(text) = std::fs::read(&wanted) else {
+        return Ok(());
+    };
+    let folder = target().join(format!("python-{name}"));
+    // The file names all packages, so that there is nothing to resolve.
+    let packages = [
+        OsStr::new("--no-deps"),
+        OsStr::new("-r"),
+        wanted.as_os_str(),
+    ];
+    environment(
+        progress,
+        &format!("python packages of {name}"),
+        &folder,
+        &packages,
+        &text,
+    )
+}
+
+/// Makes an environment of Python, and installs `packages` as pip takes them, where it was not made for `text`.
+fn environment(
+    progress: &Progress,
+    name: &str,
+    folder: &Path,
+    packages: &[&OsStr],
+    text: &[u8],
+) -> Result<()> {
     // Written last: what was cut short has none.
     let installed = folder.join("requirements.txt");
     let program = folder.join("bin/python");
-    let text = std::fs::read(&wanted).context("tests/requirements.txt")?;
     // The program is a link to the system's, which may have gone.
     if program.is_file() && std::fs::read(&installed).is_ok_and(|installed| installed == text) {
         return Ok(());
     }
-    progress.step("python packages", |step| {
+    progress.step(name, |step| {
         let make = ["-m", "venv", "--clear"].map(OsStr::new);
         let make = make.into_iter().chain([folder.as_os_str()]);
         run(step, &mut command("python3", make))?;
-        let install = [
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--progress-bar=off",
-            "-r",
-        ];
-        let install = install
-            .map(OsStr::new)
-            .into_iter()
-            .chain([wanted.as_os_str()]);
-        run(step, &mut command(program, install))?;
+        let install = ["-m", "pip", "install", "--no-input", "--progress-bar=off"];
+        let install = install.map(OsStr::new).into_iter();
+        run(
+            step,
+            &mut command(program, install.chain(packages.iter().copied())),
+        )?;
         std::fs::write(&installed, text).with_context(|| installed.display().to_string())
     })
 }

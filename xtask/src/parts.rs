@@ -224,7 +224,9 @@ fn edge_fast(progress: &Progress) -> Result<PathBuf> {
 
 fn lake(progress: &Progress) -> Result<()> {
     progress.step("lake: compile", |step| {
-        run(step, &mut cargo(["build", "--package", "forebay-lake"])).map(drop)
+        // Together, so that what both need is compiled once.
+        let packages = ["--package", "forebay-lake", "--package", "forebay-lambda"];
+        run(step, cargo(["build"]).args(packages)).map(drop)
     })
 }
 

@@ -233,8 +233,9 @@ fn start_lake(
     program
         .arg("--schema")
         .arg(std::path::absolute(&options.schema)?);
-    // Rows show within seconds; in production a file holds minutes.
+    // Rows show within seconds; in production a file holds minutes. So there are many files to merge.
     program.arg("--lake").arg(lake).args(["--max-seconds", "1"]);
+    program.args(["--compact-seconds", "20"]);
     program
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local");

@@ -319,6 +319,11 @@ pub fn run(names: &[String]) -> Result<Counts> {
     if chosen.iter().any(Suite::needs_python) {
         needs::python(&progress)?;
     }
+    for suite in &chosen {
+        if let Suite::Folder(name) = suite {
+            needs::python_of_folder(&progress, name)?;
+        }
+    }
     let mut total = Counts::default();
     let (later, first) = chosen
         .into_iter()

@@ -38,7 +38,7 @@ pub struct CommonColumn {
 
 /// The columns that every table begins with, in their order. After them come the event type's own,
 /// in the order of the file, and [`EXTRA_COLUMN`] where it is allowed.
-pub const COMMON_COLUMNS: [CommonColumn; 23] = [
+pub const COMMON_COLUMNS: [CommonColumn; 42] = [
     required("event_id", ColumnType::String, "The event's id."),
     required("event_type", ColumnType::String, "The event's name."),
     required(
@@ -101,6 +101,81 @@ pub const COMMON_COLUMNS: [CommonColumn; 23] = [
         "schema_version",
         ColumnType::SmallInteger,
         "x-version of the schema that the event was checked against.",
+    ),
+    optional(
+        "place_source",
+        ColumnType::String,
+        "Where the place columns are from: stated by the sender, or the request.",
+    ),
+    optional(
+        "original_event_timestamp",
+        ColumnType::Timestamp,
+        "event_timestamp as it was sent, where the edge has corrected it.",
+    ),
+    optional(
+        "clock_offset",
+        ColumnType::Integer,
+        "Milliseconds that the client has added to its clock.",
+    ),
+    optional(
+        "amr",
+        ColumnType::String,
+        "How the sender proved itself: unauthenticated, authenticated or server.",
+    ),
+    optional(
+        "network_asn",
+        ColumnType::Integer,
+        "Number of the autonomous system that the request came through.",
+    ),
+    optional(
+        "network_organization",
+        ColumnType::String,
+        "Who runs that network.",
+    ),
+    optional(
+        "is_bot",
+        ColumnType::Boolean,
+        "Whether the sender is known to be a bot.",
+    ),
+    optional("bot_name", ColumnType::String, "What the bot calls itself."),
+    optional(
+        "bot_category",
+        ColumnType::String,
+        "Kind of bot, such as Search Engine Crawler.",
+    ),
+    optional(
+        "bot_verified",
+        ColumnType::Boolean,
+        "Whether the edge platform has verified the bot.",
+    ),
+    optional(
+        "utm_source",
+        ColumnType::String,
+        "Campaign that led to the page: utm_source.",
+    ),
+    optional("utm_medium", ColumnType::String, "Campaign: utm_medium."),
+    optional(
+        "utm_campaign",
+        ColumnType::String,
+        "Campaign: utm_campaign.",
+    ),
+    optional("utm_term", ColumnType::String, "Campaign: utm_term."),
+    optional("utm_content", ColumnType::String, "Campaign: utm_content."),
+    optional("utm_id", ColumnType::String, "Campaign: utm_id."),
+    optional(
+        "click_id",
+        ColumnType::String,
+        "An ad network's id of the click that led to the page.",
+    ),
+    optional(
+        "click_id_type",
+        ColumnType::String,
+        "The parameter that held it, such as gclid.",
+    ),
+    optional(
+        "referrer_host",
+        ColumnType::String,
+        "Host of the other site that led to the page.",
     ),
 ];
 

@@ -22,7 +22,9 @@ use alloc::vec::Vec;
 
 use crate::json::Number;
 
-pub use built_in::{built_in, endpoint_update_event};
+pub use built_in::{
+    DEAD_LETTER, dead_letter_event, dead_letter_has, endpoint_column, endpoint_update_event,
+};
 pub use check::{Checker, Given};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use judge::{Digits, JavaScript, Judge, Verdict};

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::built_in::built_in;
+use super::built_in;
 use super::columns::is_reserved;
 use super::names;
 use super::validate::decimal;
@@ -251,11 +251,11 @@ impl Reader {
     /// Two event types of one name would be one to the wire, and of one table name one to the lake.
     fn check_clash(&mut self, event: &EventSchema, earlier: &[EventSchema]) {
         let table = event.table_name();
-        if built_in().iter().any(|own| own.table_name() == table) {
+        if built_in::is_reserved(&table) {
             self.error(&[
                 "the table \"",
                 &table,
-                "\" is Forebay's own, of what UpdateEndpoint says; rename the event type",
+                "\" is Forebay's own; rename the event type",
             ]);
         }
         for other in earlier {

@@ -92,7 +92,8 @@ pub struct Device<'a> {
 )]
 pub struct Session<'a> {
     pub session_id: Text<'a>,
-    pub start_timestamp: Timestamp,
+    /// The worker writes it always; Pinpoint's own records may have an id alone.
+    pub start_timestamp: Option<Timestamp>,
     pub stop_timestamp: Option<Timestamp>,
 }
 
@@ -277,32 +278,51 @@ impl<'a> Record<'a> {
         record
     }
 
-    /// Decodes a record, Forebay's or Pinpoint's own; members it does not know are passed over.
+    /// Decodes a record, Forebay's or Pinpoint's own; members it does not know are passed over. Of Pinpoint's own,
+    /// a part that is not needed and has another form is passed over, too.
     ///
     /// # Errors
     /// [`DecodeError`] where the record is not JSON or a member it needs is missing or mistyped.
     pub fn decode(record: &'a [u8]) -> Result<Record<'a>, DecodeError> {
         message(record, LIMITS, |root| {
             root.object();
+            let forebay = root.member("forebay").optional(Forebay::read);
+            let is_strict = forebay.is_some();
+            let application = root.member("application");
             Record {
                 event_type: root.member("event_type").text(),
                 event_timestamp: root.member("event_timestamp").epoch_millis(),
                 arrival_timestamp: root.member("arrival_timestamp").epoch_millis(),
-                application: Application::read(&root.member("application")),
+                application: part(&application, is_strict, Application::read).unwrap_or_else(
+                    || Application {
+                        app_id: application.member("app_id").text(),
+                        ..Application::default()
+                    },
+                ),
                 client: Client::read(&root.member("client")),
-                device: Device::read(&root.member("device")),
-                session: root.member("session").optional(Session::read),
+                device: part(&root.member("device"), is_strict, Device::read).unwrap_or_default(),
+                session: part(&root.member("session"), is_strict, Session::read).flatten(),
                 attributes: root.member("attributes").map(|node| node.text()),
                 metrics: root.member("metrics").map(|node| node.number()),
-                endpoint: root
-                    .member("endpoint")
-                    .optional(endpoint::read)
+                endpoint: part(&root.member("endpoint"), is_strict, endpoint::read)
                     .unwrap_or_default(),
-                aws_account_id: root.member("awsAccountId").optional_text(),
-                forebay: root.member("forebay").optional(Forebay::read),
+                aws_account_id: part(&root.member("awsAccountId"), is_strict, |node| node.text()),
+                forebay,
             }
         })
     }
+}
+
+/// What `read` makes of a part of a record; `None` where it is absent or, unless `is_strict`, of another form.
+fn part<'a, T>(
+    node: &Node<'_, 'a>,
+    is_strict: bool,
+    read: impl FnOnce(&Node<'_, 'a>) -> T,
+) -> Option<T> {
+    if is_strict {
+        return node.optional(read);
+    }
+    node.apart(|node| node.optional(read)).ok().flatten()
 }
 
 /// Encodes the `endpoint` of records: `arrival` stands for an `EffectiveDate` that is none.
@@ -448,19 +468,19 @@ impl<'a> Session<'a> {
             .begin_object()
             .name("session_id")
             .string(&self.session_id);
-        write_timestamp(writer, "start_timestamp", Some(self.start_timestamp));
+        write_timestamp(writer, "start_timestamp", self.start_timestamp);
         write_timestamp(writer, "stop_timestamp", self.stop_timestamp);
         writer.end_object();
     }
 
-    fn read(node: &Node<'_, 'a>) -> Session<'a> {
-        Session {
-            session_id: node.member("session_id").text(),
-            start_timestamp: node.member("start_timestamp").epoch_millis(),
-            stop_timestamp: node
-                .member("stop_timestamp")
-                .optional(|node| node.epoch_millis()),
-        }
+    /// `None` without an id: messages that Pinpoint sent have `"session": {}`.
+    fn read(node: &Node<'_, 'a>) -> Option<Session<'a>> {
+        let timestamp = |name| node.member(name).optional(|node| node.epoch_millis());
+        Some(Session {
+            session_id: node.member("session_id").optional_text()?,
+            start_timestamp: timestamp("start_timestamp"),
+            stop_timestamp: timestamp("stop_timestamp"),
+        })
     }
 }
 

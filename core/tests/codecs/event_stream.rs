@@ -54,7 +54,7 @@ fn device() -> BoxedStrategy<Device<'static>> {
 fn session() -> BoxedStrategy<Session<'static>> {
     (
         arbitrary::text(36),
-        arbitrary::timestamp(),
+        option::of(arbitrary::timestamp()),
         option::of(arbitrary::timestamp()),
     )
         .prop_map(|(session_id, start_timestamp, stop_timestamp)| Session {

@@ -336,6 +336,11 @@ fn event_types_must_differ_on_the_wire_and_in_the_lake() {
             "/$defs/EndpointUpdate",
             "the table \"endpoint_update\" is Forebay's own",
         ),
+        (
+            r#""DeadLetter": {"type": "object"}"#,
+            "/$defs/DeadLetter",
+            "the table \"dead_letter\" is Forebay's own",
+        ),
         (r#""a.b": {"type": "object"}"#, "/$defs/a.b", "x-event-name"),
         (
             r#""a b": {"type": "object"}"#,

@@ -263,7 +263,8 @@ impl<'a> Planner<'a> {
 /// What is wrong with the times of a record, in the words of the event that it is of.
 fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
     let session = record.session.as_ref();
-    let start = session.map(|session| ("Session.StartTimestamp", session.start_timestamp));
+    let start = session.and_then(|session| session.start_timestamp);
+    let start = start.map(|start| ("Session.StartTimestamp", start));
     let stop = session.and_then(|session| session.stop_timestamp);
     let stop = stop.map(|stop| ("Session.StopTimestamp", stop));
     let arrival = record.arrival_timestamp;

@@ -136,7 +136,7 @@ impl<'a> RecordMaker<'a> {
             device: event_stream::Device::default(),
             session: event.session.as_ref().map(|session| Session {
                 session_id: borrowed(&session.id),
-                start_timestamp: clock.correct(session.start_timestamp),
+                start_timestamp: Some(clock.correct(session.start_timestamp)),
                 stop_timestamp: session.stop_timestamp.map(|stop| clock.correct(stop)),
             }),
             attributes: event.attributes.clone(),

@@ -2,15 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use forebay_core::json::Writer;
-use forebay_core::time::{Date, Timestamp};
+use forebay_core::time::Date;
 
 use crate::record::{Decoded, EventKey, Keys, Rejection, Row, Window, parts};
 use crate::source::{SequenceNumber, StreamRecord};
 use crate::state::Counts;
-use crate::table::{Catalog, TableBuilder};
+use crate::table::{Catalog, Rejected, RejectedBuilder, TableBuilder};
 
 /// Records, each of which has become a row, a rejected entry or a duplicate.
 #[derive(Debug, Default)]
@@ -25,19 +22,10 @@ pub struct Batch {
     pub keys: Keys,
     /// Rows by table and day.
     tables: BTreeMap<(usize, Date), TableBuilder>,
-    /// Entries by the day the stream took the record in, one JSON object a line.
-    rejected: BTreeMap<Date, String>,
+    /// Entries by the day the stream took the record in.
+    rejected: BTreeMap<Date, RejectedBuilder>,
     /// Places of records that were rejected before, and have their entries.
     pub known_rejected: HashSet<String>,
-}
-
-/// A record, or one of the events that were put together in it.
-#[derive(Clone, Copy)]
-struct Part<'p> {
-    /// Its sequence number, with `/` and a number for one of several.
-    place: &'p str,
-    arrival: Timestamp,
-    data: &'p [u8],
 }
 
 /// A file of the lake before it is encoded.
@@ -56,8 +44,8 @@ pub struct Draft {
 pub enum Content {
     /// Rows, to be written as Parquet.
     Rows(TableBuilder),
-    /// Rejected entries, one JSON object a line.
-    Lines(String),
+    /// Rejected entries, to be written as Parquet.
+    Rejected(RejectedBuilder),
 }
 
 impl Batch {
@@ -81,44 +69,47 @@ impl Batch {
             None => self.range = Some((number.clone(), number.clone())),
         }
         self.bytes += record.data.len() as u64;
-        let whole = Part {
+        let whole = Rejected {
+            shard,
             place: number.as_str(),
             arrival: record.arrival,
             data: &record.data,
         };
         // Nearly every record is one event, and is not looked through for parts.
         let parted = match Decoded::read(shard, whole.place, whole.data) {
-            Ok(decoded) => return self.take_part(catalog, shard, &seen, &whole, Ok(decoded)),
+            Ok(decoded) => return self.take_part(catalog, &seen, &whole, Ok(decoded)),
             Err(_) => parts(whole.data),
         };
         let parted = match parted {
             Ok(parted) => parted,
             Err(rejection) => {
-                return self.take_part(catalog, shard, &seen, &whole, Err(rejection));
+                return self.take_part(catalog, &seen, &whole, Err(rejection));
             }
         };
+        // What is decompressed takes memory by its own size.
+        let taken_apart: usize = parted.iter().map(|part| part.len()).sum();
+        self.bytes += (taken_apart as u64).saturating_sub(record.data.len() as u64);
         let is_one = parted.len() == 1;
         for (data, number) in parted.iter().zip(0..) {
             let place = match is_one {
                 true => whole.place.to_owned(),
                 false => format!("{}/{number}", whole.place),
             };
-            let part = Part {
+            let part = Rejected {
                 place: &place,
                 data,
                 ..whole
             };
             let decoded = Decoded::read(shard, &place, data);
-            self.take_part(catalog, shard, &seen, &part, decoded);
+            self.take_part(catalog, &seen, &part, decoded);
         }
     }
 
     fn take_part(
         &mut self,
         catalog: &Catalog,
-        shard: &str,
         seen: &impl Fn(EventKey) -> bool,
-        part: &Part<'_>,
+        part: &Rejected<'_>,
         decoded: Result<Decoded<'_>, Rejection>,
     ) {
         self.counts.records += 1;
@@ -132,14 +123,14 @@ impl Batch {
                 return Ok(None);
             }
             // An event that is rejected is not remembered: sent again after a mend, it is a row.
-            let row = decoded.into_row(&catalog.schema, part.arrival)?;
+            let row = decoded.into_row(&catalog.schema, &catalog.built_in, part.arrival)?;
             self.keys.insert(key);
             Ok(Some(row))
         });
         match row {
             Ok(Some(row)) => self.add(catalog, &row),
             Ok(None) => self.counts.duplicates += 1,
-            Err(rejection) => self.reject(shard, part, &rejection),
+            Err(rejection) => self.reject(part, &rejection),
         }
     }
 
@@ -151,11 +142,10 @@ impl Batch {
             .append(row);
     }
 
-    fn reject(&mut self, shard: &str, part: &Part<'_>, rejection: &Rejection) {
+    fn reject(&mut self, part: &Rejected<'_>, rejection: &Rejection) {
         self.counts.rejected += 1;
-        let lines = self.rejected.entry(part.arrival.date()).or_default();
-        lines.push_str(&entry(shard, part, rejection));
-        lines.push('\n');
+        let entries = self.rejected.entry(part.arrival.date()).or_default();
+        entries.append(part, rejection);
     }
 
     /// Its files. Their names follow from shard, first record, table and day alone, so that the same
@@ -171,10 +161,10 @@ impl Batch {
             }
         });
         let rejected = std::mem::take(&mut self.rejected).into_iter();
-        let rejected = rejected.map(|(date, lines)| Draft {
-            path: format!("rejected/{}/{shard}-{first}.ndjson", day(date)),
-            rows: lines.lines().count() as u64,
-            content: Content::Lines(lines),
+        let rejected = rejected.map(|(date, entries)| Draft {
+            path: format!("rejected/{}/{shard}-{first}.parquet", day(date)),
+            rows: entries.len(),
+            content: Content::Rejected(entries),
         });
         rows.chain(rejected).collect()
     }
@@ -184,29 +174,4 @@ impl Batch {
 fn day(date: Date) -> String {
     let Date { year, month, day } = date;
     format!("year={year:04}/month={month:02}/day={day:02}")
-}
-
-/// A record that could not become a row, with the reason, as JSON.
-fn entry(shard: &str, part: &Part<'_>, rejection: &Rejection) -> String {
-    let mut writer = Writer::new();
-    writer.begin_object();
-    writer.name("shard").string(shard);
-    writer.name("sequence_number").string(part.place);
-    writer.name("arrival").string(&part.arrival.to_iso8601());
-    writer.name("reason").string(rejection.reason.as_str());
-    writer.name("violations").begin_array();
-    for violation in &rejection.violations {
-        writer.begin_object();
-        writer.name("path").string(&violation.path);
-        writer.name("rule").string(violation.rule);
-        writer.name("expected").string(&violation.expected);
-        writer.name("actual").string(&violation.actual);
-        writer.end_object();
-    }
-    writer.end_array();
-    writer
-        .name("data_base64")
-        .string(&BASE64_STANDARD.encode(part.data));
-    writer.end_object();
-    writer.finish()
 }

@@ -90,7 +90,7 @@ impl ClosedBatch {
     pub fn encode(self) -> Result<EncodedBatch, EncodeError> {
         self.encode_with(|content| match content {
             Content::Rows(table) => Ok(to_parquet(&table.finish()?)?),
-            Content::Lines(lines) => Ok(lines.into_bytes()),
+            Content::Rejected(entries) => Ok(to_parquet(&entries.finish()?)?),
         })
     }
 

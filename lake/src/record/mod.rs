@@ -1,5 +1,6 @@
 //! From a record to a row, or to the reason why it cannot be one.
 
+mod dead_letter;
 mod parts;
 mod read;
 mod row;

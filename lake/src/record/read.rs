@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
             "application" => application = Some(self.application()?),
             "client" => client = Some(self.client()?),
             "device" => device = self.device()?,
-            "session" => session = Some(self.session()?),
+            "session" => session = self.session()?,
             "attributes" => attributes = self.map(Reader::string)?,
             "metrics" => metrics = self.map(Reader::number)?,
             "endpoint" => endpoint = Some(self.endpoint()?),
@@ -167,19 +167,20 @@ impl<'a> Reader<'a> {
         Some(device)
     }
 
-    fn session(&mut self) -> Option<Session<'a>> {
+    /// `None` inside for one without an id.
+    fn session(&mut self) -> Option<Option<Session<'a>>> {
         let (mut session_id, mut start, mut stop) = (None, None, None);
         self.value()?;
         members!(self, {
-            "session_id" => session_id = Some(self.string()?),
+            "session_id" => session_id = self.text()?,
             "start_timestamp" => start = Some(self.timestamp()?),
             "stop_timestamp" => stop = Some(self.timestamp()?),
         });
-        Some(Session {
-            session_id: session_id?,
-            start_timestamp: start?,
+        Some(session_id.map(|session_id| Session {
+            session_id,
+            start_timestamp: start,
             stop_timestamp: stop,
-        })
+        }))
     }
 
     fn endpoint(&mut self) -> Option<Endpoint<'a>> {

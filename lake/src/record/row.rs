@@ -2,11 +2,14 @@
 
 use forebay_core::event::{Event, Text};
 use forebay_core::plausible::{self, TIME_RULE};
-use forebay_core::schema::{Schema, Stage, Violation, endpoint_update_event};
+use forebay_core::schema::{
+    DEAD_LETTER, EventSchema, Schema, Stage, Violation, dead_letter_event, endpoint_update_event,
+};
 use forebay_core::time::{Date, Timestamp};
 use forebay_core::wire::event_stream::Record;
-use forebay_core::wire::update_endpoint;
+use forebay_core::wire::{DecodeError, update_endpoint};
 
+use super::dead_letter;
 use super::read::read;
 use crate::record::EventKey;
 
@@ -18,12 +21,13 @@ pub struct Decoded<'a> {
     /// The event's id; for records that Pinpoint itself wrote, which have none, shard and sequence
     /// number in the form of Lambda's `eventID`.
     pub event_id: Text<'a>,
+    data: &'a [u8],
 }
 
 /// A record that has its place in a table.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Which event type: an index into [`Schema::events`], or the index after the last for an UpdateEndpoint.
+    /// Which event type: an index into [`Schema::events`], or behind them into the built-in ones.
     pub table: usize,
     /// The UTC day the event happened on: its partition.
     pub day: Date,
@@ -33,6 +37,8 @@ pub struct Row<'a> {
     pub record: Record<'a>,
     /// The event as it was validated.
     pub event: Event<'a>,
+    /// The record as it came.
+    pub data: &'a [u8],
 }
 
 /// Why a record cannot become a row.
@@ -76,23 +82,27 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = match read(data) {
-            Some(record) => record,
-            None => Record::decode(data).map_err(|error| Rejection {
-                reason: Reason::MalformedRecord,
-                violations: vec![Violation {
-                    path: error.path,
-                    rule: "record",
-                    expected: "a record of Pinpoint's event stream".to_owned(),
-                    actual: error.reason,
-                }],
-            })?,
+        let record = match read(data).map_or_else(|| Record::decode(data), Ok) {
+            Ok(record) => record,
+            Err(error) => {
+                let (record, id) = dead_letter::read(data).ok_or_else(|| malformed(error))?;
+                let event_id = id.into();
+                return Ok(Decoded {
+                    record,
+                    event_id,
+                    data,
+                });
+            }
         };
         let event_id = match &record.forebay {
             Some(forebay) => forebay.event_id.clone(),
             None => format!("{shard}:{place}").into(),
         };
-        Ok(Decoded { record, event_id })
+        Ok(Decoded {
+            record,
+            event_id,
+            data,
+        })
     }
 
     /// What the event is recognised by.
@@ -100,41 +110,51 @@ impl<'a> Decoded<'a> {
         EventKey::new(&self.event_id)
     }
 
-    /// Validates the event and finds its table and day. `arrival` is when the stream took it in.
+    /// Validates the event and finds its table and day. `built_in` is of the schema, `arrival` when the stream
+    /// took the event in.
     ///
     /// # Errors
     /// Every other [`Reason`].
-    pub fn into_row(self, schema: &Schema, arrival: Timestamp) -> Result<Row<'a>, Rejection> {
+    pub fn into_row(
+        self,
+        schema: &Schema,
+        built_in: &[EventSchema],
+        arrival: Timestamp,
+    ) -> Result<Row<'a>, Rejection> {
         let Decoded {
             mut record,
             event_id,
+            data,
         } = self;
-        if record.event_type == update_endpoint::EVENT_TYPE {
-            let violations = implausible_times(&record, arrival);
-            let table = schema.events.len();
-            if !violations.is_empty() {
-                return Err(Rejection::sorted(Some(table), violations));
-            }
-            return Ok(Row {
-                table,
-                day: record.event_timestamp.date(),
-                event_id,
-                event: endpoint_update_event(&record.endpoint, record.event_timestamp),
-                record,
-            });
-        }
-        let event = Event {
-            attributes: std::mem::take(&mut record.attributes),
-            metrics: std::mem::take(&mut record.metrics),
-            ..Event::new(record.event_type.clone(), record.event_timestamp)
+        let is_of_type = |known: &EventSchema| known.event_type == record.event_type;
+        let own = schema.events.iter().position(is_of_type);
+        // Pinpoint's attributes may be longer, and others than those that have a column.
+        let unvalidated = match own {
+            None => built_in.iter().position(is_of_type),
+            Some(_) => None,
         };
-        let table = schema
-            .events
-            .iter()
-            .position(|known| known.event_type == event.event_type);
-        let violations = match schema.validate(&event, Stage::Delivered) {
-            Ok(_) => implausible_times(&record, arrival),
-            Err(violations) => violations,
+        let table = own.or(unvalidated.map(|place| schema.events.len() + place));
+        let event = if record.event_type == update_endpoint::EVENT_TYPE {
+            endpoint_update_event(&record.endpoint, record.event_timestamp)
+        } else if record.event_type == DEAD_LETTER {
+            dead_letter_event(record.event_timestamp, dead_letter::member(data))
+        } else {
+            Event {
+                attributes: std::mem::take(&mut record.attributes),
+                metrics: std::mem::take(&mut record.metrics),
+                ..Event::new(record.event_type.clone(), record.event_timestamp)
+            }
+        };
+        let violations = match unvalidated {
+            Some(_) => Vec::new(),
+            None => schema
+                .validate(&event, Stage::Delivered)
+                .err()
+                .unwrap_or_default(),
+        };
+        let violations = match violations.is_empty() {
+            true => implausible_times(&record, arrival),
+            false => violations,
         };
         match table {
             Some(table) if violations.is_empty() => Ok(Row {
@@ -143,9 +163,22 @@ impl<'a> Decoded<'a> {
                 event_id,
                 record,
                 event,
+                data,
             }),
             _ => Err(Rejection::sorted(table, violations)),
         }
+    }
+}
+
+fn malformed(error: DecodeError) -> Rejection {
+    Rejection {
+        reason: Reason::MalformedRecord,
+        violations: vec![Violation {
+            path: error.path,
+            rule: "record",
+            expected: "a record of Pinpoint's event stream".to_owned(),
+            actual: error.reason,
+        }],
     }
 }
 
@@ -164,12 +197,11 @@ impl Rejection {
 
 fn implausible_times(record: &Record<'_>, arrival: Timestamp) -> Vec<Violation> {
     let session = record.session.as_ref();
+    let start = session.and_then(|session| session.start_timestamp);
     [
         plausible::event_time("event_timestamp", record.event_timestamp, arrival),
         plausible::event_time("arrival_timestamp", record.arrival_timestamp, arrival),
-        session.and_then(|session| {
-            plausible::session_time("session.start_timestamp", session.start_timestamp)
-        }),
+        start.and_then(|start| plausible::session_time("session.start_timestamp", start)),
     ]
     .into_iter()
     .flatten()

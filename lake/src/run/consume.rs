@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::compactor::keep_compact;
 use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
 use super::metrics::Metrics;
 use super::reader;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub give_up_after: Duration,
     /// Where to begin a stream that was never read into the lake.
     pub start: Start,
+    /// How long after one compaction the next begins; `None` where another process compacts.
+    pub compact_every: Option<Duration>,
 }
 
 /// Where a stream is begun.
@@ -80,7 +83,7 @@ pub enum ConsumeError {
         seconds: u64,
     },
     /// A defect of Forebay.
-    #[error("the reader of a shard failed: {0}")]
+    #[error("a part of the process failed: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }
 
@@ -117,10 +120,24 @@ pub async fn consume(
     if !settings.ignore_unknown_files {
         check_files(&consumer.store).await?;
     }
-    while let Some(created) = consumer.wait_for_stream(&mut stop).await? {
-        Stream::new(consumer.clone(), created)
-            .read(&mut stop)
-            .await?;
+    let (stop_compacting, compacting_stop) = watch::channel(false);
+    let compactor = settings
+        .compact_every
+        .map(|every| tokio::spawn(keep_compact(consumer.clone(), every, compacting_stop)));
+    let outcome = read_streams(&consumer, &mut stop).await;
+    let _ = stop_compacting.send(true);
+    if let Some(compactor) = compactor {
+        compactor.await?;
+    }
+    outcome
+}
+
+async fn read_streams(
+    consumer: &Arc<Consumer>,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), ConsumeError> {
+    while let Some(created) = consumer.wait_for_stream(stop).await? {
+        Stream::new(consumer.clone(), created).read(stop).await?;
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! Loads the state of the shards, and compares it with the files that are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use thiserror::Error;
 
 use crate::record::{Run, Window};
 use crate::source::SequenceNumber;
-use crate::state::{Checkpoint, Damage, Segment, StatePaths, WindowRef};
+use crate::state::{
+    Checkpoint, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths, WindowRef,
+};
 use crate::store::{Found, STATE_FOLDER, Store, StoreError};
 
 /// Why reading into a lake cannot go on from its state.
@@ -183,7 +185,7 @@ pub async fn state_files(store: &Store) -> Result<BTreeMap<String, Vec<Found>>, 
         let Some((folder, _)) = file.path.rsplit_once('/') else {
             continue;
         };
-        if folder != STATE_FOLDER {
+        if folder != STATE_FOLDER && !folder.starts_with(PARTITIONS_FOLDER) {
             folders.entry(folder.to_owned()).or_default().push(file);
         }
     }
@@ -211,7 +213,15 @@ pub async fn check_files(store: &Store) -> Result<(), LoadError> {
             }
         }
     }
+    let partitions = store.list(PARTITIONS_FOLDER).await?.into_iter();
+    let partitions: HashSet<String> = partitions.map(|file| file.path).collect();
     for file in data_files(store).await? {
+        if Partition::is_merged(&file.path)
+            && let Some((folder, _)) = file.path.rsplit_once('/')
+            && !partitions.contains(&Partition::path(folder))
+        {
+            return Err(LoadError::FilesWithoutState { example: file.path });
+        }
         let Some((shard, first)) = named_after(&file.path) else {
             continue;
         };

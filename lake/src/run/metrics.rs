@@ -29,6 +29,9 @@ struct Numbers {
     write_errors: u64,
     /// Whether the last write failed.
     writes_fail: bool,
+    /// Files that were merged, and files that they became.
+    merged: (u64, u64),
+    compaction_errors: u64,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +100,17 @@ impl Metrics {
 
     pub(super) fn written(&self) {
         self.with(|numbers| numbers.writes_fail = false);
+    }
+
+    pub(super) fn compacted(&self, files_before: usize, files_after: usize) {
+        self.with(|numbers| {
+            numbers.merged.0 += files_before as u64;
+            numbers.merged.1 += files_after as u64;
+        });
+    }
+
+    pub(super) fn compaction_failed(&self) {
+        self.with(|numbers| numbers.compaction_errors += 1);
     }
 
     /// Why the lake is not ready; `None` where it is.
@@ -203,17 +217,32 @@ impl Numbers {
                 "forebay_lake_kinesis_errors_total{{code=\"{code}\"}} {count}"
             );
         }
-        family(
-            &mut text,
-            "write_errors",
-            "counter",
-            "Writes that failed; they are tried again.",
-        );
-        let _ = writeln!(
-            text,
-            "forebay_lake_write_errors_total {}",
-            self.write_errors
-        );
+        let (merged, made) = self.merged;
+        for (name, help, number) in [
+            (
+                "write_errors",
+                "Writes that failed; they are tried again.",
+                self.write_errors,
+            ),
+            (
+                "merged_files",
+                "Files that compaction has merged into others.",
+                merged,
+            ),
+            (
+                "compacted_files",
+                "Files that compaction has written.",
+                made,
+            ),
+            (
+                "compaction_errors",
+                "Partitions that could not be compacted; their files stay as they are.",
+                self.compaction_errors,
+            ),
+        ] {
+            family(&mut text, name, "counter", help);
+            let _ = writeln!(text, "forebay_lake_{name}_total {number}");
+        }
         text.push_str("# EOF\n");
         text
     }

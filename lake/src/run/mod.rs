@@ -1,7 +1,11 @@
 //! The commands.
 
+pub mod compact;
+mod compactor;
 mod consume;
 mod cursor;
+pub mod import;
+pub mod lambda;
 pub mod load;
 mod lookup;
 pub mod metrics;

@@ -14,6 +14,7 @@
 
 mod counts;
 mod files;
+mod partitions;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -93,19 +94,30 @@ pub async fn repair<S: Stream>(
     let pending = pending.flat_map(|cut| cut.files.iter().cloned()).collect();
     let mut repair = Repair {
         gone: Vec::new(),
+        merged_lost: 0,
+        remade: 0,
         pending,
         store,
         catalog,
         stream,
         current: current.folder().to_owned(),
         repaired: Repaired::default(),
-        files: survey.files,
+        files: std::mem::take(&mut survey.files),
+        replaced: HashSet::new(),
+        unnamed: BTreeMap::new(),
     };
+    repair.mend_partitions(&mut survey).await?;
     for mut shard in survey.shards {
         let key = (shard.paths.folder().to_owned(), shard.shard.clone());
         let strays = strays.get(&key).cloned().unwrap_or_default();
         let changed = repair.mend_files(&mut shard).await?;
         repair.mend_state(shard, strays, changed).await?;
+    }
+    let lost = repair.merged_lost.saturating_sub(repair.remade);
+    if lost > 0 {
+        repair.lost(format_args!(
+            "{lost} rows of merged files are in no file and not in the stream, or were second copies"
+        ));
     }
     Ok(repair.repaired)
 }
@@ -166,6 +178,14 @@ struct Repair<'r, S> {
     repaired: Repaired,
     /// What is in the lake, with lengths.
     files: BTreeMap<String, u64>,
+    /// Files whose rows merges have put into others.
+    replaced: HashSet<String>,
+    /// Those of them that no cut names any more, with their rows.
+    unnamed: BTreeMap<String, u64>,
+    /// Rows that merged files have lost.
+    merged_lost: u64,
+    /// Rows that were made again where they were in no file.
+    remade: u64,
     /// Files of cuts that are under way: their records will be read again.
     pending: HashSet<String>,
     /// Of the shard at hand: rows and entries that their files have lost, and how many.

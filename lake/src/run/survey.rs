@@ -1,10 +1,12 @@
 //! What a lake has: its state, damaged or not, and its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::record::Window;
 use crate::run::load::{data_files, read_window, state_files};
-use crate::state::{Checkpoint, CutEntry, Damage, Segment, StatePaths};
+use crate::state::{
+    Checkpoint, CutEntry, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths,
+};
 use crate::store::{Found, Store, StoreError};
 
 /// What is in a lake.
@@ -13,6 +15,10 @@ pub(super) struct Survey {
     /// Files of rows and rejected entries, with their lengths.
     pub(super) files: BTreeMap<String, u64>,
     pub(super) shards: Vec<ShardSurvey>,
+    /// The state of partitions that were merged, by the path of their state.
+    pub(super) partitions: BTreeMap<String, Result<Partition, Damage>>,
+    /// The files whose rows merges have put into others.
+    pub(super) replaced: HashSet<String>,
 }
 
 /// The state of one shard.
@@ -60,6 +66,13 @@ impl ShardSurvey {
 }
 
 impl Survey {
+    /// Whether the state of a partition knows of a file that a merge wrote, or has replaced.
+    pub(super) fn is_merged(&self, path: &str) -> bool {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let partition = self.partitions.get(&Partition::path(folder));
+        partition.is_some_and(|found| found.as_ref().is_ok_and(|state| state.knows(path)))
+    }
+
     pub(super) async fn make(store: &Store) -> Result<Survey, StoreError> {
         // The files first: what is written meanwhile is in the state by the time that is read.
         let files = data_files(store).await?;
@@ -75,8 +88,28 @@ impl Survey {
                 shards.push(shard_survey(store, &paths, shard, &found).await?);
             }
         }
-        Ok(Survey { files, shards })
+        let partitions = partitions(store).await?;
+        let known = partitions.values().flatten();
+        let replaced = known.flat_map(|partition| &partition.replaced);
+        Ok(Survey {
+            files,
+            shards,
+            replaced: replaced.map(|file| file.path.clone()).collect(),
+            partitions,
+        })
     }
+}
+
+async fn partitions(
+    store: &Store,
+) -> Result<BTreeMap<String, Result<Partition, Damage>>, StoreError> {
+    let mut partitions = BTreeMap::new();
+    for file in store.list(PARTITIONS_FOLDER).await? {
+        if let Some(bytes) = store.read(&file.path).await? {
+            partitions.insert(file.path, Partition::from_bytes(&bytes));
+        }
+    }
+    Ok(partitions)
 }
 
 async fn shard_survey(

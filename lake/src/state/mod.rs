@@ -2,6 +2,7 @@
 //! wrote. No IO.
 
 mod manifest;
+mod partition;
 mod seal;
 
 use std::ops::AddAssign;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::SequenceNumber;
 pub use manifest::{CutEntry, FileEntry, Segment};
+pub use partition::{Merge, PARTITIONS_FOLDER, Partition, Replaced};
 pub use seal::{Damage, seal, sha256, unseal};
 
 /// How far a shard has been read. Kept as one sealed JSON file a shard.

@@ -70,6 +70,8 @@ pub struct Found {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// When it was written, in milliseconds since the epoch, by the clock of the storage.
+    pub modified: i64,
 }
 
 /// What becomes of a file that is there already.
@@ -134,6 +136,11 @@ impl Store {
             lease: Lease::Object(lease),
             versions: Mutex::default(),
         })
+    }
+
+    /// The storage itself, for reading files part by part.
+    pub fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
     }
 
     /// Gives the lease back, so that the next process need not wait until it is over.
@@ -273,6 +280,7 @@ impl Store {
         let files = files.map_ok(|file| Found {
             path: file.location.to_string(),
             bytes: file.size,
+            modified: file.last_modified.timestamp_millis(),
         });
         Ok(files.try_collect().await?)
     }
@@ -318,7 +326,7 @@ fn remove_cut_short(folder: &FolderPath) {
 }
 
 fn is_cut_short(name: &str) -> bool {
-    const ENDINGS: [&str; 5] = [".parquet", ".ndjson", ".json", ".ids", ".cuts"];
+    const ENDINGS: [&str; 5] = [".parquet", ".json", ".ids", ".cuts", ".objects"];
     name.rsplit_once('#').is_some_and(|(name, number)| {
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         let is_ours = ENDINGS.iter().any(|ending| name.ends_with(ending));

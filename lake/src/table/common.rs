@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::array::builder::{Int32Builder, StringBuilder, TimestampMillisecondBuilder};
+use arrow::array::builder::{
+    BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+};
 use forebay_core::event::{Demographic, Location, Text};
+use forebay_core::plausible;
 use forebay_core::schema::{COMMON_COLUMNS, ColumnType};
 use forebay_core::time::Timestamp;
-use forebay_core::wire::event_stream::{Forebay, Geo, Session};
+use forebay_core::wire::event_stream::{Bot, Campaign, Forebay, Geo, Session};
 
 use super::arrow_type;
 use super::fields::{FIRST_BYTES, FIRST_ROWS};
@@ -16,6 +19,8 @@ use crate::record::Row;
 type ReadText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
 type ReadTimestamp = fn(&Row<'_>) -> Option<Timestamp>;
 type ReadSmallInteger = fn(&Row<'_>) -> Option<i32>;
+type ReadInteger = fn(&Row<'_>) -> Option<i64>;
+type ReadBoolean = fn(&Row<'_>) -> Option<bool>;
 
 /// How a column is read from a row.
 #[derive(Clone, Copy)]
@@ -23,6 +28,8 @@ pub(super) enum Read {
     Text(ReadText),
     Timestamp(ReadTimestamp),
     SmallInteger(ReadSmallInteger),
+    Integer(ReadInteger),
+    Boolean(ReadBoolean),
 }
 
 /// How each of [`COMMON_COLUMNS`] is read, in their order.
@@ -43,7 +50,7 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
     ),
     (
         "session_start_timestamp",
-        Read::Timestamp(|row| Some(session(row)?.start_timestamp)),
+        Read::Timestamp(|row| session(row)?.start_timestamp),
     ),
     (
         "client_id",
@@ -75,12 +82,9 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
     ),
     (
         "timezone",
-        Read::Text(|row| {
-            let geo = forebay(row).and_then(|forebay| forebay.geo.timezone.as_deref());
-            match is_of_one_source(row) {
-                true => geo,
-                false => geo.or_else(|| demographic(row)?.timezone.as_deref()),
-            }
+        Read::Text(|row| match place_of(row) {
+            Place::Geo(geo) => geo.timezone.as_deref(),
+            Place::Stated => demographic(row)?.timezone.as_deref(),
         }),
     ),
     (
@@ -128,6 +132,64 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
         "schema_version",
         Read::SmallInteger(|row| i32::try_from(forebay(row)?.schema_version).ok()),
     ),
+    ("place_source", Read::Text(place_source)),
+    (
+        "original_event_timestamp",
+        Read::Timestamp(original_event_timestamp),
+    ),
+    (
+        "clock_offset",
+        Read::Integer(|row| forebay(row)?.clock_offset),
+    ),
+    ("amr", Read::Text(|row| Some(&forebay(row)?.amr))),
+    (
+        "network_asn",
+        Read::Integer(|row| forebay(row)?.network.asn.map(i64::from)),
+    ),
+    (
+        "network_organization",
+        Read::Text(|row| forebay(row)?.network.organization.as_deref()),
+    ),
+    (
+        "is_bot",
+        Read::Boolean(|row| Some(forebay(row)?.bot.is_some())),
+    ),
+    ("bot_name", Read::Text(|row| bot(row)?.name.as_deref())),
+    ("bot_category", Read::Text(|row| Some(&bot(row)?.category))),
+    (
+        "bot_verified",
+        Read::Boolean(|row| Some(bot(row)?.is_verified)),
+    ),
+    (
+        "utm_source",
+        Read::Text(|row| campaign(row)?.source.as_deref()),
+    ),
+    (
+        "utm_medium",
+        Read::Text(|row| campaign(row)?.medium.as_deref()),
+    ),
+    (
+        "utm_campaign",
+        Read::Text(|row| campaign(row)?.name.as_deref()),
+    ),
+    ("utm_term", Read::Text(|row| campaign(row)?.term.as_deref())),
+    (
+        "utm_content",
+        Read::Text(|row| campaign(row)?.content.as_deref()),
+    ),
+    ("utm_id", Read::Text(|row| campaign(row)?.id.as_deref())),
+    (
+        "click_id",
+        Read::Text(|row| campaign(row)?.click_id.as_deref()),
+    ),
+    (
+        "click_id_type",
+        Read::Text(|row| campaign(row)?.click_id_type.as_deref()),
+    ),
+    (
+        "referrer_host",
+        Read::Text(|row| forebay(row)?.referrer_host.as_deref()),
+    ),
 ];
 
 fn session<'r, 'a>(row: &'r Row<'a>) -> Option<&'r Session<'a>> {
@@ -142,22 +204,65 @@ fn demographic<'r, 'a>(row: &'r Row<'a>) -> Option<&'r Demographic<'a>> {
     row.record.endpoint.demographic.as_ref()
 }
 
-/// Whether the edge has chosen one source of the whole place, as it does since it names it.
-fn is_of_one_source(row: &Row<'_>) -> bool {
-    forebay(row).is_some_and(|forebay| forebay.geo.source.is_some())
+fn bot<'r, 'a>(row: &'r Row<'a>) -> Option<&'r Bot<'a>> {
+    forebay(row)?.bot.as_ref()
 }
 
-/// Where the event came from, as the edge says it; in records that name no source of it, as the edge
-/// saw it, or else as the sender said.
+fn campaign<'r, 'a>(row: &'r Row<'a>) -> Option<&'r Campaign<'a>> {
+    Some(&forebay(row)?.campaign)
+}
+
+/// A sender may have sent a time that no table can hold.
+fn original_event_timestamp(row: &Row<'_>) -> Option<Timestamp> {
+    let original = forebay(row)?.original_event_timestamp?;
+    let violation = plausible::session_time("", original);
+    violation.is_none().then_some(original)
+}
+
+/// The one source of a row's place.
+enum Place<'r, 'a> {
+    /// What the edge wrote.
+    Geo(&'r Geo<'a>),
+    /// What the sender's endpoint has.
+    Stated,
+}
+
+/// The edge names the source of a place. In records of its earlier versions the place is where the request came
+/// from, if the edge knew that.
+fn place_of<'r, 'a>(row: &'r Row<'a>) -> Place<'r, 'a> {
+    match forebay(row).map(|forebay| &forebay.geo) {
+        Some(geo) if geo.source.is_some() || is_known(geo) => Place::Geo(geo),
+        _ => Place::Stated,
+    }
+}
+
+fn is_known(geo: &Geo<'_>) -> bool {
+    [&geo.country, &geo.region, &geo.city, &geo.timezone]
+        .iter()
+        .any(|member| member.is_some())
+}
+
+fn place_source<'r>(row: &'r Row<'_>) -> Option<&'r str> {
+    match place_of(row) {
+        Place::Geo(geo) => Some(geo.source.as_deref().unwrap_or("request")),
+        Place::Stated => {
+            let location = row.record.endpoint.location.as_ref();
+            let place = location.map(|said| [&said.country, &said.region, &said.city]);
+            let has_place = place.is_some_and(|place| place.iter().any(|name| name.is_some()));
+            let has_timezone = demographic(row).is_some_and(|said| said.timezone.is_some());
+            (has_place || has_timezone).then_some("stated")
+        }
+    }
+}
+
 fn place<'r, 'a>(
     row: &'r Row<'a>,
     seen: impl FnOnce(&'r Geo<'a>) -> &'r Option<Text<'a>>,
     said: impl FnOnce(&'r Location<'a>) -> &'r Option<Text<'a>>,
 ) -> Option<&'r str> {
-    let geo = forebay(row).and_then(|forebay| seen(&forebay.geo).as_deref());
-    match is_of_one_source(row) {
-        true => geo,
-        false => geo.or_else(|| said(row.record.endpoint.location.as_ref()?).as_deref()),
+    match place_of(row) {
+        Place::Geo(geo) => seen(geo).as_deref(),
+        Place::Stated => said(row.record.endpoint.location.as_ref()?).as_deref(),
     }
 }
 
@@ -167,6 +272,8 @@ pub(super) enum CommonBuilder {
     Text(ReadText, StringBuilder),
     Timestamp(ReadTimestamp, TimestampMillisecondBuilder),
     SmallInteger(ReadSmallInteger, Int32Builder),
+    Integer(ReadInteger, Int64Builder),
+    Boolean(ReadBoolean, BooleanBuilder),
 }
 
 impl CommonBuilder {
@@ -183,6 +290,12 @@ impl CommonBuilder {
             Read::SmallInteger(read) => {
                 CommonBuilder::SmallInteger(read, Int32Builder::with_capacity(FIRST_ROWS))
             }
+            Read::Integer(read) => {
+                CommonBuilder::Integer(read, Int64Builder::with_capacity(FIRST_ROWS))
+            }
+            Read::Boolean(read) => {
+                CommonBuilder::Boolean(read, BooleanBuilder::with_capacity(FIRST_ROWS))
+            }
         }
     }
 
@@ -193,6 +306,8 @@ impl CommonBuilder {
                 builder.append_option(read(row).map(|timestamp| timestamp.0));
             }
             CommonBuilder::SmallInteger(read, builder) => builder.append_option(read(row)),
+            CommonBuilder::Integer(read, builder) => builder.append_option(read(row)),
+            CommonBuilder::Boolean(read, builder) => builder.append_option(read(row)),
         }
     }
 
@@ -201,6 +316,8 @@ impl CommonBuilder {
             CommonBuilder::Text(_, builder) => Arc::new(builder.finish()),
             CommonBuilder::Timestamp(_, builder) => Arc::new(builder.finish()),
             CommonBuilder::SmallInteger(_, builder) => Arc::new(builder.finish()),
+            CommonBuilder::Integer(_, builder) => Arc::new(builder.finish()),
+            CommonBuilder::Boolean(_, builder) => Arc::new(builder.finish()),
         }
     }
 }
@@ -216,6 +333,8 @@ mod tests {
                 Read::Text(_) => ColumnType::String,
                 Read::Timestamp(_) => ColumnType::Timestamp,
                 Read::SmallInteger(_) => ColumnType::SmallInteger,
+                Read::Integer(_) => ColumnType::Integer,
+                Read::Boolean(_) => ColumnType::Boolean,
             };
             (name, column_type)
         });

@@ -1,9 +1,11 @@
 //! The tables: their columns, and rows on their way into a Parquet file.
 
 mod common;
+mod extra;
 mod fields;
 mod parquet;
 mod read;
+mod rejected;
 
 use std::sync::Arc;
 
@@ -11,16 +13,14 @@ use arrow::array::builder::StringBuilder;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
-use forebay_core::event::Event;
-use forebay_core::json::Writer;
-use forebay_core::schema::{
-    COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema, built_in,
-};
+use forebay_core::schema::{COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema};
 
 use self::common::{CommonBuilder, READERS};
+use self::extra::extra;
 use self::fields::FieldBuilder;
-pub use self::parquet::to_parquet;
-pub use self::read::{count_rows, event_ids};
+pub use self::parquet::{to_parquet, writer};
+pub use self::read::{count_rows, event_ids, rejected_places};
+pub use self::rejected::{Rejected, RejectedBuilder};
 use crate::record::Row;
 
 /// The schema, and the tables that come from it.
@@ -28,6 +28,8 @@ use crate::record::Row;
 pub struct Catalog {
     /// The schema.
     pub schema: Schema,
+    /// [`Schema::built_in`]
+    pub built_in: Vec<EventSchema>,
     /// One for each of `schema.events`, and behind them those of the built-in event types.
     pub tables: Vec<Arc<TableSchema>>,
 }
@@ -38,6 +40,7 @@ pub struct TableSchema {
     /// Its name and folder, e.g. `sign_up_event`.
     pub name: String,
     event: EventSchema,
+    is_built_in: bool,
     /// Those of its fields that have a column.
     fields: Vec<(Field, ColumnType)>,
     columns: SchemaRef,
@@ -46,17 +49,20 @@ pub struct TableSchema {
 impl Catalog {
     /// The tables of a schema.
     pub fn new(schema: Schema) -> Catalog {
-        let built_in = built_in();
-        let events = schema.events.iter().chain(&built_in);
+        let built_in = schema.built_in();
+        let table = |event, is_built_in| Arc::new(TableSchema::new(event, is_built_in));
+        let own = schema.events.iter().map(|event| table(event, false));
+        let others = built_in.iter().map(|event| table(event, true));
         Catalog {
-            tables: events.map(TableSchema::new).map(Arc::new).collect(),
+            tables: own.chain(others).collect(),
             schema,
+            built_in,
         }
     }
 }
 
 impl TableSchema {
-    fn new(event: &EventSchema) -> TableSchema {
+    fn new(event: &EventSchema, is_built_in: bool) -> TableSchema {
         let fields = event.fields.iter();
         let fields: Vec<_> = fields
             .filter_map(|field| Some((field.clone(), field.column_type()?)))
@@ -77,6 +83,7 @@ impl TableSchema {
         TableSchema {
             name: event.table_name(),
             event: event.clone(),
+            is_built_in,
             fields,
             columns: Arc::new(arrow::datatypes::Schema::new(columns)),
         }
@@ -144,7 +151,7 @@ impl TableBuilder {
             column.append(field, &row.event);
         }
         if let Some(column) = &mut self.extra {
-            column.append_option(extra(&self.table.event, &row.event));
+            column.append_option(extra(&self.table, row));
         }
     }
 
@@ -162,39 +169,4 @@ impl TableBuilder {
         let columns = common.chain(fields).chain(extra).collect();
         RecordBatch::try_new(self.table.columns.clone(), columns)
     }
-}
-
-/// What the event has beyond its schema. A field that is to be dropped is not beyond it.
-fn extra(schema: &EventSchema, event: &Event<'_>) -> Option<String> {
-    let is_extra = |name: &str| schema.fields.iter().all(|field| field.name != name);
-    let mut writer = Writer::new();
-    writer.begin_object();
-    let empty = writer.byte_len();
-    let mut attributes = event
-        .attributes
-        .iter()
-        .filter(|(name, _)| is_extra(name))
-        .peekable();
-    if attributes.peek().is_some() {
-        writer.name("attributes").begin_object();
-        for (name, value) in attributes {
-            writer.name(name).string(value);
-        }
-        writer.end_object();
-    }
-    let mut metrics = event
-        .metrics
-        .iter()
-        .filter(|(name, _)| is_extra(name))
-        .peekable();
-    if metrics.peek().is_some() {
-        writer.name("metrics").begin_object();
-        for (name, value) in metrics {
-            writer.name(name).number(value);
-        }
-        writer.end_object();
-    }
-    let any = writer.byte_len() > empty;
-    writer.end_object();
-    any.then(|| writer.finish())
 }

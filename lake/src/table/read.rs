@@ -12,19 +12,31 @@ use parquet::errors::ParquetError;
 /// # Errors
 /// Where it is no Parquet file of the lake.
 pub fn event_ids(bytes: Bytes) -> Result<Vec<String>, ParquetError> {
+    texts(bytes, "event_id")
+}
+
+fn texts(bytes: Bytes, name: &str) -> Result<Vec<String>, ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), ["event_id"]);
-    let mut ids = Vec::new();
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [name]);
+    let mut texts = Vec::new();
     for rows in builder.with_projection(mask).build()? {
         let rows = rows?;
         let column = rows
             .columns()
             .first()
             .and_then(|column| column.as_string_opt::<i32>());
-        let column = column.ok_or_else(|| ParquetError::General("no event_id".to_owned()))?;
-        ids.extend((0..column.len()).map(|row| column.value(row).to_owned()));
+        let column = column.ok_or_else(|| ParquetError::General(format!("no {name}")))?;
+        texts.extend((0..column.len()).map(|row| column.value(row).to_owned()));
     }
-    Ok(ids)
+    Ok(texts)
+}
+
+/// The places of the entries in a file of rejected records, in their order.
+///
+/// # Errors
+/// Where it is no such file.
+pub fn rejected_places(bytes: Bytes) -> Result<Vec<String>, ParquetError> {
+    texts(bytes, "sequence_number")
 }
 
 /// Reads a whole file, every column. Gives how many rows it has.

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod chance;
+pub mod dying;
 
 use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
+use arrow::array::types::TimestampMillisecondType;
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
 use forebay_core::event::Text;
@@ -14,7 +16,8 @@ use forebay_core::json::Number;
 use forebay_core::schema::Schema;
 use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Application, Client, Device, Forebay, Record, Session};
-use forebay_lake::cut::{ClosedBatch, Content, EncodedBatch};
+use forebay_lake::cut::{Batch, ClosedBatch, Content, EncodedBatch};
+use forebay_lake::record::Window;
 use forebay_lake::source::{SequenceNumber, StreamRecord};
 use forebay_lake::table::Catalog;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -79,6 +82,15 @@ pub fn catalog_without_sign_up() -> Catalog {
     catalog_of(&[PLAYED])
 }
 
+/// A schema whose sign-ups have one more field.
+pub fn catalog_with_plan() -> Catalog {
+    let with_plan = SIGN_UP.replace(
+        r#""referrer":"#,
+        r#""plan": { "type": "string" }, "referrer":"#,
+    );
+    catalog_of(&[&with_plan])
+}
+
 /// A record with the members that every record has.
 pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
     Record {
@@ -96,7 +108,7 @@ pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
         device: Device::default(),
         session: Some(Session {
             session_id: "session".into(),
-            start_timestamp: Timestamp(NOON - 60_000),
+            start_timestamp: Some(Timestamp(NOON - 60_000)),
             stop_timestamp: None,
         }),
         attributes: Vec::new(),
@@ -173,9 +185,33 @@ pub fn encode(batch: ClosedBatch) -> EncodedBatch {
             let ids = strings(&table.finish()?, "event_id").into_iter().flatten();
             Ok(ids.map(|id| id + "\n").collect::<String>().into_bytes())
         }
-        Content::Lines(lines) => Ok(lines.into_bytes()),
+        Content::Rejected(entries) => {
+            let places = strings(&entries.finish()?, "sequence_number").into_iter();
+            let places = places.flatten().map(|place| place + "\n");
+            Ok(places.collect::<String>().into_bytes())
+        }
     });
     encoded.unwrap()
+}
+
+/// The shard of [`files_by`].
+pub const SHARD: &str = "shardId-000000000000";
+
+/// The files of a batch of the records.
+pub fn files_by(catalog: &Catalog, records: &[StreamRecord]) -> Files {
+    let mut batch = Batch::default();
+    for record in records {
+        batch.take(catalog, SHARD, &Window::default(), record);
+    }
+    let first = sequence_number(0);
+    let closed = ClosedBatch {
+        range: (first.clone(), first.clone()),
+        counts: batch.counts,
+        keys: batch.keys.iter().collect(),
+        drafts: batch.drafts(catalog, SHARD, &first),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    files.map(|file| (file.path, file.bytes)).collect()
 }
 
 /// The event ids in all tables, each as often as it is there.
@@ -195,13 +231,51 @@ pub fn row_ids(files: &Files) -> Vec<String> {
     ids
 }
 
-/// The entries of all rejected files.
+/// An entry: text, times as ISO 8601, bytes in hexadecimal digits.
+fn rejected_entry(rows: &RecordBatch, row: usize) -> serde_json::Value {
+    let mut entry = serde_json::Map::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let value = if column.is_null(row) {
+            continue;
+        } else if let Some(texts) = column.as_string_opt::<i32>() {
+            texts.value(row).into()
+        } else if let Some(bytes) = column.as_binary_opt::<i32>() {
+            let digits = bytes.value(row).iter().map(|byte| format!("{byte:02x}"));
+            digits.collect::<String>().into()
+        } else if let Some(violations) = column.as_list_opt::<i32>() {
+            let violations = violations.value(row);
+            let members = violations.as_struct();
+            let violation = |row| {
+                let names = members.column_names().into_iter().zip(members.columns());
+                let texts = names.map(|(name, column)| {
+                    (name.to_owned(), column.as_string::<i32>().value(row).into())
+                });
+                serde_json::Value::Object(texts.collect())
+            };
+            (0..members.len()).map(violation).collect()
+        } else {
+            let times = column.as_primitive::<TimestampMillisecondType>();
+            Timestamp(times.value(row)).to_iso8601().into()
+        };
+        entry.insert(field.name().clone(), value);
+    }
+    entry.into()
+}
+
+/// The entries of all rejected files. Of those that [`encode`] has written, the sequence numbers alone.
 pub fn rejected(files: &Files) -> Vec<serde_json::Value> {
+    let mut entries = Vec::new();
     let files = files
         .iter()
         .filter(|(path, _)| path.starts_with("rejected/"));
-    let lines = files.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    for (_, bytes) in files {
+        if !bytes.starts_with(b"PAR1") {
+            let places = std::str::from_utf8(bytes).unwrap().lines();
+            entries.extend(places.map(|place| serde_json::json!({ "sequence_number": place })));
+            continue;
+        }
+        let rows = read_parquet(bytes.clone());
+        entries.extend((0..rows.num_rows()).map(|row| rejected_entry(&rows, row)));
+    }
+    entries
 }

@@ -2,7 +2,7 @@
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
-use super::{DATABASE_DESCRIPTION, JSON, Options, Table, all_tables, partition_path, views};
+use super::{DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path, views};
 
 /// The database, the tables and the views, each a statement that ends in `;` at the end of a line.
 /// Nowhere else does a line end so.
@@ -39,11 +39,6 @@ fn create_table(table: &Table, options: &Options) -> String {
     } else {
         format!("COMMENT {}\n", text(&table.description))
     };
-    let format = if table.format.classification == JSON.classification {
-        format!("ROW FORMAT SERDE {}", text(JSON.serialization_library))
-    } else {
-        "STORED AS PARQUET".to_owned()
-    };
     let location = format!("{}/{}/", options.location, table.folder);
     let template = location.clone() + &partition_path(|column| format!("${{{column}}}"));
     let properties: Vec<String> = table
@@ -54,7 +49,7 @@ fn create_table(table: &Table, options: &Options) -> String {
         .collect();
     format!(
         "CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n{}\n)\n{comment}PARTITIONED BY ({})\n\
-         {format}\nLOCATION {}\nTBLPROPERTIES (\n{}\n)",
+         STORED AS PARQUET\nLOCATION {}\nTBLPROPERTIES (\n{}\n)",
         columns.join(",\n"),
         partitions.join(", "),
         text(&location),

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
-use super::{Column, DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path};
+use super::{
+    Column, DATABASE_DESCRIPTION, INPUT_FORMAT, OUTPUT_FORMAT, Options, SERIALIZATION_LIBRARY,
+    Table, all_tables, partition_path,
+};
 
 /// What CloudFormation takes in one template.
 const MAX_RESOURCES: usize = 500;
@@ -113,15 +116,13 @@ fn write_table(
     }
     writeln!(yaml, "        StorageDescriptor:")?;
     writeln!(yaml, "          Location: !Sub {}", text(&location))?;
-    writeln!(yaml, "          InputFormat: {}", table.format.input_format)?;
+    writeln!(yaml, "          InputFormat: {INPUT_FORMAT}")?;
+    writeln!(yaml, "          OutputFormat: {OUTPUT_FORMAT}")?;
+    writeln!(yaml, "          SerdeInfo:")?;
     writeln!(
         yaml,
-        "          OutputFormat: {}",
-        table.format.output_format
+        "            SerializationLibrary: {SERIALIZATION_LIBRARY}"
     )?;
-    writeln!(yaml, "          SerdeInfo:")?;
-    let library = table.format.serialization_library;
-    writeln!(yaml, "            SerializationLibrary: {library}")?;
     writeln!(yaml, "          Columns:")?;
     for column in &table.columns {
         write_column(yaml, column)?;

@@ -8,8 +8,7 @@ mod options;
 mod terraform;
 mod views;
 
-use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema, built_in};
-use forebay_core::wire::update_endpoint::EVENT_TYPE;
+use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema};
 
 use crate::tables::{self, table};
 use crate::wording::summary;
@@ -27,8 +26,17 @@ const MAX_TABLE_DESCRIPTION: usize = 2_048;
 /// Columns of every table by which a person can be known again, in the lake or where it is joined
 /// with other data.
 const IDENTIFYING_COLUMNS: [&str; 3] = ["client_id", "cognito_id", "user_id"];
-/// Columns that hold what a person is reached by or said to be like: of `endpoint_update`.
-const PERSONAL_COLUMNS: [&str; 4] = ["address", "user_attributes", "attributes", "location"];
+/// Columns of the tables that every lake has which hold what a person is reached by or said to be like.
+const PERSONAL_COLUMNS: [&str; 8] = [
+    "event",
+    "endpoint",
+    "address",
+    "user_attributes",
+    "attributes",
+    "location",
+    "destination_phone_number",
+    "extra",
+];
 
 /// The column parameter that marks personal data in Glue's catalogue. Terraform alone can set it.
 const CLASSIFICATION: (&str, &str) = ("Classification", "PII");
@@ -42,7 +50,6 @@ struct Table {
     /// Its folder below the location.
     folder: String,
     columns: Vec<Column>,
-    format: &'static FileFormat,
 }
 
 /// One column of a table.
@@ -54,28 +61,11 @@ struct Column {
     is_personal: bool,
 }
 
-/// How a table's files are read.
-struct FileFormat {
-    /// As Glue classifies tables.
-    classification: &'static str,
-    input_format: &'static str,
-    output_format: &'static str,
-    serialization_library: &'static str,
-}
-
-const PARQUET: FileFormat = FileFormat {
-    classification: "parquet",
-    input_format: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    output_format: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    serialization_library: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-};
-
-const JSON: FileFormat = FileFormat {
-    classification: "json",
-    input_format: "org.apache.hadoop.mapred.TextInputFormat",
-    output_format: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-    serialization_library: "org.openx.data.jsonserde.JsonSerDe",
-};
+/// How Glue and Athena read Parquet.
+const CLASSIFICATION_OF_FILES: &str = "parquet";
+const INPUT_FORMAT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+const OUTPUT_FORMAT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
+const SERIALIZATION_LIBRARY: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 
 /// What is known of the lake as a whole.
 const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
@@ -83,13 +73,17 @@ const DATABASE_DESCRIPTION: &str = "Product events, one table an event type.";
 /// The tables of a schema, in its order, those of the event types that every lake has, and the one of
 /// rejected records.
 fn all_tables(schema: &Schema) -> Vec<Table> {
-    let built_in = built_in();
-    let events = schema.events.iter().chain(&built_in);
-    let tables = events.map(|event| event_table(event, table(event)));
+    let built_in = schema.built_in();
+    let own = schema.events.iter();
+    let own = own.map(|event| event_table(event, table(event), &[]));
+    let built_in = built_in.iter();
+    let built_in = built_in.map(|event| event_table(event, table(event), &PERSONAL_COLUMNS));
+    let tables = own.chain(built_in);
     tables.chain([rejected_table(schema)]).collect()
 }
 
-fn event_table(event: &EventSchema, table: tables::Table) -> Table {
+/// `personal`: columns that hold personal data without a mark in the schema.
+fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> Table {
     let is_deprecated = |column: &str| {
         let mut deprecated = event.fields.iter().filter(|field| field.docs.deprecated);
         deprecated.any(|field| field.column_name() == column)
@@ -107,8 +101,7 @@ fn event_table(event: &EventSchema, table: tables::Table) -> Table {
             comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
             is_personal: !mark.is_empty()
                 || IDENTIFYING_COLUMNS.contains(&column.name.as_str())
-                || event.event_type == EVENT_TYPE
-                    && PERSONAL_COLUMNS.contains(&column.name.as_str()),
+                || personal.contains(&column.name.as_str()),
             name: column.name,
         }
     });
@@ -118,7 +111,6 @@ fn event_table(event: &EventSchema, table: tables::Table) -> Table {
         description: comment(&text, event.docs.deprecated, "", MAX_TABLE_DESCRIPTION),
         columns: columns.collect(),
         name: table.name,
-        format: &PARQUET,
     }
 }
 
@@ -130,29 +122,52 @@ fn rejected_table(schema: &Schema) -> Table {
             .to_owned(),
         folder: "rejected".to_owned(),
         columns: vec![
-            text_column("shard", "The shard of the stream."),
-            text_column("sequence_number", "The record's place in it."),
-            text_column("arrival", "When the stream took it in, ISO 8601."),
-            text_column("reason", "Why it could not become a row."),
-            Column {
-                type_name: violations,
-                ..text_column("violations", "What is wrong with it, and where.")
-            },
-            Column {
-                is_personal: true,
-                ..text_column("data_base64", "Its bytes as they came.")
-            },
+            column("shard", "string", "The shard of the stream."),
+            column("sequence_number", "string", "The record's place in it."),
+            column(
+                "arrival_timestamp",
+                "timestamp",
+                "When the stream took it in.",
+            ),
+            column("reason", "string", "Why it could not become a row."),
+            column(
+                "violations",
+                violations,
+                "What is wrong with it, and where.",
+            ),
+            column(
+                "event_id",
+                "string",
+                "The event's id, where it can be read.",
+            ),
+            column(
+                "event_type",
+                "string",
+                "The event's name, where it can be read.",
+            ),
+            column(
+                "event_timestamp",
+                "timestamp",
+                "The event's time, where it can be read.",
+            ),
+            column("app_id", "string", "The application, where it can be read."),
+            column(
+                "client_id",
+                "string",
+                "The endpoint id, where it can be read.",
+            ),
+            column("data", "binary", "Its bytes as they came."),
         ],
-        format: &JSON,
     }
 }
 
-fn text_column(name: &str, comment: &str) -> Column {
+/// A column of the table of rejected records.
+fn column(name: &str, type_name: &'static str, comment: &str) -> Column {
     Column {
         name: name.to_owned(),
-        type_name: "string",
+        type_name,
         comment: comment.to_owned(),
-        is_personal: false,
+        is_personal: ["client_id", "data"].contains(&name),
     }
 }
 
@@ -210,7 +225,7 @@ impl Table {
         let mut parameters = vec![
             (
                 "classification".to_owned(),
-                self.format.classification.to_owned(),
+                CLASSIFICATION_OF_FILES.to_owned(),
             ),
             (PERSONAL_DATA.to_owned(), personal.join(",")),
             ("projection.enabled".to_owned(), "true".to_owned()),

@@ -3,7 +3,8 @@
 use forebay_core::schema::{PARTITION_COLUMNS, Schema};
 
 use super::{
-    CLASSIFICATION, Column, DATABASE_DESCRIPTION, Options, Table, all_tables, partition_path,
+    CLASSIFICATION, Column, DATABASE_DESCRIPTION, INPUT_FORMAT, OUTPUT_FORMAT, Options,
+    SERIALIZATION_LIBRARY, Table, all_tables, partition_path,
 };
 
 /// The database and the tables. Its variables `database` and `location` are by default what the
@@ -87,15 +88,12 @@ fn storage_descriptor(table: &Table, location: &str) -> String {
     let mut parts = vec![
         attributes(&[
             ("location", interpolated(location)),
-            ("input_format", text(table.format.input_format)),
-            ("output_format", text(table.format.output_format)),
+            ("input_format", text(INPUT_FORMAT)),
+            ("output_format", text(OUTPUT_FORMAT)),
         ]),
         block(
             "ser_de_info",
-            &attributes(&[(
-                "serialization_library",
-                text(table.format.serialization_library),
-            )]),
+            &attributes(&[("serialization_library", text(SERIALIZATION_LIBRARY))]),
         ),
     ];
     parts.extend(table.columns.iter().map(column_block));

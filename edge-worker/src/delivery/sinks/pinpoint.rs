@@ -124,11 +124,15 @@ fn write_event(writer: &mut Writer, record: &event_stream::Record<'_>) {
         writer.name("Session").begin_object();
         writer.name("Id").string(&session.session_id);
         let start = session.start_timestamp;
-        writer.name("StartTimestamp").string(&start.to_iso8601());
+        if let Some(start) = start {
+            writer.name("StartTimestamp").string(&start.to_iso8601());
+        }
         if let Some(stop) = session.stop_timestamp {
             writer.name("StopTimestamp").string(&stop.to_iso8601());
-            let duration = stop.0.saturating_sub(start.0);
-            writer.name("Duration").integer(duration);
+            if let Some(start) = start {
+                let duration = stop.0.saturating_sub(start.0);
+                writer.name("Duration").integer(duration);
+            }
         }
         writer.end_object();
     }

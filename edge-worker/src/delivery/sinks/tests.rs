@@ -44,7 +44,7 @@ pub(crate) fn record(client: &str, event: &str) -> Record<'static> {
         device: Device::default(),
         session: Some(Session {
             session_id: "session".into(),
-            start_timestamp: Timestamp(1_795_000_000_000),
+            start_timestamp: Some(Timestamp(1_795_000_000_000)),
             stop_timestamp: Some(Timestamp(1_795_000_000_500)),
         }),
         attributes: vec![("plan".into(), "\"pro\"".into())],

@@ -38,7 +38,7 @@ fn a_record_says_who_where_on_what_and_when() {
     assert_eq!(forebay.original_event_timestamp, None);
     assert_eq!(
         record.session.unwrap().start_timestamp,
-        Timestamp(ARRIVAL.0 - 90_000)
+        Some(Timestamp(ARRIVAL.0 - 90_000))
     );
 }
 

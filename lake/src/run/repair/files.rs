@@ -14,7 +14,7 @@ use crate::run::verify::look;
 use crate::source::{Position, SequenceNumber, StreamRecord};
 use crate::state::{CutEntry, FileEntry};
 use crate::store::{Existing, STATE_FOLDER};
-use crate::table::event_ids;
+use crate::table::{event_ids, rejected_places};
 
 impl<S: Stream> Repair<'_, S> {
     /// Makes files again that are missing or differ from what was written. Returns whether the manifest
@@ -53,6 +53,9 @@ impl<S: Stream> Repair<'_, S> {
         let mut damaged = Vec::new();
         for file in &cut.files {
             let is_listed = self.files.contains_key(&file.path);
+            if !is_listed && self.replaced.contains(&file.path) {
+                continue;
+            }
             if look(self.store, file, is_listed).await?.is_err() {
                 damaged.push(file.path.clone());
             }
@@ -166,7 +169,8 @@ impl<S: Stream> Repair<'_, S> {
                 let ids = ids.unwrap_or_default();
                 seen.events.extend(ids.iter().map(|id| EventKey::new(id)));
             } else if named_after(path).is_some_and(|(owner, _)| owner == shard) {
-                seen.rejected.extend(rejected_numbers(&bytes));
+                let places = spawn_blocking(move || rejected_places(bytes)).await?;
+                seen.rejected.extend(places.unwrap_or_default());
             }
         }
         Ok(seen)
@@ -185,13 +189,4 @@ impl<S: Stream> Repair<'_, S> {
         }
         Ok(())
     }
-}
-
-/// The sequence numbers of rejected entries.
-fn rejected_numbers(bytes: &[u8]) -> impl Iterator<Item = String> {
-    let lines = bytes.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| {
-        let entry: serde_json::Value = serde_json::from_slice(line).ok()?;
-        Some(entry.get("sequence_number")?.as_str()?.to_owned())
-    })
 }

@@ -10,7 +10,9 @@ use crate::run::load::named_after;
 use crate::run::survey::ShardSurvey;
 use crate::run::verify::count;
 use crate::source::{Position, SequenceNumber, StreamRecord};
-use crate::state::{Checkpoint, Counts, CutEntry, FileEntry, Segment, WindowRef, sha256};
+use crate::state::{
+    Checkpoint, Counts, CutEntry, FileEntry, Partition, Segment, WindowRef, sha256,
+};
 use crate::store::Existing;
 use crate::table::event_ids;
 
@@ -80,23 +82,35 @@ impl<S: Stream> Repair<'_, S> {
         let mut sum = Counts::default();
         known.iter().for_each(|cut| sum += cut.counts);
         let has_last = known.last().is_some_and(|cut| cut.cut == next.cuts) || next.cuts == 0;
+        let merged = self.take_unnamed(&shard.shard);
         let is_whole = has_last
             && sum == next.counts
             && adopted.is_empty()
+            && merged.is_empty()
             && shard.damaged_segments.is_empty();
         let same = shard.checkpoint.as_ref().is_ok_and(|found| *found == next);
-        if same && is_whole && again.is_empty() && shard.window.is_ok() && !manifest_changed {
+        // Rows of merged files may be of any shard.
+        let is_asked = !self.gone.is_empty() || self.merged_lost > self.remade;
+        if same
+            && is_whole
+            && again.is_empty()
+            && shard.window.is_ok()
+            && !manifest_changed
+            && !is_asked
+        {
             return Ok(());
         }
         let gone = std::mem::take(&mut self.gone);
-        let mut entries = Vec::new();
+        let mut entries = merged;
         for (first, path) in &adopted {
             // What cannot be read is set aside here, before the stream is held to the files.
             entries.extend(self.entry_of(first, path).await?);
         }
-        if !is_whole || !gone.is_empty() {
+        if !is_whole || is_asked {
             let found = self.reconcile(&shard, &next, &again).await?;
             let rows: u64 = found.iter().filter_map(|(_, entry)| entry.rows).sum();
+            let tables = found.iter().filter(|(_, entry)| entry.is_table());
+            self.remade += tables.filter_map(|(_, entry)| entry.rows).sum::<u64>();
             if rows < gone.iter().map(|(_, rows)| rows).sum() {
                 gone.iter().for_each(|(what, _)| self.lost(what));
             }
@@ -396,7 +410,11 @@ impl<S: Stream> Repair<'_, S> {
     /// The latest event ids that the files of all shards have: each of them is a row.
     async fn window_of_files(&self, without: &[String]) -> Result<Window, RepairError> {
         let tables = self.files.keys().filter(|path| path.starts_with("events/"));
-        let named = tables.filter_map(|path| Some((named_after(path)?.1, path)));
+        // Merged files come before all others, by their days.
+        let named = tables.filter_map(|path| match Partition::is_merged(path) {
+            true => Some(((None, day_of(path)), path)),
+            false => Some(((Some(named_after(path)?.1), ""), path)),
+        });
         let is_whole = |path: &String| !without.contains(path) && !self.pending.contains(path);
         let mut named: Vec<_> = named.filter(|(_, path)| is_whole(path)).collect();
         named.sort_unstable();
@@ -418,6 +436,11 @@ impl<S: Stream> Repair<'_, S> {
         window.extend(newest_first.into_iter().rev().flatten());
         Ok(window)
     }
+}
+
+/// The folders of a day, which sort by time.
+fn day_of(path: &str) -> &str {
+    path.split_once("/year=").map_or("", |(_, day)| day)
 }
 
 /// A checkpoint as it was to be written for a cut.

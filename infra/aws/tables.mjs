@@ -1,0 +1,240 @@
+#!/usr/bin/env node
+// The tables of a lake on AWS, as the template that template.yaml nests: `node tables.mjs DELIVERY > tables.json`, with
+// forebay.schema.json here. For Terraform: `node tables.mjs DELIVERY terraform > terraform/tables.tf.json`.
+//
+// DELIVERY is lambda, pipe, firehose-iceberg or firehose-parquet. The first two have the tables of `npx forebay ddl`.
+// firehose-iceberg has Iceberg tables with the same columns, and firehose-parquet has one table more,
+// forebay__rows, with all columns of all tables: Firehose writes its files by one table, whichever they are of.
+
+import { readFileSync } from "node:fs";
+import { cloudformation } from "forebay/tools";
+
+const DELIVERIES = ["lambda", "pipe", "firehose-iceberg", "firehose-parquet"];
+const FORMATS = ["cloudformation", "terraform"];
+const ROWS = "forebay__rows";
+const PARTITIONS = ["year", "month", "day"];
+
+/** What can be said to whoever runs this, without where in the program it is. */
+class Mistake extends Error {}
+
+/** The tables as `npx forebay ddl` has them: each a name, a folder and columns, in its own words. */
+function tablesOf(schema) {
+  const options = {
+    database: "forebay",
+    // A parameter of the template, this being its default.
+    location: "s3://bucket/lake",
+    first_year: 2025,
+    last_year: 2035,
+  };
+  const tables = [];
+  let column;
+  // The generator writes each name, type and comment on a line of its own, its texts as JSON.
+  for (const line of cloudformation(schema, options).split("\n")) {
+    const [, indent, name, value] = /^( +)(?:- )?(\w[\w.]*): (.+)$/.exec(line) ?? [];
+    const table = tables.at(-1);
+    if (line.endsWith("Type: AWS::Glue::Table")) tables.push({ columns: [], parameters: {} });
+    else if (!table || !indent) continue;
+    else if (indent.length === 8 && name === "Name") table.name = JSON.parse(value);
+    else if (indent.length === 8 && name === "Description") table.description = JSON.parse(value);
+    else if (indent.length === 10 && name === "Location") {
+      table.folder = JSON.parse(value.replace("!Sub ", "")).replace(/^\$\{Location\}\/|\/$/g, "");
+    } else if (indent.length === 10 && /^(classification|forebay|projection)\b/.test(name)) {
+      table.parameters[name] = JSON.parse(value);
+    } else if (indent.length === 10 && /Format$/.test(name)) table[name] = value;
+    else if (name === "SerializationLibrary") table.serde = value;
+    else if (indent.length === 12 && name === "Name") {
+      column = { name: JSON.parse(value) };
+      table.columns.push(column);
+    } else if (indent.length === 14 && name === "Type") column.type = JSON.parse(value);
+    else if (indent.length === 14 && name === "Comment") column.comment = JSON.parse(value);
+  }
+  return tables;
+}
+
+/** All columns of the tables of events, each once. */
+function allColumns(tables) {
+  const columns = new Map();
+  for (const table of tables) {
+    for (const column of table.columns) {
+      const known = columns.get(column.name);
+      if (known && known.type !== column.type) {
+        throw new Mistake(
+          `${column.name} is ${known.type} in one table and ${column.type} in ${table.name}: ` +
+            "Firehose writes all by one table, so give one of the fields another name, or take another delivery",
+        );
+      }
+      columns.set(column.name, { ...column, comment: undefined });
+    }
+  }
+  return [...columns.values()];
+}
+
+function build(schema, delivery) {
+  const tables = tablesOf(schema);
+  const events = tables.filter((table) => table.folder.startsWith("events/"));
+  // Firehose keeps what it could not deliver in the raw bucket, in a form of its own.
+  if (delivery === "firehose-iceberg") return events.map((table) => ({ ...table, iceberg: true }));
+  if (delivery === "firehose-parquet") {
+    const rows = { ...events[0], name: ROWS, folder: "rows", columns: allColumns(events) };
+    rows.description = "What Firehose writes by; its files are those of the other tables.";
+    rows.parameters = { classification: "parquet" };
+    return [...events, rows];
+  }
+  return tables;
+}
+
+const identifier = (name) => `Table${Buffer.from(name).toString("hex")}`;
+const isPartitioned = (table) => !table.iceberg && table.name !== ROWS;
+
+function cloudFormation(tables) {
+  const resources = tables.map((table) => [identifier(table.name), cloudFormationTable(table)]);
+  return {
+    AWSTemplateFormatVersion: "2010-09-09",
+    Description: "The tables of a Forebay lake, made by tables.mjs.",
+    Parameters: {
+      DatabaseName: { Type: "String", AllowedPattern: "[a-z][a-z0-9_]*" },
+      Location: { Type: "String", AllowedPattern: "s3://.*[^/]" },
+    },
+    Resources: {
+      Database: {
+        Type: "AWS::Glue::Database",
+        Properties: {
+          CatalogId: { Ref: "AWS::AccountId" },
+          DatabaseInput: {
+            Name: { Ref: "DatabaseName" },
+            Description: "Product events, one table an event type.",
+          },
+        },
+      },
+      ...Object.fromEntries(resources),
+    },
+  };
+}
+
+function cloudFormationTable(table) {
+  const location = { "Fn::Sub": `\${Location}/${table.folder}/` };
+  const folders = PARTITIONS.map((name) => `${name}=\${!${name}}/`).join("");
+  const columns = table.columns.map(({ name, type, comment }) => ({
+    Name: name,
+    Type: type,
+    ...(comment && { Comment: comment }),
+  }));
+  const hive = {
+    Parameters: {
+      EXTERNAL: "TRUE",
+      ...table.parameters,
+      ...(isPartitioned(table) && {
+        "storage.location.template": { "Fn::Sub": `\${Location}/${table.folder}/${folders}` },
+      }),
+    },
+    ...(isPartitioned(table) && {
+      PartitionKeys: PARTITIONS.map((name) => ({ Name: name, Type: "int" })),
+    }),
+  };
+  return {
+    Type: "AWS::Glue::Table",
+    Properties: {
+      CatalogId: { Ref: "AWS::AccountId" },
+      DatabaseName: { Ref: "Database" },
+      ...(table.iceberg && {
+        OpenTableFormatInput: { IcebergInput: { MetadataOperation: "CREATE", Version: "2" } },
+      }),
+      TableInput: {
+        Name: table.name,
+        ...(table.description && { Description: table.description }),
+        TableType: "EXTERNAL_TABLE",
+        ...(!table.iceberg && hive),
+        StorageDescriptor: {
+          Location: location,
+          Columns: columns,
+          ...(!table.iceberg && {
+            InputFormat: table.InputFormat,
+            OutputFormat: table.OutputFormat,
+            SerdeInfo: { SerializationLibrary: table.serde },
+          }),
+        },
+      },
+    },
+  };
+}
+
+/** Terraform's words: in its JSON, as in its own language, "${" begins an expression. */
+function terraform(tables) {
+  const resources = tables.map((table) => [table.name, terraformTable(table)]);
+  return {
+    resource: {
+      aws_glue_catalog_database: {
+        lake: {
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Terraform's.
+          name: "${var.database}",
+          description: "Product events, one table an event type.",
+        },
+      },
+      aws_glue_catalog_table: Object.fromEntries(resources),
+      // Firehose waits for all of them.
+      terraform_data: {
+        tables: { depends_on: tables.map(({ name }) => `aws_glue_catalog_table.${name}`) },
+      },
+    },
+  };
+}
+
+function terraformTable(table) {
+  const location = `\${local.location}/${table.folder}/`;
+  const folders = PARTITIONS.map((name) => `${name}=$\${${name}}/`).join("");
+  const plain = (text) => text.replaceAll("${", "$${").replaceAll("%{", "%%{");
+  const hive = {
+    parameters: {
+      EXTERNAL: "TRUE",
+      ...table.parameters,
+      ...(isPartitioned(table) && { "storage.location.template": location + folders }),
+    },
+    ...(isPartitioned(table) && {
+      partition_keys: PARTITIONS.map((name) => ({ name, type: "int" })),
+    }),
+  };
+  return {
+    name: table.name,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Terraform's.
+    database_name: "${aws_glue_catalog_database.lake.name}",
+    table_type: "EXTERNAL_TABLE",
+    ...(table.description && { description: plain(table.description) }),
+    ...(table.iceberg
+      ? {
+          open_table_format_input: {
+            iceberg_input: { metadata_operation: "CREATE", version: "2" },
+          },
+        }
+      : hive),
+    storage_descriptor: {
+      location,
+      columns: table.columns.map(({ name, type, comment }) => ({
+        name,
+        type,
+        ...(comment && { comment: plain(comment) }),
+      })),
+      ...(!table.iceberg && {
+        input_format: table.InputFormat,
+        output_format: table.OutputFormat,
+        ser_de_info: { serialization_library: table.serde },
+      }),
+    },
+  };
+}
+
+function main([delivery, format = "cloudformation", ...more]) {
+  if (!DELIVERIES.includes(delivery) || !FORMATS.includes(format) || more.length > 0) {
+    throw new Mistake(`node tables.mjs ${DELIVERIES.join("|")} [${FORMATS.join("|")}]`);
+  }
+  const tables = build(readFileSync("forebay.schema.json", "utf8"), delivery);
+  const written = format === "terraform" ? terraform(tables) : cloudFormation(tables);
+  process.stdout.write(`${JSON.stringify(written, null, 2)}\n`);
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  // A mistake in the schema file is one of whoever runs this, too.
+  console.error(`tables.mjs: ${error.message}`);
+  process.exitCode = 2;
+}

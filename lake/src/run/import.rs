@@ -1,0 +1,485 @@
+//! `forebay-lake import`: archives of what Firehose wrote become rows.
+//!
+//! Killed at any point and run again, it goes on where it was: the objects are one shard of the lake
+//! ([`crate::source::archive`]), which is read like a shard of Kinesis. An object is in the ledger before it is
+//! read, and never a second time.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Write;
+use std::sync::Arc;
+
+use flate2::write::MultiGzDecoder;
+use forebay_core::time::Timestamp;
+use futures_util::StreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use super::load::{LoadError, check_files, load_shard};
+use crate::cut::{EncodeError, File, Flush, Limits, Shard};
+use crate::source::archive::{
+    ArchiveObject, IMPORT_SHARD, Splitter, object_of, read_objects, write_objects,
+};
+use crate::source::{Position, StreamRecord};
+use crate::state::{Counts, Damage, StatePaths, seal, unseal};
+use crate::store::{Existing, Store, StoreError};
+use crate::table::Catalog;
+
+/// Objects that are entered into the ledger together.
+const LEDGER_OBJECTS: usize = 1_000;
+/// Bytes that are decompressed at a time: each may become a thousand.
+const SLICE_BYTES: usize = 16 * 1_024;
+/// Files that are written at the same time.
+const CONCURRENT_WRITES: usize = 16;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// How objects begin that hold no text: ZIP and Parquet.
+const OTHERS: [&[u8]; 2] = [b"PK\x03\x04", b"PAR1"];
+
+/// Where the objects are.
+#[derive(Debug)]
+pub struct Archive {
+    /// The storage.
+    pub objects: Arc<dyn ObjectStore>,
+    /// What stands before a path in `objects`, so that it names the object whatever is imported: the absolute path
+    /// of the folder, or `s3://BUCKET/PREFIX`. Without a slash at the end.
+    pub root: String,
+    /// Whether the storage's ETags follow from the content. Else each new object is read for its checksum.
+    pub has_checksums: bool,
+}
+
+/// Why an import cannot go on. What was imported by then stays.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The files of the lake.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state of the lake.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The archive.
+    #[error("the archive cannot be read: {0}")]
+    Archive(#[from] object_store::Error),
+    /// An earlier import was stopped.
+    #[error("an import was stopped at {path}; run it again with the same archive first")]
+    Unfinished {
+        /// The object.
+        path: String,
+    },
+    /// A defect of Forebay.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A defect of Forebay.
+    #[error("the ledger of imports cannot be written: {0}")]
+    Ledger(#[from] serde_json::Error),
+    /// A defect of Forebay.
+    #[error("a place in an archive: {0}")]
+    Place(&'static str),
+    /// A defect of Forebay.
+    #[error("a file cannot be encoded or written: {0}")]
+    Thread(#[from] JoinError),
+}
+
+/// What an import has done.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Objects of the archive.
+    pub objects: usize,
+    /// Those that were read now.
+    pub read: usize,
+    /// What became of the records that were read now.
+    pub counts: Counts,
+    /// Objects that were not imported, with the reason.
+    pub problems: Vec<String>,
+}
+
+/// Imports what is new in an archive. `now` is the clock, `progress` hears of every batch.
+///
+/// # Errors
+/// [`ImportError`]
+pub async fn import(
+    store: &Arc<Store>,
+    catalog: Arc<Catalog>,
+    archive: &Archive,
+    limits: Limits,
+    now: fn() -> Timestamp,
+    progress: impl FnMut(&Imported),
+) -> Result<Imported, ImportError> {
+    check_files(store).await?;
+    let paths = StatePaths::new(IMPORT_SHARD, 0);
+    let state = load_shard(store, &paths, IMPORT_SHARD).await?;
+    let (ledger, segments) = read_ledger(store, &paths).await?;
+    let shard = Shard::new(
+        IMPORT_SHARD.to_owned(),
+        catalog,
+        limits,
+        paths.clone(),
+        state.checkpoint,
+        state.window,
+        state.segment,
+    );
+    let mut import = Import {
+        store: store.clone(),
+        archive,
+        shard,
+        done: Imported::default(),
+        progress,
+    };
+    let mut next = ledger.len() as u64 + 1;
+    // What an earlier import has begun comes first: places rise.
+    let complete = read_complete(store, &paths).await?;
+    let from = import.next_object().max(Some(complete + 1));
+    for object in ledger.iter().filter(|object| Some(object.number) >= from) {
+        import.read(object).await?;
+    }
+    let mut found = list(archive).await?;
+    import.done.objects = found.len();
+    found.sort_by(|a, b| a.location.cmp(&b.location));
+    let known: HashMap<&str, &ArchiveObject> = ledger
+        .iter()
+        .map(|object| (object.path.as_str(), object))
+        .collect();
+    let mut fresh = Vec::new();
+    for meta in found {
+        let path = archive.path_of(&meta.location);
+        let is_same = |known: &&&ArchiveObject| {
+            known.bytes == meta.size && known.modified == meta.last_modified.timestamp_millis()
+        };
+        let earlier = known.get(path.as_str());
+        if !archive.has_checksums && earlier.as_ref().is_some_and(is_same) {
+            continue;
+        }
+        let checksum = archive.checksum(&meta).await?;
+        match earlier {
+            Some(earlier) if earlier.checksum == checksum => {}
+            Some(_) => {
+                import.problem(&path, "it has changed since it was imported");
+            }
+            None => {
+                fresh.push(ArchiveObject {
+                    number: next,
+                    path,
+                    bytes: meta.size,
+                    modified: meta.last_modified.timestamp_millis(),
+                    checksum,
+                    seen: now().0,
+                });
+                next += 1;
+            }
+        }
+    }
+    for (objects, segment) in fresh.chunks(LEDGER_OBJECTS).zip(segments..) {
+        let file = File {
+            path: ledger_path(&paths, segment),
+            bytes: write_objects(objects)?.into(),
+        };
+        store.put(&file, Existing::Replace).await?;
+        for object in objects {
+            import.read(object).await?;
+        }
+    }
+    import.finish().await?;
+    if next - 1 > complete {
+        let file = File {
+            path: complete_path(&paths),
+            bytes: seal(&serde_json::to_string(&Complete { objects: next - 1 })?).into(),
+        };
+        store.put(&file, Existing::Replace).await?;
+    }
+    Ok(import.done)
+}
+
+/// How many objects of the ledger were read to their end.
+#[derive(Serialize, Deserialize)]
+struct Complete {
+    objects: u64,
+}
+
+fn complete_path(paths: &StatePaths) -> String {
+    format!("{}/complete.objects", paths.folder())
+}
+
+async fn read_complete(store: &Store, paths: &StatePaths) -> Result<u64, ImportError> {
+    let path = complete_path(paths);
+    let Some(bytes) = store.read(&path).await? else {
+        return Ok(0);
+    };
+    let read = unseal(&bytes).and_then(|text| {
+        let complete = serde_json::from_str(&text);
+        complete.map_err(|error| Damage::Senseless(error.to_string()))
+    });
+    let complete: Complete = read.map_err(|damage| LoadError::Damaged { path, damage })?;
+    Ok(complete.objects)
+}
+
+fn ledger_path(paths: &StatePaths, segment: usize) -> String {
+    format!("{}/{segment:06}.objects", paths.folder())
+}
+
+/// The objects that were entered, and how many segments there are.
+async fn read_ledger(
+    store: &Store,
+    paths: &StatePaths,
+) -> Result<(Vec<ArchiveObject>, usize), ImportError> {
+    let mut ledger = Vec::new();
+    for segment in 0.. {
+        let path = ledger_path(paths, segment);
+        let Some(bytes) = store.read(&path).await? else {
+            return Ok((ledger, segment));
+        };
+        let objects = read_objects(&bytes);
+        let objects = objects.map_err(|damage| LoadError::Damaged {
+            path: path.clone(),
+            damage,
+        })?;
+        ledger.extend(objects);
+        let in_order = (1..).zip(&ledger);
+        if in_order
+            .into_iter()
+            .any(|(number, object)| object.number != number)
+        {
+            let damage = Damage::Senseless("its objects are not numbered in order".to_owned());
+            return Err(LoadError::Damaged { path, damage }.into());
+        }
+    }
+    Ok((ledger, 0))
+}
+
+async fn list(archive: &Archive) -> Result<Vec<ObjectMeta>, object_store::Error> {
+    let mut found = Vec::new();
+    let mut objects = archive.objects.list(None);
+    while let Some(object) = objects.next().await {
+        found.push(object?);
+    }
+    Ok(found)
+}
+
+impl Archive {
+    fn path_of(&self, location: &Path) -> String {
+        format!("{}/{location}", self.root)
+    }
+
+    async fn checksum(&self, meta: &ObjectMeta) -> Result<String, object_store::Error> {
+        if self.has_checksums
+            && let Some(tag) = &meta.e_tag
+        {
+            return Ok(tag.clone());
+        }
+        let mut hash = Sha256::new();
+        let mut bytes = self.objects.get(&meta.location).await?.into_stream();
+        while let Some(chunk) = bytes.next().await {
+            hash.update(&chunk?);
+        }
+        let digest = hash.finalize();
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+struct Import<'i, P> {
+    store: Arc<Store>,
+    archive: &'i Archive,
+    shard: Shard,
+    done: Imported,
+    progress: P,
+}
+
+impl<P: FnMut(&Imported)> Import<'_, P> {
+    /// The object to go on with. It may have been read to its end.
+    fn next_object(&self) -> Option<u64> {
+        match self.shard.position() {
+            Position::At(place) | Position::After(place) => object_of(&place),
+            _ => Some(1),
+        }
+    }
+
+    async fn read(&mut self, object: &ArchiveObject) -> Result<(), ImportError> {
+        let root = format!("{}/", self.archive.root);
+        let Some(location) = object.path.strip_prefix(&root) else {
+            return Err(ImportError::Unfinished {
+                path: object.path.clone(),
+            });
+        };
+        let location = Path::from(location);
+        let found = match self.archive.objects.get(&location).await {
+            Err(object_store::Error::NotFound { .. }) => {
+                self.problem(&object.path, "it is not there any more");
+                return Ok(());
+            }
+            found => found?,
+        };
+        if found.meta.size != object.bytes {
+            self.problem(&object.path, "it has changed since it was entered");
+            return Ok(());
+        }
+        self.done.read += 1;
+        let mut bytes = found.into_stream();
+        let mut reader = Reader::Unknown;
+        let mut count = 0;
+        while let Some(chunk) = bytes.next().await {
+            for slice in chunk?.chunks(SLICE_BYTES) {
+                if !reader.push(slice) {
+                    break;
+                }
+                self.take(object, &mut count, reader.records()).await?;
+            }
+        }
+        let (records, is_damaged) = reader.end();
+        self.take(object, &mut count, records).await?;
+        if is_damaged {
+            // An entry in the table of rejected records says where the rest is.
+            let entry = serde_json::json!({
+                "object": object.path,
+                "problem": "neither text nor gzip, or gzip that is damaged or cut short",
+            });
+            self.take(object, &mut count, vec![entry.to_string().into_bytes()])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of an object; once, if its import was under way.
+    fn problem(&mut self, path: &str, problem: &str) {
+        let prefix = format!("{path}: ");
+        let mut known = self.done.problems.iter();
+        if !known.any(|known| known.starts_with(&prefix)) {
+            self.done.problems.push(prefix + problem);
+        }
+    }
+
+    async fn take(
+        &mut self,
+        object: &ArchiveObject,
+        count: &mut u64,
+        records: Vec<Vec<u8>>,
+    ) -> Result<(), ImportError> {
+        let mut numbered: VecDeque<StreamRecord> = VecDeque::new();
+        for data in records {
+            numbered.push_back(object.record(*count, data).map_err(ImportError::Place)?);
+            *count += 1;
+        }
+        while self.shard.take(&mut numbered) {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left. A batch that was begun earlier and whose objects are gone is closed as it is.
+    async fn finish(&mut self) -> Result<(), ImportError> {
+        if self.shard.is_open() || self.shard.is_replaying() {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ImportError> {
+        let Some(closed) = self.shard.close() else {
+            return Ok(());
+        };
+        let encoded = spawn_blocking(move || closed.encode()).await??;
+        let flush = self.shard.flush(encoded)?;
+        let counts = flush.counts;
+        carry_out(&self.store, flush).await?;
+        self.done.counts += counts;
+        (self.progress)(&self.done);
+        Ok(())
+    }
+}
+
+/// Carries out a flush, in its order.
+async fn carry_out(store: &Arc<Store>, flush: Flush) -> Result<(), ImportError> {
+    let existing = match flush.keep_existing {
+        true => Existing::Keep,
+        false => Existing::Replace,
+    };
+    store.put(&flush.intent, Existing::Replace).await?;
+    let mut files = flush.files.into_iter();
+    let mut writing: JoinSet<Result<(), StoreError>> = JoinSet::new();
+    loop {
+        while writing.len() < CONCURRENT_WRITES
+            && let Some(file) = files.next()
+        {
+            let store = store.clone();
+            writing.spawn(async move { store.put(&file, existing).await });
+        }
+        match writing.join_next().await {
+            Some(written) => written??,
+            None => break,
+        }
+    }
+    for path in flush.stale {
+        store.delete(&path).await?;
+    }
+    if let Some(window) = flush.window {
+        store.put(&window, Existing::Replace).await?;
+    }
+    store.put(&flush.manifest, Existing::Replace).await?;
+    Ok(store.put(&flush.commit, Existing::Replace).await?)
+}
+
+/// The bytes of an object on their way into records.
+enum Reader {
+    /// Nothing was read yet.
+    Unknown,
+    Text(Splitter),
+    Gzip(Box<MultiGzDecoder<Splitter>>),
+    Damaged(Splitter),
+}
+
+impl Reader {
+    /// Takes bytes in; whether there is use for more.
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        if let Reader::Unknown = self {
+            *self = match bytes {
+                _ if bytes.starts_with(GZIP) => {
+                    Reader::Gzip(Box::new(MultiGzDecoder::new(Splitter::default())))
+                }
+                _ if OTHERS.iter().any(|other| bytes.starts_with(other)) => {
+                    Reader::Damaged(Splitter::default())
+                }
+                _ => Reader::Text(Splitter::default()),
+            };
+        }
+        let is_fine = match self {
+            Reader::Text(splitter) => splitter.write_all(bytes).is_ok(),
+            Reader::Gzip(decoder) => decoder.write_all(bytes).is_ok(),
+            Reader::Unknown | Reader::Damaged(_) => return false,
+        };
+        if !is_fine {
+            self.damage();
+        }
+        is_fine
+    }
+
+    /// Keeps what was decompressed up to the damage.
+    fn damage(&mut self) {
+        if let Reader::Gzip(decoder) = self {
+            let splitter = std::mem::take(decoder.get_mut());
+            *self = Reader::Damaged(splitter);
+        }
+    }
+
+    fn records(&mut self) -> Vec<Vec<u8>> {
+        match self {
+            Reader::Unknown => Vec::new(),
+            Reader::Text(splitter) | Reader::Damaged(splitter) => splitter.records(),
+            Reader::Gzip(decoder) => decoder.get_mut().records(),
+        }
+    }
+
+    /// The last records, and whether the object is damaged.
+    fn end(mut self) -> (Vec<Vec<u8>>, bool) {
+        if let Reader::Gzip(decoder) = &mut self
+            && decoder.try_finish().is_err()
+        {
+            self.damage();
+        }
+        match self {
+            Reader::Unknown => (Vec::new(), false),
+            Reader::Text(mut splitter) => (splitter.end(), false),
+            Reader::Gzip(mut decoder) => (decoder.get_mut().end(), false),
+            Reader::Damaged(mut splitter) => (splitter.end(), true),
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The functions of AWS Lambda, by the contracts of their event sources.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use forebay_core::time::Timestamp;
+use forebay_lake::cut::{Batch, ClosedBatch, Limits};
+use forebay_lake::record::Window;
+use forebay_lake::run::lambda::{
+    Destination, REJECTED, STREAM_LIMITS, Streamed, Tally, Transformed, enrichment, stream,
+    transform,
+};
+use forebay_lake::source::StreamRecord;
+use forebay_lake::source::lambda_event::KinesisEvent;
+use futures_util::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use serde_json::{Value, json};
+use support::{DAY, NOON, at, attribute, metric, record, sequence_number, sign_up};
+
+const SHARD: &str = "shardId-000000000000";
+
+fn kinesis_event(records: &[(usize, Vec<u8>)]) -> KinesisEvent {
+    let records = records.iter().map(|(number, data)| {
+        let number = sequence_number(*number);
+        json!({
+            "eventID": format!("{SHARD}:{number}"),
+            "eventName": "aws:kinesis:record",
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": "client",
+                "sequenceNumber": number,
+                "approximateArrivalTimestamp": NOON as f64 / 1_000.0,
+                "data": BASE64_STANDARD.encode(data),
+            },
+        })
+    });
+    let records: Vec<_> = records.collect();
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+async fn streamed(records: &[(usize, Vec<u8>)], objects: &Arc<dyn ObjectStore>) -> Streamed {
+    limited(records, objects, STREAM_LIMITS).await
+}
+
+async fn limited(
+    records: &[(usize, Vec<u8>)],
+    objects: &Arc<dyn ObjectStore>,
+    limits: Limits,
+) -> Streamed {
+    stream(kinesis_event(records), &support::catalog(), objects, limits).await
+}
+
+async fn paths(objects: &Arc<dyn ObjectStore>) -> BTreeSet<String> {
+    let files = objects.list(None).map_ok(|file| file.location.to_string());
+    files.try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_file_is_named_after_the_first_and_the_last_record_that_it_is_made_of() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let records = [
+        (7, sign_up("a").encode().into_bytes()),
+        (9, b"poison".to_vec()),
+        (12, sign_up("a").encode().into_bytes()),
+    ];
+    let done = streamed(&records, &objects).await;
+    assert!(done.answer.batch_item_failures.is_empty());
+    let tally = Tally {
+        records: 3,
+        rows: 1,
+        rejected: 1,
+        duplicates: 1,
+    };
+    assert_eq!(done.tally, tally);
+    let first = paths(&objects).await;
+    let (from, to) = (sequence_number(7), sequence_number(12));
+    let rows =
+        format!("events/sign_up_event/year=2026/month=11/day=21/{SHARD}-{from}-{to}.parquet");
+    assert!(first.contains(&rows), "{first:?}");
+    // The same records again are the same files; fewer of them replace nothing.
+    streamed(&records, &objects).await;
+    assert_eq!(paths(&objects).await, first);
+    streamed(&records[..1], &objects).await;
+    assert!(paths(&objects).await.is_superset(&first));
+}
+
+#[tokio::test]
+async fn what_is_not_written_comes_again_from_its_first_record_on() {
+    // Entries cannot be written: a file lies where their folder would be.
+    let folder = std::env::temp_dir().join(format!("forebay-stream-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("rejected"), "").unwrap();
+    let objects = LocalFileSystem::new_with_prefix(&folder).unwrap();
+    let objects: Arc<dyn ObjectStore> = Arc::new(objects);
+    // A batch of three events: two records, the first of which holds two.
+    let two = [sign_up("a").encode(), sign_up("a").encode()].concat();
+    let records = [
+        (1, two.into_bytes()),
+        (2, sign_up("b").encode().into_bytes()),
+        (6, sign_up("c").encode().into_bytes()),
+        (7, b"poison".to_vec()),
+    ];
+    let limits = Limits {
+        records: 3,
+        ..STREAM_LIMITS
+    };
+    let done = limited(&records, &objects, limits).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((done.tally.rows, done.tally.duplicates), (2, 1));
+    let answer = serde_json::to_value(&done.answer).unwrap();
+    let failure = json!({ "itemIdentifier": sequence_number(6) });
+    assert_eq!(answer, json!({ "batchItemFailures": [failure] }));
+    assert!(done.error.is_some());
+}
+
+#[tokio::test]
+async fn records_that_are_large_once_decompressed_are_several_batches() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let large = format!("{{\"event_type\":\"{}\"}}", "x".repeat(30_000));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(large.as_bytes()).unwrap();
+    let data = encoder.finish().unwrap();
+    let records: Vec<_> = (1..=4).map(|at| (at, data.clone())).collect();
+    let limits = Limits {
+        bytes: 50_000,
+        ..STREAM_LIMITS
+    };
+    let done = limited(&records, &objects, limits).await;
+    assert_eq!((done.tally.rejected, done.files), (4, 2));
+}
+
+fn transformed(records: &[Vec<u8>], destination: &Destination) -> Transformed {
+    let records = records.iter().enumerate().map(|(number, data)| {
+        json!({
+            "recordId": format!("record-{number}"),
+            "approximateArrivalTimestamp": NOON,
+            "data": BASE64_STANDARD.encode(data),
+            "kinesisRecordMetadata": {
+                "shardId": SHARD,
+                "sequenceNumber": sequence_number(number),
+                "subsequenceNumber": "",
+                "partitionKey": "client",
+                "approximateArrivalTimestamp": NOON,
+            },
+        })
+    });
+    let records: Vec<_> = records.collect();
+    let event = json!({ "invocationId": "1", "records": records });
+    let event = serde_json::from_value(event).unwrap();
+    transform(event, &support::catalog(), destination).unwrap()
+}
+
+fn iceberg() -> Destination {
+    Destination::Iceberg {
+        database: "forebay".to_owned(),
+    }
+}
+
+/// The results, with the data as JSON.
+fn results(transformed: &Transformed) -> Vec<Value> {
+    let results = transformed.answer.records.iter().map(|result| {
+        let mut result = serde_json::to_value(result).unwrap();
+        if let Some(data) = result["data"].as_str() {
+            let text = String::from_utf8(BASE64_STANDARD.decode(data).unwrap()).unwrap();
+            let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            result["data"] = rows.collect::<Vec<Value>>().into();
+        }
+        result
+    });
+    results.collect()
+}
+
+#[test]
+fn a_row_goes_to_the_iceberg_table_of_its_event_type() {
+    let mut played = record("PiecePlayedEvent", "b");
+    metric(&mut played, "minutes", "12.5");
+    metric(&mut played, "mistakes", "3");
+    attribute(&mut played, "completed", "true");
+    attribute(&mut played, "started_at", "2026-11-21T13:00:00.5+01:00");
+    attribute(&mut played, "mood", "good");
+    let records = [
+        sign_up("a").encode().into_bytes(),
+        played.encode().into_bytes(),
+    ];
+    let done = transformed(&records, &iceberg());
+    let [first, second] = &results(&done)[..] else {
+        unreachable!("two records have two results");
+    };
+    assert_eq!(first["recordId"], "record-0");
+    assert_eq!(first["result"], "Ok");
+    let destination = json!({ "otfMetadata": {
+        "destinationDatabaseName": "forebay",
+        "destinationTableName": "sign_up_event",
+        "operation": "insert",
+    } });
+    assert_eq!(first["metadata"], destination);
+    let row = &first["data"][0];
+    assert_eq!(row["event_id"], "a");
+    assert_eq!(row["email"], "a@example.com");
+    // Microseconds, and every column is there.
+    assert_eq!(row["event_timestamp"], NOON * 1_000);
+    assert_eq!(row["referrer"], Value::Null);
+    assert!(row.as_object().unwrap().contains_key("referrer"));
+    let row = &second["data"][0];
+    assert_eq!(row["started_at"], (NOON + 500) * 1_000);
+    assert_eq!(
+        (&row["minutes"], &row["mistakes"]),
+        (&json!(12.5), &json!(3))
+    );
+    assert_eq!(row["completed"], true);
+    assert_eq!(row["extra"], r#"{"attributes":{"mood":"good"}}"#);
+}
+
+#[test]
+fn a_row_for_parquet_has_the_keys_of_its_folders() {
+    let mut late = sign_up("late");
+    late.event_timestamp = Timestamp(NOON - 20 * DAY);
+    let records = [late.encode().into_bytes()];
+    let result = &results(&transformed(&records, &Destination::Parquet))[0];
+    let keys = json!({ "partitionKeys": {
+        "table": "sign_up_event", "year": "2026", "month": "11", "day": "01",
+    } });
+    assert_eq!(result["metadata"], keys);
+    assert_eq!(
+        result["data"][0]["event_timestamp"],
+        "2026-11-01T12:00:00.000Z"
+    );
+}
+
+#[test]
+fn a_record_is_delivered_whole_or_kept_whole() {
+    let both = |a: &str, b: &str| {
+        [sign_up(a).encode(), sign_up(b).encode()]
+            .concat()
+            .into_bytes()
+    };
+    let spoilt = format!("{}{}", sign_up("c").encode(), r#"{"event_type":"Other"}"#).into_bytes();
+    let records = [
+        both("a", "b"),
+        spoilt,
+        // Not a duplicate of the event that was not delivered.
+        sign_up("c").encode().into_bytes(),
+        sign_up("a").encode().into_bytes(),
+        b"poison".to_vec(),
+        Vec::new(),
+    ];
+    let done = transformed(&records, &Destination::Parquet);
+    let outcomes = |done: &Transformed| {
+        let results = results(done).into_iter();
+        results
+            .map(|result| {
+                (
+                    result["result"].clone(),
+                    result["data"].as_array().map_or(0, Vec::len),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let failed = || (json!("ProcessingFailed"), 0);
+    let expected = [
+        (json!("Ok"), 2),
+        failed(),
+        (json!("Ok"), 1),
+        (json!("Dropped"), 0),
+        failed(),
+        failed(),
+    ];
+    assert_eq!(outcomes(&done), expected);
+    let tally = Tally {
+        records: 8,
+        rows: 3,
+        rejected: 4,
+        duplicates: 1,
+    };
+    assert_eq!(done.tally, tally);
+    assert_eq!(done.failures.len(), 3);
+    assert!(
+        done.failures
+            .iter()
+            .all(|failure| !failure.violations.is_empty())
+    );
+
+    // A row of an Iceberg table is one object.
+    let done = transformed(&[both("a", "b"), both("c", "c")], &iceberg());
+    assert_eq!(outcomes(&done), [failed(), failed()]);
+    // A prefix has one type and day.
+    let mut other_day = sign_up("b");
+    other_day.event_timestamp = Timestamp(NOON - DAY);
+    let two_days = [sign_up("a").encode(), other_day.encode()]
+        .concat()
+        .into_bytes();
+    let done = transformed(&[two_days], &Destination::Parquet);
+    assert_eq!(outcomes(&done), [failed()]);
+}
+
+#[test]
+fn an_answer_is_never_larger_than_lambda_takes() {
+    // Rows are larger than their records: they have every column.
+    let records: Vec<_> = (0..6_000)
+        .map(|number| sign_up(&number.to_string()).encode().into_bytes())
+        .collect();
+    let done = transformed(&records, &iceberg());
+    let answer = serde_json::to_vec(&done.answer).unwrap();
+    assert!(
+        (5_000_000..6_000_000).contains(&answer.len()),
+        "{}",
+        answer.len()
+    );
+    assert_eq!(done.answer.records.len(), records.len());
+    assert_eq!(done.tally.rows + done.tally.rejected, 6_000);
+    assert_eq!(done.failures.len() as u64, done.tally.rejected);
+    assert!(done.tally.rejected > 0);
+}
+
+#[test]
+fn a_pipe_gets_an_array_of_events_with_their_event_id() {
+    let event_id = |number| format!("{SHARD}:{}", sequence_number(number));
+    let several = [
+        sign_up("b").encode(),
+        sign_up("b").encode(),
+        "poison".to_owned(),
+    ]
+    .concat();
+    let decoded: Value = serde_json::from_str(&sign_up("c").encode()).unwrap();
+    let records = json!([
+        {
+            "eventID": event_id(0),
+            "approximateArrivalTimestamp": NOON as f64 / 1_000.0,
+            "data": BASE64_STANDARD.encode(sign_up("a").encode()),
+        },
+        {
+            "eventID": event_id(1),
+            "approximateArrivalTimestamp": NOON as f64 / 1_000.0,
+            "data": BASE64_STANDARD.encode(several),
+        },
+        // By the input template of the article.
+        { "data": decoded },
+    ]);
+    let records: Vec<_> = serde_json::from_value(records).unwrap();
+    let (events, tally) = enrichment(&records, &support::catalog(), Timestamp(NOON)).unwrap();
+    let said: Vec<_> = events
+        .iter()
+        .map(|event| (event["eventID"].clone(), event["event_type"].clone()))
+        .collect();
+    let sign_up = json!("SignUpEvent");
+    let expected = [
+        (json!(event_id(0)), sign_up.clone()),
+        (json!(event_id(1)), sign_up.clone()),
+        (json!(event_id(1)), json!(REJECTED)),
+        (Value::Null, sign_up),
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(events[0]["email"], "a@example.com");
+    assert_eq!(events[0]["event_timestamp"], "2026-11-21T12:00:00.000Z");
+    assert_eq!(events[2]["reason"], "malformed_record");
+    assert_eq!(events[2]["data_base64"], BASE64_STANDARD.encode("poison"));
+    let tally_expected = Tally {
+        records: 5,
+        rows: 3,
+        rejected: 1,
+        duplicates: 1,
+    };
+    assert_eq!(tally, tally_expected);
+}
+
+/// The ids of the rows that a batch of the lake has of a record.
+fn rows_of_a_batch(record: &StreamRecord) -> Vec<String> {
+    let catalog = support::catalog();
+    let mut batch = Batch::default();
+    batch.take(&catalog, SHARD, &Window::default(), record);
+    let number = &record.sequence_number;
+    let closed = ClosedBatch {
+        range: (number.clone(), number.clone()),
+        counts: batch.counts,
+        keys: batch.keys.iter().collect(),
+        drafts: batch.drafts(&catalog, SHARD, number),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    support::row_ids(&files.map(|file| (file.path, file.bytes)).collect())
+}
+
+#[test]
+fn a_record_without_an_event_id_has_the_same_id_by_every_way() {
+    let mut record = sign_up("a");
+    record.forebay = None;
+    let data = record.encode().into_bytes();
+    let expected = rows_of_a_batch(&at(0, data.clone()));
+    let row = &results(&transformed(&[data], &iceberg()))[0]["data"][0];
+    assert_eq!(row["event_id"], expected[0].as_str());
+}
