@@ -1,6 +1,8 @@
 //! Kinesis Data Streams: PutRecords, and what a consumer needs (service model
 //! `kinesis/2013-12-02`: JSON 1.1).
 
+mod records;
+
 use std::borrow::Cow;
 
 use base64_simd::STANDARD as BASE64;
@@ -304,12 +306,17 @@ impl<'de> Deserialize<'de> for Record {
             .map_err(|_| D::Error::custom("Data is not base64"))?;
         Ok(Record {
             sequence_number: wire.sequence_number,
-            // Seconds with three digits behind the point; the cast is saturating.
-            #[allow(clippy::cast_possible_truncation)]
-            arrival: Timestamp((wire.approximate_arrival_timestamp * 1_000.0).round() as i64),
+            arrival: arrival(wire.approximate_arrival_timestamp),
             data,
         })
     }
+}
+
+/// The time of an arrival in seconds, which has three digits behind the point.
+fn arrival(seconds: f64) -> Timestamp {
+    // The cast is saturating.
+    #[allow(clippy::cast_possible_truncation)]
+    Timestamp((seconds * 1_000.0).round() as i64)
 }
 
 impl Operation for GetRecords<'_> {
@@ -321,6 +328,6 @@ impl Operation for GetRecords<'_> {
     }
 
     fn output(&self, body: &[u8]) -> Result<Records, CallError> {
-        from_json(body)
+        records::read(body).map_or_else(|| from_json(body), Ok)
     }
 }

@@ -382,7 +382,7 @@ fn rows_of_a_batch(record: &StreamRecord) -> Vec<String> {
     let closed = ClosedBatch {
         range: (number.clone(), number.clone()),
         counts: batch.counts,
-        keys: batch.keys.clone(),
+        keys: batch.keys.iter().collect(),
         drafts: batch.drafts(&catalog, SHARD, number),
     };
     let files = closed.encode().unwrap().files.into_iter();

@@ -26,7 +26,7 @@ fn taken(data: impl Into<Vec<u8>>) -> (Files, (u64, u64, u64)) {
     let closed = ClosedBatch {
         range: (first.clone(), first.clone()),
         counts,
-        keys: batch.keys.clone(),
+        keys: batch.keys.iter().collect(),
         drafts: batch.drafts(&catalog, SHARD, &first),
     };
     let files = closed.encode().unwrap().files.into_iter();

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{command, target};
-use crate::needs::Engine;
+use crate::needs::{self, Engine};
 use crate::parts::{self, Part};
 use crate::progress::Progress;
 
@@ -24,6 +24,16 @@ pub fn sdk(arguments: &[String]) -> Result<()> {
 pub fn edge(arguments: &[String]) -> Result<()> {
     parts::build(&Progress::start(), &[Part::Edge])?;
     let mut node = command("node", ["--import", "tsx", "tests/bench/edge.ts"]);
+    run(node.args(arguments))
+}
+
+/// Measures what records cost the lake, and DuckDB beside it, with these arguments of `tests/bench/lake.ts`. Prints
+/// what comes of it.
+pub fn lake(arguments: &[String]) -> Result<()> {
+    let progress = Progress::start();
+    needs::packages(&progress)?;
+    parts::lake_release(&progress)?;
+    let mut node = command("node", ["--import", "tsx", "tests/bench/lake.ts"]);
     run(node.args(arguments))
 }
 

@@ -88,9 +88,9 @@ const COMMANDS: [Command; 7] = [
     },
     Command {
         name: "bench",
-        says: "what recording costs a page, or a request the worker, with a peer beside it",
+        says: "what recording costs a page, a request the worker or a record the lake, with a peer beside it",
         help: &[
-            "sdk | edge [option]..\n\n",
+            "sdk | edge | lake [option]..\n\n",
             "A number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
             "sdk drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
             "against one endpoint, by turns. It takes some minutes a run: Amplify sends 100 events every 5 seconds.\n\n",
@@ -103,6 +103,11 @@ const COMMANDS: [Command; 7] = [
             "edge sends requests to the built worker and to one in JavaScript, in one workerd, by turns.\n\n",
             "  --runs N             how many blocks of requests of each kind (default: 15)\n",
             "  --build NAME=FOLDER  another build of the worker, to be measured beside; may be repeated\n",
+            "  --json               as JSON, for programs\n\n",
+            "lake reads records by a release build of the lake and by DuckDB, by turns. It takes a minute a run.\n\n",
+            "  --runs N             how many times each (default: 5)\n",
+            "  --records N          how many records of 1.6 KB (default: 200000)\n",
+            "  --build NAME=PROGRAM another build of forebay-lake, to be measured beside; may be repeated\n",
             "  --json               as JSON, for programs\n",
             "\nFor example:  cargo xtask bench sdk --runs 1 --case burst\n",
         ],
@@ -330,9 +335,14 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             flags: &["json"],
             options: &["runs", "build"],
         },
+        Some(Value(name)) if name == "lake" => Bench {
+            run: bench::lake,
+            flags: &["json"],
+            options: &["runs", "records", "build"],
+        },
         Some(other) => return Err(command.unexpected(&other)),
         None => bail!(
-            "what is to be measured is missing: `sdk` or `edge`\n\n{}",
+            "what is to be measured is missing: `sdk`, `edge` or `lake`\n\n{}",
             command.help()
         ),
     };
@@ -343,8 +353,10 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             Long(name) if bench.options.contains(&name) => {
                 let name = name.to_owned();
                 let value = arguments.value()?.string()?;
-                if name == "runs" && !value.parse().is_ok_and(|runs: u32| runs > 0) {
-                    bail!("--runs takes a number from 1, not `{value}`");
+                if matches!(&*name, "runs" | "records")
+                    && !value.parse().is_ok_and(|count: u32| count > 0)
+                {
+                    bail!("--{name} takes a number from 1, not `{value}`");
                 }
                 passed.push(format!("--{name}={value}"));
             }

@@ -230,6 +230,14 @@ fn lake(progress: &Progress) -> Result<()> {
     })
 }
 
+/// The lake as it is shipped, with what only the bench runs.
+pub fn lake_release(progress: &Progress) -> Result<()> {
+    progress.step("lake: compile for release", |step| {
+        let words = ["build", "--release", "--package", "forebay-lake"];
+        run(step, cargo(words).args(["--bins", "--examples"])).map(drop)
+    })
+}
+
 /// The browser's modules: the one that every page loads, and the one that says what is wrong with an event.
 /// They need no bindings: nothing but numbers crosses their boundary.
 fn sdk_modules(progress: &Progress) -> Result<[PathBuf; 2]> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use forebay_core::time::Date;
 
-use crate::record::{Decoded, EventKey, Rejection, Row, Window, parts};
+use crate::record::{Decoded, EventKey, Keys, Rejection, Row, Window, parts};
 use crate::source::{SequenceNumber, StreamRecord};
 use crate::state::Counts;
 use crate::table::{Catalog, Rejected, RejectedBuilder, TableBuilder};
@@ -19,8 +19,7 @@ pub struct Batch {
     /// Bytes of their data.
     pub bytes: u64,
     /// The events that became rows, in their order.
-    pub keys: Vec<EventKey>,
-    members: HashSet<EventKey>,
+    pub keys: Keys,
     /// Rows by table and day.
     tables: BTreeMap<(usize, Date), TableBuilder>,
     /// Entries by the day the stream took the record in.
@@ -129,13 +128,12 @@ impl Batch {
         }
         let row = decoded.and_then(|decoded| {
             let key = decoded.key();
-            if self.members.contains(&key) || seen(key) {
+            if self.keys.contains(key) || seen(key) {
                 return Ok(None);
             }
             // An event that is rejected is not remembered: sent again after a mend, it is a row.
             let row = decoded.into_row(&catalog.schema, &catalog.built_in, part.arrival)?;
-            self.members.insert(key);
-            self.keys.push(key);
+            self.keys.insert(key);
             Ok(Some(row))
         });
         match row {

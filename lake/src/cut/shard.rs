@@ -228,7 +228,7 @@ impl Shard {
         Some(ClosedBatch {
             drafts: batch.drafts(&self.catalog, &self.id, &range.0),
             counts: batch.counts,
-            keys: batch.keys,
+            keys: batch.keys.iter().collect(),
             range,
         })
     }

@@ -2,6 +2,7 @@
 
 mod dead_letter;
 mod parts;
+mod read;
 mod row;
 mod window;
 

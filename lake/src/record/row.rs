@@ -10,6 +10,7 @@ use forebay_core::wire::event_stream::Record;
 use forebay_core::wire::{DecodeError, update_endpoint};
 
 use super::dead_letter;
+use super::read::read;
 use crate::record::EventKey;
 
 /// A record that was understood.
@@ -81,7 +82,7 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = match Record::decode(data) {
+        let record = match read(data).map_or_else(|| Record::decode(data), Ok) {
             Ok(record) => record,
             Err(error) => {
                 let (record, id) = dead_letter::read(data).ok_or_else(|| malformed(error))?;

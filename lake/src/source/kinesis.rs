@@ -313,7 +313,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
+    // Of an answer without a length, or with one that is no truth, the room grows.
+    let length = answer.content_length().unwrap_or_default();
+    let length = usize::try_from(length).map_or(0, |length| length.min(MAX_ANSWER_BYTES));
+    let mut body = Vec::with_capacity(length);
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             let problem = format!("it is longer than {MAX_ANSWER_BYTES} bytes");

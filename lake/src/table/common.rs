@@ -13,6 +13,7 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Bot, Campaign, Forebay, Geo, Session};
 
 use super::arrow_type;
+use super::fields::{FIRST_BYTES, FIRST_ROWS};
 use crate::record::Row;
 
 type ReadText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
@@ -278,15 +279,23 @@ pub(super) enum CommonBuilder {
 impl CommonBuilder {
     pub(super) fn new(read: Read) -> CommonBuilder {
         match read {
-            Read::Text(read) => CommonBuilder::Text(read, StringBuilder::new()),
+            Read::Text(read) => {
+                CommonBuilder::Text(read, StringBuilder::with_capacity(FIRST_ROWS, FIRST_BYTES))
+            }
             Read::Timestamp(read) => {
-                let builder = TimestampMillisecondBuilder::new();
+                let builder = TimestampMillisecondBuilder::with_capacity(FIRST_ROWS);
                 let data_type = arrow_type(ColumnType::Timestamp);
                 CommonBuilder::Timestamp(read, builder.with_data_type(data_type))
             }
-            Read::SmallInteger(read) => CommonBuilder::SmallInteger(read, Int32Builder::new()),
-            Read::Integer(read) => CommonBuilder::Integer(read, Int64Builder::new()),
-            Read::Boolean(read) => CommonBuilder::Boolean(read, BooleanBuilder::new()),
+            Read::SmallInteger(read) => {
+                CommonBuilder::SmallInteger(read, Int32Builder::with_capacity(FIRST_ROWS))
+            }
+            Read::Integer(read) => {
+                CommonBuilder::Integer(read, Int64Builder::with_capacity(FIRST_ROWS))
+            }
+            Read::Boolean(read) => {
+                CommonBuilder::Boolean(read, BooleanBuilder::with_capacity(FIRST_ROWS))
+            }
         }
     }
 

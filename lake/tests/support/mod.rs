@@ -207,7 +207,7 @@ pub fn files_by(catalog: &Catalog, records: &[StreamRecord]) -> Files {
     let closed = ClosedBatch {
         range: (first.clone(), first.clone()),
         counts: batch.counts,
-        keys: batch.keys.clone(),
+        keys: batch.keys.iter().collect(),
         drafts: batch.drafts(catalog, SHARD, &first),
     };
     let files = closed.encode().unwrap().files.into_iter();

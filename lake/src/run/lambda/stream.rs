@@ -154,12 +154,12 @@ impl<'c> Invocation<'c> {
             let seen = |key| self.seen.contains(&key);
             batch.take_unless(self.catalog, shard, seen, &record);
         }
-        self.seen.extend(&batch.keys);
+        self.seen.extend(batch.keys.iter());
         let range = batch.range.clone()?;
         Some(ClosedBatch {
             drafts: batch.drafts(self.catalog, &name(shard, &range.0), &range.1),
             counts: batch.counts,
-            keys: batch.keys,
+            keys: batch.keys.iter().collect(),
             range,
         })
     }

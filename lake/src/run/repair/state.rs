@@ -245,7 +245,7 @@ impl<S: Stream> Repair<'_, S> {
                 let known = |key| seen.events.contains(&key);
                 batch.take_unless(self.catalog, &shard.shard, known, record);
             }
-            seen.events.extend(batch.keys.iter().copied());
+            seen.events.extend(batch.keys.iter());
             for (first, file, entry) in self.encode_apart(&shard.shard, batch, &records).await? {
                 self.done(format_args!("{}: made from the stream", file.path));
                 let bytes = file.bytes.len() as u64;
