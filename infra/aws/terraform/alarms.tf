@@ -11,6 +11,14 @@ locals {
         statistic   = "Sum"
         threshold   = 0
       }
+      refused = {
+        description = "The worker refused events for good."
+        namespace   = "AWS/Kinesis"
+        metric      = "IncomingRecords"
+        dimensions  = { StreamName = aws_kinesis_stream.dead_letters.name }
+        statistic   = "Sum"
+        threshold   = 0
+      }
     },
     { for name, settings in local.functions : "${name}-errors" => {
       description = "The function ends with errors."
