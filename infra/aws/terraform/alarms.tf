@@ -41,7 +41,7 @@ locals {
         description = "Batches were given up; their records are in the raw bucket."
         namespace   = "AWS/Lambda"
         metric      = "OnFailureDestinationDeliveredEventCount"
-        dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream[0].uuid }
+        dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream["events"].uuid }
         statistic   = "Sum"
         threshold   = 0
       }

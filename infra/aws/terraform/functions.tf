@@ -47,6 +47,12 @@ data "aws_iam_policy_document" "function" {
 }
 
 locals {
+  # Dead letters are rows, too: of the table dead_letter.
+  sources = local.is_stream ? {
+    events       = aws_kinesis_stream.this.arn
+    dead-letters = aws_kinesis_stream.dead_letters.arn
+  } : {}
+
   read_stream = [
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamSummary",
@@ -56,7 +62,10 @@ locals {
   ]
 
   stream_statements = [
-    { actions = local.read_stream, resources = [aws_kinesis_stream.this.arn] },
+    {
+      actions   = local.read_stream
+      resources = [aws_kinesis_stream.this.arn, aws_kinesis_stream.dead_letters.arn]
+    },
     {
       actions = ["s3:PutObject"]
       resources = [
@@ -112,8 +121,8 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  count                              = local.is_stream ? 1 : 0
-  event_source_arn                   = aws_kinesis_stream.this.arn
+  for_each                           = local.sources
+  event_source_arn                   = each.value
   function_name                      = aws_lambda_function.this["stream"].arn
   starting_position                  = "TRIM_HORIZON"
   batch_size                         = 10000

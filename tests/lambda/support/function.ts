@@ -113,7 +113,8 @@ class RuntimeProcess {
   }
 
   static async start(environment: NodeJS.ProcessEnv, log: (text: string) => void) {
-    const server = createServer();
+    // Like Lambda's, it keeps connections open, however long a function takes.
+    const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return new RuntimeProcess(server, environment, log);
