@@ -32,7 +32,10 @@ locals {
 
   # The functions of this delivery, and what each is told.
   functions = merge(
-    local.is_stream ? { stream = { FOREBAY_LAKE = local.location } } : {},
+    local.is_stream ? {
+      stream  = { FOREBAY_LAKE = local.location }
+      compact = { FOREBAY_LAKE = local.location }
+    } : {},
     local.is_pipe ? { enrichment = {} } : {},
     local.is_firehose ? {
       transform = {
