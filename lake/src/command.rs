@@ -22,6 +22,7 @@ forebay-lake verify     compare the files with the manifest; changes nothing
 forebay-lake repair     rebuild state from files and stream, and files from the stream
 forebay-lake compact    merge small files, where no consume does it
 forebay-lake forget     take a person's rows out of all tables; stop consume first
+forebay-lake replay     put rejected records through again, after a correction; stop consume first
 forebay-lake import     make rows of archives that Firehose wrote; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
@@ -48,10 +49,14 @@ consume: a batch becomes files as soon as one of these is reached:
   --give-up-seconds N      end after so many seconds of nothing but errors (default 900)
   --metrics ADDRESS:PORT   answer /metrics (OpenMetrics), /readyz and /healthz there
   --compact-seconds N      merge small files so often (default 300; 0: never)
+import and replay:
+  --schema FILE            forebay.schema.json
 import:
   --archive FOLDER | s3://BUCKET/PREFIX
                            objects of NDJSON or of JSON one after the other, gzip or not
-  --schema FILE            forebay.schema.json
+replay:
+  --dead-letters           print the dead letters in the lake instead, for `npx forebay-worker replay -`,
+                           which sends them through the edge again; needs no --schema
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -89,6 +94,10 @@ pub enum Command {
     Forget(Place, Person),
     /// Make rows of an archive.
     Import(Box<Import>),
+    /// Put rejected records through again.
+    Replay(Place, PathBuf, Limits),
+    /// Print the dead letters.
+    DeadLetters(Place),
 }
 
 /// A stream, and the lake it is read into.
@@ -126,7 +135,9 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-const COMMANDS: [&str; 6] = ["consume", "verify", "repair", "compact", "forget", "import"];
+const COMMANDS: [&str; 7] = [
+    "consume", "verify", "repair", "compact", "forget", "import", "replay",
+];
 
 #[derive(Default)]
 struct Words {
@@ -161,6 +172,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut words = Words::default();
     let mut settings = default_settings();
     let mut metrics = None;
+    let mut dead_letters = false;
     let mut person = Person::default();
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
@@ -175,9 +187,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ("forget", Long("client")) => {
                 person.clients.insert(parser.value()?.string()?);
             }
+            ("replay", Long("dead-letters")) => dead_letters = true,
             ("import", Long("archive")) => words.archive = Some(parser.value()?),
-            ("import", Long("schema")) => words.schema = Some(parser.value()?.into()),
-            ("import", Long(name @ ("max-rows" | "max-bytes"))) => {
+            ("import" | "replay", Long("schema")) => words.schema = Some(parser.value()?.into()),
+            ("import" | "replay", Long(name @ ("max-rows" | "max-bytes"))) => {
                 let name = name.to_owned();
                 set(&mut settings, &name, &mut parser)?;
             }
@@ -198,6 +211,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         "compact" => Ok(Command::Compact(words.place()?)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
         "forget" => Ok(Command::Forget(words.place()?, person)),
+        "replay" if dead_letters => Ok(Command::DeadLetters(words.place()?)),
+        "replay" => {
+            check_limits(&settings)?;
+            let schema = words.schema.take().ok_or_else(|| missing("--schema"))?;
+            Ok(Command::Replay(words.place()?, schema, settings.limits))
+        }
         "import" => {
             check_limits(&settings)?;
             Ok(Command::Import(Box::new(words.import(settings.limits)?)))

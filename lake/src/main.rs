@@ -2,6 +2,7 @@
 
 mod command;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,10 +12,14 @@ use std::time::Duration;
 use command::{Command, HELP, Place, Stream, Usage};
 use forebay_core::schema::Schema;
 use forebay_lake::compact::merge::{Bounds, Person};
+use forebay_lake::cut::Limits;
+use forebay_lake::run::LedgerError;
 use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact, forget};
+use forebay_lake::run::dead_letters::{DeadLettersError, dead_letters};
 use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
 use forebay_lake::run::repair::{RepairError, repair};
+use forebay_lake::run::replay::replay;
 use forebay_lake::run::verify::verify;
 use forebay_lake::run::{ConsumeError, Settings, consume};
 use forebay_lake::source::credentials::Identity;
@@ -45,6 +50,10 @@ enum Fault {
     Compact(#[from] CompactError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Replay(#[from] LedgerError),
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLettersError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the stream cannot be read: {0}")]
@@ -95,6 +104,10 @@ fn run() -> Result<ExitCode, Fault> {
         Command::Verify(lake) => return runtime.block_on(look(lake)),
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
+        Command::Replay(lake, schema, limits) => {
+            runtime.block_on(put_through(lake, &schema, limits))?;
+        }
+        Command::DeadLetters(lake) => runtime.block_on(print_letters(lake))?,
         Command::Import(what) => return runtime.block_on(take_in(*what)),
         Command::Forget(lake, person) => {
             return runtime.block_on(merge(lake, Some(person)));
@@ -137,14 +150,7 @@ async fn start(
 
 /// Exit code 1 where something differs from what was written.
 async fn look(lake: Place) -> Result<ExitCode, Fault> {
-    let store = match lake {
-        Place::Folder(folder) => Store::read_folder(&folder)?,
-        #[cfg(feature = "aws")]
-        Place::Bucket(bucket) => {
-            let identity = identity(&bucket.region).await?;
-            Store::read_objects(bucket::open(&bucket, identity)?)
-        }
-    };
+    let store = read_store(lake).await?;
     let verified = verify(&store).await?;
     for finding in &verified.findings {
         println!("{finding}");
@@ -199,6 +205,29 @@ async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+async fn print_letters(lake: Place) -> Result<(), Fault> {
+    let store = read_store(lake).await?;
+    let mut output = std::io::stdout().lock();
+    let mut outcome = Ok(());
+    dead_letters(&store, |letter| {
+        if outcome.is_ok() {
+            outcome = writeln!(output, "{letter}");
+        }
+    })
+    .await?;
+    Ok(outcome?)
+}
+
+async fn put_through(lake: Place, path: &Path, limits: Limits) -> Result<(), Fault> {
+    let catalog = Arc::new(Catalog::new(schema(path)?));
+    let store = Arc::new(open_store(lake).await?);
+    let report = |done: &_| eprintln!("{}", serde_json::to_string(done).unwrap_or_default());
+    let outcome = replay(&store, catalog, limits, now, report).await;
+    store.close().await;
+    println!("{}", serde_json::to_string(&outcome?).unwrap_or_default());
+    Ok(())
 }
 
 async fn open_archive(place: Place) -> Result<Archive, Fault> {
@@ -261,6 +290,18 @@ async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
         return Err(Fault::Usage(error.to_string()));
     }
     Ok((kinesis, Arc::new(open_store(stream.lake).await?)))
+}
+
+/// Opens a lake for reading alone.
+async fn read_store(lake: Place) -> Result<Store, Fault> {
+    Ok(match lake {
+        Place::Folder(folder) => Store::read_folder(&folder)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
+            Store::read_objects(bucket::open(&bucket, identity)?)
+        }
+    })
 }
 
 async fn open_store(lake: Place) -> Result<Store, Fault> {

@@ -106,6 +106,35 @@ test("rows, rejected entries and duplicates are the records, whatever is killed"
   );
 });
 
+test("after compaction each event is one row, in few files", async (context) => {
+  const before = await filesBelow(join(folder, "killed", "events"), ".parquet");
+  const lambda = new LambdaFunction("compact", environment("killed"));
+  let partitions = 0;
+  for (let more = true; more; ) {
+    assert.equal(await lambda.invoke({}), null);
+    const found = lambda.log.match(/"partition":/g)?.length ?? 0;
+    more = found > partitions;
+    partitions = found;
+  }
+  lambda.kill();
+  await rm(join(folder, "killed"), { recursive: true });
+  const path = await copy("killed");
+  const rows = `read_parquet(${sql(`${path}/events/**/*.parquet`)}, union_by_name = true)`;
+  const [found] = await query(
+    `SELECT count(*)::INT AS rows, count(DISTINCT event_id)::INT AS events FROM ${rows}`,
+  );
+  let events = 0;
+  for (let number = 0; number < RECORDS; number++) {
+    if (!isPoison(number) && eventOf(number) === number) events++;
+  }
+  assert.deepEqual(found, { rows: events, events });
+  const after = await filesBelow(join(path, "events"), ".parquet");
+  assert.ok(after.length < before.length / 4, `${before.length} files became ${after.length}`);
+  context.diagnostic(
+    `${before.length} files became ${after.length}; ${lambda.megabytes.toFixed(0)} MB of memory`,
+  );
+});
+
 test("a bucket that denies has the records come again, and says why", async () => {
   const other = { AWS_SECRET_ACCESS_KEY: "another" };
   const lambda = new LambdaFunction("stream", environment("denied", other));
@@ -125,7 +154,7 @@ test("a bucket that denies has the records come again, and says why", async () =
 test("a setting that is missing ends the process with what to do", async () => {
   for (const [handler, set, says] of [
     ["stream", {}, /FOREBAY_LAKE is not set: it has to be s3:/],
-    ["index.handler", {}, /_HANDLER is `index.handler`: it has to be stream, transform or/],
+    ["index.handler", {}, /_HANDLER is `index.handler`: it has to be stream, transform, en/],
     ["enrichment", { FOREBAY_SCHEMA: "/nowhere" }, /\/nowhere is not a schema Forebay can use/],
   ] as const) {
     const lambda = new LambdaFunction(handler, set);

@@ -69,7 +69,7 @@ export class Bucket {
     } else if (request.method === "DELETE") {
       this.objects.delete(key);
       response.writeHead(204).end();
-    } else this.#get(key, response);
+    } else this.#get(key, request.headers.range, response);
   }
 
   /** What is wrong with a request's signature, by S3's name of it. */
@@ -95,20 +95,23 @@ export class Bucket {
     }
   }
 
-  #get(key: string, response: ServerResponse): void {
+  #get(key: string, range: string | undefined, response: ServerResponse): void {
     const found = this.objects.get(key);
     if (!found) {
       response.writeHead(404).end("<Error><Code>NoSuchKey</Code></Error>");
       return;
     }
     const modified = new Date(0).toUTCString();
-    const length = found.bytes.length;
-    response.writeHead(200, {
+    const all = found.bytes.length;
+    const [, first, last] = range?.match(/^bytes=(\d+)-(\d+)$/) ?? [];
+    const bytes = range ? found.bytes.subarray(Number(first), Number(last) + 1) : found.bytes;
+    response.writeHead(range ? 206 : 200, {
       etag: found.etag,
-      "content-length": length,
+      "content-length": bytes.length,
       "last-modified": modified,
+      ...(range && { "content-range": `bytes ${first}-${last}/${all}` }),
     });
-    response.end(found.bytes);
+    response.end(bytes);
   }
 
   #put(key: string, request: IncomingMessage, bytes: Buffer): (response: ServerResponse) => void {
@@ -124,8 +127,10 @@ export class Bucket {
   }
 
   #deleteAll(body: Buffer, response: ServerResponse): void {
-    for (const [, key] of body.toString().matchAll(/<Key>(.*?)<\/Key>/g)) this.objects.delete(key);
-    response.writeHead(200).end("<DeleteResult></DeleteResult>");
+    const keys = [...body.toString().matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key]) => key);
+    for (const key of keys) this.objects.delete(key);
+    const deleted = keys.map((key) => `<Deleted><Key>${key}</Key></Deleted>`);
+    response.writeHead(200).end(`<DeleteResult>${deleted.join("")}</DeleteResult>`);
   }
 
   #list(query: URLSearchParams, response: ServerResponse): void {

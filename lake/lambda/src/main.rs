@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use forebay_core::time::Timestamp;
+use forebay_lake::compact::merge::Bounds;
+use forebay_lake::run::compact::{CompactSettings, Progress, compact};
 use forebay_lake::run::lambda::{
     Destination, STREAM_LIMITS, Streamed, enrichment, stream, transform,
 };
 use forebay_lake::source::credentials::Identity;
-use forebay_lake::source::kinesis::http;
+use forebay_lake::source::kinesis::{http, now};
 use forebay_lake::source::lambda_event::{
     BatchAnswer, FirehoseAnswer, FirehoseEvent, KinesisEvent, PipeRecord,
 };
-use forebay_lake::store::bucket;
+use forebay_lake::store::bucket::{self, Bucket};
+use forebay_lake::store::{LeaseTimes, Store, StoreError};
 use forebay_lake::table::Catalog;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use object_store::ObjectStore;
@@ -23,6 +26,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use settings::{Function, Settings};
+
+/// How long before the end of an invocation no work is begun any more.
+const TIME_TO_END: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     // An invocation is alone in its process: one thread serves it.
@@ -48,10 +54,7 @@ async fn serve() -> Result<(), Error> {
     let catalog = Catalog::new(settings.schema()?);
     match settings.function {
         Function::Stream(place) => {
-            // A short wait: credentials are in the environment, and nothing else is asked.
-            let wait = Duration::from_secs(2);
-            let identity = Identity::of_environment(http(wait, 3 * wait)?, &place.region).await;
-            let objects = bucket::open(&place, Arc::new(identity))?;
+            let objects = open(&place).await?;
             let (catalog, objects) = (&catalog, &objects);
             let function = |event: LambdaEvent<KinesisEvent>| serve_stream(event, catalog, objects);
             lambda_runtime::run(service_fn(function)).await
@@ -69,6 +72,69 @@ async fn serve() -> Result<(), Error> {
                 serve_enrichment(&event.payload, catalog)
             };
             lambda_runtime::run(service_fn(function)).await
+        }
+        Function::Compact(place) => {
+            let objects = open(&place).await?;
+            let objects = &objects;
+            let function = |event: LambdaEvent<Value>| async move {
+                serve_compact(event.context.deadline(), objects.clone()).await
+            };
+            lambda_runtime::run(service_fn(function)).await
+        }
+    }
+}
+
+async fn open(place: &Bucket) -> Result<Arc<dyn ObjectStore>, Error> {
+    // A short wait: credentials are in the environment, and nothing else is asked.
+    let wait = Duration::from_secs(2);
+    let identity = Identity::of_environment(http(wait, 3 * wait)?, &place.region).await;
+    Ok(bucket::open(place, Arc::new(identity))?)
+}
+
+/// Compacts until shortly before the invocation is ended. The next one goes on where this one stopped.
+async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> Result<(), Error> {
+    let time = deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    let store = match Store::open_objects(objects, LeaseTimes::default()).await {
+        // The invocation before this one still runs.
+        Err(error @ StoreError::Locked { .. }) => return log("compact", &Skipped::of(&error)),
+        store => store?,
+    };
+    let settings = CompactSettings {
+        bounds: Bounds::default(),
+        now,
+    };
+    let mut failures = Vec::new();
+    let tell = |progress| match progress {
+        Progress::Done(done) => {
+            // A line that cannot be written is no reason to stop.
+            let _ = log("compact", &done);
+        }
+        Progress::Failed(partition, error) => failures.push(format!("{partition}: {error}")),
+    };
+    let outcome = tokio::select! {
+        outcome = compact(&store, &settings, tell) => outcome,
+        () = tokio::time::sleep(time.saturating_sub(TIME_TO_END)) => Ok(()),
+    };
+    store.close().await;
+    outcome?;
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(failures.join("; ").into()),
+    }
+}
+
+/// Why nothing was compacted.
+#[derive(Serialize)]
+struct Skipped {
+    skipped: String,
+}
+
+impl Skipped {
+    fn of(error: &StoreError) -> Skipped {
+        Skipped {
+            skipped: error.to_string(),
         }
     }
 }

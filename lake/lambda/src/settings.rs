@@ -27,6 +27,8 @@ pub enum Function {
     Transform(Destination),
     /// Records of a pipe to events.
     Enrichment,
+    /// Small files in the bucket to few.
+    Compact(Bucket),
 }
 
 /// A setting that is missing or wrong. Each text says what to do.
@@ -55,12 +57,13 @@ impl Settings {
     /// [`Mistake::Missing`], [`Mistake::Wrong`]
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Settings, Mistake> {
         let get = |name: &str| get(name).filter(|text| !text.is_empty());
-        const HANDLER: (&str, &str) = ("_HANDLER", "stream, transform or enrichment");
+        const HANDLER: (&str, &str) = ("_HANDLER", "stream, transform, enrichment or compact");
         let handler = get(HANDLER.0).ok_or(Mistake::Missing(HANDLER.0, HANDLER.1))?;
         let function = match handler.as_str() {
             "stream" => Function::Stream(bucket(&get)?),
             "transform" => Function::Transform(destination(&get)?),
             "enrichment" => Function::Enrichment,
+            "compact" => Function::Compact(bucket(&get)?),
             _ => return Err(Mistake::Wrong(HANDLER.0, handler, HANDLER.1)),
         };
         let beside =

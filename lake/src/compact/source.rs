@@ -180,6 +180,8 @@ impl Batches<'_> {
     /// # Errors
     /// [`MergeError::File`]
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, MergeError> {
+        // Of a file that is in memory, nothing else waits: the lease has to be renewed meanwhile.
+        tokio::task::yield_now().await;
         let rows = self.stream.try_next().await;
         rows.map_err(|error| self.source.fault(error))
     }

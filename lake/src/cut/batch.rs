@@ -46,7 +46,7 @@ pub enum Content {
     /// Rows, to be written as Parquet.
     Rows(TableBuilder),
     /// Rejected entries, to be written as Parquet.
-    Rejected(RejectedBuilder),
+    Rejected(Box<RejectedBuilder>),
 }
 
 impl Batch {
@@ -65,31 +65,40 @@ impl Batch {
         record: &StreamRecord,
     ) {
         let number = &record.sequence_number;
-        match &mut self.range {
-            Some((_, last)) => last.clone_from(number),
-            None => self.range = Some((number.clone(), number.clone())),
-        }
-        self.bytes += record.data.len() as u64;
         let whole = Rejected {
             shard,
             place: number.as_str(),
             arrival: record.arrival,
             data: &record.data,
         };
+        self.take_again(catalog, number, seen, &whole);
+    }
+
+    /// Takes in what was a record of any shard, as the record of this batch with a number.
+    pub fn take_again(
+        &mut self,
+        catalog: &Catalog,
+        number: &SequenceNumber,
+        seen: impl Fn(EventKey) -> bool,
+        whole: &Rejected<'_>,
+    ) {
+        match &mut self.range {
+            Some((_, last)) => last.clone_from(number),
+            None => self.range = Some((number.clone(), number.clone())),
+        }
+        self.bytes += whole.data.len() as u64;
         // Nearly every record is one event, and is not looked through for parts.
-        let parted = match Decoded::read(shard, whole.place, whole.data) {
-            Ok(decoded) => return self.take_part(catalog, &seen, &whole, Ok(decoded)),
+        let parted = match Decoded::read(whole.shard, whole.place, whole.data) {
+            Ok(decoded) => return self.take_part(catalog, &seen, whole, Ok(decoded)),
             Err(_) => parts(whole.data),
         };
         let parted = match parted {
             Ok(parted) => parted,
-            Err(rejection) => {
-                return self.take_part(catalog, &seen, &whole, Err(rejection));
-            }
+            Err(rejection) => return self.take_part(catalog, &seen, whole, Err(rejection)),
         };
         // What is decompressed takes memory by its own size.
         let taken_apart: usize = parted.iter().map(|part| part.len()).sum();
-        self.bytes += (taken_apart as u64).saturating_sub(record.data.len() as u64);
+        self.bytes += (taken_apart as u64).saturating_sub(whole.data.len() as u64);
         let is_one = parted.len() == 1;
         for (data, number) in parted.iter().zip(0..) {
             let place = match is_one {
@@ -99,9 +108,9 @@ impl Batch {
             let part = Rejected {
                 place: &place,
                 data,
-                ..whole
+                ..*whole
             };
-            let decoded = Decoded::read(shard, &place, data);
+            let decoded = Decoded::read(whole.shard, &place, data);
             self.take_part(catalog, &seen, &part, decoded);
         }
     }
@@ -166,14 +175,14 @@ impl Batch {
         let rejected = rejected.map(|(date, entries)| Draft {
             path: format!("rejected/{}/{shard}-{first}.parquet", day(date)),
             rows: entries.len(),
-            content: Content::Rejected(entries),
+            content: Content::Rejected(Box::new(entries)),
         });
         rows.chain(rejected).collect()
     }
 }
 
-/// The folders of a day.
-fn day(date: Date) -> String {
+/// The folders of a day, below that of a table.
+pub fn day(date: Date) -> String {
     let Date { year, month, day } = date;
     format!("year={year:04}/month={month:02}/day={day:02}")
 }

@@ -4,6 +4,6 @@ mod batch;
 mod flush;
 mod shard;
 
-pub use batch::{Batch, Content, Draft};
+pub use batch::{Batch, Content, Draft, day};
 pub use flush::{ClosedBatch, EncodeError, EncodedBatch, File, Flush};
 pub use shard::{Limits, Shard};

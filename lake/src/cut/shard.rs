@@ -28,10 +28,10 @@ use std::sync::Arc;
 use forebay_core::time::Timestamp;
 
 use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
-use crate::record::Window;
+use crate::record::{EventKey, Window};
 use crate::source::{Position, SequenceNumber, StreamRecord};
 use crate::state::{Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, StatePaths};
-use crate::table::Catalog;
+use crate::table::{Catalog, Rejected};
 
 /// When a batch is cut, whatever the clock says.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +156,34 @@ impl Shard {
             records.pop_front();
         }
         true
+    }
+
+    /// Takes a record in that was rejected before, under a number of this shard; what is an event that was
+    /// `seen`, or is in the window, is a duplicate. Returns whether the batch has to be cut now.
+    pub fn take_again(
+        &mut self,
+        number: &SequenceNumber,
+        entry: &Rejected<'_>,
+        seen: impl Fn(EventKey) -> bool,
+    ) -> bool {
+        let taken = self.last_taken().is_some_and(|last| number <= last);
+        if !taken {
+            let window = &self.window;
+            let seen = |key| window.contains(key) || seen(key);
+            self.batch.take_again(&self.catalog, number, seen, entry);
+        }
+        self.is_full()
+    }
+
+    /// Whether a batch that is made again ends before this record: it has to be cut first.
+    pub fn is_beyond(&self, number: &SequenceNumber) -> bool {
+        let pending = self.checkpoint.pending.as_ref();
+        pending.is_some_and(|cut| *number > cut.last)
+    }
+
+    /// Bytes of data in the batch.
+    pub fn open_bytes(&self) -> u64 {
+        self.batch.bytes
     }
 
     fn is_full(&self) -> bool {

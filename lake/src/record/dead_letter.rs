@@ -46,12 +46,14 @@ pub fn read(data: &[u8]) -> Option<(Record<'static>, String)> {
     Some((record, text("dead_letter_id")?))
 }
 
-/// A member of a letter: a text as it is, anything else but null as JSON.
+/// A member of a letter: a text as it is, anything else but null as JSON; what was sent always as JSON.
 pub fn member(data: &[u8]) -> impl Fn(&str) -> Option<String> {
     let letter = Value::parse_repetitive(data, LIMITS).unwrap_or(Value::Null);
     move |name| match letter.get(name)? {
         Value::Null => None,
-        Value::String(text) => Some(text.clone().into_owned()),
+        Value::String(text) if !["event", "endpoint"].contains(&name) => {
+            Some(text.clone().into_owned())
+        }
         value => {
             let mut json = Writer::new();
             json.value(value);

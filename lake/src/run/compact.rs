@@ -227,14 +227,13 @@ impl Held {
             let Some((shard, first)) = named_after(&file.path) else {
                 return !Partition::is_merged(&file.path);
             };
+            let Some(committed) = self.committed.get(shard) else {
+                return file.modified + LEAST_AGE_MILLIS > self.now.0;
+            };
             // A lost checkpoint can be made again as long as the last cut has a file.
             let is_last = newest.get(shard).is_some_and(|last| *last == first);
-            is_last
-                || self.pending.contains(&file.path)
-                || match self.committed.get(shard) {
-                    Some(committed) => committed.as_ref().is_none_or(|last| first > *last),
-                    None => file.modified + LEAST_AGE_MILLIS > self.now.0,
-                }
+            let is_committed = committed.as_ref().is_some_and(|last| first <= *last);
+            is_last || !is_committed || self.pending.contains(&file.path)
         };
         let held = files.iter().filter(is_held);
         held.map(|file| file.path.clone()).collect()

@@ -13,27 +13,24 @@ use forebay_core::time::Timestamp;
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::load::{LoadError, check_files, load_shard};
-use crate::cut::{EncodeError, File, Flush, Limits, Shard};
-use crate::source::archive::{
-    ArchiveObject, IMPORT_SHARD, Splitter, object_of, read_objects, write_objects,
-};
+use super::ledger::{Ledger, LedgerError, carry_out};
+use super::load::{check_files, load_shard};
+use crate::cut::{Limits, Shard};
+use crate::source::archive::{ArchiveObject, IMPORT_SHARD, Splitter, object_of};
 use crate::source::{Position, StreamRecord};
-use crate::state::{Counts, Damage, StatePaths, seal, unseal};
-use crate::store::{Existing, Store, StoreError};
+use crate::state::{Counts, StatePaths};
+use crate::store::Store;
 use crate::table::Catalog;
 
 /// Objects that are entered into the ledger together.
 const LEDGER_OBJECTS: usize = 1_000;
 /// Bytes that are decompressed at a time: each may become a thousand.
 const SLICE_BYTES: usize = 16 * 1_024;
-/// Files that are written at the same time.
-const CONCURRENT_WRITES: usize = 16;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// How objects begin that hold no text: ZIP and Parquet.
 const OTHERS: [&[u8]; 2] = [b"PK\x03\x04", b"PAR1"];
@@ -53,12 +50,9 @@ pub struct Archive {
 /// Why an import cannot go on. What was imported by then stays.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// The files of the lake.
+    /// The lake.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The state of the lake.
-    #[error(transparent)]
-    Load(#[from] LoadError),
+    Lake(#[from] LedgerError),
     /// The archive.
     #[error("the archive cannot be read: {0}")]
     Archive(#[from] object_store::Error),
@@ -68,18 +62,6 @@ pub enum ImportError {
         /// The object.
         path: String,
     },
-    /// A defect of Forebay.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// A defect of Forebay.
-    #[error("the ledger of imports cannot be written: {0}")]
-    Ledger(#[from] serde_json::Error),
-    /// A defect of Forebay.
-    #[error("a place in an archive: {0}")]
-    Place(&'static str),
-    /// A defect of Forebay.
-    #[error("a file cannot be encoded or written: {0}")]
-    Thread(#[from] JoinError),
 }
 
 /// What an import has done.
@@ -107,15 +89,18 @@ pub async fn import(
     now: fn() -> Timestamp,
     progress: impl FnMut(&Imported),
 ) -> Result<Imported, ImportError> {
-    check_files(store).await?;
+    let lake = LedgerError::from;
+    check_files(store).await.map_err(lake)?;
     let paths = StatePaths::new(IMPORT_SHARD, 0);
-    let state = load_shard(store, &paths, IMPORT_SHARD).await?;
-    let (ledger, segments) = read_ledger(store, &paths).await?;
+    let state = load_shard(store, &paths, IMPORT_SHARD)
+        .await
+        .map_err(lake)?;
+    let mut ledger = Ledger::read(store, paths.clone()).await.map_err(lake)?;
     let shard = Shard::new(
         IMPORT_SHARD.to_owned(),
         catalog,
         limits,
-        paths.clone(),
+        paths,
         state.checkpoint,
         state.window,
         state.segment,
@@ -127,17 +112,21 @@ pub async fn import(
         done: Imported::default(),
         progress,
     };
-    let mut next = ledger.len() as u64 + 1;
     // What an earlier import has begun comes first: places rise.
-    let complete = read_complete(store, &paths).await?;
-    let from = import.next_object().max(Some(complete + 1));
-    for object in ledger.iter().filter(|object| Some(object.number) >= from) {
+    let from = import.next_object().max(Some(ledger.complete + 1));
+    for object in ledger
+        .objects
+        .iter()
+        .filter(|object| Some(object.number) >= from)
+    {
         import.read(object).await?;
     }
     let mut found = list(archive).await?;
     import.done.objects = found.len();
     found.sort_by(|a, b| a.location.cmp(&b.location));
+    let mut next = ledger.objects.len() as u64 + 1;
     let known: HashMap<&str, &ArchiveObject> = ledger
+        .objects
         .iter()
         .map(|object| (object.path.as_str(), object))
         .collect();
@@ -170,81 +159,15 @@ pub async fn import(
             }
         }
     }
-    for (objects, segment) in fresh.chunks(LEDGER_OBJECTS).zip(segments..) {
-        let file = File {
-            path: ledger_path(&paths, segment),
-            bytes: write_objects(objects)?.into(),
-        };
-        store.put(&file, Existing::Replace).await?;
+    for objects in fresh.chunks(LEDGER_OBJECTS) {
+        ledger.enter(store, objects).await?;
         for object in objects {
             import.read(object).await?;
         }
     }
     import.finish().await?;
-    if next - 1 > complete {
-        let file = File {
-            path: complete_path(&paths),
-            bytes: seal(&serde_json::to_string(&Complete { objects: next - 1 })?).into(),
-        };
-        store.put(&file, Existing::Replace).await?;
-    }
+    ledger.end(store).await?;
     Ok(import.done)
-}
-
-/// How many objects of the ledger were read to their end.
-#[derive(Serialize, Deserialize)]
-struct Complete {
-    objects: u64,
-}
-
-fn complete_path(paths: &StatePaths) -> String {
-    format!("{}/complete.objects", paths.folder())
-}
-
-async fn read_complete(store: &Store, paths: &StatePaths) -> Result<u64, ImportError> {
-    let path = complete_path(paths);
-    let Some(bytes) = store.read(&path).await? else {
-        return Ok(0);
-    };
-    let read = unseal(&bytes).and_then(|text| {
-        let complete = serde_json::from_str(&text);
-        complete.map_err(|error| Damage::Senseless(error.to_string()))
-    });
-    let complete: Complete = read.map_err(|damage| LoadError::Damaged { path, damage })?;
-    Ok(complete.objects)
-}
-
-fn ledger_path(paths: &StatePaths, segment: usize) -> String {
-    format!("{}/{segment:06}.objects", paths.folder())
-}
-
-/// The objects that were entered, and how many segments there are.
-async fn read_ledger(
-    store: &Store,
-    paths: &StatePaths,
-) -> Result<(Vec<ArchiveObject>, usize), ImportError> {
-    let mut ledger = Vec::new();
-    for segment in 0.. {
-        let path = ledger_path(paths, segment);
-        let Some(bytes) = store.read(&path).await? else {
-            return Ok((ledger, segment));
-        };
-        let objects = read_objects(&bytes);
-        let objects = objects.map_err(|damage| LoadError::Damaged {
-            path: path.clone(),
-            damage,
-        })?;
-        ledger.extend(objects);
-        let in_order = (1..).zip(&ledger);
-        if in_order
-            .into_iter()
-            .any(|(number, object)| object.number != number)
-        {
-            let damage = Damage::Senseless("its objects are not numbered in order".to_owned());
-            return Err(LoadError::Damaged { path, damage }.into());
-        }
-    }
-    Ok((ledger, 0))
 }
 
 async fn list(archive: &Archive) -> Result<Vec<ObjectMeta>, object_store::Error> {
@@ -356,7 +279,7 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
     ) -> Result<(), ImportError> {
         let mut numbered: VecDeque<StreamRecord> = VecDeque::new();
         for data in records {
-            numbered.push_back(object.record(*count, data).map_err(ImportError::Place)?);
+            numbered.push_back(object.record(*count, data).map_err(LedgerError::Place)?);
             *count += 1;
         }
         while self.shard.take(&mut numbered) {
@@ -377,45 +300,17 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
         let Some(closed) = self.shard.close() else {
             return Ok(());
         };
-        let encoded = spawn_blocking(move || closed.encode()).await??;
-        let flush = self.shard.flush(encoded)?;
+        let encoded = spawn_blocking(move || closed.encode()).await;
+        let encoded = encoded
+            .map_err(LedgerError::from)?
+            .map_err(LedgerError::from)?;
+        let flush = self.shard.flush(encoded).map_err(LedgerError::from)?;
         let counts = flush.counts;
         carry_out(&self.store, flush).await?;
         self.done.counts += counts;
         (self.progress)(&self.done);
         Ok(())
     }
-}
-
-/// Carries out a flush, in its order.
-async fn carry_out(store: &Arc<Store>, flush: Flush) -> Result<(), ImportError> {
-    let existing = match flush.keep_existing {
-        true => Existing::Keep,
-        false => Existing::Replace,
-    };
-    store.put(&flush.intent, Existing::Replace).await?;
-    let mut files = flush.files.into_iter();
-    let mut writing: JoinSet<Result<(), StoreError>> = JoinSet::new();
-    loop {
-        while writing.len() < CONCURRENT_WRITES
-            && let Some(file) = files.next()
-        {
-            let store = store.clone();
-            writing.spawn(async move { store.put(&file, existing).await });
-        }
-        match writing.join_next().await {
-            Some(written) => written??,
-            None => break,
-        }
-    }
-    for path in flush.stale {
-        store.delete(&path).await?;
-    }
-    if let Some(window) = flush.window {
-        store.put(&window, Existing::Replace).await?;
-    }
-    store.put(&flush.manifest, Existing::Replace).await?;
-    Ok(store.put(&flush.commit, Existing::Replace).await?)
 }
 
 /// The bytes of an object on their way into records.

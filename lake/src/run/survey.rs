@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::record::Window;
-use crate::run::load::{data_files, read_window, state_files};
+use crate::run::load::{LoadError, data_files, read_window, state_files};
+use crate::run::replay;
 use crate::state::{
     Checkpoint, CutEntry, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths,
 };
@@ -17,7 +18,7 @@ pub(super) struct Survey {
     pub(super) shards: Vec<ShardSurvey>,
     /// The state of partitions that were merged, by the path of their state.
     pub(super) partitions: BTreeMap<String, Result<Partition, Damage>>,
-    /// The files whose rows merges have put into others.
+    /// The files whose rows merges have put into others, and those whose rejected records were replayed.
     pub(super) replaced: HashSet<String>,
 }
 
@@ -91,10 +92,17 @@ impl Survey {
         let partitions = partitions(store).await?;
         let known = partitions.values().flatten();
         let replaced = known.flat_map(|partition| &partition.replaced);
+        let mut replaced: HashSet<_> = replaced.map(|file| file.path.clone()).collect();
+        match replay::replaced(store).await {
+            Ok(replayed) => replaced.extend(replayed),
+            Err(LoadError::Store(error)) => return Err(error),
+            // The files of a damaged ledger are found as missing.
+            Err(_) => {}
+        }
         Ok(Survey {
             files,
             shards,
-            replaced: replaced.map(|file| file.path.clone()).collect(),
+            replaced,
             partitions,
         })
     }

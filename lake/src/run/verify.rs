@@ -118,9 +118,18 @@ async fn verify_shard(
         for file in &cut.files {
             unknown |= file.rows.is_none();
             let is_listed = survey.files.contains_key(&file.path);
-            if !is_listed && survey.replaced.contains(&file.path) {
-                rows += file.rows.unwrap_or_default();
+            let is_replaced = survey.replaced.contains(&file.path);
+            if !is_listed && is_replaced {
+                match file.is_table() {
+                    true => rows += file.rows.unwrap_or_default(),
+                    false => rejected += file.rows.unwrap_or_default(),
+                }
                 continue;
+            }
+            if is_replaced && !file.is_table() {
+                let problem =
+                    "its records were replayed; run `forebay-lake replay` again, which deletes it";
+                verified.find(&file.path, problem);
             }
             match look(store, file, is_listed).await? {
                 Ok(found) if file.is_table() => rows += found,

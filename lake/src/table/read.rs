@@ -2,7 +2,9 @@
 
 use arrow::array::Array;
 use arrow::array::cast::AsArray;
+use arrow::array::types::TimestampMillisecondType;
 use bytes::Bytes;
+use forebay_core::time::Timestamp;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
@@ -37,6 +39,47 @@ fn texts(bytes: Bytes, name: &str) -> Result<Vec<String>, ParquetError> {
 /// Where it is no such file.
 pub fn rejected_places(bytes: Bytes) -> Result<Vec<String>, ParquetError> {
     texts(bytes, "sequence_number")
+}
+
+/// An entry of a file of rejected records, for [`Rejected`](super::Rejected).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the members are those of `Rejected`")]
+pub struct Entry {
+    pub shard: String,
+    pub place: String,
+    pub arrival: Timestamp,
+    pub data: Vec<u8>,
+}
+
+/// The entries of a file of rejected records, in their order.
+///
+/// # Errors
+/// Where it is no such file.
+pub fn rejected_entries(bytes: Bytes) -> Result<Vec<Entry>, ParquetError> {
+    let mut entries = Vec::new();
+    for rows in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
+        let rows = rows?;
+        let column = |name: &str| {
+            let column = rows.column_by_name(name);
+            column.ok_or_else(|| ParquetError::General(format!("no {name}")))
+        };
+        let texts = |name: &str| {
+            let texts = column(name)?.as_string_opt::<i32>();
+            texts.ok_or_else(|| ParquetError::General(format!("{name} is no text")))
+        };
+        let (shards, places) = (texts("shard")?, texts("sequence_number")?);
+        let arrivals = column("arrival_timestamp")?.as_primitive_opt::<TimestampMillisecondType>();
+        let arrivals = arrivals.ok_or_else(|| ParquetError::General("no times".to_owned()))?;
+        let data = column("data")?.as_binary_opt::<i32>();
+        let data = data.ok_or_else(|| ParquetError::General("no bytes".to_owned()))?;
+        entries.extend((0..rows.num_rows()).map(|row| Entry {
+            shard: shards.value(row).to_owned(),
+            place: places.value(row).to_owned(),
+            arrival: Timestamp(arrivals.value(row)),
+            data: data.value(row).to_vec(),
+        }));
+    }
+    Ok(entries)
 }
 
 /// Reads a whole file, every column. Gives how many rows it has.
