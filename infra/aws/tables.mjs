@@ -13,6 +13,8 @@ const DELIVERIES = ["lambda", "pipe", "firehose-iceberg", "firehose-parquet"];
 const FORMATS = ["cloudformation", "terraform"];
 const ROWS = "forebay__rows";
 const PARTITIONS = ["year", "month", "day"];
+/** What AWS does to an Iceberg table by itself, once it is told to. */
+const OPTIMIZERS = ["compaction", "retention", "orphan_file_deletion"];
 
 /** What can be said to whoever runs this, without where in the program it is. */
 class Mistake extends Error {}
@@ -87,13 +89,21 @@ const identifier = (name) => `Table${Buffer.from(name).toString("hex")}`;
 const isPartitioned = (table) => !table.iceberg && table.name !== ROWS;
 
 function cloudFormation(tables) {
-  const resources = tables.map((table) => [identifier(table.name), cloudFormationTable(table)]);
+  const resources = tables.flatMap((table) => {
+    const id = identifier(table.name);
+    const optimizers = (table.iceberg ? OPTIMIZERS : []).map((type) => [
+      `${id}${type.replaceAll("_", "")}`,
+      cloudFormationOptimizer(id, type),
+    ]);
+    return [[id, cloudFormationTable(table)], ...optimizers];
+  });
   return {
     AWSTemplateFormatVersion: "2010-09-09",
     Description: "The tables of a Forebay lake, made by tables.mjs.",
     Parameters: {
       DatabaseName: { Type: "String", AllowedPattern: "[a-z][a-z0-9_]*" },
       Location: { Type: "String", AllowedPattern: "s3://.*[^/]" },
+      ...(tables.some(({ iceberg }) => iceberg) && { OptimizerRoleArn: { Type: "String" } }),
     },
     Resources: {
       Database: {
@@ -107,6 +117,19 @@ function cloudFormation(tables) {
         },
       },
       ...Object.fromEntries(resources),
+    },
+  };
+}
+
+function cloudFormationOptimizer(table, type) {
+  return {
+    Type: "AWS::Glue::TableOptimizer",
+    Properties: {
+      CatalogId: { Ref: "AWS::AccountId" },
+      DatabaseName: { Ref: "Database" },
+      TableName: { Ref: table },
+      Type: type,
+      TableOptimizerConfiguration: { Enabled: true, RoleArn: { Ref: "OptimizerRoleArn" } },
     },
   };
 }
@@ -158,15 +181,24 @@ function cloudFormationTable(table) {
   };
 }
 
-/** Terraform's words: in its JSON, as in its own language, "${" begins an expression. */
+/** In Terraform's JSON, as in its own language, this is what the expression gives. */
+const expression = (text) => `\${${text}}`;
+
 function terraform(tables) {
   const resources = tables.map((table) => [table.name, terraformTable(table)]);
+  const optimizers = tables
+    .filter(({ iceberg }) => iceberg)
+    .flatMap(({ name }) =>
+      OPTIMIZERS.map((type) => [`${name}_${type}`, terraformOptimizer(name, type)]),
+    );
   return {
     resource: {
+      ...(optimizers.length > 0 && {
+        aws_glue_catalog_table_optimizer: Object.fromEntries(optimizers),
+      }),
       aws_glue_catalog_database: {
         lake: {
-          // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Terraform's.
-          name: "${var.database}",
+          name: expression("var.database"),
           description: "Product events, one table an event type.",
         },
       },
@@ -176,6 +208,16 @@ function terraform(tables) {
         tables: { depends_on: tables.map(({ name }) => `aws_glue_catalog_table.${name}`) },
       },
     },
+  };
+}
+
+function terraformOptimizer(table, type) {
+  return {
+    catalog_id: expression("local.account"),
+    database_name: expression("aws_glue_catalog_database.lake.name"),
+    table_name: expression(`aws_glue_catalog_table.${table}.name`),
+    type,
+    configuration: { enabled: true, role_arn: expression("aws_iam_role.optimizer[0].arn") },
   };
 }
 
@@ -195,8 +237,7 @@ function terraformTable(table) {
   };
   return {
     name: table.name,
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Terraform's.
-    database_name: "${aws_glue_catalog_database.lake.name}",
+    database_name: expression("aws_glue_catalog_database.lake.name"),
     table_type: "EXTERNAL_TABLE",
     ...(table.description && { description: plain(table.description) }),
     ...(table.iceberg

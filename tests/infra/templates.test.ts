@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { LambdaFunction } from "../lambda/support/function.ts";
 import { recordData } from "../lambda/support/records.ts";
+import { Bucket } from "../support/bucket.ts";
 import { python } from "../support/python.ts";
 import { ROOT } from "../support/stack.ts";
 
@@ -23,6 +24,7 @@ interface Resource {
 }
 
 let folder: string;
+let bucket: Bucket;
 let template: { Resources: Record<string, Resource> };
 
 async function tables(delivery: string, format: string): Promise<string> {
@@ -36,6 +38,7 @@ async function lint(text: string) {
 }
 
 before(async () => {
+  bucket = await Bucket.start("lakes");
   folder = await mkdtemp(join(tmpdir(), "forebay-infra-"));
   const text = await readFile(join(INFRA, "template.yaml"), "utf8");
   const { matches, template: read } = await lint(text);
@@ -55,7 +58,10 @@ before(async () => {
   }
 });
 
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  bucket.close();
+  await rm(folder, { recursive: true });
+});
 
 test("cfn-lint takes the tables of each delivery", async () => {
   for (const delivery of DELIVERIES) {
@@ -156,26 +162,27 @@ const functions = () =>
 
 test("the program knows the Handlers and the variables of the template", async () => {
   const handlers = functions().map(({ Properties }) => Properties.Handler);
-  assert.deepEqual(handlers.sort(), ["enrichment", "stream", "transform"]);
+  assert.deepEqual(handlers.sort(), ["compact", "enrichment", "stream", "transform"]);
   for (const { Properties } of functions()) {
     const variables = Object.entries(Properties.Environment?.Variables ?? {}).map(
       ([name, value]): [string, string] => {
-        if (name === "FOREBAY_LAKE") return [name, "s3://bucket/lake"];
+        if (name === "FOREBAY_LAKE") return [name, "s3://lakes/lake"];
         if (name === "FOREBAY_DESTINATION") return [name, "parquet"];
         assert.ok(value, name);
         return [name, "forebay"];
       },
     );
+    variables.push(["AWS_ENDPOINT_URL_S3", bucket.url]);
     const lambda = new LambdaFunction(Properties.Handler, Object.fromEntries(variables));
-    const event = { stream: { Records: [] }, transform: { records: [] }, enrichment: [] };
-    const answer = await lambda.invoke(event[Properties.Handler as keyof typeof event]);
+    // An event without records, and what is answered to it.
+    const [event, expected] = {
+      stream: [{ Records: [] }, { batchItemFailures: [] }],
+      transform: [{ records: [] }, { records: [] }],
+      enrichment: [[], []],
+      compact: [{}, null],
+    }[Properties.Handler as "stream" | "transform" | "enrichment" | "compact"];
+    assert.deepEqual(await lambda.invoke(event), expected);
     lambda.kill();
-    const expected = {
-      stream: { batchItemFailures: [] },
-      transform: { records: [] },
-      enrichment: [],
-    };
-    assert.deepEqual(answer, expected[Properties.Handler as keyof typeof expected]);
   }
 });
 

@@ -11,6 +11,14 @@ locals {
         statistic   = "Sum"
         threshold   = 0
       }
+      refused = {
+        description = "The worker refused events for good."
+        namespace   = "AWS/Kinesis"
+        metric      = "IncomingRecords"
+        dimensions  = { StreamName = aws_kinesis_stream.dead_letters.name }
+        statistic   = "Sum"
+        threshold   = 0
+      }
     },
     { for name, settings in local.functions : "${name}-errors" => {
       description = "The function ends with errors."
@@ -33,7 +41,7 @@ locals {
         description = "Batches were given up; their records are in the raw bucket."
         namespace   = "AWS/Lambda"
         metric      = "OnFailureDestinationDeliveredEventCount"
-        dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream[0].uuid }
+        dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream["events"].uuid }
         statistic   = "Sum"
         threshold   = 0
       }

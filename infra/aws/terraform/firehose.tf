@@ -118,6 +118,74 @@ locals {
   } : {}
 }
 
+# Compacts Iceberg tables, and expires what is old in them.
+data "aws_iam_policy_document" "glue" {
+  count = local.is_iceberg ? 1 : 0
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["glue.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "optimizer" {
+  count              = local.is_iceberg ? 1 : 0
+  name               = "${var.name}-optimizer"
+  assume_role_policy = data.aws_iam_policy_document.glue[0].json
+  tags               = local.tags
+}
+
+data "aws_iam_policy_document" "optimizer" {
+  count = local.is_iceberg ? 1 : 0
+
+  statement {
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${aws_s3_bucket.lake.arn}/lake/*"]
+  }
+
+  statement {
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.lake.arn]
+  }
+
+  statement {
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+
+  statement {
+    actions = ["glue:GetTable", "glue:UpdateTable"]
+
+    resources = [
+      "${local.catalog}:catalog",
+      "${local.catalog}:database/${var.database}",
+      "${local.catalog}:table/${var.database}/*",
+    ]
+  }
+
+  statement {
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/iceberg-*"]
+  }
+}
+
+resource "aws_iam_role_policy" "optimizer" {
+  count  = local.is_iceberg ? 1 : 0
+  name   = "optimizer"
+  role   = aws_iam_role.optimizer[0].id
+  policy = data.aws_iam_policy_document.optimizer[0].json
+}
+
 resource "aws_kinesis_firehose_delivery_stream" "iceberg" {
   # checkov:skip=CKV_AWS_240: The stream that it reads is encrypted; Firehose encrypts only what is put into it.
   # checkov:skip=CKV_AWS_241: As above.

@@ -35,9 +35,9 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # The function that reads the stream and writes files is `stream` alone.
+  # The others ask nothing of AWS.
   dynamic "statement" {
-    for_each = each.key == "stream" ? local.stream_statements : []
+    for_each = lookup(local.statements, each.key, [])
 
     content {
       actions   = statement.value.actions
@@ -47,6 +47,12 @@ data "aws_iam_policy_document" "function" {
 }
 
 locals {
+  # Dead letters are rows, too: of the table dead_letter.
+  sources = local.is_stream ? {
+    events       = aws_kinesis_stream.this.arn
+    dead-letters = aws_kinesis_stream.dead_letters.arn
+  } : {}
+
   read_stream = [
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamSummary",
@@ -55,20 +61,35 @@ locals {
     "kinesis:ListShards",
   ]
 
-  stream_statements = [
-    { actions = local.read_stream, resources = [aws_kinesis_stream.this.arn] },
-    {
-      actions = ["s3:PutObject"]
-      resources = [
-        "${aws_s3_bucket.lake.arn}/lake/events/*",
-        "${aws_s3_bucket.lake.arn}/lake/rejected/*",
-        # Batches that could not be written, which Lambda keeps.
-        "${aws_s3_bucket.raw.arn}/aws/lambda/*",
-      ]
-    },
-    { actions = ["s3:ListBucket"], resources = [aws_s3_bucket.raw.arn] },
-    { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [aws_kms_key.this.arn] },
-  ]
+  use_key = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [aws_kms_key.this.arn] }
+
+  statements = {
+    stream = [
+      {
+        actions   = local.read_stream
+        resources = [aws_kinesis_stream.this.arn, aws_kinesis_stream.dead_letters.arn]
+      },
+      {
+        actions = ["s3:PutObject"]
+        resources = [
+          "${aws_s3_bucket.lake.arn}/lake/events/*",
+          "${aws_s3_bucket.lake.arn}/lake/rejected/*",
+          # Batches that could not be written, which Lambda keeps.
+          "${aws_s3_bucket.raw.arn}/aws/lambda/*",
+        ]
+      },
+      { actions = ["s3:ListBucket"], resources = [aws_s3_bucket.raw.arn] },
+      local.use_key,
+    ]
+    compact = [
+      {
+        actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        resources = ["${aws_s3_bucket.lake.arn}/lake/*"]
+      },
+      { actions = ["s3:ListBucket"], resources = [aws_s3_bucket.lake.arn] },
+      local.use_key,
+    ]
+  }
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -92,10 +113,12 @@ resource "aws_lambda_function" "this" {
   architectures    = [var.architecture]
   filename         = var.function_zip
   source_code_hash = filebase64sha256(var.function_zip)
-  memory_size      = var.function_megabytes
-  timeout          = 120
   role             = aws_iam_role.function[each.key].arn
   tags             = local.tags
+
+  # A whole processor, and as long as a function may take, to merge files.
+  memory_size = each.key == "compact" ? 1769 : var.function_megabytes
+  timeout     = each.key == "compact" ? 900 : 120
 
   logging_config {
     log_format = "Text"
@@ -112,8 +135,8 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  count                              = local.is_stream ? 1 : 0
-  event_source_arn                   = aws_kinesis_stream.this.arn
+  for_each                           = local.sources
+  event_source_arn                   = each.value
   function_name                      = aws_lambda_function.this["stream"].arn
   starting_position                  = "TRIM_HORIZON"
   batch_size                         = 10000
@@ -140,7 +163,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "rejected" {
-  for_each       = { for name, settings in local.functions : name => settings if name != "enrichment" }
+  for_each       = { for name, settings in local.functions : name => settings if contains(["stream", "transform"], name) }
   name           = "rejected"
   log_group_name = aws_cloudwatch_log_group.function[each.key].name
   pattern        = "{ $.rejected > 0 }"
@@ -151,4 +174,27 @@ resource "aws_cloudwatch_log_metric_filter" "rejected" {
     value     = "$.rejected"
     unit      = "Count"
   }
+}
+
+resource "aws_cloudwatch_event_rule" "compact" {
+  count               = local.is_stream ? 1 : 0
+  name                = "${var.name}-compact"
+  description         = "Merges the small files of the lake."
+  schedule_expression = var.compact_rate
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "compact" {
+  count = local.is_stream ? 1 : 0
+  rule  = aws_cloudwatch_event_rule.compact[0].name
+  arn   = aws_lambda_function.this["compact"].arn
+}
+
+resource "aws_lambda_permission" "compact" {
+  count          = local.is_stream ? 1 : 0
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this["compact"].function_name
+  principal      = "events.amazonaws.com"
+  source_arn     = aws_cloudwatch_event_rule.compact[0].arn
+  source_account = local.account
 }

@@ -32,7 +32,10 @@ locals {
 
   # The functions of this delivery, and what each is told.
   functions = merge(
-    local.is_stream ? { stream = { FOREBAY_LAKE = local.location } } : {},
+    local.is_stream ? {
+      stream  = { FOREBAY_LAKE = local.location }
+      compact = { FOREBAY_LAKE = local.location }
+    } : {},
     local.is_pipe ? { enrichment = {} } : {},
     local.is_firehose ? {
       transform = {
@@ -121,6 +124,20 @@ resource "aws_kinesis_stream" "this" {
   }
 }
 
+# Events that the worker refused for good. They are few: a shard is enough.
+resource "aws_kinesis_stream" "dead_letters" {
+  name             = "${var.name}-dead-letters"
+  retention_period = 168
+  shard_count      = 1
+  encryption_type  = "KMS"
+  kms_key_id       = aws_kms_key.this.arn
+  tags             = local.tags
+
+  stream_mode_details {
+    stream_mode = "PROVISIONED"
+  }
+}
+
 # For the credentials that the worker is given.
 resource "aws_iam_policy" "writer" {
   name   = "${var.name}-writer"
@@ -130,8 +147,8 @@ resource "aws_iam_policy" "writer" {
 
 data "aws_iam_policy_document" "writer" {
   statement {
-    actions   = ["kinesis:PutRecord", "kinesis:PutRecords"]
-    resources = [aws_kinesis_stream.this.arn]
+    actions   = ["kinesis:DescribeStreamSummary", "kinesis:PutRecords"]
+    resources = [aws_kinesis_stream.this.arn, aws_kinesis_stream.dead_letters.arn]
   }
 
   statement {

@@ -1,6 +1,11 @@
 output "stream_name" {
-  description = "The stream, for the worker."
+  description = "The stream of events, for the worker."
   value       = aws_kinesis_stream.this.name
+}
+
+output "dead_letter_stream_name" {
+  description = "The stream of dead letters, for the worker."
+  value       = aws_kinesis_stream.dead_letters.name
 }
 
 output "writer_policy_arn" {

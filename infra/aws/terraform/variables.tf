@@ -54,6 +54,12 @@ variable "window_seconds" {
   default     = 60
 }
 
+variable "compact_rate" {
+  description = "How often small files are merged."
+  type        = string
+  default     = "rate(1 hour)"
+}
+
 variable "function_megabytes" {
   description = "Memory of the functions."
   type        = number

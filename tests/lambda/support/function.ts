@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { residentMegabytes } from "../../edge/support/memory.ts";
+import { peakMegabytes } from "../../edge/support/memory.ts";
 import { CREDENTIALS } from "../../support/bucket.ts";
 import { ROOT } from "../../support/stack.ts";
 
@@ -30,7 +30,7 @@ interface Invocation {
 }
 
 export class LambdaFunction {
-  /** The most memory that any of its processes had after an invocation, in megabytes. */
+  /** The most memory that any of its processes has had, in megabytes. */
   megabytes = 0;
   /** What its processes printed. */
   log = "";
@@ -113,7 +113,8 @@ class RuntimeProcess {
   }
 
   static async start(environment: NodeJS.ProcessEnv, log: (text: string) => void) {
-    const server = createServer();
+    // Like Lambda's, it keeps connections open, however long a function takes.
+    const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return new RuntimeProcess(server, environment, log);
@@ -127,7 +128,7 @@ class RuntimeProcess {
       else reject(new Killed());
     });
     const pid = this.#child.pid;
-    return { answer, megabytes: pid && this.alive ? await residentMegabytes(pid) : 0 };
+    return { answer, megabytes: pid && this.alive ? await peakMegabytes(pid) : 0 };
   }
 
   signal(signal: NodeJS.Signals): void {
