@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { athena, cloudformation, type LakeOptions, terraform } from "forebay/tools";
+import { athena, cloudformation, duckdb, type LakeOptions, spark, terraform } from "forebay/tools";
 import {
   type Event,
   type Program,
@@ -20,6 +20,7 @@ import {
 } from "../faults/lake-process.ts";
 import { kinesisClient } from "../support/kinesis.ts";
 import { filesBelow, query, type Row } from "../support/lake.ts";
+import { python } from "../support/python.ts";
 import { ROOT } from "../support/stack.ts";
 import {
   duckdbType,
@@ -58,6 +59,7 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   assert.deepEqual(Object.keys(sql.views), [
     ...names.map((name) => `${name}_distinct`),
     ...["events", "events_per_day", "sessions", "last_hour"],
+    ...["funnel", "retention_by_week", "users", "events_with_users"],
   ]);
 
   const template = await readCloudFormation(cloudformation(schema, OPTIONS));
@@ -207,6 +209,22 @@ describe("with files of the lake", () => {
     WRONG,
   ];
 
+  const update = (event_id: string, minutes: number, User: object): Event => ({
+    event_id,
+    event_type: "_endpoint.update",
+    event_timestamp: NIGHT + minutes * MINUTE,
+    more: {
+      session: null,
+      endpoint: { EffectiveDate: new Date(NIGHT + minutes * MINUTE).toISOString(), User },
+    },
+  });
+  // The second one says nothing of the plan, so that the first one holds on.
+  const UPDATES = [
+    update("plan", -1, { UserId: "guest", UserAttributes: { plan: ["free"] } }),
+    update("sign-in", 2, { UserId: "ada" }),
+    update("upgrade", 10, { UserAttributes: { plan: ["pro"] } }),
+  ];
+
   let folder: string;
   let lake: string;
   let kinesis: Program & { url: string };
@@ -222,7 +240,8 @@ describe("with files of the lake", () => {
     await writeFile(schema, SCHEMA);
     // Partition keys of one shard and of the other, which do not know each other's events: a copy in
     // the other is what an event that is sent again long after is, a second row.
-    const records: [string, string][] = EVENTS.map((event) => ["a", record(event)]);
+    const sent = [...EVENTS, ...UPDATES];
+    const records: [string, string][] = sent.map((event) => ["a", record(event)]);
     records.push(["b", record(visit)]);
     kinesis = await startKinesis(["events:2"]);
     const client = kinesisClient({ kinesis: kinesis.url, region: REGION });
@@ -403,5 +422,109 @@ describe("with files of the lake", () => {
     const { files, plan } = await filesRead("SELECT event_id FROM forebay.last_hour");
     assert.equal(files, [...found].filter((day) => days.includes(day)).length, plan);
     assert.ok(files < found.size, plan);
+  });
+
+  test("the funnel counts who had the one and then the other", async () => {
+    const pairs = await select(
+      `SELECT from_event_type, to_event_type, clients, converted FROM forebay.funnel
+       WHERE from_event_type <> 'order' OR to_event_type <> 'order'
+       ORDER BY from_event_type, to_event_type`,
+    );
+    assert.deepEqual(
+      pairs.map((row) => Object.values(row).map(String)),
+      [
+        ["Sessions", "VisitEvent", "1", "0"],
+        ["Sessions", "order", "1", "1"],
+        ["VisitEvent", "Sessions", "2", "1"],
+        ["VisitEvent", "order", "2", "1"],
+        ["order", "Sessions", "1", "1"],
+        ["order", "VisitEvent", "1", "0"],
+      ],
+    );
+  });
+
+  test("retention counts clients by the week of their first event", async () => {
+    const weeks = await select(
+      `SELECT first_week::VARCHAR AS week, weeks_later, clients FROM forebay.retention_by_week
+       ORDER BY weeks_later`,
+    );
+    // The Monday before Saturday, 2026-01-31. One client has orders around now.
+    assert.deepEqual(Object.values(weeks[0]).map(String), ["2026-01-26", "0", "2"]);
+    const now = Math.floor((Date.now() - Date.UTC(2026, 0, 26)) / (7 * 24 * 60 * MINUTE));
+    assert.ok(weeks.some((week) => Number(week.weeks_later) === now && Number(week.clients) === 1));
+  });
+
+  test("an event has the user that its endpoint had when it happened", async () => {
+    const events = await select(
+      `SELECT event_id, known_user_id, user_attributes FROM forebay.events_with_users
+       WHERE year = 2026 AND month <= 2 ORDER BY event_id`,
+    );
+    const free = '{"plan":["free"]}';
+    assert.deepEqual(
+      events.map((row) => Object.values(row)),
+      [
+        ["end", "ada", free],
+        ["order", "ada", free],
+        ["second visit", null, null],
+        ["visit", "guest", free],
+      ],
+    );
+    const users = await select(
+      `SELECT user_id, user_attributes, known_until IS NULL AS is_current FROM forebay.users
+       ORDER BY known_from`,
+    );
+    assert.deepEqual(
+      users.map((row) => Object.values(row)),
+      [
+        ["guest", free, false],
+        ["ada", free, false],
+        ["ada", '{"plan":["pro"]}', true],
+      ],
+    );
+  });
+
+  test("DuckDB and Spark have the same answers by views of their own", async () => {
+    const options = { ...OPTIONS, location: lake };
+    const folders = ["visit_event", "order", "sessions", "endpoint_update"];
+    const filled = [...folders.map((name) => `events/${name}`), "rejected"];
+    const columns = {
+      visit_event_distinct: "event_id, email, due, extra, year, month, day",
+      events: "event_type, event_id, client_id, user_id, browser",
+      events_per_day: "date, event_type, events, clients, users, year, month, day",
+      forebay__sessions:
+        "session_id, duration_seconds, events, first_event_type, last_event_type, user_id, city",
+      last_hour: "event_id",
+      funnel: "from_event_type, to_event_type, clients, converted",
+      retention_by_week: "first_week, weeks_later, clients",
+      users: "user_id, user_attributes, known_until IS NULL AS is_current",
+      events_with_users: "event_id, known_user_id, user_attributes",
+      rejected: "reason, event_id, event_type",
+      never_sent_event: "event_id",
+    };
+    const asText = (rows: unknown[][]) =>
+      rows
+        .map((row) => row.map((value) => `${value ?? null}`.replace(/T00:00:00.000Z$/, "")))
+        .sort();
+    const own = `${duckdb(SCHEMA, options, filled)}\n`;
+    const queries = Object.entries(columns).map(([view, what]) => [view, what] as const);
+    const script = spark(SCHEMA, options, filled);
+    const inSpark = JSON.parse(
+      await python(
+        "schema/run_spark.py",
+        [],
+        JSON.stringify({
+          script,
+          queries: queries.map(([view, what]) => `SELECT ${what} FROM ${view}`),
+        }),
+      ),
+    );
+    for (const [at, [view, what]] of queries.entries()) {
+      const select = `SELECT ${what} FROM forebay.${view}`;
+      const values = (rows: Row[]) => asText(rows.map((row) => Object.values(row)));
+      const expected = values(await query(`${tables}${select}`));
+      assert.deepEqual(values(await query(`${own}${select}`)), expected, `${view} in DuckDB`);
+      assert.deepEqual(asText(inSpark[at]), expected, `${view} in Spark`);
+      assert.equal(expected.length > 0, view !== "never_sent_event", view);
+    }
   });
 });
