@@ -377,8 +377,10 @@ fn run_suites(
 /// engine where it is not Chromium.
 fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
     let mut node = command("node", ["--import", "tsx", "--test"]);
-    // One file after the other: some of them measure time.
-    node.args(["--test-concurrency=1", "--test-reporter=spec"]);
+    // In a browser one file after the other: there some of them measure time.
+    let concurrency = if browser.is_some() { 1 } else { 2 };
+    node.arg(format!("--test-concurrency={concurrency}"));
+    node.arg("--test-reporter=spec");
     node.arg(format!("--test-timeout={FILE_TIMEOUT}"));
     let tests = root().join("tests");
     let mut files = test_files(&tests.join(name))?;
