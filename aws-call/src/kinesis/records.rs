@@ -141,6 +141,9 @@ impl<'a> Reader<'a> {
                 b"SequenceNumber" => number.replace(self.plain()?).is_none(),
                 b"ApproximateArrivalTimestamp" => {
                     let seconds: f64 = self.number()?.parse().ok()?;
+                    if !seconds.is_finite() {
+                        return None;
+                    }
                     arrival.replace(super::arrival(seconds)).is_none()
                 }
                 b"Data" => {
@@ -164,7 +167,6 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use forebay_core::time::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -189,7 +191,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #![proptest_config(ProptestConfig::with_cases(8_000))]
 
         #[test]
         fn what_is_taken_is_what_serde_reads(

@@ -21,7 +21,12 @@ const COLUMNS = {
   metrics: "STRUCT(minutes DOUBLE, mistakes BIGINT)",
   endpoint: `STRUCT("User" STRUCT(UserId VARCHAR))`,
   forebay:
-    "STRUCT(event_id VARCHAR, schema_version INTEGER, geo STRUCT(country VARCHAR, region VARCHAR, city VARCHAR, timezone VARCHAR), browser STRUCT(name VARCHAR, version VARCHAR), device_category VARCHAR)",
+    "STRUCT(event_id VARCHAR, schema_version INTEGER, original_event_timestamp BIGINT, clock_offset BIGINT, " +
+    "amr VARCHAR, geo STRUCT(source VARCHAR, country VARCHAR, region VARCHAR, city VARCHAR, timezone VARCHAR), " +
+    "network STRUCT(asn BIGINT, organization VARCHAR), " +
+    "bot STRUCT(name VARCHAR, category VARCHAR, verified BOOLEAN), " +
+    "campaign STRUCT(source VARCHAR, medium VARCHAR, name VARCHAR, term VARCHAR, content VARCHAR, id VARCHAR, click_id VARCHAR, click_id_type VARCHAR), " +
+    "referrer STRUCT(host VARCHAR), browser STRUCT(name VARCHAR, version VARCHAR), device_category VARCHAR)",
 };
 const columns = Object.entries(COLUMNS).map(([name, type]) => `${name}: ${quoted(type)}`);
 const SELECT = `
@@ -35,6 +40,16 @@ const SELECT = `
     forebay.browser.version AS browser_version, forebay.device_category AS device_category,
     device.locale.code AS locale, application.sdk.name AS sdk_name,
     application.sdk.version AS sdk_version, forebay.schema_version AS schema_version,
+    forebay.geo.source AS place_source,
+    epoch_ms(forebay.original_event_timestamp) AS original_event_timestamp,
+    forebay.clock_offset AS clock_offset, forebay.amr AS amr, forebay.network.asn AS network_asn,
+    forebay.network.organization AS network_organization, forebay.bot IS NOT NULL AS is_bot,
+    forebay.bot.name AS bot_name, forebay.bot.category AS bot_category,
+    forebay.bot.verified AS bot_verified, forebay.campaign.source AS utm_source,
+    forebay.campaign.medium AS utm_medium, forebay.campaign.name AS utm_campaign,
+    forebay.campaign.term AS utm_term, forebay.campaign.content AS utm_content,
+    forebay.campaign.id AS utm_id, forebay.campaign.click_id AS click_id,
+    forebay.campaign.click_id_type AS click_id_type, forebay.referrer.host AS referrer_host,
     attributes.email AS email, attributes.plan AS plan, attributes.referrer AS referrer,
     attributes.piece AS piece, metrics.minutes AS minutes, metrics.mistakes AS mistakes,
     attributes.completed = 'true' AS completed, attributes.started_at::TIMESTAMPTZ AS started_at,
