@@ -1,14 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  athena,
-  cloudformation,
-  duckdb,
-  type LakeOptions,
-  spark,
-  terraform,
-} from "../tools.js";
+import { athena, cloudformation, duckdb, type LakeOptions, spark, terraform } from "../tools.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
 import { CONFIG_FILE, type Config, readConfig } from "./config.js";
 import { withSchema } from "./files.js";
