@@ -129,6 +129,15 @@ test("the queries of docs/athena.md are understood", async () => {
   for (const text of queries) await query(`${tables}${text}`);
 });
 
+test("the queries of docs/queries.md run in DuckDB", async () => {
+  const schema = await readFile(join(ROOT, "demo-react/forebay.schema.json"), "utf8");
+  const text = await readFile(join(ROOT, "docs/queries.md"), "utf8");
+  const blocks = [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql);
+  const views = duckdb(schema, { ...OPTIONS, location: "no lake" }, []);
+  assert.ok(blocks.length > 5);
+  for (const block of blocks) await query(`${views}${block}`);
+});
+
 describe("with files of the lake", () => {
   // Words of SQL as names of a table and a column, and an event type with the name of a view.
   const SCHEMA = JSON.stringify({
