@@ -1,6 +1,7 @@
 //! From a record to a row, or to the reason why it cannot be one.
 
 mod dead_letter;
+mod json;
 mod parts;
 mod read;
 mod row;
