@@ -48,7 +48,7 @@ export class QueryError extends Error {}
  *   elapsed_ms: number }} QueryAnswer
  * @typedef {{ file: string, table: string, written_at: number }} Row Where an event's row is:
  *   `file` relative to the lake, `written_at` in milliseconds since the epoch.
- * @typedef {{ mtimeMs: number, size: number, table: string, rows: number }} LakeFile
+ * @typedef {{ mtimeMs: number, size: number, table: string }} LakeFile
  */
 
 /** A lake folder. Files may appear and change at any time, and the folder may not exist yet. */

@@ -68,8 +68,8 @@ fn columns_are_typed_and_in_the_documented_order() {
         session_start_timestamp client_id cognito_id user_id app_id country region city timezone \
         platform platform_version browser browser_version device_category locale sdk_name \
         sdk_version schema_version place_source original_event_timestamp clock_offset amr network_asn \
-        network_organization is_bot bot_name bot_category bot_verified utm_source utm_medium utm_campaign \
-        utm_term utm_content utm_id click_id click_id_type referrer_host minutes mistakes completed started_at extra";
+        network_organization is_bot bot_name bot_category bot_verified page_utm_source page_utm_medium page_utm_campaign \
+        page_utm_term page_utm_content page_utm_id page_click_id page_click_id_type page_referrer_host minutes mistakes completed started_at extra";
     assert_eq!(names.join(" "), documented);
 
     let column = |name: &str| rows.column_by_name(name).unwrap();
@@ -212,15 +212,15 @@ fn what_the_edge_knows_of_sender_and_visit_has_columns() {
         ("network_organization", "Example Net"),
         ("bot_name", "Googlebot"),
         ("bot_category", "Search Engine Crawler"),
-        ("utm_source", "news"),
-        ("utm_medium", "email"),
-        ("utm_campaign", "spring"),
-        ("utm_term", "term"),
-        ("utm_content", "content"),
-        ("utm_id", "id"),
-        ("click_id", "click"),
-        ("click_id_type", "gclid"),
-        ("referrer_host", "example.org"),
+        ("page_utm_source", "news"),
+        ("page_utm_medium", "email"),
+        ("page_utm_campaign", "spring"),
+        ("page_utm_term", "term"),
+        ("page_utm_content", "content"),
+        ("page_utm_id", "id"),
+        ("page_click_id", "click"),
+        ("page_click_id_type", "gclid"),
+        ("page_referrer_host", "example.org"),
     ] {
         assert_eq!(
             strings(&rows, column)[0].as_deref(),

@@ -248,7 +248,7 @@ proptest! {
         let kinds: Vec<&str> = statements.map(|statement| statement.split_at(9).0).collect();
         let tables = schema.events.len() + schema.built_in().len() + 1;
         let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
-        prop_assert_eq!([count("CREATE DA"), count("CREATE EX"), count("CREATE OR")], [1, tables, 5]);
-        prop_assert_eq!(kinds.len(), tables + 6);
+        prop_assert_eq!([count("CREATE DA"), count("CREATE EX"), count("CREATE OR")], [1, tables, 9]);
+        prop_assert_eq!(kinds.len(), tables + 10);
     }
 }

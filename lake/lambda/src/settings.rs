@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_mistake_says_what_to_do() {
-        let handler = "it has to be stream, transform or enrichment";
+        let handler = "it has to be stream, transform, enrichment or compact";
         for (set, says) in [
             (&[][..], handler),
             (&[("_HANDLER", "index.handler")], handler),

@@ -161,33 +161,39 @@ pub(super) const READERS: [(&str, Read); COMMON_COLUMNS.len()] = [
         Read::Boolean(|row| Some(bot(row)?.is_verified)),
     ),
     (
-        "utm_source",
+        "page_utm_source",
         Read::Text(|row| campaign(row)?.source.as_deref()),
     ),
     (
-        "utm_medium",
+        "page_utm_medium",
         Read::Text(|row| campaign(row)?.medium.as_deref()),
     ),
     (
-        "utm_campaign",
+        "page_utm_campaign",
         Read::Text(|row| campaign(row)?.name.as_deref()),
     ),
-    ("utm_term", Read::Text(|row| campaign(row)?.term.as_deref())),
     (
-        "utm_content",
+        "page_utm_term",
+        Read::Text(|row| campaign(row)?.term.as_deref()),
+    ),
+    (
+        "page_utm_content",
         Read::Text(|row| campaign(row)?.content.as_deref()),
     ),
-    ("utm_id", Read::Text(|row| campaign(row)?.id.as_deref())),
     (
-        "click_id",
+        "page_utm_id",
+        Read::Text(|row| campaign(row)?.id.as_deref()),
+    ),
+    (
+        "page_click_id",
         Read::Text(|row| campaign(row)?.click_id.as_deref()),
     ),
     (
-        "click_id_type",
+        "page_click_id_type",
         Read::Text(|row| campaign(row)?.click_id_type.as_deref()),
     ),
     (
-        "referrer_host",
+        "page_referrer_host",
         Read::Text(|row| forebay(row)?.referrer_host.as_deref()),
     ),
 ];

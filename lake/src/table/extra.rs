@@ -67,15 +67,18 @@ const SHOWN: [(&[&str], &str); 50] = [
     (&["forebay", "bot", "name"], "bot_name"),
     (&["forebay", "bot", "category"], "bot_category"),
     (&["forebay", "bot", "verified"], "bot_verified"),
-    (&["forebay", "campaign", "source"], "utm_source"),
-    (&["forebay", "campaign", "medium"], "utm_medium"),
-    (&["forebay", "campaign", "name"], "utm_campaign"),
-    (&["forebay", "campaign", "term"], "utm_term"),
-    (&["forebay", "campaign", "content"], "utm_content"),
-    (&["forebay", "campaign", "id"], "utm_id"),
-    (&["forebay", "campaign", "click_id"], "click_id"),
-    (&["forebay", "campaign", "click_id_type"], "click_id_type"),
-    (&["forebay", "referrer", "host"], "referrer_host"),
+    (&["forebay", "campaign", "source"], "page_utm_source"),
+    (&["forebay", "campaign", "medium"], "page_utm_medium"),
+    (&["forebay", "campaign", "name"], "page_utm_campaign"),
+    (&["forebay", "campaign", "term"], "page_utm_term"),
+    (&["forebay", "campaign", "content"], "page_utm_content"),
+    (&["forebay", "campaign", "id"], "page_utm_id"),
+    (&["forebay", "campaign", "click_id"], "page_click_id"),
+    (
+        &["forebay", "campaign", "click_id_type"],
+        "page_click_id_type",
+    ),
+    (&["forebay", "referrer", "host"], "page_referrer_host"),
 ];
 
 /// Members of a dead letter that columns of every table show.
