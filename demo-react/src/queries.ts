@@ -10,6 +10,24 @@ LIMIT 20`,
 FROM sign_up_event
 GROUP BY ALL
 ORDER BY minute DESC, sign_ups DESC`,
+  Sessions: `SELECT min(event_timestamp) AS began, count(*) AS events,
+  date_diff('second', min(event_timestamp), max(event_timestamp)) AS seconds,
+  min_by(event_type, event_timestamp) AS first_event,
+  max_by(event_type, event_timestamp) AS last_event
+FROM events
+WHERE session_id IS NOT NULL
+GROUP BY session_id
+ORDER BY began DESC`,
+  "Funnel: sign-up, then a piece": `WITH steps AS (
+  SELECT client_id,
+    min(event_timestamp) FILTER (WHERE event_type = 'SignUpEvent') AS signed_up,
+    max(event_timestamp) FILTER (WHERE event_type = 'PiecePlayedEvent') AS played
+  FROM events
+  GROUP BY client_id
+)
+SELECT count(*) AS clients, count(signed_up) AS signed_up,
+  count(*) FILTER (WHERE played > signed_up) AS then_played
+FROM steps`,
   "Browser to edge, p50 and p95": `SELECT event_type, count(*) AS events,
   quantile_cont(delay, 0.50) AS p50_ms,
   quantile_cont(delay, 0.95) AS p95_ms

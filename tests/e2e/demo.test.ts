@@ -119,6 +119,11 @@ test("the ready queries run, by button and by keyboard", async () => {
   await page.getByRole("button", { name: "Sign-ups per minute by country" }).click();
   await result.getByRole("columnheader", { name: "sign_ups" }).waitFor();
   await result.getByRole("cell", { name: "SE" }).first().waitFor();
+  await page.getByRole("button", { name: "Sessions" }).click();
+  await result.getByRole("columnheader", { name: "last_event" }).waitFor();
+  await result.getByRole("cell", { name: "SignUpEvent" }).first().waitFor();
+  await page.getByRole("button", { name: "Funnel: sign-up, then a piece" }).click();
+  await result.getByRole("columnheader", { name: "then_played" }).waitFor();
   await page.getByRole("button", { name: "Browser to edge, p50 and p95" }).click();
   await result.getByRole("columnheader", { name: "p95_ms" }).waitFor();
 
