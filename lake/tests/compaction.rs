@@ -356,6 +356,31 @@ async fn a_person_is_taken_out_of_every_file() {
     store.close().await;
 }
 
+/// A field had another type once, so that the files cannot be merged with each other.
+#[tokio::test]
+async fn a_person_is_taken_out_of_files_that_disagree_about_a_column() {
+    let bucket = Arc::new(InMemory::new());
+    let records = sign_ups(12);
+    read_into(&bucket, support::catalog(), &records[..6], 3).await;
+    forget_state(&bucket).await;
+    read_into(&bucket, support::catalog_with_dates(), &records[6..], 3).await;
+    let store = open(&bucket).await;
+    let person = Person {
+        clients: ["client-1".to_owned()].into(),
+        ..Person::default()
+    };
+    let mut forgotten = 0;
+    let tell = |progress| {
+        if let Progress::Done(done) = progress {
+            forgotten += done.forgotten;
+        }
+    };
+    forget(&store, &settings(), &person, tell).await.unwrap();
+    assert_eq!(forgotten, 4);
+    assert_eq!(support::row_ids(&files(&bucket).await).len(), 8);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn nobody_is_forgotten_who_would_come_back() {
     let bucket = Arc::new(InMemory::new());

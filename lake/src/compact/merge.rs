@@ -160,19 +160,30 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Takes files whose columns agree. Files are left out whose columns have other types than those of the
-    /// files before them: they cannot be in one file.
+    /// Takes the files whose columns agree: those with different types under one name cannot be in one file. Of
+    /// several groups, the largest is taken.
     pub fn new(sources: Vec<Source>) -> Inputs {
-        let mut inputs = Inputs {
-            files: Vec::new(),
-            columns: Arc::new(Schema::empty()),
-        };
+        let mut groups: Vec<Inputs> = Vec::new();
         for source in sources {
-            if let Some(columns) = united(&inputs.columns, source.columns()) {
-                inputs.columns = columns;
-                inputs.files.push(source);
+            let mut fitting = groups
+                .iter_mut()
+                .filter_map(|group| Some((united(&group.columns, source.columns())?, group)));
+            match fitting.next() {
+                Some((columns, group)) => {
+                    group.columns = columns;
+                    group.files.push(source);
+                }
+                None => groups.push(Inputs {
+                    columns: source.columns().clone(),
+                    files: vec![source],
+                }),
             }
         }
+        let largest = groups.into_iter().max_by_key(|group| group.files.len());
+        let mut inputs = largest.unwrap_or_else(|| Inputs {
+            files: Vec::new(),
+            columns: Arc::new(Schema::empty()),
+        });
         inputs.columns = inputs.nullable_where_absent();
         inputs
     }

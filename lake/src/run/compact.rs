@@ -124,7 +124,7 @@ pub async fn forget(
     mut tell: impl FnMut(Progress),
 ) -> Result<(), CompactError> {
     for mut partition in partitions(store, settings).await? {
-        if let Some(done) = partition.forget(person).await? {
+        while let Some(done) = partition.forget(person).await? {
             tell(Progress::Done(done));
         }
     }
@@ -263,6 +263,8 @@ impl OpenPartition<'_> {
         self.merge(&chosen, None).await
     }
 
+    /// Writes files again that have rows of a person: as many as can be in one file. To be called until there
+    /// are none.
     async fn forget(&mut self, person: &Person) -> Result<Option<Compacted>, CompactError> {
         self.tidy().await?;
         let mut found = HashSet::new();

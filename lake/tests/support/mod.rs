@@ -91,6 +91,15 @@ pub fn catalog_with_plan() -> Catalog {
     catalog_of(&[&with_plan])
 }
 
+/// A schema by which one field of sign-ups is a date.
+pub fn catalog_with_dates() -> Catalog {
+    let with_dates = SIGN_UP.replace(
+        r#""referrer": { "type": ["string", "null"] }"#,
+        r#""referrer": { "type": ["string", "null"], "format": "date" }"#,
+    );
+    catalog_of(&[&with_dates])
+}
+
 /// A record with the members that every record has.
 pub fn record<'a>(event_type: &'a str, event_id: &'a str) -> Record<'a> {
     Record {
