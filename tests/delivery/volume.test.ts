@@ -134,8 +134,9 @@ scenario(
     test.diagnostic(`the heap holds ${heaps.map(mebibytes).join(", ")} with 0, 25,000, .. events`);
     test.diagnostic(`and the module ${modules.map(mebibytes).join(", ")}`);
     const [, quarter, ...later] = heaps;
+    // 75,000 entries of 14 bytes would be more.
     assert.ok(
-      later.every((bytes) => bytes < quarter + 2 ** 19),
+      later.every((bytes) => bytes < quarter + 2 ** 20),
       "the heap does not grow with what waits",
     );
     assert.equal(new Set(modules).size, 1, "nor does the module");
