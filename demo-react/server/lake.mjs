@@ -266,9 +266,11 @@ export class Lake {
     const first = "row_number() OVER (PARTITION BY event_id ORDER BY arrival_timestamp) = 1";
     const once = name === "rejected" ? "" : ` QUALIFY ${first}`;
     const empty = columns.map((column) => `NULL::${column.type} AS ${quoted(column.name)}`);
+    const all =
+      `SELECT ${empty.join(", ")} WHERE false` +
+      (source ? ` UNION ALL BY NAME SELECT * FROM ${source}` : "");
     await this.#connection.run(
-      `CREATE OR REPLACE VIEW ${quoted(name)} AS SELECT ${empty.join(", ")} WHERE false` +
-        (source ? ` UNION ALL BY NAME (SELECT * FROM ${source}${once})` : ""),
+      `CREATE OR REPLACE VIEW ${quoted(name)} AS SELECT * FROM (${all})${once}`,
     );
   }
 
