@@ -5,7 +5,7 @@ import { join, relative, resolve } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 
 /** The last of the columns that every table begins with; the event's own follow. */
-const LAST_COMMON_COLUMN = "referrer_host";
+const LAST_COMMON_COLUMN = "page_referrer_host";
 /** DuckDB's types for Athena's. */
 const TYPES = {
   string: "VARCHAR",

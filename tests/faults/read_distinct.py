@@ -30,19 +30,12 @@ def by_pyarrow():
 
 
 def by_spark():
-    from pyspark.sql import SparkSession
+    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+    from local_spark import session
 
     # What Spark leaves where it runs is of no use.
     os.chdir(tempfile.mkdtemp())
-    spark = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "1")
-        .config("spark.sql.catalogImplementation", "in-memory")
-        .getOrCreate()
-    )
+    spark = session()
 
     def read():
         spark.read.parquet(folder).createOrReplaceTempView("played")

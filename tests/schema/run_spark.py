@@ -8,22 +8,17 @@ import json
 import os
 import sys
 import tempfile
+from pathlib import Path
 
-from pyspark.sql import SparkSession
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from local_spark import session
+
 
 request = json.load(sys.stdin)
 with tempfile.TemporaryDirectory() as folder:
     # What Spark leaves where it runs is of no use.
     os.chdir(folder)
-    spark = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "1")
-        .config("spark.sql.catalogImplementation", "in-memory")
-        .getOrCreate()
-    )
+    spark = session()
     try:
         for statement in request["script"].split(";\n"):
             if statement.strip():
