@@ -10,6 +10,7 @@ often there was an answer or an error.
 
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -48,6 +49,12 @@ def by_spark():
     return read
 
 
+def names_missing_file(error):
+    """Whether an error names a file that is not there any more."""
+    names = re.findall(r"/[^\s'\"]*?\.parquet", str(error))
+    return any(not Path(name).exists() for name in names)
+
+
 read = by_spark() if engine == "spark" else by_pyarrow()
 answers = []
 reads = 0
@@ -57,7 +64,7 @@ while True:
     try:
         answer = read()
     except Exception as error:
-        if "No such file" not in str(error) and "FILE_NOT_EXIST" not in str(error):
+        if not names_missing_file(error):
             raise
         errors += 1
         continue
