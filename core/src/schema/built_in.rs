@@ -327,8 +327,8 @@ fn dead_letter() -> EventSchema {
     event(DEAD_LETTER.into(), description, fields.collect())
 }
 
-/// What an update says, as an event whose attributes are the fields of its event type. A date that is none
-/// is left out.
+/// Makes an event of an update of an endpoint: its attributes are the fields of the event type. It leaves out
+/// a date that cannot be read.
 pub fn endpoint_update_event(endpoint: &Endpoint<'_>, timestamp: Timestamp) -> Event<'static> {
     const LIMITS: Limits = Limits {
         depth: 32,

@@ -1,4 +1,4 @@
-//! What the function's environment says.
+//! The settings of a function, read from its environment variables.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Where the schema is, beside the program.
 const SCHEMA_FILE: &str = "forebay.schema.json";
 
-/// What the environment says, understood.
+/// The settings of a function.
 #[derive(Debug)]
 pub struct Settings {
     /// Which function this is.
