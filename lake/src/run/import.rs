@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
-use super::ledger::{Ledger, LedgerError, carry_out};
+use super::ledger::{Ledger, LedgerError, carry_out_once};
 use super::load::{check_files, load_shard};
 use crate::cut::{Limits, Shard};
 use crate::source::archive::{ArchiveObject, IMPORT_SHARD, Splitter, object_of};
@@ -306,7 +306,7 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
             .map_err(LedgerError::from)?;
         let flush = self.shard.flush(encoded).map_err(LedgerError::from)?;
         let counts = flush.counts;
-        carry_out(&self.store, flush).await?;
+        carry_out_once(&self.store, flush).await?;
         self.done.counts += counts;
         (self.progress)(&self.done);
         Ok(())

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 
+use super::carry_out::carry_out;
 use super::load::LoadError;
 use crate::cut::{EncodeError, File, Flush};
 use crate::source::archive::{ArchiveObject, read_objects, write_objects};
 use crate::state::{Damage, StatePaths, seal, unseal};
 use crate::store::{Existing, Store, StoreError};
-
-/// Files that are written at the same time.
-const CONCURRENT_WRITES: usize = 16;
 
 /// Why objects cannot be read as a shard.
 #[derive(Debug, Error)]
@@ -141,36 +139,14 @@ impl Ledger {
     }
 }
 
-/// Carries out a flush, in its order.
+/// Carries out a flush. A step that fails ends it: the import or replay can be run again.
 ///
 /// # Errors
 /// [`LedgerError::Store`]
-pub async fn carry_out(store: &Arc<Store>, flush: Flush) -> Result<(), LedgerError> {
-    let existing = match flush.keep_existing {
-        true => Existing::Keep,
-        false => Existing::Replace,
-    };
-    store.put(&flush.intent, Existing::Replace).await?;
-    let mut files = flush.files.into_iter();
-    let mut writing: JoinSet<Result<(), StoreError>> = JoinSet::new();
-    loop {
-        while writing.len() < CONCURRENT_WRITES
-            && let Some(file) = files.next()
-        {
-            let store = store.clone();
-            writing.spawn(async move { store.put(&file, existing).await });
-        }
-        match writing.join_next().await {
-            Some(written) => written??,
-            None => break,
-        }
-    }
-    for path in flush.stale {
-        store.delete(&path).await?;
-    }
-    if let Some(window) = flush.window {
-        store.put(&window, Existing::Replace).await?;
-    }
-    store.put(&flush.manifest, Existing::Replace).await?;
-    Ok(store.put(&flush.commit, Existing::Replace).await?)
+pub async fn carry_out_once(store: &Arc<Store>, flush: Flush) -> Result<(), LedgerError> {
+    carry_out(flush, |write| {
+        let store = store.clone();
+        async move { Ok(write.to(&store).await?) }
+    })
+    .await
 }

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod carry_out;
 pub mod compact;
 mod compactor;
 mod consume;

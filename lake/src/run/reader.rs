@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
+use super::carry_out::{Write, carry_out};
 use super::consume::{
     ConsumeError, Consumer, FIRST_BACK_OFF, Trouble, longer, note, stopped, wait,
 };
@@ -24,8 +25,6 @@ use crate::store::{Existing, StoreError};
 const READ_INTERVAL: Duration = Duration::from_millis(200);
 /// An answer with so many records, or more, is not the last one, whatever Kinesis says.
 const MANY_RECORDS: usize = 1_000;
-/// Files that are written at the same time, for each shard.
-const CONCURRENT_WRITES: usize = 16;
 
 /// Reads a shard until it ends, the stream is gone, or `stop` turns true; what was read by then is
 /// written. Gives the shard's id.
@@ -211,57 +210,17 @@ impl Reader {
         Ok(())
     }
 
-    async fn carry_out(&mut self, flush: Flush) -> Result<(), ConsumeError> {
-        let existing = match flush.keep_existing {
-            true => Existing::Keep,
-            false => Existing::Replace,
-        };
-        self.put(flush.intent).await?;
-        self.put_files(flush.files, existing).await?;
-        for path in flush.stale {
-            self.write(Write::Delete(path)).await?;
-        }
-        if let Some(window) = flush.window {
-            self.put(window).await?;
-        }
-        self.put(flush.manifest).await?;
-        self.put(flush.commit).await
+    async fn carry_out(&self, flush: Flush) -> Result<(), ConsumeError> {
+        carry_out(flush, |write| self.persist(write)).await
     }
 
-    /// Writes files, several at a time.
-    async fn put_files(
-        &mut self,
-        files: Vec<File>,
-        existing: Existing,
-    ) -> Result<(), ConsumeError> {
-        let mut files = files.into_iter();
-        let mut writing: JoinSet<Result<(), ConsumeError>> = JoinSet::new();
-        loop {
-            while writing.len() < CONCURRENT_WRITES
-                && let Some(file) = files.next()
-            {
-                let (consumer, stop) = (self.consumer.clone(), self.stop.clone());
-                writing.spawn(persist(consumer, stop, Write::Put(file, existing)));
-            }
-            match writing.join_next().await {
-                Some(written) => written??,
-                None => return Ok(()),
-            }
-        }
+    async fn put(&self, file: File) -> Result<(), ConsumeError> {
+        self.persist(Write::Put(file, Existing::Replace)).await
     }
 
-    async fn put(&mut self, file: File) -> Result<(), ConsumeError> {
-        self.write(Write::Put(file, Existing::Replace)).await
+    fn persist(&self, write: Write) -> impl Future<Output = Result<(), ConsumeError>> + use<> {
+        persist(self.consumer.clone(), self.stop.clone(), write)
     }
-
-    async fn write(&mut self, write: Write) -> Result<(), ConsumeError> {
-        persist(self.consumer.clone(), self.stop.clone(), write).await
-    }
-}
-
-enum Write {
-    Put(File, Existing),
-    Delete(String),
 }
 
 /// Writes, if need be again and again: a full disk may be emptied. When told to stop, one failure is
@@ -274,11 +233,7 @@ async fn persist(
     let mut back_off = FIRST_BACK_OFF;
     let began = Instant::now();
     loop {
-        let outcome = match &write {
-            Write::Put(file, existing) => consumer.store.put(file, *existing).await,
-            Write::Delete(path) => consumer.store.delete(path).await,
-        };
-        let error = match outcome {
+        let error = match write.to(&consumer.store).await {
             Err(StoreError::Object(error)) => error,
             outcome => {
                 consumer.metrics.written();

@@ -13,7 +13,7 @@ use forebay_core::time::{Date, Timestamp};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::ledger::{Ledger, LedgerError, carry_out};
+use super::ledger::{Ledger, LedgerError, carry_out_once};
 use super::load::{LoadError, check_files, load_checkpoint, load_shard};
 use super::survey::{ShardSurvey, Survey};
 use crate::cut::{Limits, Shard, day};
@@ -282,7 +282,7 @@ impl<P: FnMut(&Replayed)> Replay<'_, P> {
             let encoded = spawn_blocking(move || closed.encode()).await??;
             let flush = self.shard.flush(encoded)?;
             self.done.counts += flush.counts;
-            carry_out(self.store, flush).await?;
+            carry_out_once(self.store, flush).await?;
             self.under_way.clear();
         }
         for path in std::mem::take(&mut self.unfinished) {
