@@ -1,0 +1,311 @@
+// node --import tsx tests/bench/edge.ts [--runs N] [--build NAME=FOLDER].. [--json]
+//
+// The CPU that a request costs: the built edge worker, and beside it a JavaScript worker that does the same, in one
+// workerd and by turns.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { type Credentials, guest, signed } from "../support/requests.ts";
+import { ROOT } from "../support/stack.ts";
+import { buildPeer, LIBRARIES } from "./edge/build.ts";
+
+const SCHEMA = join(ROOT, "demo-react/forebay.schema.json");
+const BUILT = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "edge-worker");
+const WORKERD = join(ROOT, "node_modules/workerd/bin/workerd");
+const PEER = "javascript";
+const APP = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
+const POOL = "us-east-1:f0e1d2c3-0000-4000-8000-000000000001";
+const REGION = "us-east-1";
+/** Requests that are measured together: one alone is less than the clock of the system's CPU times can tell. */
+const BLOCK = 20;
+const AGENT =
+  "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36";
+
+/** What is sent: how many events, and whether they keep to the schema. */
+const CASES = {
+  "100 valid events": { events: 100, valid: true },
+  "100 invalid events": { events: 100, valid: false },
+  "1 valid event": { events: 1, valid: true },
+};
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "15" },
+    build: { type: "string", multiple: true, default: [] },
+    json: { type: "boolean", default: false },
+  },
+});
+const rounds = Number(values.runs);
+const workers = new Map([["forebay", BUILT]]);
+for (const word of values.build) {
+  const [name, folder] = word.split("=");
+  workers.set(name, resolve(folder));
+}
+
+interface Target {
+  name: string;
+  edge: string;
+  credentials: Credentials;
+}
+
+const folder = await mkdtemp(join(tmpdir(), "forebay-bench-"));
+const kinesis = await startKinesis();
+const masterSecret = randomBytes(32).toString("base64");
+const child = await startWorkerd();
+try {
+  console.error("pid", child.pid);
+  const only = process.env.ONLY?.split(","); const who = process.env.WHO;
+  const loadBefore = loadavg()[0];
+  const targets = await ready(child);
+  const costs = new Map<string, number[]>();
+  for (let round = 0; round < rounds + 2; round++) {
+    if (round === 4) (await import("node:fs")).writeFileSync("/tmp/prof-ready", String(child.pid));
+    for (const [name, { events, valid }] of Object.entries(CASES)) {
+      if (only && !only.includes(name)) continue;
+      for (const target of targets) {
+        if (who && target.name !== who) continue;
+        const cost = await block(target, events, valid);
+        // The first rounds are what compilers and caches need.
+        if (round < 2) continue;
+        const key = `${name}/${target.name}`;
+        costs.set(key, [...(costs.get(key) ?? []), cost]);
+      }
+    }
+    if (process.stderr.isTTY) process.stderr.write(`\r  round ${round + 1} of ${rounds + 2}\x1b[K`);
+  }
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  for (const [k, v] of costs) { v.sort((a,b)=>a-b); console.log(k, v[v.length>>1].toFixed(3), v[0].toFixed(3)); }
+} finally {
+  child.kill();
+  kinesis.server.close();
+  kinesis.server.closeAllConnections();
+  await rm(folder, { recursive: true });
+}
+
+/** Milliseconds of workerd's CPU a request, in a block of them. */
+async function block(target: Target, events: number, valid: boolean): Promise<number> {
+  const stack = { edge: target.edge, region: REGION, app_id: APP, identity_pool_id: POOL };
+  const requests = [];
+  for (let at = 0; at < BLOCK; at++) {
+    const request = { path: `/v1/apps/${APP}/events`, body: batch(events, valid) };
+    requests.push(
+      await signed(stack, target.credentials, {
+        ...request,
+        headers: { "user-agent": AGENT },
+      }),
+    );
+  }
+  const before = await cpuMs();
+  for (const { url, init } of requests) {
+    const answer = await fetch(url, init);
+    const text = await answer.text();
+    const expected = valid ? 202 : 400;
+    const found = text.match(new RegExp(`"StatusCode":${expected}`, "g"))?.length ?? 0;
+    // An endpoint's own answer is one more 202.
+    if (answer.status !== 202 || found < events) {
+      throw new Error(`${target.name} answered ${answer.status}: ${text.slice(0, 300)}`);
+    }
+  }
+  return ((await cpuMs()) - before) / BLOCK;
+}
+
+function batch(events: number, valid: boolean): string {
+  const session = { Id: randomUUID(), StartTimestamp: new Date().toISOString() };
+  const entries = Array.from({ length: events }, (_, at) => {
+    const event = {
+      EventType: "PiecePlayedEvent",
+      Timestamp: new Date().toISOString(),
+      Session: session,
+      Attributes: {
+        piece: `Nocturne no. ${at} in E-flat major, op. 9`,
+        completed: valid ? "true" : "perhaps",
+        started_at: new Date().toISOString(),
+      },
+      Metrics: { minutes: valid ? 12.5 + at : -1, mistakes: at },
+      SdkName: "forebay",
+      ClientSdkVersion: "0.1.0",
+    };
+    return [randomUUID(), event];
+  });
+  const endpoint = {
+    Demographic: { Locale: "en-GB", Platform: "web", Timezone: "Europe/Berlin" },
+    User: { UserId: "u-1", UserAttributes: { plan: ["pro"] } },
+  };
+  return JSON.stringify({
+    BatchItem: { [randomUUID()]: { Endpoint: endpoint, Events: Object.fromEntries(entries) } },
+  });
+}
+
+/** CPU that all threads of workerd have had, in milliseconds. */
+async function cpuMs(): Promise<number> {
+  const tasks = `/proc/${child.pid}/task`;
+  let nanoseconds = 0;
+  for (const task of await readdir(tasks)) {
+    const text = await readFile(`${tasks}/${task}/schedstat`, "utf8").catch(() => "0");
+    nanoseconds += Number(text.split(" ")[0]);
+  }
+  return nanoseconds / 1e6;
+}
+
+/** Takes every record at once. */
+async function startKinesis() {
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { Records } = JSON.parse(Buffer.concat(chunks).toString());
+    const stored = Records.map(() => ({ SequenceNumber: "1", ShardId: "shardId-000000000000" }));
+    response.setHeader("content-type", "application/x-amz-json-1.1");
+    response.end(JSON.stringify({ FailedRecordCount: 0, Records: stored }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return { server, url: `http://127.0.0.1:${port}` };
+}
+
+async function startWorkerd(): Promise<ChildProcess> {
+  await writeFile(join(folder, "peer.js"), await buildPeer(SCHEMA));
+  const services = [];
+  for (const [name, built] of workers) {
+    await mkdir(join(folder, name));
+    await cp(built, join(folder, name), { recursive: true });
+    await cp(SCHEMA, join(folder, name, "forebay.schema.json"));
+    const files = await readdir(join(folder, name), { recursive: true });
+    const modules = files.filter((file) => /\.(js|wasm|json)$/.test(file));
+    modules.sort((a, b) => Number(b === "main.js") - Number(a === "main.js"));
+    services.push({ name, modules: modules.map((file) => module(name, file)) });
+  }
+  services.push({ name: PEER, modules: [`(name = "peer.js", esModule = embed "peer.js")`] });
+  await writeFile(join(folder, "config.capnp"), config(services));
+  return spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit", "pipe"],
+  });
+}
+
+function module(name: string, file: string): string {
+  const kind = file.endsWith(".wasm") ? "wasm" : file.endsWith(".json") ? "text" : "esModule";
+  return `(name = "${file}", ${kind} = embed "${name}/${file}")`;
+}
+
+function config(services: { name: string; modules: string[] }[]): string {
+  const forebay = {
+    region: REGION,
+    apps: [{ app_id: APP, identity_pool_id: POOL }],
+    kinesis: { endpoint: kinesis.url, stream: "events", dead_letter_stream: "dead-letters" },
+  };
+  const literal = (value: unknown) => JSON.stringify(JSON.stringify(value));
+  const secrets = [{ id: "1", secret: masterSecret }];
+  const listed = services.map(({ name }) => `(name = "${name}", worker = .${name}),`);
+  const sockets = services.map(
+    ({ name }) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}"),`,
+  );
+  const definitions = services.map(
+    ({ name, modules }) => `const ${name} :Workerd.Worker = (
+  modules = [${modules.join(", ")}],
+  bindings = [
+    (name = "FOREBAY", json = ${literal(forebay)}),
+    (name = "MASTER_SECRETS", text = ${literal(secrets)}),
+    (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
+    (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
+  ],
+  globalOutbound = "network",
+  compatibilityDate = "2026-10-01",
+);`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [${listed.join(" ")} (name = "network", network = (allow = ["local"]))],
+  sockets = [${sockets.join(" ")}],
+  v8Flags = ["--perf-basic-prof", "--interpreted-frames-native-stack"],
+);
+${definitions.join("\n")}
+`;
+}
+
+/** The workers, once they listen, each with credentials that it takes. */
+async function ready(child: ChildProcess): Promise<Target[]> {
+  const names = [...workers.keys(), PEER];
+  const ports = new Map<string, number>();
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`workerd ended with ${code}`);
+  });
+  ended.catch(() => {});
+  const listening = (async () => {
+    for await (const line of createInterface({ input: child.stdio[3] as NodeJS.ReadableStream })) {
+      const { event, socket, port } = JSON.parse(line);
+      if (event === "listen") ports.set(socket, port);
+      if (ports.size === names.length) return;
+    }
+  })();
+  await Promise.race([listening, ended]);
+  return Promise.all(
+    names.map(async (name) => {
+      const edge = `http://127.0.0.1:${ports.get(name)}`;
+      const place = { edge, region: REGION, app_id: APP, identity_pool_id: POOL };
+      return { name, edge, credentials: name === PEER ? ofPeer() : await guest(place) };
+    }),
+  );
+}
+
+/** Credentials in the peer's form. */
+function ofPeer(): Credentials {
+  const master = JSON.stringify([{ id: "1", secret: masterSecret }]);
+  const hmac = (text: string) => createHmac("sha256", master).update(text).digest("hex");
+  const identityId = `us-east-1:${randomUUID()}`;
+  const expiration = Math.round(Date.now() / 1000) + 3600;
+  const payload = Buffer.from(
+    JSON.stringify({ identity: identityId, expires: expiration * 1000 }),
+  ).toString("base64");
+  const sessionToken = `${payload}.${hmac(payload)}`;
+  const secretAccessKey = hmac(`key:${sessionToken}`);
+  return { identityId, accessKeyId: "ASIAPEER", secretAccessKey, sessionToken, expiration };
+}
+
+function report(costs: Map<string, number[]>, loadBefore: number): void {
+  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+  const rows = Object.keys(CASES).map((name) => {
+    const peer = median(costs.get(`${name}/${PEER}`) ?? []);
+    const measured = [...workers.keys()].map((worker) => {
+      const values = costs.get(`${name}/${worker}`) ?? [];
+      const ms = median(values);
+      return { worker, ms, least: values[0], most: values[values.length - 1], ratio: ms / peer };
+    });
+    return { case: name, peer, measured };
+  });
+  const machine = {
+    processor: cpus()[0].model,
+    cores: cpus().length,
+    load: [loadBefore, loadavg()[0]],
+    libraries: LIBRARIES,
+    rounds,
+    block: BLOCK,
+  };
+  if (values.json) {
+    console.log(JSON.stringify({ machine, rows }, null, 2));
+    return;
+  }
+  console.log(
+    "CPU of workerd, milliseconds a request; median (least to most), and by how much the JavaScript worker's\n",
+  );
+  for (const { case: name, peer, measured } of rows) {
+    console.log(`${name}\n  ${PEER.padEnd(12)} ${peer.toFixed(2)}`);
+    for (const { worker, ms, least, most, ratio } of measured) {
+      const range = `(${least.toFixed(2)} to ${most.toFixed(2)})`;
+      console.log(
+        `  ${worker.padEnd(12)} ${ms.toFixed(2)} ${range.padEnd(16)} ${ratio.toFixed(2)}x`,
+      );
+    }
+  }
+  const [before, after] = machine.load.map((load) => load.toFixed(1));
+  console.log(
+    `\n${rounds} rounds of ${BLOCK} requests; ${machine.cores} cores, load ${before} to ${after}`,
+  );
+}
