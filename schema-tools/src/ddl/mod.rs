@@ -97,14 +97,12 @@ fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> 
             Some(_) => "Personal data, masked.",
             None => "",
         };
-        let text = column.description.unwrap_or_default();
+        let text = column.description.as_deref().unwrap_or_default();
         let is_deprecated = is_deprecated(&column.name);
         Column {
             type_name: column.column_type,
-            comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
-            is_personal: !mark.is_empty()
-                || IDENTIFYING_COLUMNS.contains(&column.name.as_str())
-                || personal.contains(&column.name.as_str()),
+            comment: comment(text, is_deprecated, mark, MAX_COLUMN_COMMENT),
+            is_personal: is_personal(&column, personal),
             name: column.name,
         }
     });
@@ -115,6 +113,12 @@ fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> 
         columns: columns.collect(),
         name: table.name,
     }
+}
+
+/// Whether a column identifies a person, is marked in the schema as personal data, or is one of `personal`.
+fn is_personal(column: &tables::Column, personal: &[&str]) -> bool {
+    let name = column.name.as_str();
+    column.pii.is_some() || IDENTIFYING_COLUMNS.contains(&name) || personal.contains(&name)
 }
 
 fn rejected_table(schema: &Schema) -> Table {

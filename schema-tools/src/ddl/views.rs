@@ -1,10 +1,10 @@
 //! Ready-made views: the same questions in the SQL of each engine, with the same answers.
 
-use forebay_core::schema::{COMMON_COLUMNS, PARTITION_COLUMNS, Schema};
+use forebay_core::schema::{COMMON_COLUMNS, EXTRA_COLUMN, PARTITION_COLUMNS, Schema};
 
 use super::dialect::Dialect;
-use super::{Options, free_name};
-use crate::tables::{Table, tables};
+use super::{Options, free_name, is_personal};
+use crate::tables::{Column, Table, tables};
 
 /// What an event is known by again: its id, as in the lake. An event that was sent once more later than
 /// the lake remembers is a second row; its copies lie in the same partition, and with the columns of
@@ -24,6 +24,25 @@ const LAST_KNOWN: [&str; 9] = [
     "timezone",
 ];
 
+/// The column by which event types tell the page that they are of, as auto-track's page views do.
+const PAGE_COLUMN: &str = "url";
+
+/// Columns that every table has which are not personal data, but by which rows of one person can be found
+/// together, or with what else is known of them.
+const LINKING_COLUMNS: [&str; 11] = [
+    "event_id",
+    "arrival_timestamp",
+    "session_id",
+    "session_start_timestamp",
+    "city",
+    "original_event_timestamp",
+    "clock_offset",
+    "network_asn",
+    "network_organization",
+    "page_click_id",
+    EXTRA_COLUMN,
+];
+
 /// What is known of the user of an endpoint.
 const USER_COLUMNS: [&str; 4] = ["user_id", "user_attributes", "channel_type", "opt_out"];
 
@@ -38,21 +57,39 @@ pub(super) fn create_views(schema: &Schema, options: &Options, dialect: Dialect)
         let name = dialect.qualified(options, &free_name(schema, name));
         format!("{} {name} AS\n{query}", dialect.create_view())
     };
-    let distinct = tables(schema).into_iter().map(|table| {
-        let name = format!("{}_distinct", table.name);
-        create(&name, views.distinct_rows(&table, options))
+    let own = tables(schema);
+    let of_table = own.iter().flat_map(|table| {
+        let [distinct, anonymous] =
+            ["distinct", "anonymous"].map(|kind| format!("{}_{kind}", table.name));
+        [
+            create(&distinct, views.distinct_rows(table, options)),
+            create(
+                &anonymous,
+                views.anonymous_rows(&table.columns, &dialect.qualified(options, &distinct)),
+            ),
+        ]
+    });
+    let common = own.first().map_or(&[][..], |table| {
+        table
+            .columns
+            .get(..COMMON_COLUMNS.len())
+            .unwrap_or_default()
     });
     let ready = [
         create("events", views.all_events(schema, options)),
         create("events_per_day", views.events_per_day()),
-        create("sessions", views.sessions()),
+        create(
+            "events_anonymous",
+            views.anonymous_rows(common, &views.events),
+        ),
+        create("sessions", views.sessions(&own, options)),
         create("last_hour", views.last_hour()),
         create("funnel", views.funnel()),
         create("retention_by_week", views.retention_by_week()),
         create("users", views.users(options)),
         create("events_with_users", views.events_with_users()),
     ];
-    distinct.chain(ready).collect()
+    of_table.chain(ready).collect()
 }
 
 /// What the views are made with.
@@ -104,6 +141,26 @@ impl Views {
         let columns = table.columns.iter().map(|column| column.name.as_str());
         let columns = self.list(columns.chain(PARTITION_COLUMNS));
         self.first_copies(&columns, &self.dialect.qualified(options, &table.name))
+    }
+
+    /// What can be said of `rows` without telling of whom: no identifier, no personal data, nothing by which the
+    /// rows of one person are found together, and the hour instead of the time.
+    fn anonymous_rows(&self, columns: &[Column], rows: &str) -> String {
+        let kept = columns.iter().filter(|column| {
+            !is_personal(column, &[]) && !LINKING_COLUMNS.contains(&column.name.as_str())
+        });
+        let columns = kept.map(|column| {
+            let name = self.quoted(&column.name);
+            match column.name.as_str() {
+                "event_timestamp" => {
+                    format!("date_trunc('hour', {name}) AS {}", self.quoted("hour"))
+                }
+                _ => name,
+            }
+        });
+        let partition = PARTITION_COLUMNS.map(|column| self.quoted(column));
+        let columns: Vec<String> = columns.chain(partition).collect();
+        format!("SELECT {}\nFROM {rows}", columns.join(", "))
     }
 
     /// Every event once, of whatever type, with what all tables have. `event_type` is written out, so
@@ -158,8 +215,65 @@ impl Views {
         )
     }
 
-    /// One row a session. `min` of its start: each request's clock is corrected by itself.
-    fn sessions(&self) -> String {
+    /// One row a session, with the pages that it began and ended on.
+    fn sessions(&self, tables: &[Table], options: &Options) -> String {
+        let q = |name| self.quoted(name);
+        let key = ["app_id", "client_id", "session_id"];
+        let same =
+            key.map(|column| format!("{p}.{c} = {s}.{c}", c = q(column), p = q("p"), s = q("s")));
+        format!(
+            "SELECT {s}.*, {p}.{entry}, {p}.{exit}\n\
+             FROM (\n{}\n) AS {s}\n\
+             LEFT JOIN (\n{}\n) AS {p}\n\
+             \x20 ON {}",
+            self.lengths_of_sessions(),
+            self.pages_of_sessions(&key, tables, options),
+            same.join(" AND "),
+            entry = q("entry_page"),
+            exit = q("exit_page"),
+            p = q("p"),
+            s = q("s"),
+        )
+    }
+
+    /// The first and the last page of each session, by the event types that tell one.
+    fn pages_of_sessions(&self, key: &[&str], tables: &[Table], options: &Options) -> String {
+        let q = |name| self.quoted(name);
+        let is_page = |column: &Column| {
+            column.name == PAGE_COLUMN && column.column_type == "string" && column.pii.is_none()
+        };
+        let key = self.list(key.iter().copied());
+        let time = q("event_timestamp");
+        let page = q(PAGE_COLUMN);
+        let told = tables
+            .iter()
+            .filter(|table| table.columns.iter().any(is_page));
+        let told = told.map(|table| {
+            let table = self.dialect.qualified(options, &table.name);
+            format!("SELECT {key}, {time}, {page} FROM {table}")
+        });
+        let none = format!(
+            "SELECT {key}, {time}, CAST(NULL AS {}) AS {page} FROM {} WHERE 1 = 0",
+            self.dialect.text_type(),
+            self.events
+        );
+        let rows: Vec<String> = std::iter::once(none).chain(told).collect();
+        format!(
+            "SELECT {key},\n\
+             \x20 min_by({page}, {time}) AS {},\n\
+             \x20 max_by({page}, {time}) AS {}\n\
+             FROM (\n  {}\n) AS {}\n\
+             WHERE {page} IS NOT NULL\n\
+             GROUP BY {key}",
+            q("entry_page"),
+            q("exit_page"),
+            rows.join("\n  UNION ALL\n  "),
+            q("pages"),
+        )
+    }
+
+    /// `min` of a session's start: each request's clock is corrected by itself.
+    fn lengths_of_sessions(&self) -> String {
         let q = |name| self.quoted(name);
         let time = q("event_timestamp");
         let started = format!(
