@@ -37,6 +37,7 @@ export default defineConfig({
     search: { provider: "local" },
     outline: [2, 3],
     nav: [
+      page("Start", "/docs/start"),
       page("SDK", "/npm/README"),
       page("Worker", "/docs/edge-worker"),
       page("Lake", "/docs/lake"),
@@ -47,6 +48,7 @@ export default defineConfig({
       {
         text: "In a page",
         items: [
+          page("Your first event", "/docs/start"),
           page("The SDK", "/npm/README"),
           page("The schema", "/docs/schema"),
           page("npx forebay", "/docs/cli"),
