@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -23,6 +24,9 @@ const IN_EVERY_ENGINE: [&str; 6] = [
     "delivery/delivery.test.ts",
 ];
 
+/// The folders whose tests measure time and memory in Chromium: nothing runs beside them.
+const MEASURING: [&str; 2] = ["browser", "delivery"];
+
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// How many tests passed and failed.
@@ -32,6 +36,13 @@ pub struct Counts {
     pub passed: u64,
     /// Failed, timed out or were cut short.
     pub failed: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
 }
 
 impl std::fmt::Display for Counts {
@@ -48,6 +59,8 @@ enum Suite {
     Lint,
     /// Lints of the Rust code, for this machine and for WebAssembly.
     Clippy,
+    /// The documentation of the Rust code: its links, and what rustdoc has against it.
+    Rustdoc,
     /// Types of the TypeScript code, and whether what is generated of it is up to date; building the
     /// package has checked its own.
     Types,
@@ -65,6 +78,7 @@ impl Suite {
             Suite::Fmt => "fmt",
             Suite::Lint => "lint",
             Suite::Clippy => "clippy",
+            Suite::Rustdoc => "rustdoc",
             Suite::Types => "types",
             Suite::Size => "size",
             Suite::Rust => "rust",
@@ -134,6 +148,7 @@ impl Suite {
                     .chain([Task::check("clippy for the fuzz targets", fuzz)])
                     .collect()
             }
+            Suite::Rustdoc => vec![Task::check("rustdoc", documentation())],
             Suite::Types => {
                 let generated = ["demo-react", "tests"].map(|folder| {
                     let mut check = command("node", [root().join("npm/bin/forebay.js")]);
@@ -197,6 +212,8 @@ struct Task {
     command: Command,
     /// Reads what it printed; `None` where it does not say that it ran a test.
     counts: fn(&str) -> Option<Counts>,
+    /// Whether nothing may run beside it.
+    alone: bool,
 }
 
 impl Task {
@@ -205,6 +222,7 @@ impl Task {
             name: name.to_owned(),
             command,
             counts,
+            alone: false,
         }
     }
 
@@ -218,8 +236,26 @@ impl Task {
         })
     }
 
-    /// Runs it. A program that fails, or that ran no test, is at least one failure.
-    fn run(&mut self, step: &Step<'_>) -> Result<(Counts, Finished)> {
+    /// Runs it, and shows what it printed where something failed.
+    fn run(&mut self, progress: &Progress) -> Result<Counts> {
+        let name = self.name.clone();
+        let (counts, finished) = progress.test(&name, |step| self.count(step))?;
+        if counts.failed > 0 {
+            progress.say(&format!(
+                "\n{}\n`{}` ended with {}\n",
+                finished.output.trim_end(),
+                crate::command::shown(&self.command),
+                finished.status
+            ));
+        }
+        for line in left_out(&finished.output) {
+            progress.say(&format!("          left out of {name}: {line}"));
+        }
+        Ok(counts)
+    }
+
+    /// A program that fails, or that ran no test, is at least one failure.
+    fn count(&mut self, step: &Step<'_>) -> Result<(Counts, Finished)> {
         let finished = finish(step, &mut self.command)?;
         let succeeded = finished.status.success();
         let mut counts = (self.counts)(&finished.output).unwrap_or(Counts {
@@ -262,6 +298,21 @@ impl Browsers {
     }
 }
 
+/// Cargo that writes the documentation of all crates, of what is private too: nobody but who works on them reads it.
+pub fn documentation() -> Command {
+    let mut doc = cargo([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    doc.env(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private_intra_doc_links",
+    );
+    doc
+}
+
 /// Cargo in the workspace of the fuzz targets, which would otherwise fall behind unnoticed.
 fn cargo_fuzz<const N: usize>(arguments: [&str; N]) -> Command {
     let mut cargo = cargo(arguments);
@@ -287,6 +338,7 @@ fn suites() -> Result<Vec<Suite>> {
         Suite::Fmt,
         Suite::Lint,
         Suite::Clippy,
+        Suite::Rustdoc,
         Suite::Rust,
         Suite::Types,
         Suite::Size,
@@ -328,7 +380,9 @@ pub fn run(names: &[String]) -> Result<Counts> {
     let (later, first) = chosen
         .into_iter()
         .partition::<Vec<_>, _>(Suite::needs_parts);
-    run_suites(&progress, &first, &browsers, &mut total)?;
+    for mut task in tasks(&first, &browsers)? {
+        total += task.run(&progress)?;
+    }
     if later.is_empty() {
         return Ok(total);
     }
@@ -342,45 +396,56 @@ pub fn run(names: &[String]) -> Result<Counts> {
         total.failed += 1;
         return Ok(total);
     }
-    run_suites(&progress, &later, &browsers, &mut total)?;
+    let (alone, beside) = tasks(&later, &browsers)?
+        .into_iter()
+        .partition::<Vec<_>, _>(|task| task.alone);
+    total += run_beside(beside, &progress)?;
+    for mut task in alone {
+        total += task.run(&progress)?;
+    }
     Ok(total)
 }
 
-fn run_suites(
-    progress: &Progress,
-    suites: &[Suite],
-    browsers: &Browsers,
-    total: &mut Counts,
-) -> Result<()> {
-    for suite in suites {
-        for mut task in suite.tasks(browsers)? {
-            let (counts, finished) = progress.test(&task.name.clone(), |step| task.run(step))?;
-            if counts.failed > 0 {
-                let command = crate::command::shown(&task.command);
-                progress.say(&format!(
-                    "\n{}\n`{command}` ended with {}\n",
-                    finished.output.trim_end(),
-                    finished.status
-                ));
-            }
-            for line in left_out(&finished.output) {
-                progress.say(&format!("          left out: {line}"));
-            }
-            total.passed += counts.passed;
-            total.failed += counts.failed;
+fn tasks(suites: &[Suite], browsers: &Browsers) -> Result<Vec<Task>> {
+    let tasks = suites.iter().map(|suite| suite.tasks(browsers));
+    Ok(tasks
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// Runs `tasks` two at a time: most of them wait for most of their time.
+fn run_beside(tasks: Vec<Task>, progress: &Progress) -> Result<Counts> {
+    let waiting = Mutex::new(tasks.into_iter());
+    let next = || {
+        waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next()
+    };
+    let lane = || {
+        let mut total = Counts::default();
+        while let Some(mut task) = next() {
+            total += task.run(progress)?;
         }
-    }
-    Ok(())
+        anyhow::Ok(total)
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(lane);
+        let mut total = lane()?;
+        total += other
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(total)
+    })
 }
 
 /// The tests in a folder, as one run of Node's test runner: all of them, or those that run in every
 /// engine where it is not Chromium.
 fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
     let mut node = command("node", ["--import", "tsx", "--test"]);
-    // In a browser one file after the other: there some of them measure time.
-    let concurrency = if browser.is_some() { 1 } else { 2 };
-    node.arg(format!("--test-concurrency={concurrency}"));
-    node.arg("--test-reporter=spec");
+    node.args(["--test-concurrency=1", "--test-reporter=spec"]);
     node.arg(format!("--test-timeout={FILE_TIMEOUT}"));
     let tests = root().join("tests");
     let mut files = test_files(&tests.join(name))?;
@@ -396,7 +461,11 @@ fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
         node.env(engine.variable(), program);
     }
     node.args(files);
-    Ok(Task::new(&title, node, node_counts))
+    let in_chromium = browser.is_some_and(|(engine, _)| *engine == Engine::Chromium);
+    Ok(Task {
+        alone: in_chromium && MEASURING.contains(&name),
+        ..Task::new(&title, node, node_counts)
+    })
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
