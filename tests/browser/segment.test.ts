@@ -87,7 +87,7 @@ test("a list that is too long is left out and named, and what is endless ends", 
   assert.equal(cyclic.cycle_self_depth, 1);
   assert.deepEqual(
     words.map((text) => text.split(",")[0]),
-    ["products", "cycle", "cycle_self_self_self_self_self_self"].map(
+    ["products", "cycle", "cycle_self_self_self_self_self"].map(
       (name) => `Forebay: ${name} is left out`,
     ),
   );

@@ -110,7 +110,8 @@ class NodeClient implements Client {
   readonly #url: string;
   readonly #judge: ReturnType<typeof validator>;
   readonly #queue: Queue<Waiting>;
-  readonly #receipts = new Receipts();
+  /** Who waits for an event keeps the process: otherwise it ends, and the event has not ended. */
+  readonly #receipts = new Receipts(() => this.#timer?.ref());
   readonly #spool?: Spool;
   readonly #listeners = new Set<(delivery: Delivery) => void>();
   readonly #counts = {
@@ -278,7 +279,10 @@ class NodeClient implements Client {
     if (at === undefined || this.#abort.signal.aborted) return;
     const wait = at - Date.now();
     if (wait <= 0) this.#running = this.#run();
-    else this.#timer = setTimeout(() => this.#wake(), Math.min(wait, MOST_TIMER)).unref();
+    else {
+      this.#timer = setTimeout(() => this.#wake(), Math.min(wait, MOST_TIMER));
+      if (!this.#receipts.areAwaited) this.#timer.unref();
+    }
   }
 
   async #run(): Promise<void> {

@@ -50,13 +50,24 @@ export class Receipts {
   readonly #held = new Map<string, Tracked>();
   #most = SWEEP;
 
+  /** `whenAwaited` hears that somebody waits for an event to end. */
+  constructor(private readonly whenAwaited: () => void) {}
+
+  /** Whether somebody waits for an event to end. */
+  get areAwaited(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** The receipt of the event with this id that is on its way. */
   get(id: string): NodeReceipt | undefined {
     return this.#of(id);
   }
 
   make(id: string): NodeReceipt {
-    const receipt = new Tracked(id, () => this.#held.set(id, receipt));
+    const receipt = new Tracked(id, () => {
+      this.#held.set(id, receipt);
+      this.whenAwaited();
+    });
     this.#weak.set(id, new WeakRef(receipt));
     if (this.#weak.size > this.#most) this.#sweep();
     return receipt;
