@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod docs;
 mod lambda;
 mod needs;
 mod parts;
@@ -39,7 +40,7 @@ struct Command {
     run: fn(&Command, Parser) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "demo",
         says: "build everything and run it on 127.0.0.1, with a page to try it; Ctrl-C stops it",
@@ -67,8 +68,8 @@ const COMMANDS: [Command; 7] = [
         says: "every check and test, or some",
         help: &[
             "[suite]..\n\n",
-            "The suites are fmt, lint, clippy, rust, types, size, and the folders of tests/ by their names. All of\n",
-            "them run where none is named. The last line is `N passed, N failed`.\n",
+            "The suites are fmt, lint, clippy, rustdoc, rust, types, size, and the folders of tests/ by their names.\n",
+            "All of them run where none is named. The last line is `N passed, N failed`.\n",
             "\nFor example:  cargo xtask test clippy browser\n",
         ],
         run: test,
@@ -125,6 +126,14 @@ const COMMANDS: [Command; 7] = [
             "\nFor example:  cargo xtask build sdk edge\n",
         ],
         run: build,
+    },
+    Command {
+        name: "docs",
+        says: "the documentation as a site, with search and the API of package and crates",
+        help: &[
+            "\n\nPrints the folder of the site. `npm run dev --workspace docs` shows the pages while you write.\n",
+        ],
+        run: build_docs,
     },
     Command {
         name: "lambda",
@@ -284,6 +293,14 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
     if report.is_over_budget() {
         std::process::exit(1);
     }
+    Ok(())
+}
+
+fn build_docs(command: &Command, mut arguments: Parser) -> Result<()> {
+    if let Some(argument) = arguments.next()? {
+        return Err(command.unexpected(&argument));
+    }
+    println!("{}", docs::build()?.display());
     Ok(())
 }
 

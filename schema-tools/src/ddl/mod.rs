@@ -79,7 +79,7 @@ pub struct GlueTable {
     parameters: BTreeMap<String, String>,
 }
 
-/// The tables that [`cloudformation`] and [`terraform`] write.
+/// The tables that [`cloudformation()`] and [`terraform()`] write.
 pub fn glue_tables(schema: &Schema, options: &Options) -> Vec<GlueTable> {
     let tables = all_tables(schema).into_iter().map(|table| GlueTable {
         parameters: table.parameters(options).into_iter().collect(),
