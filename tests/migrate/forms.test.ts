@@ -61,8 +61,8 @@ describe("forms", { concurrency: 2 }, () => {
         `jest.mock('forebay', () => ({ record: jest.fn() }));\n`,
       ],
       "typed.ts": [
-        `import { Amplify, type ResourcesConfig } from "aws-amplify";\nconst config: ResourcesConfig = {};\nAmplify.configure(config);\n`,
-        `import { type ResourcesConfig } from "aws-amplify";\nimport * as Amplify from "forebay";\nconst config: ResourcesConfig = {};\nAmplify.configure({ ...config, endpoint: "/ingest" } as Amplify.AmplifyConfig);\n`,
+        `import { Amplify, type ResourcesConfig } from "aws-amplify";\nimport exports from "./aws-exports";\nconst config: ResourcesConfig = {};\nAmplify.configure(config);\nAmplify.configure(exports);\nAmplify.configure(exports as any);\n`,
+        `import { type ResourcesConfig } from "aws-amplify";\nimport * as Amplify from "forebay";\nimport exports from "./aws-exports";\nconst config: ResourcesConfig = {};\nAmplify.configure({ ...config, endpoint: "/ingest" } as Amplify.AmplifyConfig);\nAmplify.configure({ ...exports, endpoint: "/ingest" } as Amplify.AmplifyConfig);\nAmplify.configure({ ...exports as any, endpoint: "/ingest" });\n`,
       ],
       "named.js": [
         `import { Amplify as A } from 'aws-amplify';\nA.configure({\n\tAnalytics: {},\n});\nA.configure({ ...A.getConfig(), API: {} });\n`,
@@ -110,6 +110,10 @@ describe("forms", { concurrency: 2 }, () => {
       "main.js": [
         `import { Amplify } from 'aws-amplify';\nimport outputs from './amplify_outputs.json';\n\nAmplify.configure(outputs);\n`,
         `import { Amplify } from 'aws-amplify';\nimport outputs from './amplify_outputs.json';\nimport { configure } from 'forebay';\n\nAmplify.configure(outputs);\nconfigure({ ...outputs, endpoint: '/ingest' });\n`,
+      ],
+      "twice.ts": [
+        `import { Amplify } from "aws-amplify"\nimport exports from "./aws-exports"\nAmplify.configure(exports)\nAmplify.configure(exports)\n`,
+        `import { Amplify } from "aws-amplify"\nimport exports from "./aws-exports"\nimport { configure, type AmplifyConfig } from "forebay"\nAmplify.configure(exports)\nconfigure({ ...exports, endpoint: "/ingest" } as AmplifyConfig)\nAmplify.configure(exports)\nconfigure({ ...exports, endpoint: "/ingest" } as AmplifyConfig)\n`,
       ],
       "record.js": [
         `"use client"\nimport { record } from "aws-amplify/analytics"\nconst configure = 1\n`,

@@ -14,7 +14,6 @@ import {
   type Script,
   scriptsOf,
   Unparsable,
-  walk,
 } from "./syntax.js";
 
 /** A file that could be parsed. */
@@ -307,7 +306,7 @@ export class App {
   /** Calls `visit` with every node of a file. */
   visit(file: SourceFile, visit: (place: Place) => void): void {
     for (const script of file.scripts) {
-      walk(script.program, (node) => visit({ file, script, node }));
+      for (const node of script.nodes) visit({ file, script, node });
     }
   }
 }

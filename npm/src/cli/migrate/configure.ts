@@ -1,10 +1,14 @@
 // Calls of `configure`: Forebay's gets the endpoint, and Amplify's stays where the app needs it.
 
 import { FOREBAY, FOREBAY_V5 } from "./amplify.js";
-import type { Place } from "./app.js";
-import { indentAt, newLine, type Rewriter, unused } from "./rewrite.js";
+import { importSource, type Place } from "./app.js";
+import { indentAt, newLine, type Rewriter } from "./rewrite.js";
 import { leave, type Survey } from "./survey.js";
 import { bare, keyOf, type Node, walk } from "./syntax.js";
+
+const V5_AMPLIFY = { module: FOREBAY_V5, imported: "Amplify" };
+const V6_CONFIGURE = { module: FOREBAY, imported: "configure" };
+const V6_TYPE = { module: FOREBAY, imported: "type AmplifyConfig" };
 
 /** Members of an object literal that Forebay reads, in whatever form it is. */
 const READ = /^(Analytics|Auth|analytics|auth|aws_.*|endpoint)$/;
@@ -64,7 +68,7 @@ function textOf({ file }: Place, { start, end }: Node): string {
 
 /** Nothing but the endpoint is added, and the call goes to Forebay by its import. */
 function inPlace(rewriter: Rewriter, place: Place, endpoint: string): void {
-  const { file, node, script } = place;
+  const { file, node } = place;
   const argument = argumentOf(place) as Argument;
   if (node.type !== "CallExpression") return;
   unwrapParsers(rewriter, place);
@@ -74,21 +78,21 @@ function inPlace(rewriter: Rewriter, place: Place, endpoint: string): void {
     const last = node.arguments.at(-1) as Node;
     rewriter.edit(file, argument.node.end, last.end as number, "");
   }
-  const typed = typeOf(place, argument.inner);
-  if (typed && rewriter.version(file) === 6) {
-    const object = node.callee.type === "MemberExpression" ? node.callee.object : undefined;
-    const from = object && script.bindings.get(object)?.node;
-    const hasNamespace = from?.type === "ImportSpecifier" && object?.type === "Identifier";
-    if (hasNamespace)
-      rewriter.edit(file, argument.node.end, argument.node.end, ` as ${object.name}.AmplifyConfig`);
-  }
+  const object = node.callee.type === "MemberExpression" ? bare(node.callee.object) : undefined;
+  if (object?.type !== "Identifier" || !needsCast(rewriter, place, argument.inner)) return;
+  const { end } = argument.node;
+  rewriter.edit(file, end, end, ` as ${object.name}.AmplifyConfig`);
 }
 
-/** Whether an argument is a variable whose type says less than Forebay asks for. */
-function typeOf({ file, script }: Place, node: Node): boolean {
-  if (!/\.[cm]?tsx?$/.test(file.path) || node.type !== "Identifier") return false;
-  const declared = script.bindings.get(node);
-  return declared?.id.type === "Identifier" && Boolean(declared.id.typeAnnotation);
+/** Whether an argument has, as far as one sees, a type that says less than Forebay asks for. */
+function needsCast(rewriter: Rewriter, { file, script }: Place, node: Node): boolean {
+  if (!/\.[cm]?tsx?$/.test(file.path) || rewriter.version(file) === 5) return false;
+  if (node.type === "CallExpression") return true;
+  const binding = node.type === "Identifier" ? script.bindings.get(node) : undefined;
+  if (!binding) return false;
+  const source = importSource(script, binding);
+  if (source !== undefined) return !source.endsWith(".json");
+  return binding.id.type === "Identifier" && Boolean(binding.id.typeAnnotation);
 }
 
 /** Takes `parseAmplifyConfig` off, and its import where nothing else uses it. */
@@ -172,16 +176,14 @@ function beside(rewriter: Rewriter, found: Survey, place: Place, endpoint: strin
   }
   const isOld = rewriter.version(file) === 5;
   const local = isOld
-    ? unused(script, ["Forebay", "ForebayAmplify"])
-    : unused(script, ["configure", "configureForebay"]);
-  const target = {
-    module: isOld ? FOREBAY_V5 : FOREBAY,
-    imported: isOld ? "Amplify" : "configure",
-  };
-  rewriter.require(file, script, target, local);
+    ? rewriter.import(file, script, V5_AMPLIFY, ["Forebay", "ForebayAmplify"])
+    : rewriter.import(file, script, V6_CONFIGURE, ["configure", "configureForebay"]);
   const end = statement.end as number;
   const indent = indentAt(file.text, statement.start as number);
-  const configured = besideArgument(place, argument, endpoint, indent);
+  const cast = needsCast(rewriter, place, argument.inner)
+    ? ` as ${rewriter.import(file, script, V6_TYPE, ["AmplifyConfig", "ForebayConfig"])}`
+    : "";
+  const configured = besideArgument(place, argument, endpoint, indent) + cast;
   const semicolon = file.text[end - 1] === ";" ? ";" : "";
   const call = `${isOld ? `${local}.configure` : local}(${configured})${semicolon}`;
   if (isOld) quiet(rewriter, found, place, argument);

@@ -39,6 +39,8 @@ export interface Events {
   unnamed: Left[];
 }
 
+/** Files in which tests record what nobody sends. */
+const TEST = /(^|\/)__(tests|mocks)__\/|\.(test|spec|stories|cy)\.[cm]?[jt]sx?$/;
 const SESSION = ["_session.start", "_session.stop"];
 /** A text that only the running app knows. */
 const TEXT: Values = { known: [], complete: false, parameters: [] };
@@ -90,6 +92,7 @@ class Reader {
       for (const name of names) for (const file of app.filesWith(name)) files.add(file);
     const calls: Located[] = [];
     for (const file of files) {
+      if (TEST.test(file.path)) continue;
       app.visit(file, (place) => {
         if (this.#isCallOf(place, "record")) calls.push(place);
         else if (this.#isCallOf(place, "startSession")) this.sessions(place);
@@ -129,6 +132,7 @@ class Reader {
     const event = origin(app, first);
     const parts = partsOf(event, first, second, third);
     if (!parts) {
+      if (this.#isGenerated(event)) return;
       if (!this.#throughCallers(call, parameterOf(event), depth)) this.#unnamed(by);
       return;
     }
@@ -143,6 +147,16 @@ class Reader {
     const known = names.known.filter((name) => typeof name === "string" && name !== "");
     for (const name of new Set(known)) this.#observe(`${name}`, by, parts);
     if (!names.complete || known.length === 0) this.#unnamed(by);
+  }
+
+  /** Whether an event is made by what `npx forebay codegen` writes: it is in a schema already. */
+  #isGenerated({ node, script, file }: Located): boolean {
+    const callee = node.type === "CallExpression" ? bare(node.callee) : undefined;
+    const object = callee?.type === "MemberExpression" ? callee.object : callee;
+    const binding = object?.type === "Identifier" ? script.bindings.get(object) : undefined;
+    const source = binding && importSource(script, binding);
+    const other = source === undefined ? undefined : this.app.resolve(file.path, source);
+    return other?.text.includes("npx forebay codegen") === true;
   }
 
   #observe(name: string, call: Place, { attributes, metrics, isOpen }: Parts): void {

@@ -28,6 +28,8 @@ interface Target {
 export class Rewriter {
   readonly edits = new Map<SourceFile, Edit[]>();
   readonly #versions = new Map<string, 5 | 6>();
+  /** Names by which scripts have what was imported here. */
+  readonly #locals = new Map<Script, Map<string, string>>();
   /** Adds a name, as it stands in a list, to what a script imports from a module. */
   readonly #lists = new Map<Script, Map<string, (name: string) => void>>();
   readonly #usual: 5 | 6;
@@ -52,15 +54,20 @@ export class Rewriter {
     this.edits.set(file, edits);
   }
 
-  /** The version of Amplify that a file is written for. */
+  /** The version of Amplify that a file is written for: by what it imports, else by its package. */
   version(file: SourceFile): 5 | 6 {
-    const { folder } = this.app.packageOf(file.path);
-    let version = this.#versions.get(folder);
+    let version = this.#versions.get(file.path);
     if (version === undefined) {
-      version = this.#declared(file) ?? this.#usual;
-      this.#versions.set(folder, version);
+      version = this.#shown(file) ?? this.#declared(file) ?? this.#usual;
+      this.#versions.set(file.path, version);
     }
     return version;
+  }
+
+  #shown(file: SourceFile): 5 | 6 | undefined {
+    const sites = this.found.sites.filter((site) => site.file === file);
+    if (sites.some(({ source }) => /^aws-amplify\//.test(source))) return 6;
+    return sites.some((site) => namesAt(site)?.includes("Analytics")) ? 5 : undefined;
   }
 
   #declared(file: SourceFile): 5 | 6 | undefined {
@@ -324,8 +331,8 @@ export class Rewriter {
     }
     for (const name of new Set(moving.map((use) => use.name as string))) {
       const target = this.#targetOf(site, name, false) as Target;
-      const local = unused(script, [name, `Forebay${name}`]);
-      this.require(site.file, script, target, local, site.node);
+      const wanted = [name, `Forebay${name}`];
+      const local = this.import(site.file, script, target, wanted, site.node);
       for (const use of moving.filter((one) => one.name === name)) {
         this.edit(file, use.parent.start as number, use.parent.end as number, local);
       }
@@ -465,11 +472,31 @@ export class Rewriter {
   }
 
   /**
-   * Adds an import of one name, or of all, in the form that the file has imports in.
+   * Imports a name, once, in the form that the file has imports in.
    *
-   * @param after the statement to put it after; the last import where it is none of its own
+   * @param wanted what to call it, the first of them that nothing else is called
+   * @param after the statement to put it after; the last import where it is not said
+   * @returns what it is called
    */
-  require(
+  import(
+    file: SourceFile,
+    script: Script,
+    { module, imported }: Target,
+    wanted: string[],
+    after?: Node,
+  ): string {
+    const locals = this.#locals.get(script) ?? new Map<string, string>();
+    this.#locals.set(script, locals);
+    const key = `${module} ${imported}`;
+    const known = locals.get(key);
+    if (known !== undefined) return known;
+    const local = unused(script, wanted);
+    locals.set(key, local);
+    this.#importAs(file, script, { module, imported }, local, after);
+    return local;
+  }
+
+  #importAs(
     file: SourceFile,
     script: Script,
     { module, imported }: Target,
@@ -493,7 +520,10 @@ export class Rewriter {
     const quote = /(["'])[^"']*["']\)?;?\s*$/.exec(like)?.[1] ?? '"';
     const end = like === "" || like.endsWith(";") ? ";" : "";
     const source = quote + module + quote;
-    const name = imported === local ? local : `${imported}${usesImports ? " as" : ":"} ${local}`;
+    const name =
+      imported.replace("type ", "") === local
+        ? imported
+        : `${imported}${usesImports ? " as" : ":"} ${local}`;
     const add = imported === "*" ? undefined : this.#lists.get(script)?.get(module);
     if (add) {
       add(name);

@@ -21,6 +21,8 @@ export interface Binding {
 /** One script: a module's text, or a `<script>` of a component. */
 export interface Script {
   program: Program;
+  /** All of its nodes, parents first. */
+  nodes: Node[];
   parents: Map<Node, Node>;
   /** What an identifier refers to; globals have none. */
   bindings: Map<Node, Binding>;
@@ -102,9 +104,10 @@ function parsed(
 /** The nodes below a node, in the order of the text. */
 export function children(node: Node): Node[] {
   const found: Node[] = [];
-  for (const [name, value] of Object.entries(node)) {
+  for (const name in node) {
+    const value = node[name as keyof Node] as unknown;
     if (value === null || typeof value !== "object" || NO_CHILDREN.has(name)) continue;
-    for (const child of Array.isArray(value) ? value : [value]) {
+    for (const child of Array.isArray(value) ? value : [value as Node]) {
       if (child && typeof child.type === "string") found.push(child);
     }
   }
@@ -126,7 +129,7 @@ interface Scope {
 function script({ program }: File): Script {
   const parents = new Map<Node, Node>();
   const names = new Set<string>();
-  const scopes = new Map<Node, Scope>();
+  const nodes: Node[] = [];
   const found: { id: Identifier; scope: Scope }[] = [];
   const bindings = new Map<Node, Binding>();
 
@@ -134,7 +137,7 @@ function script({ program }: File): Script {
     const scope = isScope(node)
       ? { parent: outer, isFunction: isFunction(node), names: new Map() }
       : outer;
-    scopes.set(node, scope);
+    nodes.push(node);
     declare(node, outer, scope, bindings);
     for (const child of children(node)) {
       parents.set(child, node);
@@ -155,7 +158,7 @@ function script({ program }: File): Script {
     binding.references.push(id);
     bindings.set(id, binding);
   }
-  return { program, parents, bindings, names };
+  return { program, nodes, parents, bindings, names };
 }
 
 export function isFunction(node: Node): boolean {
