@@ -182,6 +182,63 @@ record(event);
   assert.match(entries[0].advice, /Record an event with a name/);
 });
 
+test("events are found through methods, functions, defaults and names of other files", async () => {
+  const folder = await folderOf({
+    ...V6,
+    "src/track.ts": `import { record } from "aws-amplify/analytics";
+import data from "./d.json" assert { type: "json" };
+export class Tracker {
+  accessor x = 1;
+  record(name: string, attributes?: Record<string, string>) { record({ name, attributes }); }
+  static log(name: string) { record({ name }); }
+}
+export const track = { signup: (props: { plan: string }) => record({ name: "signup", attributes: props }) };
+export default function page(name: string, { section, n = 1 }: { section: string; n?: number }) {
+  record({ name, attributes: { section }, metrics: { n } });
+}
+async function f() { using y = g(); }
+`,
+    "src/names.js":
+      "module.exports = { NAMES: { first: 'first_one', rest: { second: `second_one` } } };\n",
+    "src/use.tsx": `import page, { Tracker, track } from "@/track";
+import { NAMES } from "./names";
+const t = new Tracker();
+t.record(NAMES.first, { ["a"]: "b" });
+Tracker.log(NAMES["rest"].second);
+track.signup({ plan: "pro" });
+page(dark ? "dark_page" : "light_page", { section: "top", n: 2.5 });
+page("light_page", { section: "low" });
+`,
+    "src/flow.js": `// @flow
+import * as analytics from 'aws-amplify/analytics';
+type Props = {| +a: number |};
+export const f = (p: Props): void => analytics?.record({ name: 'flow', metrics: { a: p.a } });
+export page from './track';
+`,
+    "src/Counter.svelte": `<script context="module">
+  import { record } from 'aws-amplify/analytics';
+</script>
+<script lang="ts">
+  export let x: number = 1;
+  record({ name: 'counted', metrics: { x } });
+</script>
+`,
+    "src/track.test.ts": `import { track } from "./track";\ntrack.signup({ unreal: "x" });\n`,
+  });
+  const { stdout } = await folder.run(["migrate", "--json"]);
+  const { schema, skipped } = JSON.parse(stdout);
+  assert.deepEqual(skipped, []);
+  assert.deepEqual(fields(schema.text), {
+    counted: { x: "number" },
+    dark_page: { section: "string", n: "number" },
+    first_one: { a: "string" },
+    flow: { a: "number" },
+    light_page: { section: "string", n: "number" },
+    second_one: {},
+    signup: { plan: "string" },
+  });
+});
+
 test("files that cannot be read or parsed are named, and the others go on", async () => {
   const line = `import { record } from "aws-amplify/analytics";\n`;
   const folder = await folderOf({

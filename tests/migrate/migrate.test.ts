@@ -105,6 +105,8 @@ const EXPECTED: Record<string, { diff: Record<string, string[]>; left: RegExp[] 
       "src/Player.vue": [
         "-import { Analytics } from 'aws-amplify'",
         "+import { Analytics } from 'forebay/amplify-v5'",
+        "-import { Analytics } from 'aws-amplify'",
+        "+import { Analytics } from 'forebay/amplify-v5'",
       ],
     },
     left: [],
@@ -175,7 +177,7 @@ const SCHEMAS: Record<string, Record<string, Record<string, string>>> = {
     pressed: { id: "string" },
     rendered: {},
   },
-  vue: { ...SESSIONS, play: { title: "string" }, volume: { level: "integer" } },
+  vue: { ...SESSIONS, left: {}, play: { title: "string" }, volume: { level: "integer" } },
   monorepo: { "app.closed": { seconds: "number" }, "app.opened": { theme: "string" } },
   angular: { ...SESSIONS, cart_opened: { kind: "string" } },
 };

@@ -198,7 +198,8 @@ module.exports = { log: (name, level) => Analytics.record({ name, metrics: { lev
 </template>
 
 <script>
-export default { name: 'Player' }
+import { Analytics } from 'aws-amplify'
+export default { name: 'Player', unmounted: () => Analytics.record({ name: 'left' }) }
 </script>
 
 <script setup lang="ts">

@@ -12,7 +12,7 @@ import {
   type Node,
   nameOf,
   type Script,
-  scriptsOf,
+  scriptOf,
   Unparsable,
 } from "./syntax.js";
 
@@ -20,7 +20,7 @@ import {
 export interface SourceFile {
   path: string;
   text: string;
-  scripts: Script[];
+  script: Script;
 }
 
 /** A node and the script it is in. */
@@ -76,7 +76,7 @@ export class App {
     const text = this.sources.texts.get(path);
     let file: SourceFile | undefined;
     try {
-      if (text !== undefined) file = { path, text, scripts: scriptsOf(path, text, this.parse) };
+      if (text !== undefined) file = { path, text, script: scriptOf(path, text, this.parse) };
     } catch (error) {
       if (!(error instanceof Unparsable)) throw error;
       const { line, column, message } = error;
@@ -239,11 +239,10 @@ export class App {
   /** The expression or declaration that a file exports under a name, wherever it is written. */
   exported(file: SourceFile, name: string, steps = 0): Place | { entity: Entity } | undefined {
     if (steps > MAX_STEPS) return undefined;
-    for (const script of file.scripts) {
-      for (const node of script.program.body) {
-        const found = this.#exportedBy({ file, script, node }, name, steps + 1);
-        if (found) return found;
-      }
+    const { script } = file;
+    for (const node of script.program.body) {
+      const found = this.#exportedBy({ file, script, node }, name, steps + 1);
+      if (found) return found;
     }
     return undefined;
   }
@@ -305,9 +304,8 @@ export class App {
 
   /** Calls `visit` with every node of a file. */
   visit(file: SourceFile, visit: (place: Place) => void): void {
-    for (const script of file.scripts) {
-      for (const node of script.nodes) visit({ file, script, node });
-    }
+    const { script } = file;
+    for (const node of script.nodes) visit({ file, script, node });
   }
 }
 

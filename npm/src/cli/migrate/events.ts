@@ -338,30 +338,26 @@ class Reader {
   /** Whether a file imports another one, or is it. */
   #knows(file: SourceFile, home: SourceFile): boolean {
     if (file === home) return true;
-    return file.scripts.some(({ program }) =>
-      program.body.some((statement) => {
-        const source =
-          statement.type === "ImportDeclaration"
-            ? statement.source.value
-            : /require\(["']([^"']+)/.exec(
-                file.text.slice(statement.start ?? 0, statement.end ?? 0),
-              )?.[1];
-        const other = source === undefined ? undefined : this.app.resolve(file.path, source);
-        return other === home || (other !== undefined && this.#passesOn(other, home));
-      }),
-    );
+    return file.script.program.body.some((statement) => {
+      const source =
+        statement.type === "ImportDeclaration"
+          ? statement.source.value
+          : /require\(["']([^"']+)/.exec(
+              file.text.slice(statement.start ?? 0, statement.end ?? 0),
+            )?.[1];
+      const other = source === undefined ? undefined : this.app.resolve(file.path, source);
+      return other === home || (other !== undefined && this.#passesOn(other, home));
+    });
   }
 
   /** Whether a file exports what another one does. */
   #passesOn(file: SourceFile, home: SourceFile): boolean {
-    return file.scripts.some(({ program }) =>
-      program.body.some(
-        (statement) =>
-          (statement.type === "ExportAllDeclaration" ||
-            statement.type === "ExportNamedDeclaration") &&
-          statement.source &&
-          this.app.resolve(file.path, statement.source.value) === home,
-      ),
+    return file.script.program.body.some(
+      (statement) =>
+        (statement.type === "ExportAllDeclaration" ||
+          statement.type === "ExportNamedDeclaration") &&
+        statement.source &&
+        this.app.resolve(file.path, statement.source.value) === home,
     );
   }
 

@@ -18,7 +18,7 @@ export interface Binding {
   references: Identifier[];
 }
 
-/** One script: a module's text, or a `<script>` of a component. */
+/** A module's text, or the scripts of a component. */
 export interface Script {
   program: Program;
   /** All of its nodes, parents first. */
@@ -41,6 +41,14 @@ export class Unparsable extends Error {
   }
 }
 
+/** What bundlers take besides JavaScript. */
+const PROPOSALS = [
+  "decorators-legacy",
+  "decoratorAutoAccessors",
+  "deprecatedImportAssert",
+  "explicitResourceManagement",
+  "exportDefaultFrom",
+] as const;
 /** Members of nodes that hold no nodes of the program, or the same ones again. */
 const NO_CHILDREN = new Set([
   "loc",
@@ -54,46 +62,44 @@ const NO_CHILDREN = new Set([
 ]);
 
 /**
- * Parses a file by what its name says it holds.
+ * Parses a file by what its name says it holds. All scripts of a component are one, as they share their names.
  *
  * @throws Unparsable
  */
-export function scriptsOf(path: string, text: string, parse: Parse): Script[] {
-  const component = /\.(vue|svelte|astro)$/.test(path);
-  const blocks = component ? scriptBlocks(text) : [{ text, typed: /\.[cm]?tsx?$/.test(path) }];
-  return blocks.map((block) => script(parsed(path, block, parse)));
+export function scriptOf(path: string, text: string, parse: Parse): Script {
+  const isComponent = /\.(vue|svelte|astro)$/.test(path);
+  return script(parsed(path, isComponent ? scriptsAlone(text) : text, parse));
 }
 
-/** Scripts of a component, each in a text of the same length in which all else is blank, so that places agree. */
-function scriptBlocks(text: string): { text: string; typed: boolean }[] {
-  const blocks = [];
+/** The scripts of a component in a text of the same length in which all else is blank, so that places agree. */
+function scriptsAlone(text: string): string {
+  const blank = (part: string) => part.replace(/[^\r\n]/g, " ");
+  let alone = "";
   // As HTML has it: all up to the closing tag is the script.
-  for (const match of text.matchAll(/<script\b([^>]*)>([\s\S]*?)<\/script\s*>/gi)) {
-    const start = match.index + match[0].indexOf(">", match[1].length) + 1;
-    const end = start + match[2].length;
-    const blank = (part: string) => part.replace(/[^\r\n]/g, " ");
-    const typed = /\blang\s*=\s*["']?tsx?\b/.test(match[1]);
-    blocks.push({ text: blank(text.slice(0, start)) + match[2] + blank(text.slice(end)), typed });
+  const scripts = /(<script\b(?:"[^"]*"|'[^']*'|[^>"'])*>)([\s\S]*?)<\/script\s*>/gi;
+  for (const { index, 1: tag, 2: script } of text.matchAll(scripts)) {
+    alone += blank(text.slice(alone.length, index + tag.length)) + script;
   }
-  return blocks;
+  return alone + blank(text.slice(alone.length));
 }
 
-function parsed(
-  path: string,
-  { text, typed }: { text: string; typed: boolean },
-  parse: Parse,
-): File {
+function parsed(path: string, text: string, parse: Parse): File {
+  const isTyped = /\.[cm]?tsx?$/.test(path) || /\.(vue|svelte|astro)$/.test(path);
   // In a .ts file `<T>x` is an assertion, and a JSX element in no other file of TypeScript than .tsx.
   const jsx = /\.[cm]?ts$/.test(path) ? [] : (["jsx"] as const);
-  const language = typed ? "typescript" : "flow";
   try {
-    return parse(text, {
+    const file = parse(text, {
       sourceType: "unambiguous",
       allowReturnOutsideFunction: true,
       allowAwaitOutsideFunction: true,
       allowUndeclaredExports: true,
-      plugins: [language, ...jsx, "decorators-legacy", "importAttributes"],
+      errorRecovery: true,
+      plugins: [isTyped ? "typescript" : "flow", ...jsx, ...PROPOSALS],
     });
+    // Both scripts of a component may import the same.
+    const error = file.errors?.find(({ reasonCode }) => reasonCode !== "VarRedeclaration");
+    if (error) throw error;
+    return file;
   } catch (error) {
     const { loc, message } = error as { loc?: { line: number; column: number }; message: string };
     const words = message.replace(/\s*\(\d+:\d+\)$/, "");

@@ -72,6 +72,12 @@ function textOf({ file }: Place, { start, end }: Node): string {
 /** Whether a variable keeps what it is declared with. */
 function isConstant({ script }: Place, { node, references }: Binding): boolean {
   if (node.type !== "VariableDeclarator" || !node.init) return false;
+  const declaration = script.parents.get(node);
+  const isConst = declaration?.type === "VariableDeclaration" && declaration.kind === "const";
+  // Of a component it may be a property, which others set.
+  const isExported =
+    declaration && script.parents.get(declaration)?.type === "ExportNamedDeclaration";
+  if (isExported && !isConst) return false;
   return references.every((id) => {
     const parent = script.parents.get(id);
     const isTarget = parent?.type === "AssignmentExpression" && parent.left === id;
