@@ -87,6 +87,8 @@ export default defineConfig({
           page("Architecture", "/docs/architecture"),
           page("Design", "/docs/design"),
           page("Glossary", "/docs/glossary"),
+          page("Versions and support", "/docs/support"),
+          page("Changelog", "/CHANGELOG"),
           page("Contributing", "/CONTRIBUTING"),
           page("Reporting a weakness", "/SECURITY"),
         ],

@@ -3,15 +3,26 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use lexopt::Parser;
 
+use crate::Command;
 use crate::command::{command, root, run, target};
 use crate::needs;
 use crate::parts::{self, Part};
 use crate::progress::Progress;
 use crate::test::documentation;
 
+/// Runs it as its arguments say.
+pub fn run_command(command: &Command, mut arguments: Parser) -> Result<()> {
+    if let Some(argument) = arguments.next()? {
+        return Err(command.unexpected(&argument));
+    }
+    println!("{}", build()?.display());
+    Ok(())
+}
+
 /// Builds the site; gives its folder.
-pub fn build() -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let progress = Progress::start();
     needs::node()?;
     needs::packages(&progress)?;

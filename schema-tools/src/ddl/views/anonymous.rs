@@ -54,7 +54,12 @@ impl Views {
     }
 
     /// The same of every event, of whatever type, with what all tables have.
-    pub(super) fn all_anonymous(&self, schema: &Schema, tables: &[Table], options: &Options) -> String {
+    pub(super) fn all_anonymous(
+        &self,
+        schema: &Schema,
+        tables: &[Table],
+        options: &Options,
+    ) -> String {
         let rows = tables.iter().map(|table| {
             let common = table.columns.get(..COMMON_COLUMNS.len());
             let columns =
@@ -64,7 +69,9 @@ impl Views {
                     _ => self.quoted(column),
                 });
             let columns: Vec<String> = columns.collect();
-            let view = self.dialect.qualified(options, &anonymous_name(schema, table));
+            let view = self
+                .dialect
+                .qualified(options, &anonymous_name(schema, table));
             format!("SELECT {} FROM {view}", columns.join(", "))
         });
         rows.collect::<Vec<_>>().join("\nUNION ALL\n")

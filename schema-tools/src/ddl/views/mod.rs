@@ -35,13 +35,19 @@ pub(super) fn create_views(schema: &Schema, options: &Options, dialect: Dialect)
                 &format!("{}_distinct", table.name),
                 views.distinct_rows(table, options),
             ),
-            create(&anonymous_name(schema, table), views.anonymous_rows(table, options)),
+            create(
+                &anonymous_name(schema, table),
+                views.anonymous_rows(table, options),
+            ),
         ]
     });
     let ready = [
         create("events", views.all_events(schema, options)),
         create("events_per_day", views.events_per_day()),
-        create("events_anonymous", views.all_anonymous(schema, &own, options)),
+        create(
+            "events_anonymous",
+            views.all_anonymous(schema, &own, options),
+        ),
         create("sessions", views.sessions(&own, options)),
         create("last_hour", views.last_hour()),
         create("funnel", views.funnel()),
