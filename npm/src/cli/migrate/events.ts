@@ -290,6 +290,7 @@ class Reader {
     if (!name) return [];
     const calls: Located[] = [];
     for (const other of app.filesWith(name.text)) {
+      if (TEST.test(other.path)) continue;
       app.visit(other, (place) => {
         const { node: call } = place;
         if (call.type !== "CallExpression" && call.type !== "OptionalCallExpression") return;
