@@ -138,7 +138,7 @@ export class App {
     if (steps > MAX_STEPS) return undefined;
     const at = bare(node);
     const source = loadedModule(at);
-    if (source !== undefined) return this.#entityOfModule(file, source);
+    if (source !== undefined) return moduleEntity(source);
     if (at.type === "Identifier") {
       const binding = script.bindings.get(at);
       return binding && this.#entityOfBinding(file, script, binding, steps + 1);
@@ -152,10 +152,6 @@ export class App {
       );
     }
     return undefined;
-  }
-
-  #entityOfModule(file: SourceFile, source: string): Entity | undefined {
-    return moduleEntity(source) ?? (this.resolve(file.path, source) && undefined);
   }
 
   /** What a file of the app, imported as a whole, has under a name. */

@@ -2,7 +2,8 @@
 
 import { FOREBAY, FOREBAY_V5 } from "./amplify.js";
 import { importSource, type Place } from "./app.js";
-import { indentAt, newLine, type Rewriter } from "./rewrite.js";
+import { indentAt, newLine } from "./draft.js";
+import type { Rewriter } from "./rewrite.js";
 import { leave, type Survey } from "./survey.js";
 import { bare, keyOf, type Node, walk } from "./syntax.js";
 

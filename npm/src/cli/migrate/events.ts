@@ -1,6 +1,7 @@
 // The events that an app records, as far as its code tells: names, attributes and metrics.
 
 import { type App, importSource, type Place, position, type SourceFile } from "./app.js";
+import { elementsOf, TEXT } from "./elements.js";
 import type { Left, Survey } from "./survey.js";
 import {
   type Binding,
@@ -42,8 +43,6 @@ export interface Events {
 /** Files in which tests record what nobody sends. */
 const TEST = /(^|\/)__(tests|mocks)__\/|\.(test|spec|stories|cy)\.[cm]?[jt]sx?$/;
 const SESSION = ["_session.start", "_session.stop"];
-/** A text that only the running app knows. */
-const TEXT: Values = { known: [], complete: false, parameters: [] };
 /** Most functions between the one that knows an event's name and `record`. */
 const MAX_WRAPPERS = 3;
 
@@ -59,8 +58,8 @@ export function eventsOf(app: App, found: Survey, isOld: (file: SourceFile) => b
     if ((begin.of === "forebay" || isOld(file)) && !isSilent) reader.sessions(begin);
   }
   for (const call of reader.recordCalls()) reader.read(call, 0);
-  reader.tracked();
-  return { observed: reader.observed, unnamed: reader.unnamed };
+  const observed = [...reader.observed, ...elementsOf(app.sources.texts)];
+  return { observed, unnamed: reader.unnamed };
 }
 
 class Reader {
@@ -402,40 +401,6 @@ class Reader {
     for (const name of SESSION) {
       const observed = { name, file: place.file.path, ...position(place) };
       this.observed.push({ ...observed, attributes: new Map(), metrics: new Map(), open: [] });
-    }
-  }
-
-  /** Events of elements, which their attributes name. */
-  tracked(): void {
-    const attribute = /data-amplify-analytics-(name|attrs)\s*=\s*\{?\s*(["'`])(.*?)\2/g;
-    for (const [path, source] of this.app.sources.texts) {
-      if (!source.includes("data-amplify-analytics-name")) continue;
-      const attrs: string[] = [];
-      for (const { index, 1: kind, 3: value } of source.matchAll(attribute)) {
-        if (kind === "name" && value && !value.includes("{")) {
-          const attributes = new Map(["type", "target"].map((name) => [name, [TEXT]]));
-          const line = source.slice(0, index).split("\n").length;
-          const element: Observed = {
-            name: value,
-            file: path,
-            line,
-            column: 1,
-            attributes,
-            metrics: new Map(),
-            open: [],
-          };
-          this.observed.push(element);
-        } else if (kind === "attrs") {
-          attrs.push(...value.split(",").map((pair) => pair.split(":")[0].trim()));
-        }
-      }
-      // Which attributes belong to which name depends on the element; each may have each.
-      for (const observed of this.observed.filter(
-        ({ file, open }) => file === path && open.length === 0,
-      )) {
-        if (observed.attributes.has("target"))
-          for (const name of attrs) observed.attributes.set(name, [TEXT]);
-      }
     }
   }
 }
