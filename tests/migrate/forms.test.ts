@@ -479,12 +479,26 @@ record({ name: "quiet", metrics: { count: 1, ...more } });
     ];
     const folder = await folderOf({
       "lines.ndjson": names
-        .map((name) => JSON.stringify(record(name, { "a-b": "1", a_b: "2", __proto__x: "3" })))
+        .map((name) => JSON.stringify(record(name, { "a-b": "1", a_b: "2", ["__proto__"]: "3" })))
         .join("\n"),
     });
     const { stderr } = await folder.run(["migrate", "--write", "--from", "lines.ndjson"]);
     const { code, stderr: mistakes } = await folder.run(["codegen"]);
     assert.equal(code, 0, stderr + mistakes);
-    assert.match(stderr, /"a b"/);
+    const taken = Object.keys(fields(await folder.read("forebay.schema.json")));
+    const expected = [
+      "SignUpFields",
+      "Step2",
+      "Step_2",
+      "__proto__",
+      "constructor",
+      "delete",
+      "signUp",
+    ];
+    assert.deepEqual(taken.toSorted(), expected);
+    assert.match(stderr, /lines\.ndjson: 7 of 11 records fit the schema/);
+    for (const name of ["sign_up", "a b", "É", "x".repeat(51)]) {
+      assert.match(stderr, new RegExp(`"${name}" has no place in a schema: `));
+    }
   });
 });

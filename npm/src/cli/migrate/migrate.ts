@@ -138,6 +138,10 @@ async function planned(endpoint: string, from: string[], schema: string): Promis
       ? []
       : [{ file, line, column, what, advice: `Record it under another name: ${why}.` }];
   });
+  for (const { name, why } of refused) {
+    if (events.observed.some((event) => event.name === name)) continue;
+    result.schema.notes.push(`${JSON.stringify(name)} has no place in a schema: ${why}`);
+  }
   const left = [...(isUsed ? found.left : []), ...events.unnamed, ...impossible];
   return {
     files,

@@ -137,7 +137,7 @@ export class Deriver {
       if (key !== undefined) keys.set(key, event);
       else refused.push({ name: event.name, why: NO_NAME });
     }
-    const types: Record<string, EventType> = {};
+    const types: Record<string, EventType> = Object.create(null);
     for (const [key, event] of keys) types[key] = typeOf(key, event, notes);
     repair(types, keys, refused);
     for (const [key, type] of Object.entries(types)) {
@@ -181,7 +181,7 @@ function keyFor(name: string, taken: Map<string, unknown>): string | undefined {
 function typeOf(key: string, event: Event, notes: string[]): EventType {
   const { name, files, fields, open } = event;
   const shown = [...files].slice(0, 3).join(", ") + (files.size > 3 ? ", .." : "");
-  const properties: EventType["properties"] = {};
+  const properties: EventType["properties"] = Object.create(null);
   const byUse = [...fields].sort(([, a], [, b]) => uses(b) - uses(a));
   const chosen = new Set(byUse.slice(0, MAX_FIELDS).map(([field]) => field));
   for (const [field, known] of fields) {
@@ -374,7 +374,7 @@ export function missing(schema: Record<string, any>, { types }: Derived): Missin
       type as EventType,
     ]),
   );
-  const found: Missing = { events: {}, fields: {} };
+  const found: Missing = { events: Object.create(null), fields: Object.create(null) };
   for (const [key, type] of Object.entries(types)) {
     const name = type["x-event-name"] ?? key;
     const there = known.get(name);
@@ -384,7 +384,7 @@ export function missing(schema: Record<string, any>, { types }: Derived): Missin
     }
     if (there.additionalProperties) continue;
     const fields = Object.entries(type.properties).filter(
-      ([field]) => !(field in (there.properties ?? {})),
+      ([field]) => !Object.hasOwn(there.properties ?? {}, field),
     );
     if (fields.length > 0) found.fields[name] = Object.fromEntries(fields);
   }
