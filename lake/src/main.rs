@@ -27,7 +27,7 @@ use forebay_lake::source::kinesis::{Kinesis, KinesisError, http, now};
 use forebay_lake::state::StatePaths;
 #[cfg(feature = "aws")]
 use forebay_lake::store::{LeaseTimes, bucket};
-use forebay_lake::store::{Store, StoreError};
+use forebay_lake::store::{Role, Store, StoreError};
 use forebay_lake::table::Catalog;
 use object_store::local::LocalFileSystem;
 use thiserror::Error;
@@ -122,7 +122,8 @@ async fn start(
     address: Option<SocketAddr>,
 ) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream).await?;
+    let kinesis = open_stream(&stream).await?;
+    let store = Arc::new(join_store(stream.lake, Role::Consume).await?);
     let metrics = Arc::new(Metrics::default());
     if let Some(address) = address {
         let listener = TcpListener::bind(address)
@@ -166,7 +167,10 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
 
 /// Merges small files, or takes a person's rows out. Exit code 1 where a partition could not be merged.
 async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
-    let store = open_store(lake).await?;
+    let store = match person {
+        Some(_) => open_store(lake).await?,
+        None => join_store(lake, Role::Compact).await?,
+    };
     let settings = CompactSettings {
         bounds: Bounds::default(),
         now,
@@ -262,7 +266,8 @@ async fn open_archive(place: Place) -> Result<Archive, Fault> {
 
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream).await?;
+    let kinesis = open_stream(&stream).await?;
+    let store = Arc::new(open_store(stream.lake).await?);
     let created = kinesis.describe().await?.created_seconds();
     let paths = StatePaths::new(kinesis.stream(), created);
     let outcome = repair(&store, &catalog, &paths, &kinesis).await;
@@ -280,16 +285,16 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
+async fn open_stream(stream: &Stream) -> Result<Kinesis, Fault> {
     let identity = identity(&stream.region).await?;
-    let (name, region) = (stream.stream, stream.region);
-    let kinesis = Kinesis::new(stream.endpoint, region, name, identity)?;
+    let (name, region) = (stream.stream.clone(), stream.region.clone());
+    let kinesis = Kinesis::new(stream.endpoint.clone(), region, name, identity)?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {
         return Err(Fault::Usage(error.to_string()));
     }
-    Ok((kinesis, Arc::new(open_store(stream.lake).await?)))
+    Ok(kinesis)
 }
 
 /// Opens a lake for reading alone.
@@ -304,6 +309,20 @@ async fn read_store(lake: Place) -> Result<Store, Fault> {
     })
 }
 
+/// Opens a lake for this process beside others.
+async fn join_store(lake: Place, role: Role) -> Result<Store, Fault> {
+    Ok(match lake {
+        Place::Folder(folder) => Store::join_folder(&folder, role)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
+            let objects = bucket::open(&bucket, identity)?;
+            Store::join_objects(objects, LeaseTimes::default(), role).await?
+        }
+    })
+}
+
+/// Opens a lake for this process alone.
 async fn open_store(lake: Place) -> Result<Store, Fault> {
     Ok(match lake {
         Place::Folder(folder) => Store::open_folder(&folder)?,

@@ -38,7 +38,7 @@ const SHARD: &str = "shardId-000000000000";
 
 /// When the days of all events are over.
 fn later() -> Timestamp {
-    Timestamp(NOON + 10 * DAY)
+    Timestamp(forebay_lake::source::kinesis::now().0.max(NOON) + 10 * DAY)
 }
 
 /// While the day of the events lasts.
@@ -379,7 +379,11 @@ async fn nobody_is_forgotten_who_would_come_back() {
     read_into(&bucket, support::catalog(), &sign_ups(8), 4).await;
     let store = open(&bucket).await;
     let paths = StatePaths::new("stream", 1);
-    let bytes = store.read(&paths.checkpoint(SHARD)).await.unwrap().unwrap();
+    let bytes = store
+        .read_to_replace(&paths.checkpoint(SHARD))
+        .await
+        .unwrap()
+        .unwrap();
     let mut checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
     let names = files(&bucket).await;
     let names = names.keys().filter(|path| path.starts_with("events/"));

@@ -322,13 +322,16 @@ impl Shard {
         })
     }
 
-    /// The shard was closed and has been read to its end; nothing is left to cut.
+    /// The shard was closed and has been read to its end; nothing is left to cut. What is to be written, one after
+    /// the other: its children take over the window, which a shard without records has from its own parents.
     ///
     /// # Errors
     /// [`EncodeError::Checkpoint`]
-    pub fn end(&mut self) -> Result<File, EncodeError> {
+    pub fn end(&mut self) -> Result<Vec<File>, EncodeError> {
+        let window = self.next_run();
         self.checkpoint.ended = true;
-        self.checkpoint_file(&self.checkpoint)
+        let checkpoint = self.checkpoint_file(&self.checkpoint)?;
+        Ok(window.into_iter().chain([checkpoint]).collect())
     }
 
     fn checkpoint_file(&self, checkpoint: &Checkpoint) -> Result<File, EncodeError> {

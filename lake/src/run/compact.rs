@@ -18,8 +18,13 @@ use crate::store::{Existing, Found, Store, StoreError};
 /// After the end of a day, how long events of it may still be on their usual way.
 const DAY_GRACE_MILLIS: i64 = 60 * 60 * 1_000;
 /// A file that no checkpoint knows of is merged when it is this old: who writes without a checkpoint, as a
-/// function of AWS Lambda does, may write it again until then.
+/// function of AWS Lambda does, may write it again until then. In a bucket the same holds for all files: S3 takes a
+/// request for 15 minutes after it was signed, so a process that was paused and has lost a shard may write a file
+/// of it so late. That does nothing as long as the file is there.
 const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
+
+/// What a process claims that compacts.
+const CLAIM: &str = "compaction";
 
 /// How to compact.
 #[derive(Debug, Clone, Copy)]
@@ -91,14 +96,29 @@ pub enum Progress {
     Failed(String, CompactError),
 }
 
-/// Merges the small files of all partitions. Tells of each partition.
+/// Merges the small files of all partitions. Tells of each partition. One process at a time does so.
 ///
 /// # Errors
 /// [`CompactError::Store`], [`CompactError::Load`]: nothing more can be done in this lake.
+/// [`StoreError::Locked`] while another process compacts.
 pub async fn compact(
     store: &Store,
     settings: &CompactSettings,
     mut tell: impl FnMut(Progress),
+) -> Result<(), CompactError> {
+    let Some(claim) = store.claim(CLAIM).await? else {
+        let path = format!("the claim to {CLAIM}");
+        return Err(StoreError::Locked { path }.into());
+    };
+    let outcome = compact_all(store, settings, &mut tell).await;
+    claim.give_up().await;
+    outcome
+}
+
+async fn compact_all(
+    store: &Store,
+    settings: &CompactSettings,
+    tell: &mut impl FnMut(Progress),
 ) -> Result<(), CompactError> {
     for mut partition in partitions(store, settings).await? {
         match partition.compact().await {
@@ -188,7 +208,10 @@ struct Held {
     committed: BTreeMap<String, Option<SequenceNumber>>,
     /// The files of cuts that are under way.
     pending: HashSet<String>,
-    now: Timestamp,
+    /// Files that were written later are held.
+    old: i64,
+    /// Whether that goes for all files.
+    holds_all_young: bool,
 }
 
 impl Held {
@@ -196,7 +219,8 @@ impl Held {
         let mut held = Held {
             committed: BTreeMap::new(),
             pending: HashSet::new(),
-            now,
+            old: now.0 - LEAST_AGE_MILLIS,
+            holds_all_young: store.has_late_writes(),
         };
         for (folder, files) in state_files(store).await? {
             let paths = StatePaths::of_folder(&folder);
@@ -228,8 +252,11 @@ impl Held {
                 return !Partition::is_merged(&file.path);
             };
             let Some(committed) = self.committed.get(shard) else {
-                return file.modified + LEAST_AGE_MILLIS > self.now.0;
+                return file.modified > self.old;
             };
+            if self.holds_all_young && file.modified > self.old {
+                return true;
+            }
             // A lost checkpoint can be made again as long as the last cut has a file.
             let is_last = newest.get(shard).is_some_and(|last| *last == first);
             let is_committed = committed.as_ref().is_some_and(|last| first <= *last);
@@ -294,7 +321,7 @@ impl OpenPartition<'_> {
     async fn tidy(&mut self) -> Result<(), CompactError> {
         let path = Partition::path(&self.folder);
         if self.has_state
-            && let Some(bytes) = self.store.read(&path).await?
+            && let Some(bytes) = self.store.read_to_replace(&path).await?
         {
             self.state = Partition::from_bytes(&bytes)
                 .map_err(|damage| LoadError::Damaged { path, damage })?;

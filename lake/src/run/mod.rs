@@ -1,6 +1,6 @@
 //! The commands.
 
-mod carry_out;
+pub mod carry_out;
 pub mod compact;
 mod compactor;
 mod consume;
@@ -15,8 +15,10 @@ pub mod metrics;
 mod reader;
 pub mod repair;
 pub mod replay;
+mod stream;
 mod survey;
 pub mod verify;
 
 pub use consume::{ConsumeError, Settings, Start, consume};
 pub use ledger::LedgerError;
+pub use stream::fair_share;

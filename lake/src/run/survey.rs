@@ -113,7 +113,7 @@ async fn partitions(
 ) -> Result<BTreeMap<String, Result<Partition, Damage>>, StoreError> {
     let mut partitions = BTreeMap::new();
     for file in store.list(PARTITIONS_FOLDER).await? {
-        if let Some(bytes) = store.read(&file.path).await? {
+        if let Some(bytes) = store.read_to_replace(&file.path).await? {
             partitions.insert(file.path, Partition::from_bytes(&bytes));
         }
     }
@@ -127,7 +127,7 @@ async fn shard_survey(
     found: &[Found],
 ) -> Result<ShardSurvey, StoreError> {
     let mut survey = ShardSurvey::absent(paths.clone(), shard.to_owned());
-    if let Some(bytes) = store.read(&paths.checkpoint(shard)).await? {
+    if let Some(bytes) = store.read_to_replace(&paths.checkpoint(shard)).await? {
         survey.checkpoint = Checkpoint::from_bytes(&bytes);
     }
     let named = survey.checkpoint.as_ref().ok();
@@ -143,7 +143,7 @@ async fn shard_survey(
         .collect();
     numbers.sort_unstable();
     for number in numbers {
-        let bytes = store.read(&paths.segment(shard, number)).await?;
+        let bytes = store.read_to_replace(&paths.segment(shard, number)).await?;
         let (segment, damaged) = Segment::read(number, &bytes.unwrap_or_default());
         if damaged > 0 {
             survey.damaged_segments.insert(number);
