@@ -4,7 +4,7 @@ mod command;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compac
 use forebay_lake::run::dead_letters::{DeadLettersError, dead_letters};
 use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
+use forebay_lake::run::reconcile::{Accepted, ReconcileError, reconcile};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::replay::replay;
 use forebay_lake::run::verify::verify;
@@ -30,6 +31,7 @@ use forebay_lake::store::{LeaseTimes, bucket};
 use forebay_lake::store::{Role, Store, StoreError};
 use forebay_lake::table::Catalog;
 use object_store::local::LocalFileSystem;
+use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +48,8 @@ enum Fault {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     #[error(transparent)]
     Compact(#[from] CompactError),
     #[error(transparent)]
@@ -102,6 +106,9 @@ fn run() -> Result<ExitCode, Fault> {
             runtime.block_on(start(*stream, settings, address))?;
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
+        Command::Reconcile(lake, accepted, metrics) => {
+            return runtime.block_on(set_against(lake, &accepted, &metrics));
+        }
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
         Command::Replay(lake, schema, limits) => {
@@ -160,6 +167,39 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
     let summary = serde_json::to_string(&verified.summary);
     println!("{}", summary.unwrap_or_default());
     Ok(match verified.findings.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Exit code 1 where the edge and the lake differ.
+async fn set_against(lake: Place, ids: &[PathBuf], metrics: &[PathBuf]) -> Result<ExitCode, Fault> {
+    let mut accepted = Accepted::default();
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Fault::Usage(format!("{}: {error}", path.display())))
+    };
+    for path in ids {
+        accepted.add_ids(&path.display().to_string(), &read(path)?)?;
+    }
+    for path in metrics {
+        accepted.add_metrics(&path.display().to_string(), &read(path)?)?;
+    }
+    let done = reconcile(&read_store(lake).await?, &accepted).await?;
+    for difference in &done.differences {
+        println!("{difference}");
+    }
+    for (begin, hour) in &done.hours {
+        let line = json!({ "hour": begin.map(|begin| begin.to_iso8601()), "counts": hour });
+        println!("{line}");
+    }
+    let line = json!({
+        "differences": done.differences.len(),
+        "repeated": done.repeated,
+        "counts": done.counts,
+    });
+    println!("{line}");
+    Ok(match done.differences.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

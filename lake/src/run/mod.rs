@@ -13,6 +13,7 @@ pub mod load;
 mod lookup;
 pub mod metrics;
 mod reader;
+pub mod reconcile;
 pub mod repair;
 pub mod replay;
 mod stream;

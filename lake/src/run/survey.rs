@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::record::Window;
 use crate::run::load::{LoadError, data_files, read_window, state_files};
-use crate::run::replay;
+use crate::run::replay::{self, REPLAY_SHARD};
+use crate::source::archive::IMPORT_SHARD;
 use crate::state::{
     Checkpoint, CutEntry, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths,
 };
@@ -55,6 +56,13 @@ impl ShardSurvey {
     /// The cuts that the manifest knows of.
     pub(super) fn cuts(&self) -> impl DoubleEndedIterator<Item = &CutEntry> {
         self.segments.iter().flat_map(|segment| &segment.cuts)
+    }
+
+    /// Whether it was read from files, as an import or a replay, and not from a stream.
+    pub(super) fn is_of_files(&self) -> bool {
+        let (_, folder) = self.paths.folder().rsplit_once('/').unwrap_or_default();
+        let shard = folder.strip_suffix("-0");
+        shard.is_some_and(|shard| [IMPORT_SHARD, REPLAY_SHARD].contains(&shard))
     }
 
     /// The files that the state knows of.
