@@ -221,6 +221,9 @@ async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
         Progress::Done(done) => {
             println!("{}", serde_json::to_string(&done).unwrap_or_default());
         }
+        Progress::Rejected(of) => {
+            println!("{}", serde_json::to_string(&of).unwrap_or_default());
+        }
         Progress::Failed(folder, error) => {
             eprintln!("forebay-lake: {folder}: {error}");
             code = ExitCode::FAILURE;

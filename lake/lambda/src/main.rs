@@ -112,6 +112,8 @@ async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> R
             // A line that cannot be written is no reason to stop.
             let _ = log("compact", &done);
         }
+        // Only who forgets a person looks into rejected records.
+        Progress::Rejected(_) => {}
         Progress::Failed(partition, error) => failures.push(format!("{partition}: {error}")),
     };
     let outcome = tokio::select! {

@@ -14,6 +14,7 @@ use crate::cut::{EncodeError, File};
 use crate::source::SequenceNumber;
 use crate::state::{FileEntry, Merge, PARTITIONS_FOLDER, Partition, Replaced, StatePaths, sha256};
 use crate::store::{Existing, Found, Store, StoreError};
+use crate::table::rejected_entries;
 
 /// After the end of a day, how long events of it may still be on their usual way.
 const DAY_GRACE_MILLIS: i64 = 60 * 60 * 1_000;
@@ -87,9 +88,20 @@ pub struct Compacted {
     pub forgotten: u64,
 }
 
+/// Rejected records that name a person.
+#[derive(Debug, Serialize)]
+pub struct RejectedOf {
+    /// The file that has them.
+    pub file: String,
+    /// How many.
+    pub entries: u64,
+}
+
 /// What happened to a partition.
 #[derive(Debug)]
 pub enum Progress {
+    /// A file of rejected records names a person; it was left as it is.
+    Rejected(RejectedOf),
     /// Its files were merged.
     Done(Compacted),
     /// Its files stay as they are, because of an error in them or in its state.
@@ -133,7 +145,8 @@ async fn compact_all(
     Ok(())
 }
 
-/// Takes the rows of a person out of all tables: writes each file again that has any, and deletes it.
+/// Takes the rows of a person out of all tables: writes each file again that has any, and deletes it. Tells of
+/// rejected records that name the person, which stay as they came.
 ///
 /// # Errors
 /// [`CompactError`]. Done again, it goes on where it ended.
@@ -144,8 +157,24 @@ pub async fn forget(
     mut tell: impl FnMut(Progress),
 ) -> Result<(), CompactError> {
     for mut partition in partitions(store, settings).await? {
-        while let Some(done) = partition.forget(person).await? {
-            tell(Progress::Done(done));
+        let each = |done| tell(Progress::Done(done));
+        partition.forget(person, each).await?;
+    }
+    for file in store.list("rejected").await? {
+        let Some(bytes) = store.read(&file.path).await? else {
+            continue;
+        };
+        let entries = rejected_entries(bytes).map_err(|error| MergeError::File {
+            path: file.path.clone(),
+            error,
+        })?;
+        let theirs = entries
+            .iter()
+            .filter(|entry| person.is_named_in(&entry.data));
+        let entries = theirs.count() as u64;
+        if entries > 0 {
+            let file = file.path;
+            tell(Progress::Rejected(RejectedOf { file, entries }));
         }
     }
     Ok(())
@@ -290,11 +319,33 @@ impl OpenPartition<'_> {
         self.merge(&chosen, None).await
     }
 
-    /// Writes files again that have rows of a person: as many as can be in one file. To be called until there
-    /// are none.
-    async fn forget(&mut self, person: &Person) -> Result<Option<Compacted>, CompactError> {
+    /// Writes the files again that have rows of a person. Looks into each file once.
+    async fn forget(
+        &mut self,
+        person: &Person,
+        mut tell: impl FnMut(Compacted),
+    ) -> Result<(), CompactError> {
         self.tidy().await?;
-        let mut found = HashSet::new();
+        let mut theirs = self.files_of(person).await?;
+        if let Some(path) = theirs.intersection(&self.under_way).next() {
+            let path = path.clone();
+            return Err(CompactError::UnderWay { path });
+        }
+        // Files whose columns differ in their types are written again one after the other.
+        while !theirs.is_empty() {
+            let Some(done) = self.merge(&theirs, Some(person)).await? else {
+                break;
+            };
+            tell(done);
+            let left: HashSet<&String> = self.files.iter().map(|file| &file.path).collect();
+            theirs.retain(|path| left.contains(path));
+        }
+        Ok(())
+    }
+
+    /// The files that have rows of a person.
+    async fn files_of(&self, person: &Person) -> Result<HashSet<String>, CompactError> {
+        let mut theirs = HashSet::new();
         for file in &self.files {
             let files = [(file.path.clone(), file.bytes)];
             let bounds = Bounds {
@@ -303,18 +354,11 @@ impl OpenPartition<'_> {
             };
             for source in open(self.store.objects(), &files, &bounds).await? {
                 if person.rows_in(&source).await? > 0 {
-                    found.insert(file.path.clone());
+                    theirs.insert(file.path.clone());
                 }
             }
         }
-        if found.is_empty() {
-            return Ok(None);
-        }
-        if let Some(path) = found.intersection(&self.under_way).next() {
-            let path = path.clone();
-            return Err(CompactError::UnderWay { path });
-        }
-        self.merge(&found, Some(person)).await
+        Ok(theirs)
     }
 
     /// Deletes what a merge has left: files of one that was not committed, and files that were replaced.

@@ -48,6 +48,8 @@ async fn once(consumer: &Consumer, mut stop: watch::Receiver<bool>) -> Result<()
             // Numbers and a path always have a JSON form.
             eprintln!("{}", serde_json::to_string(&done).unwrap_or_default());
         }
+        // Only who forgets a person looks into rejected records.
+        Progress::Rejected(_) => {}
         Progress::Failed(folder, error) => {
             consumer.metrics.compaction_failed();
             note(format_args!("{folder} was not compacted: {error}"));
