@@ -33,6 +33,9 @@ use crate::source::{Position, SequenceNumber, StreamRecord};
 use crate::state::{Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, StatePaths};
 use crate::table::{Catalog, Rejected};
 
+/// A batch that would have so many files is cut: each takes some 20 KiB of memory, and a millisecond or two to write.
+const MOST_FILES: usize = 10_000;
+
 /// When a batch is cut, whatever the clock says.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -193,6 +196,7 @@ impl Shard {
             (None, _) => {
                 self.batch.counts.records >= self.limits.records
                     || self.batch.bytes >= self.limits.bytes
+                    || self.batch.files() >= MOST_FILES
             }
         }
     }
