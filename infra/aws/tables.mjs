@@ -1,56 +1,43 @@
 #!/usr/bin/env node
 // The tables of a lake on AWS, as the template that template.yaml nests: `node tables.mjs DELIVERY > tables.json`, with
-// forebay.schema.json here. For Terraform: `node tables.mjs DELIVERY terraform > terraform/tables.tf.json`.
+// forebay.schema.json here. For Terraform: `node tables.mjs DELIVERY terraform > terraform/tables.tf.json`. Who may read
+// personal data: `node tables.mjs DELIVERY lake-formation > lake-formation.json`.
 //
 // DELIVERY is lambda, pipe, firehose-iceberg or firehose-parquet. The first two have the tables of `npx forebay ddl`.
 // firehose-iceberg has Iceberg tables with the same columns, and firehose-parquet has one table more,
 // forebay__rows, with all columns of all tables: Firehose writes its files by one table, whichever they are of.
 
 import { readFileSync } from "node:fs";
-import { cloudformation } from "forebay/tools";
+import { glueTables } from "forebay/tools";
+import { lakeFormation } from "./lake-formation.mjs";
 
 const DELIVERIES = ["lambda", "pipe", "firehose-iceberg", "firehose-parquet"];
-const FORMATS = ["cloudformation", "terraform"];
+const FORMATS = {
+  cloudformation: cloudFormation,
+  terraform,
+  "lake-formation": lakeFormation,
+};
 const ROWS = "forebay__rows";
 const PARTITIONS = ["year", "month", "day"];
+/** How Glue and Athena read Parquet. */
+const INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+const OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
+const SERIALIZATION_LIBRARY = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
 /** What AWS does to an Iceberg table by itself, once it is told to. */
 const OPTIMIZERS = ["compaction", "retention", "orphan_file_deletion"];
 
 /** What can be said to whoever runs this, without where in the program it is. */
 class Mistake extends Error {}
 
-/** The tables as `npx forebay ddl` has them: each a name, a folder and columns, in its own words. */
+/** The tables of `npx forebay ddl`. */
 function tablesOf(schema) {
-  const options = {
+  return glueTables(schema, {
     database: "forebay",
-    // A parameter of the template, this being its default.
+    // Both are parameters of the templates.
     location: "s3://bucket/lake",
     first_year: 2025,
     last_year: 2035,
-  };
-  const tables = [];
-  let column;
-  // The generator writes each name, type and comment on a line of its own, its texts as JSON.
-  for (const line of cloudformation(schema, options).split("\n")) {
-    const [, indent, name, value] = /^( +)(?:- )?(\w[\w.]*): (.+)$/.exec(line) ?? [];
-    const table = tables.at(-1);
-    if (line.endsWith("Type: AWS::Glue::Table")) tables.push({ columns: [], parameters: {} });
-    else if (!table || !indent) continue;
-    else if (indent.length === 8 && name === "Name") table.name = JSON.parse(value);
-    else if (indent.length === 8 && name === "Description") table.description = JSON.parse(value);
-    else if (indent.length === 10 && name === "Location") {
-      table.folder = JSON.parse(value.replace("!Sub ", "")).replace(/^\$\{Location\}\/|\/$/g, "");
-    } else if (indent.length === 10 && /^(classification|forebay|projection)\b/.test(name)) {
-      table.parameters[name] = JSON.parse(value);
-    } else if (indent.length === 10 && /Format$/.test(name)) table[name] = value;
-    else if (name === "SerializationLibrary") table.serde = value;
-    else if (indent.length === 12 && name === "Name") {
-      column = { name: JSON.parse(value) };
-      table.columns.push(column);
-    } else if (indent.length === 14 && name === "Type") column.type = JSON.parse(value);
-    else if (indent.length === 14 && name === "Comment") column.comment = JSON.parse(value);
-  }
-  return tables;
+  });
 }
 
 /** All columns of the tables of events, each once. */
@@ -171,9 +158,9 @@ function cloudFormationTable(table) {
           Location: location,
           Columns: columns,
           ...(!table.iceberg && {
-            InputFormat: table.InputFormat,
-            OutputFormat: table.OutputFormat,
-            SerdeInfo: { SerializationLibrary: table.serde },
+            InputFormat: INPUT_FORMAT,
+            OutputFormat: OUTPUT_FORMAT,
+            SerdeInfo: { SerializationLibrary: SERIALIZATION_LIBRARY },
           }),
         },
       },
@@ -255,21 +242,21 @@ function terraformTable(table) {
         ...(comment && { comment: plain(comment) }),
       })),
       ...(!table.iceberg && {
-        input_format: table.InputFormat,
-        output_format: table.OutputFormat,
-        ser_de_info: { serialization_library: table.serde },
+        input_format: INPUT_FORMAT,
+        output_format: OUTPUT_FORMAT,
+        ser_de_info: { serialization_library: SERIALIZATION_LIBRARY },
       }),
     },
   };
 }
 
 function main([delivery, format = "cloudformation", ...more]) {
-  if (!DELIVERIES.includes(delivery) || !FORMATS.includes(format) || more.length > 0) {
-    throw new Mistake(`node tables.mjs ${DELIVERIES.join("|")} [${FORMATS.join("|")}]`);
+  if (!DELIVERIES.includes(delivery) || !Object.hasOwn(FORMATS, format) || more.length > 0) {
+    const formats = Object.keys(FORMATS).join("|");
+    throw new Mistake(`node tables.mjs ${DELIVERIES.join("|")} [${formats}]`);
   }
   const tables = build(readFileSync("forebay.schema.json", "utf8"), delivery);
-  const written = format === "terraform" ? terraform(tables) : cloudFormation(tables);
-  process.stdout.write(`${JSON.stringify(written, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(FORMATS[format](tables), null, 2)}\n`);
 }
 
 try {

@@ -71,6 +71,24 @@ export interface LakeOptions {
   last_year: number;
 }
 
+/** A table as Glue's catalogue has it. */
+export interface GlueTable {
+  name: string;
+  description: string;
+  /** Below the location of the lake, such as `events/sign_up_event`. */
+  folder: string;
+  columns: {
+    name: string;
+    /** In Hive's words. */
+    type: string;
+    comment: string;
+    /** Whether it identifies a person, or holds what `x-pii` marks. */
+    is_personal: boolean;
+  }[];
+  /** All but `storage.location.template`. */
+  parameters: Record<string, string>;
+}
+
 /** How much harm a change does. */
 export type ChangeClass = "safe" | "risky" | "breaking";
 
@@ -159,6 +177,15 @@ export function duckdb(schema: string, options: LakeOptions, filled?: string[]):
  */
 export function spark(schema: string, options: LakeOptions, filled?: string[]): string {
   return answer(module.spark(schema, JSON.stringify(options), filled?.join("\n")));
+}
+
+/**
+ * Glue tables as data, for templates of your own.
+ *
+ * @throws SchemaError; also for mistakes in the options
+ */
+export function glueTables(schema: string, options: LakeOptions): GlueTable[] {
+  return answer(module.glue_tables(schema, JSON.stringify(options)));
 }
 
 /**

@@ -120,6 +120,15 @@ pub fn spark(schema: &str, options: &str, filled: Option<String>) -> String {
     )
 }
 
+/// Tables as Glue's catalogue has them: `[{name, description, folder, columns, parameters}]`. `options` is JSON:
+/// [`ddl::Options`].
+#[wasm_bindgen]
+pub fn glue_tables(schema: &str, options: &str) -> String {
+    with_options(schema, options, ddl::Options::read, |schema, options| {
+        Ok(ddl::glue_tables(schema, options))
+    })
+}
+
 /// Tables as a CloudFormation template. `options` is JSON: [`ddl::Options`].
 #[wasm_bindgen]
 pub fn cloudformation(schema: &str, options: &str) -> String {
@@ -142,11 +151,11 @@ pub fn terraform(schema: &str, options: &str) -> String {
 }
 
 /// Mistakes in the options have `"file":"options"`.
-fn with_options(
+fn with_options<T: Serialize>(
     schema: &str,
     options: &str,
     read: impl FnOnce(&str) -> Result<ddl::Options, ddl::OptionsError>,
-    write: impl FnOnce(&Schema, &ddl::Options) -> Result<String, Vec<SchemaError>>,
+    write: impl FnOnce(&Schema, &ddl::Options) -> Result<T, Vec<SchemaError>>,
 ) -> String {
     match read(options) {
         Ok(options) => answer(schema, |schema| write(schema, &options)),

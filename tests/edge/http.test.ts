@@ -1,8 +1,12 @@
 // What stands around the operations: health, CORS, paths and methods.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Stack, startStack } from "../support/stack.ts";
+import { ROOT, type Stack, startStack } from "../support/stack.ts";
+
+const { version } = JSON.parse(await readFile(join(ROOT, "npm/worker/package.json"), "utf8"));
 
 let stack: Stack;
 before(async () => {
@@ -13,7 +17,7 @@ after(() => stack?.stop());
 test("healthz says that the worker is well, and on request that its sinks are", async () => {
   const shallow = await fetch(`${stack.edge}/healthz`);
   assert.equal(shallow.status, 200);
-  const health = { version: "0.1.0", configuration: "ok", schema_version: 1 };
+  const health = { version, configuration: "ok", schema_version: 1 };
   assert.deepEqual(await shallow.json(), { ...health, status: "ok" });
   const deep = await fetch(`${stack.edge}/healthz?deep=1`);
   assert.equal(deep.status, 200);

@@ -27,10 +27,15 @@ let folder: string;
 let bucket: Bucket;
 let template: { Resources: Record<string, Resource> };
 
-async function tables(delivery: string, format: string): Promise<string> {
+/** What tables.mjs makes in a folder with a schema. */
+async function tables(
+  delivery: string,
+  format: string,
+  cwd = join(ROOT, "demo-react"),
+): Promise<string> {
   const run = promisify(execFile);
   const words = [join(INFRA, "tables.mjs"), delivery, format];
-  return (await run(process.execPath, words, { cwd: join(ROOT, "demo-react") })).stdout;
+  return (await run(process.execPath, words, { cwd })).stdout;
 }
 
 async function lint(text: string) {
@@ -53,6 +58,8 @@ before(async () => {
     const path = join(folder, `${delivery}.json`);
     await writeFile(path, await tables(delivery, "cloudformation"));
     await mkdir(join(folder, delivery));
+    const personal = await tables(delivery, "lake-formation");
+    await writeFile(join(folder, `${delivery}-personal.json`), personal);
     const terraform = await tables(delivery, "terraform");
     await writeFile(join(folder, delivery, "tables.tf.json"), terraform);
   }
@@ -67,6 +74,38 @@ test("cfn-lint takes the tables of each delivery", async () => {
   for (const delivery of DELIVERIES) {
     const { matches } = await lint(await readFile(join(folder, `${delivery}.json`), "utf8"));
     assert.deepEqual(matches, [], delivery);
+  }
+});
+
+test("the role of an analyst reads every column but those of personal data", async () => {
+  const marked = join(folder, "marked");
+  await mkdir(marked);
+  const everything = join(ROOT, "tests/schema/everything.schema.json");
+  await cp(everything, join(marked, "forebay.schema.json"));
+  for (const delivery of DELIVERIES) {
+    const { matches, template } = await lint(await tables(delivery, "lake-formation", marked));
+    assert.deepEqual(matches, [], delivery);
+    const resources: Resource[] = Object.values(template.Resources);
+    const tagged = resources.filter(({ Type }) => Type === "AWS::LakeFormation::TagAssociation");
+    const columns = tagged.flatMap(({ Properties: { Resource, LFTags } }) => {
+      const { Name, ColumnNames } = Resource.TableWithColumns ?? {};
+      const [{ TagValues }] = LFTags;
+      return Name ? [[Name, { columns: ColumnNames, TagValues }]] : [];
+    });
+    const found = Object.fromEntries(columns);
+    const { columns: personal, TagValues } = found.personal_data_event;
+    assert.deepEqual(personal.slice(0, 3), ["client_id", "cognito_id", "user_id"]);
+    assert.ok(personal.includes("hashed_date"), personal.join());
+    assert.ok(personal.includes("masked_date_time"), personal.join());
+    assert.deepEqual(TagValues, ["yes"]);
+    assert.ok(found.endpoint_update.columns.includes("address"));
+    const grants = resources.filter(({ Type }) => Type.endsWith("::PrincipalPermissions"));
+    for (const { Properties } of grants) {
+      const [{ TagValues }] = Properties.Resource.LFTagPolicy.Expression;
+      assert.deepEqual(TagValues, ["no"]);
+      assert.ok(!Properties.Permissions.includes("ALL"));
+    }
+    assert.equal(grants.length, 2);
   }
 });
 

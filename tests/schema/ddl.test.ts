@@ -57,8 +57,8 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
     assert.ok(tables.includes(table), table);
   }
   assert.deepEqual(Object.keys(sql.views), [
-    ...names.map((name) => `${name}_distinct`),
-    ...["events", "events_per_day", "sessions", "last_hour"],
+    ...names.flatMap((name) => [`${name}_distinct`, `${name}_anonymous`]),
+    ...["events", "events_per_day", "events_anonymous", "sessions", "last_hour"],
     ...["funnel", "retention_by_week", "users", "events_with_users"],
   ]);
 
@@ -149,6 +149,7 @@ describe("with files of the lake", () => {
           email: { type: "string", format: "email", "x-pii": "mask" },
           phone: { type: "string", "x-pii": "drop" },
           due: { type: "string", format: "date" },
+          url: { type: "string" },
         },
         additionalProperties: true,
       },
@@ -177,7 +178,7 @@ describe("with files of the lake", () => {
     event_id: "visit",
     event_type: "VisitEvent",
     event_timestamp: NIGHT,
-    attributes: { email: "***@example.com", due: "2026-12-24", other: "o" },
+    attributes: { email: "***@example.com", due: "2026-12-24", other: "o", url: "/start" },
     metrics: { order: 3 },
     more: one,
   };
@@ -200,6 +201,13 @@ describe("with files of the lake", () => {
       event_id: "end",
       event_type: "Sessions",
       event_timestamp: NIGHT + 4 * MINUTE,
+      more: one,
+    },
+    {
+      event_id: "visit of the end",
+      event_type: "VisitEvent",
+      event_timestamp: NIGHT + 4 * MINUTE - 1_000,
+      attributes: { url: "/end" },
       more: one,
     },
     {
@@ -346,7 +354,7 @@ describe("with files of the lake", () => {
       `SELECT (SELECT count(*) FROM forebay.visit_event) AS rows,
               (SELECT count(*) FROM forebay.visit_event_distinct) AS events`,
     );
-    assert.deepEqual([rows, events], [3n, 2n]);
+    assert.deepEqual([rows, events], [4n, 3n]);
     const [first] = await select(
       `SELECT * FROM forebay.visit_event_distinct WHERE event_id = 'visit'`,
     );
@@ -370,6 +378,7 @@ describe("with files of the lake", () => {
       [
         ["2026-01-31", "VisitEvent", "2", "2", "0", "2026", "1", "31"],
         ["2026-02-01", "Sessions", "1", "1", "0", "2026", "2", "1"],
+        ["2026-02-01", "VisitEvent", "1", "1", "0", "2026", "2", "1"],
         ["2026-02-01", "order", "1", "1", "1", "2026", "2", "1"],
       ],
     );
@@ -386,9 +395,11 @@ describe("with files of the lake", () => {
       started_at: "2026-01-31T23:57:00.000Z",
       ended_at: "2026-02-01T00:02:00.000Z",
       duration_seconds: 300,
-      events: 3n,
+      events: 4n,
       first_event_type: "VisitEvent",
       last_event_type: "Sessions",
+      entry_page: "/start",
+      exit_page: "/end",
       user_id: "ada",
       country: "SE",
       city: "Malmö",
@@ -398,6 +409,28 @@ describe("with files of the lake", () => {
     assert.deepEqual(Object.fromEntries(known), expected);
     assert.equal(two.duration_seconds, 0);
     assert.equal(two.user_id, null);
+    assert.deepEqual([two.entry_page, two.exit_page], [null, null]);
+  });
+
+  test("nothing of a person is in the anonymous views", async () => {
+    const visits = await select(
+      `SELECT * FROM forebay.visit_event_anonymous ORDER BY hour, "order" NULLS LAST`,
+    );
+    assert.equal(visits.length, 3);
+    const [first] = visits;
+    assert.equal(first.hour, "2026-01-31T23:00:00.000Z");
+    assert.deepEqual([first.order, first.url, first.country], [3n, "/start", "SE"]);
+    const all = await select("SELECT * FROM forebay.events_anonymous");
+    assert.equal(all.length, EVENTS.length - 1);
+    const ids = ["client_id", "user_id", "cognito_id", "session_id", "event_id", "event_timestamp"];
+    for (const row of [...visits, ...all]) {
+      const personal = ["email", "city", "extra", "page_click_id", "network_asn", ...ids];
+      assert.deepEqual(
+        personal.filter((name) => name in row),
+        [],
+      );
+      assert.doesNotMatch(Object.values(row).join(), /client-|ada|example\.com|Malm/);
+    }
   });
 
   test("the last hour", async () => {
@@ -447,7 +480,7 @@ describe("with files of the lake", () => {
         ["VisitEvent", "Sessions", "2", "1"],
         ["VisitEvent", "order", "2", "1"],
         ["order", "Sessions", "1", "1"],
-        ["order", "VisitEvent", "1", "0"],
+        ["order", "VisitEvent", "1", "1"],
       ],
     );
   });
@@ -476,6 +509,7 @@ describe("with files of the lake", () => {
         ["order", "ada", free],
         ["second visit", null, null],
         ["visit", "guest", free],
+        ["visit of the end", "ada", free],
       ],
     );
     const users = await select(
@@ -501,7 +535,10 @@ describe("with files of the lake", () => {
       events: "event_type, event_id, client_id, user_id, browser",
       events_per_day: "date, event_type, events, clients, users, year, month, day",
       forebay__sessions:
-        "session_id, duration_seconds, events, first_event_type, last_event_type, user_id, city",
+        "session_id, duration_seconds, events, first_event_type, last_event_type, user_id, city, " +
+        "entry_page, exit_page",
+      visit_event_anonymous: "url, country, year, month, day",
+      events_anonymous: "event_type, browser, day",
       last_hour: "event_id",
       funnel: "from_event_type, to_event_type, clients, converted",
       retention_by_week: "first_week, weeks_later, clients",

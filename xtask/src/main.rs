@@ -2,11 +2,15 @@
 
 mod bench;
 mod command;
+mod cross;
 mod demo;
+mod dist;
+mod docs;
 mod lambda;
 mod needs;
 mod parts;
 mod progress;
+mod release;
 mod size;
 mod stack;
 mod supervise;
@@ -19,7 +23,6 @@ use anyhow::{Result, anyhow, bail};
 use lexopt::Parser;
 use lexopt::prelude::*;
 
-use lambda::Architecture;
 use needs::Engine;
 use parts::Part;
 use progress::Progress;
@@ -39,7 +42,7 @@ struct Command {
     run: fn(&Command, Parser) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: &[Command] = &[
     Command {
         name: "demo",
         says: "build everything and run it on 127.0.0.1, with a page to try it; Ctrl-C stops it",
@@ -67,8 +70,8 @@ const COMMANDS: [Command; 7] = [
         says: "every check and test, or some",
         help: &[
             "[suite]..\n\n",
-            "The suites are fmt, lint, clippy, rust, types, size, and the folders of tests/ by their names. All of\n",
-            "them run where none is named. The last line is `N passed, N failed`.\n",
+            "The suites are fmt, lint, clippy, rustdoc, rust, types, size, and the folders of tests/ by their names.\n",
+            "All of them run where none is named. The last line is `N passed, N failed`.\n",
             "\nFor example:  cargo xtask test clippy browser\n",
         ],
         run: test,
@@ -127,6 +130,15 @@ const COMMANDS: [Command; 7] = [
         run: build,
     },
     Command {
+        name: "docs",
+        says: "the documentation as a site, with search and the API of package and crates",
+        help: &[
+            "\n\nPrints the folder of the site. `npm run dev --workspace docs` shows the pages while you write.\n",
+            "\nFor example:  cargo xtask docs\n",
+        ],
+        run: docs::run_command,
+    },
+    Command {
         name: "lambda",
         says: "the lake's functions for AWS Lambda, as zips",
         help: &[
@@ -138,7 +150,27 @@ const COMMANDS: [Command; 7] = [
             "  --out FOLDER         where the zips go (default: target/lambda)\n",
             "\nFor example:  cargo xtask lambda --arch arm64 --schema forebay.schema.json\n",
         ],
-        run: build_lambda,
+        run: lambda::run_command,
+    },
+    Command {
+        name: "dist",
+        says: "what a release has: packages, the lake's program and functions, checksums",
+        help: &[
+            "[option]..\n\nPrints the folder.\n\n",
+            "  --arch NAME          arm64 or x86_64 (default: both); may be repeated\n",
+            "\nFor example:  cargo xtask dist --arch x86_64\n",
+        ],
+        run: dist::run_command,
+    },
+    Command {
+        name: "release",
+        says: "set the version everywhere, and move what is new into CHANGELOG.md",
+        help: &[
+            "VERSION [--notes]\n\nPrints the section of the changelog. Commit the result, and tag it vVERSION.\n\n",
+            "  --notes              only print the section of a release that was made before\n",
+            "\nFor example:  cargo xtask release 0.2.0\n",
+        ],
+        run: release::run_command,
     },
 ];
 
@@ -197,7 +229,7 @@ fn run() -> Result<()> {
 /// All commands, a line each.
 fn overview() -> String {
     let mut text = String::from("cargo xtask <command>\n\n");
-    for Command { name, says, .. } in &COMMANDS {
+    for Command { name, says, .. } in COMMANDS {
         text.push_str(&format!("  {name:7} {says}\n"));
     }
     text + "\nThe options of a command:  cargo xtask <command> --help"
@@ -283,35 +315,6 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
     }
     if report.is_over_budget() {
         std::process::exit(1);
-    }
-    Ok(())
-}
-
-fn build_lambda(command: &Command, mut arguments: Parser) -> Result<()> {
-    let mut options = lambda::Options {
-        architectures: Vec::new(),
-        schema: command::root().join("demo-react/forebay.schema.json"),
-        folder: command::target().join("lambda"),
-    };
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Long("arch") => {
-                let name = arguments.value()?.string()?;
-                match Architecture::named(&name) {
-                    Some(architecture) => options.architectures.push(architecture),
-                    None => bail!("--arch takes arm64 or x86_64, not `{name}`"),
-                }
-            }
-            Long("schema") => options.schema = arguments.value()?.into(),
-            Long("out") => options.folder = arguments.value()?.into(),
-            other => return Err(command.unexpected(&other)),
-        }
-    }
-    if options.architectures.is_empty() {
-        options.architectures.extend(Architecture::ALL);
-    }
-    for zip in lambda::build(&options)? {
-        println!("{}", zip.display());
     }
     Ok(())
 }
@@ -461,9 +464,9 @@ mod tests {
 
     #[test]
     fn every_command_says_how_it_is_called() {
-        for command in &COMMANDS {
+        for command in COMMANDS {
             let help = command.help();
-            let example = format!("For example:  cargo xtask {} ", command.name);
+            let example = format!("For example:  cargo xtask {}", command.name);
             assert!(help.contains(&example), "{help}");
             assert!(overview().contains(command.says));
             // As wide as a terminal, and a little more.

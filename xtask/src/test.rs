@@ -59,6 +59,8 @@ enum Suite {
     Lint,
     /// Lints of the Rust code, for this machine and for WebAssembly.
     Clippy,
+    /// The documentation of the Rust code: its links, and what rustdoc has against it.
+    Rustdoc,
     /// Types of the TypeScript code, and whether what is generated of it is up to date; building the
     /// package has checked its own.
     Types,
@@ -76,6 +78,7 @@ impl Suite {
             Suite::Fmt => "fmt",
             Suite::Lint => "lint",
             Suite::Clippy => "clippy",
+            Suite::Rustdoc => "rustdoc",
             Suite::Types => "types",
             Suite::Size => "size",
             Suite::Rust => "rust",
@@ -145,6 +148,7 @@ impl Suite {
                     .chain([Task::check("clippy for the fuzz targets", fuzz)])
                     .collect()
             }
+            Suite::Rustdoc => vec![Task::check("rustdoc", documentation())],
             Suite::Types => {
                 let generated = ["demo-react", "tests"].map(|folder| {
                     let mut check = command("node", [root().join("npm/bin/forebay.js")]);
@@ -294,6 +298,21 @@ impl Browsers {
     }
 }
 
+/// Cargo that writes the documentation of all crates, of what is private too: nobody but who works on them reads it.
+pub fn documentation() -> Command {
+    let mut doc = cargo([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    doc.env(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private_intra_doc_links",
+    );
+    doc
+}
+
 /// Cargo in the workspace of the fuzz targets, which would otherwise fall behind unnoticed.
 fn cargo_fuzz<const N: usize>(arguments: [&str; N]) -> Command {
     let mut cargo = cargo(arguments);
@@ -319,6 +338,7 @@ fn suites() -> Result<Vec<Suite>> {
         Suite::Fmt,
         Suite::Lint,
         Suite::Clippy,
+        Suite::Rustdoc,
         Suite::Rust,
         Suite::Types,
         Suite::Size,

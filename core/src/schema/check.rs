@@ -37,7 +37,7 @@ pub enum Given {
 ///
 /// What the wire does not carry is a violation whatever the schema says: a string longer than
 /// [`MAX_VALUE_CHARS`](crate::wire::put_events::MAX_VALUE_CHARS) (`maxLength`); among additional
-/// properties a name longer than [`MAX_KEY_CHARS`](crate::wire::put_events::MAX_KEY_CHARS)
+/// properties a name longer than [`MAX_KEY_CHARS`]
 /// (`propertyNames`); more than [`MAX_KEYS`] fields (`maxProperties`), of which no more than so many are
 /// looked at. It is better known where it is recorded than where it is refused.
 pub struct Checker<'r, J> {

@@ -42,3 +42,18 @@ output "bus_name" {
   description = "The bus that has the events, where there is one."
   value       = one(aws_cloudwatch_event_bus.this[*].name)
 }
+
+output "lake_bucket" {
+  description = "The bucket of the lake."
+  value       = aws_s3_bucket.lake.bucket
+}
+
+output "result_bucket" {
+  description = "The bucket of results of queries."
+  value       = aws_s3_bucket.results.bucket
+}
+
+output "key_arn" {
+  description = "The key that encrypts both."
+  value       = aws_kms_key.this.arn
+}

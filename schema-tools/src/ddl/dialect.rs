@@ -50,6 +50,14 @@ impl Dialect {
         }
     }
 
+    /// The type of text.
+    pub(super) fn text_type(self) -> &'static str {
+        match self {
+            Dialect::Trino | Dialect::DuckDb => "varchar",
+            Dialect::Spark => "string",
+        }
+    }
+
     /// Seconds from one time to another.
     pub(super) fn seconds_between(self, from: &str, to: &str) -> String {
         match self {

@@ -10,7 +10,10 @@ mod options;
 mod terraform;
 mod views;
 
+use std::collections::BTreeMap;
+
 use forebay_core::schema::{EventSchema, PARTITION_COLUMNS, Schema};
+use serde::Serialize;
 
 use crate::tables::{self, table};
 use crate::wording::summary;
@@ -47,6 +50,7 @@ const CLASSIFICATION: (&str, &str) = ("Classification", "PII");
 const PERSONAL_DATA: &str = "forebay.personal_data";
 
 /// One table.
+#[derive(Serialize)]
 struct Table {
     name: String,
     description: String,
@@ -56,12 +60,32 @@ struct Table {
 }
 
 /// One column of a table.
+#[derive(Serialize)]
 struct Column {
     name: String,
     /// In Hive's words, which Glue and Athena's table definitions take.
+    #[serde(rename = "type")]
     type_name: &'static str,
     comment: String,
     is_personal: bool,
+}
+
+/// A table as Glue's catalogue has it, for templates that are not Forebay's.
+#[derive(Serialize)]
+pub struct GlueTable {
+    #[serde(flatten)]
+    table: Table,
+    /// But for `storage.location.template`, which each template language writes in its own way.
+    parameters: BTreeMap<String, String>,
+}
+
+/// The tables that [`cloudformation()`] and [`terraform()`] write.
+pub fn glue_tables(schema: &Schema, options: &Options) -> Vec<GlueTable> {
+    let tables = all_tables(schema).into_iter().map(|table| GlueTable {
+        parameters: table.parameters(options).into_iter().collect(),
+        table,
+    });
+    tables.collect()
 }
 
 /// How Glue and Athena read Parquet.
@@ -97,14 +121,12 @@ fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> 
             Some(_) => "Personal data, masked.",
             None => "",
         };
-        let text = column.description.unwrap_or_default();
+        let text = column.description.as_deref().unwrap_or_default();
         let is_deprecated = is_deprecated(&column.name);
         Column {
             type_name: column.column_type,
-            comment: comment(&text, is_deprecated, mark, MAX_COLUMN_COMMENT),
-            is_personal: !mark.is_empty()
-                || IDENTIFYING_COLUMNS.contains(&column.name.as_str())
-                || personal.contains(&column.name.as_str()),
+            comment: comment(text, is_deprecated, mark, MAX_COLUMN_COMMENT),
+            is_personal: is_personal(&column, personal),
             name: column.name,
         }
     });
@@ -115,6 +137,12 @@ fn event_table(event: &EventSchema, table: tables::Table, personal: &[&str]) -> 
         columns: columns.collect(),
         name: table.name,
     }
+}
+
+/// Whether a column identifies a person, is marked in the schema as personal data, or is one of `personal`.
+fn is_personal(column: &tables::Column, personal: &[&str]) -> bool {
+    let name = column.name.as_str();
+    column.pii.is_some() || IDENTIFYING_COLUMNS.contains(&name) || personal.contains(&name)
 }
 
 fn rejected_table(schema: &Schema) -> Table {
