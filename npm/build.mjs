@@ -7,7 +7,7 @@
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
 // of it once more as a classic script. For Node node.js, a client for servers, and tools.js and cli.js, each
-// with the glue in it, and the module of the tools beside them.
+// with the glue in it, and the module of the tools and the parser of JavaScript beside them.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -54,6 +54,9 @@ const NAMES = new Map(
 );
 /** In the first file, which has what others import of them: there is one client, and one class of errors. */
 for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${source}.ts`), "index");
+
+/** What programs in Node are made of, where it does not lie in src/ under their names. */
+const FOR_NODE = { cli: "cli/main", parser: "cli/migrate/parser" };
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
@@ -120,12 +123,14 @@ for (const [extension, format] of Object.entries({ ".js": "esm", ".cjs": "cjs" }
     plugins: [{ name: "texts", setup: withWholeTexts }],
   });
 }
-for (const entry of ["tools", "cli"]) {
+for (const entry of ["tools", "cli", "parser"]) {
   await build({
-    ...common(`${entry}.js`, entry === "cli" ? "cli/main" : entry),
+    ...common(`${entry}.js`, FOR_NODE[entry] ?? entry),
     platform: "node",
     target: "node20.19",
     alias: { "#tools": `${tools}.js` },
+    plugins: entry === "cli" ? [{ name: "parser", setup: withoutParser }] : [],
+    ...(entry === "parser" && { minify: true, banner: { js: parserLicense() } }),
   });
 }
 copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
@@ -232,6 +237,16 @@ function withWholeTexts({ onResolve, onLoad }) {
     contents: texts[path],
     loader: "text",
   }));
+}
+
+/** One command needs the parser, which is larger than all commands: it is loaded with that one. */
+function withoutParser({ onResolve }) {
+  onResolve({ filter: /^\.\/parser\.js$/ }, ({ path }) => ({ path, external: true }));
+}
+
+function parserLicense() {
+  const folder = dirname(createRequire(import.meta.url).resolve("@babel/parser/package.json"));
+  return `/*! @babel/parser\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n*/`;
 }
 
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */

@@ -23,6 +23,7 @@ forebay-lake repair     rebuild state from files and stream, and files from the 
 forebay-lake compact    merge small files, where no consume does it
 forebay-lake forget     take a person's rows out of all tables; stop consume first
 forebay-lake replay     put rejected records through again, after a correction; stop consume first
+forebay-lake reconcile  compare what the edge has accepted with what is in the lake; changes nothing
 forebay-lake import     make rows of archives that Firehose wrote; stop consume first
 
   --lake FOLDER | s3://BUCKET/PREFIX
@@ -57,6 +58,9 @@ import:
 replay:
   --dead-letters           print the dead letters in the lake instead, for `npx forebay-worker replay -`,
                            which sends them through the edge again; needs no --schema
+reconcile: what the edge has accepted, each as often as needed
+  --accepted FILE          an event id a line, and after a space the time of its answer, if known
+  --metrics FILE           the text of a worker's /metrics
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -88,6 +92,8 @@ pub enum Command {
     Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
+    /// Compare with what the edge has accepted: files of ids, and files of metrics.
+    Reconcile(Place, Vec<PathBuf>, Vec<PathBuf>),
     /// Merge small files.
     Compact(Place),
     /// Take a person's rows out.
@@ -135,8 +141,15 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-const COMMANDS: [&str; 7] = [
-    "consume", "verify", "repair", "compact", "forget", "import", "replay",
+const COMMANDS: [&str; 8] = [
+    "consume",
+    "verify",
+    "repair",
+    "compact",
+    "forget",
+    "import",
+    "replay",
+    "reconcile",
 ];
 
 #[derive(Default)]
@@ -174,6 +187,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut metrics = None;
     let mut dead_letters = false;
     let mut person = Person::default();
+    let (mut accepted, mut counters) = (Vec::new(), Vec::new());
     while let Some(argument) = parser.next()? {
         match (command.as_str(), argument) {
             (_, Long("help") | Short('h')) => return Ok(Command::Help),
@@ -187,6 +201,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             ("forget", Long("client")) => {
                 person.clients.insert(parser.value()?.string()?);
             }
+            ("reconcile", Long("accepted")) => accepted.push(parser.value()?.into()),
+            ("reconcile", Long("metrics")) => counters.push(parser.value()?.into()),
             ("replay", Long("dead-letters")) => dead_letters = true,
             ("import", Long("archive")) => words.archive = Some(parser.value()?),
             ("import" | "replay", Long("schema")) => words.schema = Some(parser.value()?.into()),
@@ -207,6 +223,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     }
     match command.as_str() {
         "verify" => Ok(Command::Verify(words.place()?)),
+        "reconcile" if accepted.is_empty() && counters.is_empty() => {
+            Err(missing("--accepted or --metrics"))
+        }
+        "reconcile" => Ok(Command::Reconcile(words.place()?, accepted, counters)),
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
         "compact" => Ok(Command::Compact(words.place()?)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),

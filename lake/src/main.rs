@@ -4,7 +4,7 @@ mod command;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compac
 use forebay_lake::run::dead_letters::{DeadLettersError, dead_letters};
 use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
+use forebay_lake::run::reconcile::{Accepted, ReconcileError, reconcile};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::replay::replay;
 use forebay_lake::run::verify::verify;
@@ -27,9 +28,10 @@ use forebay_lake::source::kinesis::{Kinesis, KinesisError, http, now};
 use forebay_lake::state::StatePaths;
 #[cfg(feature = "aws")]
 use forebay_lake::store::{LeaseTimes, bucket};
-use forebay_lake::store::{Store, StoreError};
+use forebay_lake::store::{Role, Store, StoreError};
 use forebay_lake::table::Catalog;
 use object_store::local::LocalFileSystem;
+use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +48,8 @@ enum Fault {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     #[error(transparent)]
     Compact(#[from] CompactError),
     #[error(transparent)]
@@ -102,6 +106,9 @@ fn run() -> Result<ExitCode, Fault> {
             runtime.block_on(start(*stream, settings, address))?;
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
+        Command::Reconcile(lake, accepted, metrics) => {
+            return runtime.block_on(set_against(lake, &accepted, &metrics));
+        }
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
         Command::Replay(lake, schema, limits) => {
@@ -122,7 +129,8 @@ async fn start(
     address: Option<SocketAddr>,
 ) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream).await?;
+    let kinesis = open_stream(&stream).await?;
+    let store = Arc::new(join_store(stream.lake, Role::Consume).await?);
     let metrics = Arc::new(Metrics::default());
     if let Some(address) = address {
         let listener = TcpListener::bind(address)
@@ -164,9 +172,45 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
     })
 }
 
+/// Exit code 1 where the edge and the lake differ.
+async fn set_against(lake: Place, ids: &[PathBuf], metrics: &[PathBuf]) -> Result<ExitCode, Fault> {
+    let mut accepted = Accepted::default();
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Fault::Usage(format!("{}: {error}", path.display())))
+    };
+    for path in ids {
+        accepted.add_ids(&path.display().to_string(), &read(path)?)?;
+    }
+    for path in metrics {
+        accepted.add_metrics(&path.display().to_string(), &read(path)?)?;
+    }
+    let done = reconcile(&read_store(lake).await?, &accepted).await?;
+    for difference in &done.differences {
+        println!("{difference}");
+    }
+    for (begin, hour) in &done.hours {
+        let line = json!({ "hour": begin.map(|begin| begin.to_iso8601()), "counts": hour });
+        println!("{line}");
+    }
+    let line = json!({
+        "differences": done.differences.len(),
+        "repeated": done.repeated,
+        "counts": done.counts,
+    });
+    println!("{line}");
+    Ok(match done.differences.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
 /// Merges small files, or takes a person's rows out. Exit code 1 where a partition could not be merged.
 async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
-    let store = open_store(lake).await?;
+    let store = match person {
+        Some(_) => open_store(lake).await?,
+        None => join_store(lake, Role::Compact).await?,
+    };
     let settings = CompactSettings {
         bounds: Bounds::default(),
         now,
@@ -176,6 +220,9 @@ async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
         // Numbers and a path always have a JSON form.
         Progress::Done(done) => {
             println!("{}", serde_json::to_string(&done).unwrap_or_default());
+        }
+        Progress::Rejected(of) => {
+            println!("{}", serde_json::to_string(&of).unwrap_or_default());
         }
         Progress::Failed(folder, error) => {
             eprintln!("forebay-lake: {folder}: {error}");
@@ -262,7 +309,8 @@ async fn open_archive(place: Place) -> Result<Archive, Fault> {
 
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let (kinesis, store) = open(stream).await?;
+    let kinesis = open_stream(&stream).await?;
+    let store = Arc::new(open_store(stream.lake).await?);
     let created = kinesis.describe().await?.created_seconds();
     let paths = StatePaths::new(kinesis.stream(), created);
     let outcome = repair(&store, &catalog, &paths, &kinesis).await;
@@ -280,16 +328,16 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn open(stream: Stream) -> Result<(Kinesis, Arc<Store>), Fault> {
+async fn open_stream(stream: &Stream) -> Result<Kinesis, Fault> {
     let identity = identity(&stream.region).await?;
-    let (name, region) = (stream.stream, stream.region);
-    let kinesis = Kinesis::new(stream.endpoint, region, name, identity)?;
+    let (name, region) = (stream.stream.clone(), stream.region.clone());
+    let kinesis = Kinesis::new(stream.endpoint.clone(), region, name, identity)?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {
         return Err(Fault::Usage(error.to_string()));
     }
-    Ok((kinesis, Arc::new(open_store(stream.lake).await?)))
+    Ok(kinesis)
 }
 
 /// Opens a lake for reading alone.
@@ -304,6 +352,20 @@ async fn read_store(lake: Place) -> Result<Store, Fault> {
     })
 }
 
+/// Opens a lake for this process beside others.
+async fn join_store(lake: Place, role: Role) -> Result<Store, Fault> {
+    Ok(match lake {
+        Place::Folder(folder) => Store::join_folder(&folder, role)?,
+        #[cfg(feature = "aws")]
+        Place::Bucket(bucket) => {
+            let identity = identity(&bucket.region).await?;
+            let objects = bucket::open(&bucket, identity)?;
+            Store::join_objects(objects, LeaseTimes::default(), role).await?
+        }
+    })
+}
+
+/// Opens a lake for this process alone.
 async fn open_store(lake: Place) -> Result<Store, Fault> {
     Ok(match lake {
         Place::Folder(folder) => Store::open_folder(&folder)?,

@@ -20,7 +20,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use support::chance::Chance;
 use support::dying::Dying;
-use support::{Files, NOON, at, record, rejected, row_ids, sign_up};
+use support::{Files, NOON, record, rejected, row_ids, sign_up};
 
 fn now() -> Timestamp {
     Timestamp(NOON + 3_600_000)
@@ -248,36 +248,4 @@ async fn killed_after_any_write_an_import_loses_and_doubles_nothing() {
         check(&files(&lake).await, &context);
         assert_eq!(findings(&lake).await, [""; 0], "{context}");
     }
-}
-
-#[tokio::test]
-async fn rows_are_those_of_consuming_the_same_records() {
-    let texts: Vec<_> = (0..30)
-        .map(|id| sign_up(&format!("e{id}")).encode())
-        .collect();
-    let consumed = support::files_by(
-        &support::catalog(),
-        &texts
-            .iter()
-            .enumerate()
-            .map(|(number, text)| at(number, text.as_str()))
-            .collect::<Vec<_>>(),
-    );
-    let lake = Arc::new(InMemory::new());
-    let archive = archive(&[("all.gz", gzip(texts.concat().as_bytes()))]).await;
-    run(&lake, &archive, usize::MAX).await.unwrap();
-    let rows = |files: &Files| {
-        let files = files.iter().filter(|(path, _)| path.starts_with("events/"));
-        let mut rows: Vec<_> = files
-            .flat_map(|(_, bytes)| {
-                let rows = support::read_parquet(bytes.clone());
-                (0..rows.num_rows())
-                    .map(|row| format!("{:?}", rows.slice(row, 1).columns()))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        rows.sort_unstable();
-        rows
-    };
-    assert_eq!(rows(&files(&lake).await), rows(&consumed));
 }

@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow::array::Array;
+use arrow::array::cast::AsArray;
+use arrow::array::types::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
@@ -14,16 +17,19 @@ use flate2::write::GzEncoder;
 use forebay_core::time::Timestamp;
 use forebay_lake::cut::{Batch, ClosedBatch, Limits};
 use forebay_lake::record::Window;
+use forebay_lake::run::import::{Archive, import};
 use forebay_lake::run::lambda::{
     Destination, REJECTED, STREAM_LIMITS, Streamed, Tally, Transformed, enrichment, stream,
     transform,
 };
 use forebay_lake::source::StreamRecord;
 use forebay_lake::source::lambda_event::KinesisEvent;
+use forebay_lake::store::{LeaseTimes, Store};
 use futures_util::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::{Value, json};
 use support::{DAY, NOON, at, attribute, metric, record, sequence_number, sign_up};
 
@@ -397,4 +403,253 @@ fn a_record_without_an_event_id_has_the_same_id_by_every_way() {
     let expected = rows_of_a_batch(&at(0, data.clone()));
     let row = &results(&transformed(&[data], &iceberg()))[0]["data"][0];
     assert_eq!(row["event_id"], expected[0].as_str());
+}
+
+/// What a set of records has become: rows by their event ids, and what was rejected, by event id and reason. An id that
+/// was made of a record's place is left out, since that differs.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    rows: Vec<Value>,
+    rejected: Vec<(String, String)>,
+    tally: (u64, u64, u64, u64),
+}
+
+impl Outcome {
+    fn of_files(files: &support::Files, tally: (u64, u64, u64, u64)) -> Outcome {
+        let mut outcome = Outcome {
+            tally,
+            ..Outcome::default()
+        };
+        for (_, bytes) in files.iter().filter(|(path, _)| path.starts_with("events/")) {
+            let rows = support::read_parquet(bytes.clone());
+            outcome
+                .rows
+                .extend((0..rows.num_rows()).map(|row| json_of(&rows, row)));
+        }
+        for entry in support::rejected(files) {
+            let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+            outcome.rejected.push((text("event_id"), text("reason")));
+        }
+        outcome.sorted()
+    }
+
+    fn sorted(mut self) -> Outcome {
+        for row in &mut self.rows {
+            let id = &mut row["event_id"];
+            if id.as_str().is_some_and(|id| id.contains(':')) {
+                *id = "(made of its place)".into();
+            }
+        }
+        self.rows.sort_by_cached_key(ToString::to_string);
+        self.rejected.sort_unstable();
+        self
+    }
+}
+
+/// A row of a file, as `transform` writes it for Parquet.
+fn json_of(rows: &arrow::array::RecordBatch, row: usize) -> Value {
+    let mut json = serde_json::Map::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let value: Value = if column.is_null(row) {
+            Value::Null
+        } else if let Some(texts) = column.as_string_opt::<i32>() {
+            texts.value(row).into()
+        } else if let Some(times) = column.as_primitive_opt::<TimestampMillisecondType>() {
+            Timestamp(times.value(row)).to_iso8601().into()
+        } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+            numbers.value(row).into()
+        } else if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
+            numbers.value(row).into()
+        } else if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+            numbers.value(row).into()
+        } else {
+            column.as_boolean().value(row).into()
+        };
+        json.insert(field.name().clone(), value);
+    }
+    json.into()
+}
+
+async fn files_of(objects: &Arc<dyn ObjectStore>) -> support::Files {
+    let mut files = support::Files::new();
+    for path in paths(objects).await {
+        let found = objects.get(&Path::from(path.as_str())).await.unwrap();
+        files.insert(path, found.bytes().await.unwrap());
+    }
+    files
+}
+
+/// Valid and rejected records, duplicates, parts of all kinds, Pinpoint's own, an endpoint and a dead letter.
+fn any_records() -> Vec<Vec<u8>> {
+    let mut played = record("PiecePlayedEvent", "played");
+    for (name, value) in [("minutes", "12.5"), ("mistakes", "3")] {
+        metric(&mut played, name, value);
+    }
+    attribute(&mut played, "completed", "true");
+    attribute(&mut played, "started_at", "2026-11-21T13:00:00.5+01:00");
+    attribute(&mut played, "mood", "good");
+    let mut invalid = record("PiecePlayedEvent", "invalid");
+    attribute(&mut invalid, "completed", "perhaps");
+    let mut late = sign_up("late");
+    late.event_timestamp = Timestamp(NOON - 20 * DAY);
+    let mut early = sign_up("early");
+    early.event_timestamp = Timestamp(NOON + 20 * DAY);
+    let mut placed = sign_up("placed");
+    placed.aws_account_id = Some("1234".into());
+    let built_in = |event_type: &str| {
+        json!({
+            "event_type": event_type, "event_timestamp": NOON, "arrival_timestamp": NOON,
+            "application": { "app_id": "app", "sdk": {} }, "client": { "client_id": "c" },
+            "device": { "platform": {} }, "session": {}, "attributes": { "feedback": "opened" },
+            "metrics": {}, "facets": { "email_channel": { "id": 7 } },
+        })
+    };
+    let mut update = built_in("_endpoint.update");
+    update["forebay"] = json!({ "event_id": "update", "schema_version": 1, "amr": "server" });
+    update["endpoint"] = json!({ "User": { "UserId": "ada" } });
+    let gzip = |text: String| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let events = |ids: [&str; 2]| ids.map(|id| sign_up(id).encode().trim_end().to_owned());
+    vec![
+        sign_up("plain").encode().into_bytes(),
+        played.encode().into_bytes(),
+        late.encode().into_bytes(),
+        placed.encode().into_bytes(),
+        sign_up("plain").encode().into_bytes(),
+        events(["one", "after"]).concat().into_bytes(),
+        format!("[{}]", events(["in", "array"]).join(",")).into_bytes(),
+        gzip(events(["zipped", "twice"]).join("\n")),
+        sign_up("twice").encode().into_bytes(),
+        built_in("_email.open").to_string().into_bytes(),
+        built_in("_session.start").to_string().into_bytes(),
+        update.to_string().into_bytes(),
+        invalid.encode().into_bytes(),
+        early.encode().into_bytes(),
+        record("UnknownEvent", "unknown").encode().into_bytes(),
+        b"{\"no\": \"record\"}".to_vec(),
+    ]
+}
+
+/// Issue 13, seen to hold 2.
+#[tokio::test]
+async fn the_same_records_are_the_same_rows_by_every_way() {
+    let records = any_records();
+    let numbered: Vec<_> = records.iter().cloned().enumerate().collect();
+
+    // consume
+    let catalog = support::catalog();
+    let mut batch = Batch::default();
+    for (number, data) in &numbered {
+        batch.take(
+            &catalog,
+            SHARD,
+            &Window::default(),
+            &at(*number, data.clone()),
+        );
+    }
+    let counts = batch.counts;
+    let first = sequence_number(0);
+    let closed = ClosedBatch {
+        range: (first.clone(), first.clone()),
+        counts,
+        keys: batch.keys.iter().collect(),
+        drafts: batch.drafts(&catalog, SHARD, &first),
+    };
+    let files = closed.encode().unwrap().files.into_iter();
+    let files = files.map(|file| (file.path, file.bytes)).collect();
+    let tally = (
+        counts.records,
+        counts.rows,
+        counts.rejected,
+        counts.duplicates,
+    );
+    let consumed = Outcome::of_files(&files, tally);
+    assert_eq!(tally, (19, 13, 4, 2));
+
+    // stream
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let done = streamed(&numbered, &objects).await;
+    let Tally {
+        records: all,
+        rows,
+        rejected,
+        duplicates,
+    } = done.tally;
+    let by_stream = Outcome::of_files(&files_of(&objects).await, (all, rows, rejected, duplicates));
+    assert_eq!(by_stream, consumed);
+
+    // import, of an object for each record
+    let archive = InMemory::new();
+    for (number, data) in &numbered {
+        let path = Path::from(format!("2026/11/21/12/{number:03}"));
+        archive.put(&path, data.clone().into()).await.unwrap();
+    }
+    let archive = Archive {
+        objects: Arc::new(archive),
+        root: "/archive".to_owned(),
+        has_checksums: false,
+    };
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let lake = Store::open_objects(objects.clone(), LeaseTimes::default()).await;
+    let limits = Limits {
+        records: 5,
+        bytes: u64::MAX,
+    };
+    let now = || Timestamp(NOON + 50);
+    let catalog = Arc::new(catalog);
+    let imported = import(
+        &Arc::new(lake.unwrap()),
+        catalog,
+        &archive,
+        limits,
+        now,
+        |_| {},
+    )
+    .await;
+    let counts = imported.unwrap().counts;
+    let tally = (
+        counts.records,
+        counts.rows,
+        counts.rejected,
+        counts.duplicates,
+    );
+    assert_eq!(
+        Outcome::of_files(&files_of(&objects).await, tally),
+        consumed
+    );
+
+    // transform, which keeps what it rejects in the failures
+    let done = transformed(&records, &Destination::Parquet);
+    let rows = results(&done)
+        .into_iter()
+        .filter(|result| result["result"] == "Ok");
+    let rows = rows.flat_map(|result| result["data"].as_array().unwrap().clone());
+    let Tally {
+        records: all,
+        rows: count,
+        rejected,
+        duplicates,
+    } = done.tally;
+    let by_transform = Outcome {
+        rows: rows.collect(),
+        rejected: Vec::new(),
+        tally: (all, count, rejected, duplicates),
+    };
+    let mut reasons: Vec<&str> = done.failures.iter().map(|failure| failure.reason).collect();
+    let mut expected: Vec<&str> = consumed
+        .rejected
+        .iter()
+        .map(|(_, reason)| reason.as_str())
+        .collect();
+    reasons.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(reasons, expected, "{:?}", done.failures);
+    let by_transform = by_transform.sorted();
+    assert_eq!(
+        (by_transform.rows, by_transform.tally),
+        (consumed.rows, consumed.tally)
+    );
 }

@@ -86,7 +86,7 @@ struct World {
 
 /// When all days of the events are over.
 fn later() -> Timestamp {
-    Timestamp(NOON + 10 * DAY)
+    Timestamp(forebay_lake::source::kinesis::now().0.max(NOON) + 10 * DAY)
 }
 
 fn paths() -> StatePaths {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_lake::cut::File;
-use forebay_lake::store::{Existing, LeaseTimes, Store, StoreError};
+use forebay_lake::store::{Existing, LeaseTimes, Role, Store, StoreError};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -76,7 +76,10 @@ async fn a_zombie_writes_neither_state_nor_over_the_files_of_its_successor() {
         .unwrap();
 
     let successor = open(&bucket, SHORT).await.unwrap();
-    assert_eq!(successor.read(state).await.unwrap().unwrap(), "1");
+    assert_eq!(
+        successor.read_to_replace(state).await.unwrap().unwrap(),
+        "1"
+    );
     successor
         .put(&file(state, "2"), Existing::Replace)
         .await
@@ -150,4 +153,88 @@ async fn a_folder_whose_lock_was_deleted_is_written_to_by_one_process_alone() {
     let written = std::fs::read_to_string(folder.join("events/a")).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(written, "3");
+}
+
+async fn join(bucket: &Arc<InMemory>, times: LeaseTimes) -> Result<Store, StoreError> {
+    let bucket: Arc<dyn ObjectStore> = bucket.clone();
+    Store::join_objects(bucket, times, Role::Consume).await
+}
+
+#[tokio::test]
+async fn processes_join_a_bucket_that_nobody_has_alone_and_a_claim_is_held_by_one() {
+    let bucket = Arc::new(InMemory::new());
+    let first = join(&bucket, SHORT).await.unwrap();
+    let second = join(&bucket, SHORT).await.unwrap();
+    let claim = first.claim("a/shard").await.unwrap().unwrap();
+    assert_eq!(claim.epoch(), 1);
+    assert!(second.claim("a/shard").await.unwrap().is_none());
+    assert_eq!(second.consumers().await.unwrap(), 2);
+    let alone = open(&bucket, SHORT).await;
+    assert!(matches!(alone, Err(StoreError::Locked { .. })));
+    claim.give_up().await;
+    assert_eq!(second.claim("a/shard").await.unwrap().unwrap().epoch(), 2);
+    // Dies without a word.
+    drop(second);
+    while first.consumers().await.unwrap() > 1 {
+        tokio::time::sleep(SHORT.renewal).await;
+    }
+    assert_eq!(first.claim("a/shard").await.unwrap().unwrap().epoch(), 3);
+    first.close().await;
+    let alone = open(&bucket, SHORT).await.unwrap();
+    let joined = join(&bucket, SHORT).await;
+    assert!(matches!(joined, Err(StoreError::Locked { .. })));
+    alone.close().await;
+}
+
+#[tokio::test]
+async fn a_process_that_was_ended_by_another_notices_at_its_next_write() {
+    let bucket = Arc::new(InMemory::new());
+    let zombie = join(&bucket, STUCK).await.unwrap();
+    let _claim = zombie.claim("a/shard").await.unwrap().unwrap();
+    let checkpoint = "_state/a/shard.json";
+    zombie
+        .put(&file(checkpoint, "1"), Existing::Replace)
+        .await
+        .unwrap();
+    let successor = join(&bucket, SHORT).await.unwrap();
+    while successor.claim("a/shard").await.unwrap().is_none() {
+        successor.consumers().await.unwrap();
+        tokio::time::sleep(SHORT.renewal).await;
+    }
+    successor.read_to_replace(checkpoint).await.unwrap();
+    successor
+        .put(&file(checkpoint, "2"), Existing::Replace)
+        .await
+        .unwrap();
+    // What others write may be read at any time, and makes no write possible.
+    zombie.read(checkpoint).await.unwrap();
+    let outcome = zombie.put(&file(checkpoint, "z"), Existing::Replace).await;
+    assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })));
+    let lost = zombie.check_lease().await;
+    assert!(matches!(lost, Err(StoreError::LeaseLost { .. })));
+    assert_eq!(text(&bucket, checkpoint).await, "2");
+}
+
+#[tokio::test]
+async fn processes_join_a_folder_and_one_that_ends_leaves_its_claims() {
+    let folder = std::env::temp_dir().join(format!("forebay-joined-{}", std::process::id()));
+    let first = Store::join_folder(&folder, Role::Consume).unwrap();
+    let second = Store::join_folder(&folder, Role::Consume).unwrap();
+    let third = Store::join_folder(&folder, Role::Compact).unwrap();
+    assert_eq!(first.consumers().await.unwrap(), 2);
+    let claim = second.claim("a/shard").await.unwrap().unwrap();
+    assert!(first.claim("a/shard").await.unwrap().is_none());
+    let alone = Store::open_folder(&folder);
+    assert!(matches!(alone, Err(StoreError::Locked { .. })));
+    drop((claim, second, third));
+    assert_eq!(first.consumers().await.unwrap(), 1);
+    let claim = first.claim("a/shard").await.unwrap().unwrap();
+    assert_eq!(claim.epoch(), 2);
+    // The file of a lock that somebody deletes keeps nobody out.
+    std::fs::remove_file(folder.join("_state/leases/a/shard")).unwrap();
+    assert!(claim.check().is_err());
+    std::fs::remove_file(folder.join("_state/lock")).unwrap();
+    let outcome = first.put(&file("events/a", "1"), Existing::Replace).await;
+    assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

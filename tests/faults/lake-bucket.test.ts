@@ -73,7 +73,7 @@ test("a lake in a bucket goes on after a stop, and is verified there", async () 
   const first = consume("plain");
   await putEvents(client, "plain", signUps("a", "b"));
   await untilIds("plain", 2);
-  const second = consume("plain");
+  const second = runLake(["replay", "--schema", SCHEMA, "--region", REGION, ...place("plain")]);
   assert.equal(await second.ended, 1, second.log());
   assert.match(second.log(), /held by another/);
   assert.equal(await first.end("SIGTERM"), 0, first.log());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use forebay_core::time::Timestamp;
 use forebay_lake::compact::merge::Bounds;
-use forebay_lake::run::compact::{CompactSettings, Progress, compact};
+use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compact};
 use forebay_lake::run::lambda::{
     Destination, STREAM_LIMITS, Streamed, enrichment, stream, transform,
 };
@@ -18,7 +18,7 @@ use forebay_lake::source::lambda_event::{
     BatchAnswer, FirehoseAnswer, FirehoseEvent, KinesisEvent, PipeRecord,
 };
 use forebay_lake::store::bucket::{self, Bucket};
-use forebay_lake::store::{LeaseTimes, Store, StoreError};
+use forebay_lake::store::{LeaseTimes, Role, Store, StoreError};
 use forebay_lake::table::Catalog;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use object_store::ObjectStore;
@@ -96,8 +96,9 @@ async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> R
     let time = deadline
         .duration_since(SystemTime::now())
         .unwrap_or_default();
-    let store = match Store::open_objects(objects, LeaseTimes::default()).await {
-        // The invocation before this one still runs.
+    let joined = Store::join_objects(objects, LeaseTimes::default(), Role::Compact).await;
+    let store = match joined {
+        // Somebody has the lake alone.
         Err(error @ StoreError::Locked { .. }) => return log("compact", &Skipped::of(&error)),
         store => store?,
     };
@@ -111,6 +112,8 @@ async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> R
             // A line that cannot be written is no reason to stop.
             let _ = log("compact", &done);
         }
+        // Only who forgets a person looks into rejected records.
+        Progress::Rejected(_) => {}
         Progress::Failed(partition, error) => failures.push(format!("{partition}: {error}")),
     };
     let outcome = tokio::select! {
@@ -118,7 +121,13 @@ async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> R
         () = tokio::time::sleep(time.saturating_sub(TIME_TO_END)) => Ok(()),
     };
     store.close().await;
-    outcome?;
+    match outcome {
+        // The invocation before this one still runs.
+        Err(CompactError::Store(error @ StoreError::Locked { .. })) => {
+            return log("compact", &Skipped::of(&error));
+        }
+        outcome => outcome?,
+    }
     match failures.is_empty() {
         true => Ok(()),
         false => Err(failures.join("; ").into()),

@@ -85,6 +85,19 @@ impl Person {
         Ok(rows)
     }
 
+    /// Whether a record, whatever it is, has one of the ids as a JSON string that is not the name of a member.
+    pub fn is_named_in(&self, data: &[u8]) -> bool {
+        self.users.union(&self.clients).any(|id| {
+            // A text always has a JSON form.
+            let text = serde_json::to_string(id).unwrap_or_default();
+            let with_next = data.windows(text.len() + 1);
+            with_next.into_iter().any(|part| {
+                part.strip_prefix(text.as_bytes())
+                    .is_some_and(|next| next != b":")
+            })
+        })
+    }
+
     fn is_theirs(&self, batch: &RecordBatch) -> BooleanArray {
         let texts = |column| {
             let column = batch.column_by_name(column);

@@ -143,6 +143,11 @@ impl Batch {
         }
     }
 
+    /// How many files it would have now.
+    pub fn files(&self) -> usize {
+        self.tables.len() + self.rejected.len()
+    }
+
     fn add(&mut self, catalog: &Catalog, row: &Row<'_>) {
         self.counts.rows += 1;
         self.tables

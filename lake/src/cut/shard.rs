@@ -33,6 +33,9 @@ use crate::source::{Position, SequenceNumber, StreamRecord};
 use crate::state::{Checkpoint, Counts, Cut, CutEntry, FileEntry, Segment, StatePaths};
 use crate::table::{Catalog, Rejected};
 
+/// A batch that would have so many files is cut: each takes some 20 KiB of memory, and a millisecond or two to write.
+const MOST_FILES: usize = 10_000;
+
 /// When a batch is cut, whatever the clock says.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -193,6 +196,7 @@ impl Shard {
             (None, _) => {
                 self.batch.counts.records >= self.limits.records
                     || self.batch.bytes >= self.limits.bytes
+                    || self.batch.files() >= MOST_FILES
             }
         }
     }
@@ -322,13 +326,16 @@ impl Shard {
         })
     }
 
-    /// The shard was closed and has been read to its end; nothing is left to cut.
+    /// The shard was closed and has been read to its end; nothing is left to cut. What is to be written, one after
+    /// the other: its children take over the window, which a shard without records has from its own parents.
     ///
     /// # Errors
     /// [`EncodeError::Checkpoint`]
-    pub fn end(&mut self) -> Result<File, EncodeError> {
+    pub fn end(&mut self) -> Result<Vec<File>, EncodeError> {
+        let window = self.next_run();
         self.checkpoint.ended = true;
-        self.checkpoint_file(&self.checkpoint)
+        let checkpoint = self.checkpoint_file(&self.checkpoint)?;
+        Ok(window.into_iter().chain([checkpoint]).collect())
     }
 
     fn checkpoint_file(&self, checkpoint: &Checkpoint) -> Result<File, EncodeError> {

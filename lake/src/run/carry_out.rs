@@ -11,8 +11,11 @@ use crate::store::{Existing, Store, StoreError};
 const CONCURRENT_WRITES: usize = 16;
 
 /// One step of a flush.
-pub(super) enum Write {
+#[derive(Debug)]
+pub enum Write {
+    /// Puts a file.
     Put(File, Existing),
+    /// Deletes what is at a path.
     Delete(String),
 }
 
@@ -21,7 +24,7 @@ impl Write {
     ///
     /// # Errors
     /// Those of [`Store::put`] and [`Store::delete`].
-    pub(super) async fn to(&self, store: &Store) -> Result<(), StoreError> {
+    pub async fn to(&self, store: &Store) -> Result<(), StoreError> {
         match self {
             Write::Put(file, existing) => store.put(file, *existing).await,
             Write::Delete(path) => store.delete(path).await,
@@ -33,7 +36,7 @@ impl Write {
 ///
 /// # Errors
 /// The first of `write`.
-pub(super) async fn carry_out<E, F>(flush: Flush, write: impl Fn(Write) -> F) -> Result<(), E>
+pub async fn carry_out<E, F>(flush: Flush, write: impl Fn(Write) -> F) -> Result<(), E>
 where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: From<JoinError> + Send + 'static,

@@ -14,12 +14,18 @@ use crate::cut::{EncodeError, File};
 use crate::source::SequenceNumber;
 use crate::state::{FileEntry, Merge, PARTITIONS_FOLDER, Partition, Replaced, StatePaths, sha256};
 use crate::store::{Existing, Found, Store, StoreError};
+use crate::table::rejected_entries;
 
 /// After the end of a day, how long events of it may still be on their usual way.
 const DAY_GRACE_MILLIS: i64 = 60 * 60 * 1_000;
 /// A file that no checkpoint knows of is merged when it is this old: who writes without a checkpoint, as a
-/// function of AWS Lambda does, may write it again until then.
+/// function of AWS Lambda does, may write it again until then. In a bucket the same holds for all files: S3 takes a
+/// request for 15 minutes after it was signed, so a process that was paused and has lost a shard may write a file
+/// of it so late. That does nothing as long as the file is there.
 const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
+
+/// What a process claims that compacts.
+const CLAIM: &str = "compaction";
 
 /// How to compact.
 #[derive(Debug, Clone, Copy)]
@@ -82,23 +88,49 @@ pub struct Compacted {
     pub forgotten: u64,
 }
 
+/// Rejected records that name a person.
+#[derive(Debug, Serialize)]
+pub struct RejectedOf {
+    /// The file that has them.
+    pub file: String,
+    /// How many.
+    pub entries: u64,
+}
+
 /// What happened to a partition.
 #[derive(Debug)]
 pub enum Progress {
+    /// A file of rejected records names a person; it was left as it is.
+    Rejected(RejectedOf),
     /// Its files were merged.
     Done(Compacted),
     /// Its files stay as they are, because of an error in them or in its state.
     Failed(String, CompactError),
 }
 
-/// Merges the small files of all partitions. Tells of each partition.
+/// Merges the small files of all partitions. Tells of each partition. One process at a time does so.
 ///
 /// # Errors
 /// [`CompactError::Store`], [`CompactError::Load`]: nothing more can be done in this lake.
+/// [`StoreError::Locked`] while another process compacts.
 pub async fn compact(
     store: &Store,
     settings: &CompactSettings,
     mut tell: impl FnMut(Progress),
+) -> Result<(), CompactError> {
+    let Some(claim) = store.claim(CLAIM).await? else {
+        let path = format!("the claim to {CLAIM}");
+        return Err(StoreError::Locked { path }.into());
+    };
+    let outcome = compact_all(store, settings, &mut tell).await;
+    claim.give_up().await;
+    outcome
+}
+
+async fn compact_all(
+    store: &Store,
+    settings: &CompactSettings,
+    tell: &mut impl FnMut(Progress),
 ) -> Result<(), CompactError> {
     for mut partition in partitions(store, settings).await? {
         match partition.compact().await {
@@ -113,7 +145,8 @@ pub async fn compact(
     Ok(())
 }
 
-/// Takes the rows of a person out of all tables: writes each file again that has any, and deletes it.
+/// Takes the rows of a person out of all tables: writes each file again that has any, and deletes it. Tells of
+/// rejected records that name the person, which stay as they came.
 ///
 /// # Errors
 /// [`CompactError`]. Done again, it goes on where it ended.
@@ -124,8 +157,24 @@ pub async fn forget(
     mut tell: impl FnMut(Progress),
 ) -> Result<(), CompactError> {
     for mut partition in partitions(store, settings).await? {
-        while let Some(done) = partition.forget(person).await? {
-            tell(Progress::Done(done));
+        let each = |done| tell(Progress::Done(done));
+        partition.forget(person, each).await?;
+    }
+    for file in store.list("rejected").await? {
+        let Some(bytes) = store.read(&file.path).await? else {
+            continue;
+        };
+        let entries = rejected_entries(bytes).map_err(|error| MergeError::File {
+            path: file.path.clone(),
+            error,
+        })?;
+        let theirs = entries
+            .iter()
+            .filter(|entry| person.is_named_in(&entry.data));
+        let entries = theirs.count() as u64;
+        if entries > 0 {
+            let file = file.path;
+            tell(Progress::Rejected(RejectedOf { file, entries }));
         }
     }
     Ok(())
@@ -188,7 +237,10 @@ struct Held {
     committed: BTreeMap<String, Option<SequenceNumber>>,
     /// The files of cuts that are under way.
     pending: HashSet<String>,
-    now: Timestamp,
+    /// Files that were written later are held.
+    old: i64,
+    /// Whether that goes for all files.
+    holds_all_young: bool,
 }
 
 impl Held {
@@ -196,7 +248,8 @@ impl Held {
         let mut held = Held {
             committed: BTreeMap::new(),
             pending: HashSet::new(),
-            now,
+            old: now.0 - LEAST_AGE_MILLIS,
+            holds_all_young: store.has_late_writes(),
         };
         for (folder, files) in state_files(store).await? {
             let paths = StatePaths::of_folder(&folder);
@@ -228,8 +281,11 @@ impl Held {
                 return !Partition::is_merged(&file.path);
             };
             let Some(committed) = self.committed.get(shard) else {
-                return file.modified + LEAST_AGE_MILLIS > self.now.0;
+                return file.modified > self.old;
             };
+            if self.holds_all_young && file.modified > self.old {
+                return true;
+            }
             // A lost checkpoint can be made again as long as the last cut has a file.
             let is_last = newest.get(shard).is_some_and(|last| *last == first);
             let is_committed = committed.as_ref().is_some_and(|last| first <= *last);
@@ -263,11 +319,33 @@ impl OpenPartition<'_> {
         self.merge(&chosen, None).await
     }
 
-    /// Writes files again that have rows of a person: as many as can be in one file. To be called until there
-    /// are none.
-    async fn forget(&mut self, person: &Person) -> Result<Option<Compacted>, CompactError> {
+    /// Writes the files again that have rows of a person. Looks into each file once.
+    async fn forget(
+        &mut self,
+        person: &Person,
+        mut tell: impl FnMut(Compacted),
+    ) -> Result<(), CompactError> {
         self.tidy().await?;
-        let mut found = HashSet::new();
+        let mut theirs = self.files_of(person).await?;
+        if let Some(path) = theirs.intersection(&self.under_way).next() {
+            let path = path.clone();
+            return Err(CompactError::UnderWay { path });
+        }
+        // Files whose columns differ in their types are written again one after the other.
+        while !theirs.is_empty() {
+            let Some(done) = self.merge(&theirs, Some(person)).await? else {
+                break;
+            };
+            tell(done);
+            let left: HashSet<&String> = self.files.iter().map(|file| &file.path).collect();
+            theirs.retain(|path| left.contains(path));
+        }
+        Ok(())
+    }
+
+    /// The files that have rows of a person.
+    async fn files_of(&self, person: &Person) -> Result<HashSet<String>, CompactError> {
+        let mut theirs = HashSet::new();
         for file in &self.files {
             let files = [(file.path.clone(), file.bytes)];
             let bounds = Bounds {
@@ -276,25 +354,18 @@ impl OpenPartition<'_> {
             };
             for source in open(self.store.objects(), &files, &bounds).await? {
                 if person.rows_in(&source).await? > 0 {
-                    found.insert(file.path.clone());
+                    theirs.insert(file.path.clone());
                 }
             }
         }
-        if found.is_empty() {
-            return Ok(None);
-        }
-        if let Some(path) = found.intersection(&self.under_way).next() {
-            let path = path.clone();
-            return Err(CompactError::UnderWay { path });
-        }
-        self.merge(&found, Some(person)).await
+        Ok(theirs)
     }
 
     /// Deletes what a merge has left: files of one that was not committed, and files that were replaced.
     async fn tidy(&mut self) -> Result<(), CompactError> {
         let path = Partition::path(&self.folder);
         if self.has_state
-            && let Some(bytes) = self.store.read(&path).await?
+            && let Some(bytes) = self.store.read_to_replace(&path).await?
         {
             self.state = Partition::from_bytes(&bytes)
                 .map_err(|damage| LoadError::Damaged { path, damage })?;

@@ -11,6 +11,7 @@ use super::compact::{CompactError, CompactSettings, Progress, compact};
 use super::consume::{Consumer, note, stopped, wait};
 use crate::compact::merge::Bounds;
 use crate::source::kinesis::now;
+use crate::store::StoreError;
 
 /// Compacts until told to stop, each time so long after the last. An error is told, and ends nothing: the lake is whole without
 /// compaction.
@@ -25,8 +26,11 @@ pub(super) async fn keep_compact(
         // Sorting and encoding take a processor for seconds: not for a thread of the runtime.
         let work = move || runtime.block_on(once(&consumer, stop));
         let outcome = spawn_blocking(work).await;
-        if let Ok(Err(error)) = outcome {
-            note(format_args!("the files were not compacted: {error}"));
+        match outcome {
+            // Another process that reads the stream compacts just now.
+            Ok(Err(CompactError::Store(StoreError::Locked { .. }))) => {}
+            Ok(Err(error)) => note(format_args!("the files were not compacted: {error}")),
+            _ => {}
         }
     }
 }
@@ -44,6 +48,8 @@ async fn once(consumer: &Consumer, mut stop: watch::Receiver<bool>) -> Result<()
             // Numbers and a path always have a JSON form.
             eprintln!("{}", serde_json::to_string(&done).unwrap_or_default());
         }
+        // Only who forgets a person looks into rejected records.
+        Progress::Rejected(_) => {}
         Progress::Failed(folder, error) => {
             consumer.metrics.compaction_failed();
             note(format_args!("{folder} was not compacted: {error}"));

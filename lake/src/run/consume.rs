@@ -1,6 +1,5 @@
 //! Reading all shards of a stream into a lake, until told to stop.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,22 +7,18 @@ use forebay_aws_call::kinesis::ShardDescription;
 use forebay_core::time::Timestamp;
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::compactor::keep_compact;
 use super::load::{LoadError, check_files, load_checkpoint, load_shard, load_window};
 use super::metrics::Metrics;
-use super::reader;
-use crate::cut::{EncodeError, File, Limits, Shard};
-use crate::source::kinesis::{Kinesis, KinesisError, now};
-use crate::state::{Checkpoint, StatePaths};
-use crate::store::{Existing, Store, StoreError};
+use super::stream::Stream;
+use crate::cut::{EncodeError, Limits, Shard};
+use crate::source::kinesis::{Kinesis, KinesisError};
+use crate::state::StatePaths;
+use crate::store::{Store, StoreError};
 use crate::table::Catalog;
 
-/// How often to look for shards that a split or merge has made, and whether the stream is still the
-/// same.
-const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while the stream is being made.
 const CREATION_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
@@ -82,6 +77,14 @@ pub enum ConsumeError {
         /// How long there were no others.
         seconds: u64,
     },
+    /// The storage, where trying again did not help for long.
+    #[error("{error}; there were only errors for {seconds} s, longer than --give-up-seconds")]
+    Storage {
+        /// The last of the errors.
+        error: StoreError,
+        /// How long there were no others.
+        seconds: u64,
+    },
     /// A defect of Forebay.
     #[error("a part of the process failed: {0}")]
     Reader(#[from] tokio::task::JoinError),
@@ -97,7 +100,7 @@ pub(super) struct Consumer {
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// Reads a stream into a lake until `stop` turns true; what was read by then is written. A stream
+/// Reads a stream into a lake until `stop` turns true, beside other processes that have joined the lake; what was read by then is written. A stream
 /// that is not there, and a Kinesis that cannot be reached, are waited for.
 ///
 /// # Errors
@@ -166,7 +169,7 @@ impl Consumer {
     }
 
     /// Calls until there is an answer, further and further apart. `None` when told to stop.
-    async fn retry<T>(
+    pub(super) async fn retry<T>(
         &self,
         stop: &mut watch::Receiver<bool>,
         mut call: impl AsyncFnMut() -> Result<T, KinesisError>,
@@ -192,15 +195,19 @@ impl Consumer {
         }
     }
 
-    /// A shard as it was left. One that was never read takes over the event ids of its parents: an
-    /// event's second delivery may come after its client has moved from one shard to another.
-    async fn resume(
+    /// A shard as it was left; `None` where it has been read to its end. One that was never read takes over the
+    /// event ids of its parents: an event's second delivery may come after its client has moved from one shard to
+    /// another.
+    pub(super) async fn resume(
         &self,
         paths: &StatePaths,
         shard: &ShardDescription,
-    ) -> Result<Shard, ConsumeError> {
+    ) -> Result<Option<Shard>, ConsumeError> {
         let id = &shard.shard_id;
         let mut state = load_shard(&self.store, paths, id).await?;
+        if state.checkpoint.ended {
+            return Ok(None);
+        }
         if state.checkpoint.window.is_none() {
             for parent in shard.parents() {
                 let of_parent = load_checkpoint(&self.store, paths, parent).await?;
@@ -208,7 +215,7 @@ impl Consumer {
                 state.window.extend(seen.keys());
             }
         }
-        Ok(Shard::new(
+        Ok(Some(Shard::new(
             id.clone(),
             self.catalog.clone(),
             self.settings.limits,
@@ -216,164 +223,13 @@ impl Consumer {
             state.checkpoint,
             state.window,
             state.segment,
-        ))
-    }
-}
-
-/// A stream being read.
-struct Stream {
-    consumer: Arc<Consumer>,
-    created: i64,
-    paths: StatePaths,
-    readers: JoinSet<Result<String, ConsumeError>>,
-    /// Shards with a reader.
-    reading: BTreeSet<String>,
-    /// Shards that were closed and have been read to their end.
-    ended: BTreeSet<String>,
-    /// Shards that are begun with what comes from now on.
-    latest: BTreeSet<String>,
-}
-
-impl Stream {
-    fn new(consumer: Arc<Consumer>, created: i64) -> Stream {
-        Stream {
-            paths: StatePaths::new(consumer.kinesis.stream(), created),
-            consumer,
-            created,
-            readers: JoinSet::new(),
-            reading: BTreeSet::new(),
-            ended: BTreeSet::new(),
-            latest: BTreeSet::new(),
-        }
-    }
-
-    /// Reads until told to stop, or until the stream is not there any more or not the same.
-    async fn read(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), ConsumeError> {
-        let (stop_readers, readers_stop) = watch::channel(false);
-        let consumer = self.consumer.clone();
-        let mut failed = Ok(());
-        let mut is_new = self.is_new().await?;
-        loop {
-            let shards = async || consumer.shards_of(self.created).await;
-            let Some(shards) = consumer.retry(stop, shards).await?.flatten() else {
-                break;
-            };
-            if std::mem::take(&mut is_new) {
-                self.begin(&shards).await?;
-            }
-            self.start_readers(shards, &readers_stop).await?;
-            let finished = tokio::select! {
-                biased;
-                () = stopped(stop) => break,
-                Some(finished) = self.readers.join_next() => finished,
-                () = sleep(DISCOVERY_INTERVAL) => continue,
-            };
-            match joined(finished) {
-                Ok(id) => self.reading.remove(&id),
-                Err(error) => {
-                    failed = Err(error);
-                    break;
-                }
-            };
-        }
-        // What cannot be told has nobody left to listen. Also after an error the others write what they
-        // have read.
-        let _ = stop_readers.send(true);
-        while let Some(finished) = self.readers.join_next().await {
-            failed = failed.and(joined(finished).map(drop));
-        }
-        failed
-    }
-
-    /// Whether the stream was never read into the lake.
-    async fn is_new(&self) -> Result<bool, ConsumeError> {
-        let state = self.consumer.store.list(self.paths.folder()).await;
-        Ok(state.map_err(LoadError::from)?.is_empty())
-    }
-
-    /// Writes down where the shards are begun that there are at the start. Those of a later split or
-    /// merge are read whole.
-    async fn begin(&mut self, shards: &[ShardDescription]) -> Result<(), ConsumeError> {
-        let start = match self.consumer.settings.start {
-            Start::TrimHorizon => return Ok(()),
-            Start::Latest => now(),
-            Start::Time(time) => time,
-        };
-        for shard in shards {
-            let id = &shard.shard_id;
-            let checkpoint = Checkpoint {
-                start: Some(start.0),
-                ..Checkpoint::default()
-            };
-            let file = File {
-                path: self.paths.checkpoint(id),
-                bytes: checkpoint.to_bytes().map_err(EncodeError::from)?.into(),
-            };
-            self.consumer.store.put(&file, Existing::Replace).await?;
-            if self.consumer.settings.start == Start::Latest {
-                self.latest.insert(id.clone());
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts reading the shards that are not read yet, parents before their children, so that a
-    /// client's events stay in order.
-    async fn start_readers(
-        &mut self,
-        shards: Vec<ShardDescription>,
-        stop: &watch::Receiver<bool>,
-    ) -> Result<(), ConsumeError> {
-        for shard in &shards {
-            let id = &shard.shard_id;
-            let idle = !self.reading.contains(id) && !self.ended.contains(id);
-            let store = &self.consumer.store;
-            if idle && load_checkpoint(store, &self.paths, id).await?.ended {
-                self.ended.insert(id.clone());
-            }
-        }
-        let listed: BTreeSet<&str> = shards.iter().map(|shard| shard.shard_id.as_str()).collect();
-        for shard in &shards {
-            let id = &shard.shard_id;
-            // A parent that is not listed any more is past the stream's retention.
-            let waits = |parent| listed.contains(parent) && !self.ended.contains(parent);
-            if self.reading.contains(id) || self.ended.contains(id) || shard.parents().any(waits) {
-                continue;
-            }
-            let shard = self.consumer.resume(&self.paths, shard).await?;
-            self.reading.insert(id.clone());
-            let latest = self.latest.remove(id);
-            let consumer = self.consumer.clone();
-            self.readers
-                .spawn(reader::read(consumer, shard, latest, stop.clone()));
-        }
-        Ok(())
-    }
-}
-
-impl Consumer {
-    /// The shards of the stream that was created then; `None` if there is none any more.
-    async fn shards_of(&self, created: i64) -> Result<Option<Vec<ShardDescription>>, KinesisError> {
-        let summary = match self.kinesis.describe().await {
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
-            answer => answer?,
-        };
-        if summary.created_seconds() != created || summary.stream_status == "DELETING" {
-            return Ok(None);
-        }
-        self.kinesis.shards().await.map(Some)
+        )))
     }
 }
 
 /// Tells the operator something, on one line.
 pub(super) fn note(text: impl std::fmt::Display) {
     eprintln!("forebay-lake: {text}");
-}
-
-fn joined(
-    finished: Result<Result<String, ConsumeError>, tokio::task::JoinError>,
-) -> Result<String, ConsumeError> {
-    finished?
 }
 
 /// Errors without an answer in between.

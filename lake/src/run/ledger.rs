@@ -66,7 +66,7 @@ impl Ledger {
         };
         let senseless = |text: &str| Damage::Senseless(text.to_owned());
         while let path = ledger.segment()
-            && let Some(bytes) = store.read(&path).await?
+            && let Some(bytes) = store.read_to_replace(&path).await?
         {
             let damaged = |damage| LoadError::Damaged {
                 path: path.clone(),
@@ -82,7 +82,7 @@ impl Ledger {
             ledger.segments += 1;
         }
         let path = ledger.complete_path();
-        if let Some(bytes) = store.read(&path).await? {
+        if let Some(bytes) = store.read_to_replace(&path).await? {
             let read = unseal(&bytes).and_then(|text| {
                 let complete = serde_json::from_str::<Complete>(&text);
                 complete.map_err(|error| senseless(&error.to_string()))

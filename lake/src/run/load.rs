@@ -9,7 +9,7 @@ use crate::source::SequenceNumber;
 use crate::state::{
     Checkpoint, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths, WindowRef,
 };
-use crate::store::{Found, STATE_FOLDER, Store, StoreError};
+use crate::store::{Found, STATE_FOLDER, Store, StoreError, is_lease};
 
 /// Why reading into a lake cannot go on from its state.
 #[derive(Debug, Error)]
@@ -118,7 +118,7 @@ pub(super) async fn read_window(
     Ok(Window::from_runs(runs, named).map_err(|damage| (last, damage)))
 }
 
-/// All of a shard's state.
+/// All of a shard's state, to go on from it: its writes will replace what is read here.
 ///
 /// # Errors
 /// [`LoadError::Store`], [`LoadError::Damaged`]
@@ -127,20 +127,25 @@ pub async fn load_shard(
     paths: &StatePaths,
     shard: &str,
 ) -> Result<ShardState, LoadError> {
-    let checkpoint = load_checkpoint(store, paths, shard).await?;
+    let path = paths.checkpoint(shard);
+    let checkpoint = match store.read_to_replace(&path).await? {
+        Some(bytes) => {
+            Checkpoint::from_bytes(&bytes).map_err(|damage| LoadError::Damaged { path, damage })?
+        }
+        None => Checkpoint::default(),
+    };
     let window = load_window(store, paths, shard, &checkpoint).await?;
     let runs = checkpoint.window.iter().flat_map(|window| &window.runs);
     let next = runs.max().map_or(1, |number| number + 1);
     store.learn_version(&paths.run(shard, next)).await?;
-    for number in [checkpoint.segment, checkpoint.segment + 1] {
-        let path = paths.segment(shard, number);
-        store.learn_version(&path).await?;
-    }
+    let path = paths.segment(shard, checkpoint.segment + 1);
+    store.learn_version(&path).await?;
+    let path = paths.segment(shard, checkpoint.segment);
+    let bytes = store.read_to_replace(&path).await?;
     let segment = if checkpoint.cuts == 0 {
         Segment::default()
     } else {
-        let path = paths.segment(shard, checkpoint.segment);
-        let read = match store.read(&path).await? {
+        let read = match bytes {
             Some(bytes) => Segment::read_up_to(checkpoint.segment, &bytes, checkpoint.cuts),
             None => Err(Damage::Absent),
         };
@@ -185,18 +190,22 @@ pub async fn state_files(store: &Store) -> Result<BTreeMap<String, Vec<Found>>, 
         let Some((folder, _)) = file.path.rsplit_once('/') else {
             continue;
         };
-        if folder != STATE_FOLDER && !folder.starts_with(PARTITIONS_FOLDER) {
+        let is_of_shards = !folder.starts_with(PARTITIONS_FOLDER) && !is_lease(&file.path);
+        if folder != STATE_FOLDER && is_of_shards {
             folders.entry(folder.to_owned()).or_default().push(file);
         }
     }
     Ok(folders)
 }
 
-/// Compares the names of all files with the checkpoints of all streams that were read into the lake.
+/// Compares the names of all files with the checkpoints of all streams that were read into the lake. Other
+/// processes may write meanwhile.
 ///
 /// # Errors
 /// [`LoadError`]
 pub async fn check_files(store: &Store) -> Result<(), LoadError> {
+    // The files first: state names each file before it is written.
+    let files = data_files(store).await?;
     let mut furthest: BTreeMap<String, SequenceNumber> = BTreeMap::new();
     for (folder, files) in state_files(store).await? {
         let paths = StatePaths::of_folder(&folder);
@@ -215,7 +224,7 @@ pub async fn check_files(store: &Store) -> Result<(), LoadError> {
     }
     let partitions = store.list(PARTITIONS_FOLDER).await?.into_iter();
     let partitions: HashSet<String> = partitions.map(|file| file.path).collect();
-    for file in data_files(store).await? {
+    for file in files {
         if Partition::is_merged(&file.path)
             && let Some((folder, _)) = file.path.rsplit_once('/')
             && !partitions.contains(&Partition::path(folder))

@@ -1,6 +1,6 @@
 //! The commands.
 
-mod carry_out;
+pub mod carry_out;
 pub mod compact;
 mod compactor;
 mod consume;
@@ -13,10 +13,13 @@ pub mod load;
 mod lookup;
 pub mod metrics;
 mod reader;
+pub mod reconcile;
 pub mod repair;
 pub mod replay;
+mod stream;
 mod survey;
 pub mod verify;
 
 pub use consume::{ConsumeError, Settings, Start, consume};
 pub use ledger::LedgerError;
+pub use stream::fair_share;

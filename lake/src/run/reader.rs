@@ -19,26 +19,30 @@ use crate::cut::{File, Flush, Shard};
 use crate::source::kinesis::{KinesisError, Records};
 use crate::source::{Anchor, Anchored, StreamRecord};
 use crate::state::Counts;
-use crate::store::{Existing, StoreError};
+use crate::store::{Claim, Existing, StoreError};
 
 /// Kinesis takes five GetRecords a second for each shard: the pace of a reader that has catching up to do.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
 /// An answer with so many records, or more, is not the last one, whatever Kinesis says.
 const MANY_RECORDS: usize = 1_000;
 
-/// Reads a shard until it ends, the stream is gone, or `stop` turns true; what was read by then is
-/// written. Gives the shard's id.
+/// Reads a shard until it ends, the stream is gone, or `stop` or `ending` turns true; what was read by then is
+/// written. `ending` says that the process ends.
 pub(super) async fn read(
     consumer: Arc<Consumer>,
     shard: Shard,
+    claim: Arc<Claim>,
     latest: bool,
     stop: watch::Receiver<bool>,
-) -> Result<String, ConsumeError> {
+    ending: watch::Receiver<bool>,
+) -> Result<(), ConsumeError> {
     consumer.metrics.started(shard.id(), shard.counts());
     let anchor = Anchor::new(&shard.position());
     let mut reader = Reader {
         shard,
+        claim,
         stop,
+        ending,
         cursor: Cursor::new(anchor, latest),
         queue: VecDeque::new(),
         read_at: Instant::now(),
@@ -53,18 +57,21 @@ pub(super) async fn read(
     }
     let id = reader.shard.id().to_owned();
     if ended {
-        let end = reader.shard.end()?;
-        reader.put(end).await?;
+        for file in reader.shard.end()? {
+            reader.put(file).await?;
+        }
         note(format_args!("{id} was closed and has been read to its end"));
     }
     reader.consumer.metrics.ended(&id);
-    Ok(id)
+    Ok(())
 }
 
 struct Reader {
     consumer: Arc<Consumer>,
     shard: Shard,
+    claim: Arc<Claim>,
     stop: watch::Receiver<bool>,
+    ending: watch::Receiver<bool>,
     cursor: Cursor,
     /// Records that came after the end of the batch.
     queue: VecDeque<StreamRecord>,
@@ -96,6 +103,7 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = stopped(&mut self.stop) => return Ok(false),
+                () = stopped(&mut self.ending) => return Ok(false),
                 () = reached(flush_at) => self.flush().await?,
                 answer = self.cursor.read(&self.consumer, &self.shard, self.read_at) => {
                     match answer {
@@ -219,20 +227,23 @@ impl Reader {
     }
 
     fn persist(&self, write: Write) -> impl Future<Output = Result<(), ConsumeError>> + use<> {
-        persist(self.consumer.clone(), self.stop.clone(), write)
+        let (consumer, claim) = (self.consumer.clone(), self.claim.clone());
+        persist(consumer, claim, self.ending.clone(), write)
     }
 }
 
-/// Writes, if need be again and again: a full disk may be emptied. When told to stop, one failure is
+/// Writes, if need be again and again: a full disk may be emptied. When the process ends, one failure is
 /// enough.
 async fn persist(
     consumer: Arc<Consumer>,
+    claim: Arc<Claim>,
     mut stop: watch::Receiver<bool>,
     write: Write,
 ) -> Result<(), ConsumeError> {
     let mut back_off = FIRST_BACK_OFF;
     let began = Instant::now();
     loop {
+        claim.check()?;
         let error = match write.to(&consumer.store).await {
             Err(StoreError::Object(error)) => error,
             outcome => {

@@ -24,7 +24,7 @@ use crate::store::Store;
 use crate::table::{Catalog, Entry, Rejected, event_ids, rejected_entries};
 
 /// The shard that rejected records are when they are replayed.
-const REPLAY_SHARD: &str = "replay";
+pub(super) const REPLAY_SHARD: &str = "replay";
 /// A file that no manifest knows of may be written again until it is this old.
 const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
 /// A batch is cut within a file only where one that was cut before is made again.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::record::Window;
 use crate::run::load::{LoadError, data_files, read_window, state_files};
-use crate::run::replay;
+use crate::run::replay::{self, REPLAY_SHARD};
+use crate::source::archive::IMPORT_SHARD;
 use crate::state::{
     Checkpoint, CutEntry, Damage, PARTITIONS_FOLDER, Partition, Segment, StatePaths,
 };
@@ -55,6 +56,13 @@ impl ShardSurvey {
     /// The cuts that the manifest knows of.
     pub(super) fn cuts(&self) -> impl DoubleEndedIterator<Item = &CutEntry> {
         self.segments.iter().flat_map(|segment| &segment.cuts)
+    }
+
+    /// Whether it was read from files, as an import or a replay, and not from a stream.
+    pub(super) fn is_of_files(&self) -> bool {
+        let (_, folder) = self.paths.folder().rsplit_once('/').unwrap_or_default();
+        let shard = folder.strip_suffix("-0");
+        shard.is_some_and(|shard| [IMPORT_SHARD, REPLAY_SHARD].contains(&shard))
     }
 
     /// The files that the state knows of.
@@ -113,7 +121,7 @@ async fn partitions(
 ) -> Result<BTreeMap<String, Result<Partition, Damage>>, StoreError> {
     let mut partitions = BTreeMap::new();
     for file in store.list(PARTITIONS_FOLDER).await? {
-        if let Some(bytes) = store.read(&file.path).await? {
+        if let Some(bytes) = store.read_to_replace(&file.path).await? {
             partitions.insert(file.path, Partition::from_bytes(&bytes));
         }
     }
@@ -127,7 +135,7 @@ async fn shard_survey(
     found: &[Found],
 ) -> Result<ShardSurvey, StoreError> {
     let mut survey = ShardSurvey::absent(paths.clone(), shard.to_owned());
-    if let Some(bytes) = store.read(&paths.checkpoint(shard)).await? {
+    if let Some(bytes) = store.read_to_replace(&paths.checkpoint(shard)).await? {
         survey.checkpoint = Checkpoint::from_bytes(&bytes);
     }
     let named = survey.checkpoint.as_ref().ok();
@@ -143,7 +151,7 @@ async fn shard_survey(
         .collect();
     numbers.sort_unstable();
     for number in numbers {
-        let bytes = store.read(&paths.segment(shard, number)).await?;
+        let bytes = store.read_to_replace(&paths.segment(shard, number)).await?;
         let (segment, damaged) = Segment::read(number, &bytes.unwrap_or_default());
         if damaged > 0 {
             survey.damaged_segments.insert(number);

@@ -106,14 +106,15 @@ impl Partition {
         self.files.extend(merge.files);
     }
 
-    /// Whether it names the file. Those of a merge that was not committed are named by its number.
+    /// Whether it names the file, or knows it to be of no use.
     pub fn knows(&self, path: &str) -> bool {
         self.names(path) || self.is_stray(path)
     }
 
-    /// Whether the file is of a merge that was not committed.
+    /// Whether the file is of a merge that was not committed: the last one, or one before whose process was paused
+    /// and wrote it later.
     pub fn is_stray(&self, path: &str) -> bool {
-        self.is_pending && merge_of(path) == Some(self.merges) && !self.names(path)
+        merge_of(path).is_some_and(|merge| merge <= self.merges) && !self.names(path)
     }
 
     fn names(&self, path: &str) -> bool {

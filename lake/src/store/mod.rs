@@ -1,5 +1,5 @@
 //! Where the lake's files are: in a folder, or in a bucket of S3. Each file is there whole or not at
-//! all, and only the holder of the lease writes.
+//! all, and only who holds a lease writes.
 
 #[cfg(feature = "aws")]
 pub mod bucket;
@@ -17,8 +17,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutResult, UpdateVersio
 use thiserror::Error;
 
 use crate::cut::File;
-pub use lease::LeaseTimes;
-use lease::{FolderLease, Lease, ObjectLease};
+use lease::{CLAIMS, FolderLease, Lease, ObjectLease, PROCESSES};
+pub use lease::{Claim, LeaseTimes, Role};
 
 /// The folder of the state, which is not for readers.
 pub const STATE_FOLDER: &str = "_state";
@@ -45,7 +45,10 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Another process writes to the lake.
-    #[error("{path} is held by another forebay-lake; only one may write to a lake")]
+    #[error(
+        "{path} is held by another forebay-lake; stop it first, as only processes of `consume` and \
+         `compact` write to a lake together"
+    )]
     Locked {
         /// The lock file.
         path: String,
@@ -84,13 +87,30 @@ pub enum Existing {
 }
 
 impl Store {
-    /// Opens a folder, which is made where there is none.
+    /// Opens a folder for this process alone. It is made where there is none.
     ///
     /// # Errors
     /// [`StoreError::Folder`], [`StoreError::Locked`]
     pub fn open_folder(folder: &FolderPath) -> Result<Store, StoreError> {
         let lease = FolderLease::acquire(folder)?;
         remove_cut_short(folder);
+        Store::of_folder(folder, lease)
+    }
+
+    /// Joins the processes that write to a folder. It is made where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`], [`StoreError::Locked`] where a process has it alone.
+    pub fn join_folder(folder: &FolderPath, role: Role) -> Result<Store, StoreError> {
+        let lease = FolderLease::join(folder, role)?;
+        // Another process may be writing; what it leaves when it dies is for the next one that comes first.
+        if lease.is_first()? {
+            remove_cut_short(folder);
+        }
+        Store::of_folder(folder, lease)
+    }
+
+    fn of_folder(folder: &FolderPath, lease: FolderLease) -> Result<Store, StoreError> {
         // The order of writes is what makes the lake survive a crash; without fsync a crash of the
         // machine could keep a later write and lose an earlier one.
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
@@ -122,20 +142,38 @@ impl Store {
         }
     }
 
-    /// Opens what another kind of storage holds, e.g. a bucket. It must support conditional writes.
+    /// Opens what another kind of storage holds, e.g. a bucket, for this process alone. It must support
+    /// conditional writes.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] where a process renews the lease, [`StoreError::Object`]
+    /// [`StoreError::Locked`] where a process renews its lease, [`StoreError::Object`]
     pub async fn open_objects(
         objects: Arc<dyn ObjectStore>,
         times: LeaseTimes,
     ) -> Result<Store, StoreError> {
         let lease = ObjectLease::acquire(objects.clone(), times).await?;
-        Ok(Store {
+        Ok(Store::of_objects(objects, lease))
+    }
+
+    /// Joins the processes that write to another kind of storage, which must support conditional writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] where a process has it alone, [`StoreError::Object`]
+    pub async fn join_objects(
+        objects: Arc<dyn ObjectStore>,
+        times: LeaseTimes,
+        role: Role,
+    ) -> Result<Store, StoreError> {
+        let lease = ObjectLease::join(objects.clone(), times, role).await?;
+        Ok(Store::of_objects(objects, lease))
+    }
+
+    fn of_objects(objects: Arc<dyn ObjectStore>, lease: ObjectLease) -> Store {
+        Store {
             objects,
             lease: Lease::Object(lease),
             versions: Mutex::default(),
-        })
+        }
     }
 
     /// The storage itself, for reading files part by part.
@@ -148,9 +186,40 @@ impl Store {
         self.lease.release().await;
     }
 
-    /// How many processes have held the lease up to this one.
+    /// How many processes have had the lake alone, up to this one. Those that join count their claims.
     pub fn epoch(&self) -> u64 {
         self.lease.epoch()
+    }
+
+    /// Takes what belongs to a name, e.g. a shard, for this process; `None` while another has it. A process that has
+    /// the lake alone has everything.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`], [`StoreError::Folder`], [`StoreError::LeaseLost`]
+    pub async fn claim(&self, name: &str) -> Result<Option<Claim>, StoreError> {
+        self.lease.claim(name).await
+    }
+
+    /// How many processes read shards, with this one. To be asked every few seconds: what a process held that has
+    /// died is free after that.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`], [`StoreError::Folder`]
+    pub async fn consumers(&self) -> Result<usize, StoreError> {
+        self.lease.consumers().await
+    }
+
+    /// Whether this process may still write, by what the storage says.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], [`StoreError::Object`]
+    pub async fn check_lease(&self) -> Result<(), StoreError> {
+        self.lease.look().await
+    }
+
+    /// Whether a write may arrive late, after its process has lost its lease.
+    pub fn has_late_writes(&self) -> bool {
+        self.lease.is_conditional()
     }
 
     /// The bytes of a file; `None` where there is none.
@@ -159,18 +228,32 @@ impl Store {
     /// [`StoreError::Object`]
     pub async fn read(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         match self.objects.get(&Path::from(path)).await {
+            Ok(found) => Ok(Some(found.bytes().await?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// [`Store::read`] of state that this process will replace, and holds the claim for: it replaces the version
+    /// that it has read here, or none. Who reads what another process writes must not ask like this.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn read_to_replace(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.objects.get(&Path::from(path)).await {
             Ok(found) => {
                 let meta = &found.meta;
                 let version = UpdateVersion {
                     e_tag: meta.e_tag.clone(),
                     version: meta.version.clone(),
                 };
-                if is_state(path) {
-                    self.versions().insert(path.to_owned(), version);
-                }
+                self.versions().insert(path.to_owned(), version);
                 Ok(Some(found.bytes().await?))
             }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(object_store::Error::NotFound { .. }) => {
+                self.versions().remove(path);
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -193,7 +276,10 @@ impl Store {
                 self.versions().insert(path.to_owned(), version);
                 Ok(())
             }
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(object_store::Error::NotFound { .. }) => {
+                self.versions().remove(path);
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -233,7 +319,14 @@ impl Store {
     /// A conditional write was refused: the file is of another writer, of an earlier life of this one, or of
     /// this very write, whose answer was lost. Another writer's state is not replaced.
     async fn settle(&self, file: &File) -> Result<(), StoreError> {
-        let found = self.objects.get(&Path::from(file.path.as_str())).await?;
+        let found = match self.objects.get(&Path::from(file.path.as_str())).await {
+            // Gone since: the next try finds whose it is.
+            Err(error @ object_store::Error::NotFound { .. }) => {
+                self.lease.look().await?;
+                return Err(error.into());
+            }
+            found => found?,
+        };
         let version = UpdateVersion {
             e_tag: found.meta.e_tag.clone(),
             version: found.meta.version.clone(),
@@ -290,7 +383,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Object`], [`StoreError::LeaseLost`]
     pub async fn delete(&self, path: &str) -> Result<(), StoreError> {
-        self.lease.check()?;
+        // Storage names no version of what it deletes, so this process asks once more whether it may.
+        match is_state(path) {
+            true => self.lease.check()?,
+            false => self.lease.look().await?,
+        }
         self.versions().remove(path);
         match self.objects.delete(&Path::from(path)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -301,6 +398,11 @@ impl Store {
     fn versions(&self) -> std::sync::MutexGuard<'_, HashMap<String, UpdateVersion>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a file says who writes to the lake, and nothing about what is in it.
+pub(crate) fn is_lease(path: &str) -> bool {
+    path.starts_with(CLAIMS) || path.starts_with(PROCESSES)
 }
 
 fn is_state(path: &str) -> bool {

@@ -19,7 +19,9 @@ use self::common::{CommonBuilder, READERS};
 use self::extra::extra;
 use self::fields::FieldBuilder;
 pub use self::parquet::{to_parquet, writer};
-pub use self::read::{Entry, count_rows, event_ids, rejected_entries, rejected_places};
+pub use self::read::{
+    Entry, count_rows, event_ids, ids_and_arrivals, rejected_entries, rejected_places,
+};
 pub use self::rejected::{Rejected, RejectedBuilder};
 use crate::record::Row;
 

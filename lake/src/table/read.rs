@@ -33,6 +33,33 @@ fn texts(bytes: Bytes, name: &str) -> Result<Vec<String>, ParquetError> {
     Ok(texts)
 }
 
+/// The event id, where there is one, and the arrival of each row or rejected entry of a file, in their order.
+///
+/// # Errors
+/// Where it is no file of the lake.
+pub fn ids_and_arrivals(bytes: Bytes) -> Result<Vec<(Option<String>, Timestamp)>, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let names = ["event_id", "arrival_timestamp"];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+    let mut found = Vec::new();
+    for rows in builder.with_projection(mask).build()? {
+        let rows = rows?;
+        let [ids, arrivals] = names.map(|name| rows.column_by_name(name));
+        let ids = ids.and_then(|column| column.as_string_opt::<i32>());
+        let arrivals =
+            arrivals.and_then(|column| column.as_primitive_opt::<TimestampMillisecondType>());
+        let (Some(ids), Some(arrivals)) = (ids, arrivals) else {
+            let problem = "it has no event ids or no arrivals";
+            return Err(ParquetError::General(problem.to_owned()));
+        };
+        found.extend((0..rows.num_rows()).map(|row| {
+            let id = ids.is_valid(row).then(|| ids.value(row).to_owned());
+            (id, Timestamp(arrivals.value(row)))
+        }));
+    }
+    Ok(found)
+}
+
 /// The places of the entries in a file of rejected records, in their order.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use forebay_lake::state::Counts;
 use super::{DAY, NOON, at, attribute, record, sign_up};
 
 /// Chance that comes out the same for the same seed (Steele, Lea, Flood: SplitMix64).
+#[derive(Debug)]
 pub struct Chance(pub u64);
 
 impl Chance {

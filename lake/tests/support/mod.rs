@@ -1,9 +1,15 @@
 //! What the tests of the lake share: a schema, records for it, and reading files back.
 #![allow(dead_code, reason = "each test uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 pub mod chance;
 pub mod dying;
+pub mod fleet;
+pub mod gate;
 
 use std::collections::BTreeMap;
 
