@@ -65,7 +65,7 @@ function breakDown(error) {
  *
  * @return what it gives, or "hit" or "beside" where a trap ended the call
  */
-async function run(method, bindings, context, call) {
+async function run(method, { env, schema }, context, call) {
   const isGrown = running?.memory.buffer.byteLength > MOST_MEMORY_BYTES;
   if (isBroken || (isGrown && underWay.size === 0)) renew();
   running ??= { memory: module.instanceMemory(), address: module.runningAddress() };
@@ -77,7 +77,7 @@ async function run(method, bindings, context, call) {
   underWay.set(number, { end: ended.resolve, method });
   try {
     const answer = Promise.race([
-      call({ ...bindings, REQUEST_NUMBER: number, TRAPS: traps }),
+      call({ ...env, SCHEMA: schema, REQUEST_NUMBER: number, TRAPS: traps }),
       ended.promise,
     ]);
     // A client that goes away would have the platform drop the request where it stands, and
@@ -105,7 +105,7 @@ export function worker(schema) {
   const SCHEMA = typeof schema === "string" ? schema : JSON.stringify(schema);
   return {
     async fetch(request, env, context) {
-      const answered = await run(request.method, { ...env, SCHEMA }, context, (bindings) =>
+      const answered = await run(request.method, { env, schema: SCHEMA }, context, (bindings) =>
         module.fetch(request, bindings, context),
       );
       if (typeof answered === "string") return failure(answered);
@@ -113,7 +113,7 @@ export function worker(schema) {
     },
 
     async queue(batch, env, context) {
-      const ended = await run("queue", { ...env, SCHEMA }, context, (bindings) =>
+      const ended = await run("queue", { env, schema: SCHEMA }, context, (bindings) =>
         module.queue(batch, bindings),
       );
       // The platform takes a message that is neither acknowledged nor retried for acknowledged.

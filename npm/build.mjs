@@ -6,8 +6,8 @@
 //
 // For browsers the files of ENTRIES, which a page imports, and of CHUNKS, which follow by themselves; what
 // is in one of them is in no other, so that a page has one client however many entries it loads. And all
-// of it once more as a classic script. For Node tools.js and cli.js, each with the glue in it, and the
-// module of the tools beside them.
+// of it once more as a classic script. For Node node.js, a client for servers, and tools.js and cli.js, each
+// with the glue in it, and the module of the tools and the parser of JavaScript beside them.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -28,7 +28,9 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 /** What `exports` of package.json has for browsers. */
-const ENTRIES = ["index", "slim", "inline", "react", "testing", "amplify-v5"];
+const ENTRIES = ["index", "slim", "inline", "react", "testing", "amplify-v5", "segment"];
+/** What it has for servers. */
+const SERVER = "node";
 /**
  * The files in src/ that they import, sooner or later: the client, the engine, the module as text, and what
  * not every page asks for. Each becomes a file of its own in dist/, without its folder.
@@ -52,6 +54,9 @@ const NAMES = new Map(
 );
 /** In the first file, which has what others import of them: there is one client, and one class of errors. */
 for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${source}.ts`), "index");
+
+/** What programs in Node are made of, where it does not lie in src/ under their names. */
+const FOR_NODE = { cli: "cli/main", parser: "cli/migrate/parser" };
 
 /** What browsers of the last years have, and the compiler uses: modules are written in no newer form. */
 const { MutableGlobals, NontrappingFPToInt, BulkMemory, BulkMemoryOpt, SignExt } =
@@ -84,6 +89,7 @@ const names = new Set(modules.flatMap((module) => functionsOf(module).map(({ nam
 const letters = Object.fromEntries(
   [...names].sort().map((name, at) => [name, String.fromCharCode((at < 26 ? 97 : 39) + at)]),
 );
+const exported = new RegExp(`^(${[...names].join("|")})$`);
 const [whole, explaining] = modules.map(withLetters);
 
 /** Modules as texts in modules of JavaScript, by the names that they are imported by. */
@@ -105,12 +111,26 @@ for (const source of [...ENTRIES, ...CHUNKS]) {
 }
 await forBrowsers("forebay.script.js", "index", { format: "iife", globalName: "forebay" });
 writeFileSync(join(dist, "forebay_wasm_bg.wasm"), whole);
-for (const entry of ["tools", "cli"]) {
+for (const [extension, format] of Object.entries({ ".js": "esm", ".cjs": "cjs" })) {
   await build({
-    ...common(`${entry}.js`, entry === "cli" ? "cli/main" : entry),
+    ...common(SERVER + extension, SERVER),
+    platform: "node",
+    target: "node20.19",
+    format,
+    define: { VERSION: JSON.stringify(version) },
+    mangleProps: exported,
+    mangleCache: letters,
+    plugins: [{ name: "texts", setup: withWholeTexts }],
+  });
+}
+for (const entry of ["tools", "cli", "parser"]) {
+  await build({
+    ...common(`${entry}.js`, FOR_NODE[entry] ?? entry),
     platform: "node",
     target: "node20.19",
     alias: { "#tools": `${tools}.js` },
+    plugins: entry === "cli" ? [{ name: "parser", setup: withoutParser }] : [],
+    ...(entry === "parser" && { minify: true, banner: { js: parserLicense() } }),
   });
 }
 copyFileSync(`${tools}_bg.wasm`, join(dist, "forebay_schema_tools_bg.wasm"));
@@ -123,6 +143,7 @@ const node = {
   typeRoots: [here("../node_modules/@types")],
 };
 check(ENTRIES, {});
+check([SERVER], { ...node, lib: [...node.lib, "es2024.string", "dom", "dom.asynciterable"] });
 forCommonJs();
 check(["cli/main"], { ...node, emitDeclarationOnly: false, declaration: false, noEmit: true });
 // Last: by this declaration xtask knows that the package is whole.
@@ -139,7 +160,7 @@ function forCommonJs() {
     const renamed = text.replace(/(["'])(\.[^"']*)\.js\1/g, "$1$2.cjs$1");
     writeFileSync(join(dist, file.replace(/\.ts$/, ".cts")), renamed);
   }
-  for (const entry of ENTRIES.filter((entry) => entry !== "index")) {
+  for (const entry of [...ENTRIES, SERVER].filter((entry) => entry !== "index")) {
     const [main, types] = ["cjs", "d.cts"].map((extension) => `../dist/${entry}.${extension}`);
     mkdirSync(here(entry), { recursive: true });
     writeFileSync(here(`${entry}/package.json`), `${JSON.stringify({ main, types }, null, 2)}\n`);
@@ -209,6 +230,25 @@ function withTexts({ onResolve, onLoad }) {
   onLoad({ filter: /./, namespace: "texts" }, ({ path }) => ({ contents: path, loader: "text" }));
 }
 
+/** The same without a name in their place. */
+function withWholeTexts({ onResolve, onLoad }) {
+  onResolve({ filter: /^#/ }, ({ path }) => ({ path, namespace: "texts" }));
+  onLoad({ filter: /./, namespace: "texts" }, ({ path }) => ({
+    contents: texts[path],
+    loader: "text",
+  }));
+}
+
+/** One command needs the parser, which is larger than all commands: it is loaded with that one. */
+function withoutParser({ onResolve }) {
+  onResolve({ filter: /^\.\/parser\.js$/ }, ({ path }) => ({ path, external: true }));
+}
+
+function parserLicense() {
+  const folder = dirname(createRequire(import.meta.url).resolve("@babel/parser/package.json"));
+  return `/*! @babel/parser\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n*/`;
+}
+
 /** Two minifiers, since what terser makes of esbuild's work is 5 % less after brotli. */
 async function forBrowsers(file, source, options) {
   const { outfile, ...rest } = common(file, source);
@@ -218,7 +258,7 @@ async function forBrowsers(file, source, options) {
     minifyWhitespace: true,
     target: "es2022",
     define: { VERSION: JSON.stringify(version) },
-    mangleProps: new RegExp(`^(${[...names].join("|")})$`),
+    mangleProps: exported,
     mangleCache: letters,
     ...options,
     plugins: [{ name: "texts", setup: withTexts }, ...(options.plugins ?? [])],

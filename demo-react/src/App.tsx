@@ -1,9 +1,11 @@
-import { lazy, Suspense, useCallback, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { BehaviourPanel } from "./BehaviourPanel";
 import { Composer } from "./Composer";
 import { Flow } from "./Flow";
+import { Guide } from "./Guide";
 import { Header, Troubles } from "./Header";
 import { READY_QUERIES } from "./queries";
-import { SqlPanel } from "./SqlPanel";
+import { type Query, SqlPanel } from "./SqlPanel";
 import { fetchStatus, type StackConfig } from "./server";
 import { TrailPanel } from "./TrailPanel";
 import { useTrailFeed } from "./trail";
@@ -19,9 +21,22 @@ const ChartPanel = lazy(() =>
 export function App({ stack }: { stack: StackConfig }) {
   useTrailFeed();
   const status = usePoll(fetchStatus, STATUS_MS);
-  const [query, setQuery] = useState({ sql: READY_QUERIES["Latest 20 events"] as string, run: 0 });
+  // It has run when somebody first looks at it.
+  const [query, setQuery] = useState<Query>({ sql: READY_QUERIES["Latest 20 events"], run: 1 });
+  const [hasAsked, setAsked] = useState(false);
+  function ask(next: Query) {
+    if (next.run !== query.run) setAsked(true);
+    setQuery(next);
+  }
+  const hasRows = Boolean(status.value?.lake.rows);
+  // Nobody has looked for an answer yet, and there is a better one.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only the first rows ask for it
+  useEffect(() => {
+    if (hasRows && !hasAsked) setQuery((query) => ({ ...query, run: query.run + 1 }));
+  }, [hasRows]);
   const sqlPanel = useRef<HTMLDivElement>(null);
   const showInSql = useCallback((sql: string) => {
+    setAsked(true);
     setQuery(({ run }) => ({ sql, run: run + 1 }));
     sqlPanel.current?.scrollIntoView({ block: "nearest" });
   }, []);
@@ -32,6 +47,7 @@ export function App({ stack }: { stack: StackConfig }) {
         <Troubles status={status} />
       </div>
       <main>
+        <Guide hasAsked={hasAsked} />
         <Flow status={status.value} />
         <div className="columns">
           <Composer eventTypes={stack.event_types} />
@@ -40,7 +56,8 @@ export function App({ stack }: { stack: StackConfig }) {
             <Suspense fallback={<div className="card chart" />}>
               <ChartPanel eventTypes={stack.event_types} />
             </Suspense>
-            <SqlPanel query={query} onQuery={setQuery} panel={sqlPanel} />
+            <BehaviourPanel eventTypes={stack.event_types} />
+            <SqlPanel query={query} onQuery={ask} panel={sqlPanel} />
           </div>
         </div>
       </main>

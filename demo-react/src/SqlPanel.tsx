@@ -12,7 +12,7 @@ export interface Query {
   run: number;
 }
 
-type Result = { state: "none" | "running" } | { error: string } | QueryAnswer;
+type Result = { state: "running" } | { error: string } | QueryAnswer;
 
 /** SQL over the lake's Parquet files. */
 export function SqlPanel(props: {
@@ -21,12 +21,11 @@ export function SqlPanel(props: {
   panel: RefObject<HTMLDivElement | null>;
 }) {
   const { query, onQuery } = props;
-  const [result, setResult] = useState<Result>({ state: "none" });
+  const [result, setResult] = useState<Result>({ state: "running" });
 
   // Only `run` asks for a run: writing must not.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
-    if (query.run === 0) return;
     let current = true;
     setResult({ state: "running" });
     runQuery(query.sql).then(
@@ -72,7 +71,7 @@ export function SqlPanel(props: {
             type="button"
             className="primary"
             onClick={() => run(query.sql)}
-            disabled={"state" in result && result.state === "running"}
+            disabled={"state" in result}
           >
             <Icon name="play" /> Run <kbd>{RUN_KEYS}</kbd>
           </button>
@@ -119,7 +118,7 @@ function Editor(props: {
 
 function Summary({ result }: { result: Result }) {
   let text = "";
-  if ("state" in result && result.state === "running") text = "Running…";
+  if ("state" in result) text = "Running…";
   if ("rows" in result) {
     const { rows, truncated, elapsed_ms } = result;
     const count = `${rows.length.toLocaleString("en")} ${rows.length === 1 ? "row" : "rows"}`;
@@ -140,11 +139,7 @@ function Outcome({ result }: { result: Result }) {
       </pre>
     );
   }
-  if (!("rows" in result)) {
-    return result.state === "running" ? null : (
-      <Empty title="Ask the lake">Pick a ready query above, or write your own and run it.</Empty>
-    );
-  }
+  if (!("rows" in result)) return null;
   if (result.rows.length === 0) {
     return (
       <Empty title="No rows">

@@ -39,6 +39,34 @@ GROUP BY ALL
 ORDER BY events DESC`,
 } as const;
 
+/**
+ * How many clients did the first of these event types, and how many of them the next ones after it, each after the one
+ * before.
+ */
+export function funnelQuery(types: readonly string[]): string {
+  const text = (type: string) => `'${type.replaceAll("'", "''")}'`;
+  const times = types.map((type, i) => {
+    const time = i === 0 ? "min" : "max";
+    return `${time}(event_timestamp) FILTER (WHERE event_type = ${text(type)}) AS step_${i}`;
+  });
+  const counts = types.map((_, i) => {
+    const after = Array.from({ length: i }, (_, at) => `step_${at + 1} > step_${at}`);
+    return `count(*) FILTER (WHERE ${["step_0 IS NOT NULL", ...after].join(" AND ")})::INTEGER`;
+  });
+  return `SELECT ${counts.join(", ")}
+FROM (SELECT client_id, ${times.join(", ")} FROM events GROUP BY client_id)`;
+}
+
+/** How many sessions there are, how many events they have, and how many seconds they take. */
+export const SESSIONS_QUERY = `SELECT count(*)::INTEGER, avg(events), median(seconds)
+FROM (
+  SELECT count(*) AS events,
+    date_diff('millisecond', min(event_timestamp), max(event_timestamp)) / 1000 AS seconds
+  FROM events
+  WHERE session_id IS NOT NULL
+  GROUP BY client_id, session_id
+)`;
+
 /** The tables of the lake with their columns. */
 export const TABLES_QUERY = `SELECT table_name, column_name, data_type
 FROM duckdb_columns()

@@ -37,7 +37,8 @@ mod single_flight;
 mod text;
 mod workers;
 
-use worker::{Context, Env, Request, Response, Result, event};
+use web_sys::{Request, Response};
+use worker::{Context, Env, Result, event};
 
 // The queue's handler is `workers::queue::queue`: the platform's crate has no attempts of a message.
 #[event(fetch)]

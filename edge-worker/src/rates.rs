@@ -1,5 +1,6 @@
 //! How often a network or an identity may send requests. Where Cloudflare's rate-limit binding is bound,
-//! it counts; elsewhere a token bucket of this isolate does. Requests with a server key are not counted.
+//! it counts; elsewhere a token bucket of this isolate does. Requests with a server key are not counted, and those
+//! with a wrong one are.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -22,6 +23,9 @@ pub struct RateSettings {
     pub events_per_network: Option<Rate>,
     /// PutEvents, UpdateEndpoint and signed plain events of one identity.
     pub events_per_identity: Option<Rate>,
+    /// Requests of one network that show a wrong key of a server or of `/metrics`; [`RateSettings::wrong_keys`]
+    /// says what is taken where it is missing.
+    pub wrong_keys_per_network: Option<Rate>,
     /// The header with the client's address, from the platform or a proxy that the worker trusts;
     /// `cf-connecting-ip` unless it is given. Of a list, the last address counts, which the nearest proxy
     /// added.
@@ -38,6 +42,23 @@ pub struct Rate {
     pub seconds: u32,
     /// The name of a rate-limit binding of Cloudflare, which then counts by its own settings.
     pub binding: Option<String>,
+}
+
+/// Wrong keys that a network may show where nothing is configured: enough for a server that begins with a
+/// mistake.
+const WRONG_KEYS: Rate = Rate {
+    requests: 20,
+    seconds: 60,
+    binding: None,
+};
+
+impl Rate {
+    /// Whether it allows fewer requests in the long run.
+    fn is_below(&self, other: &Rate) -> bool {
+        let in_time_of =
+            |one: &Rate, other: &Rate| u64::from(one.requests) * u64::from(other.seconds);
+        in_time_of(self, other) < in_time_of(other, self)
+    }
 }
 
 /// Too many requests: come back after so many seconds.
@@ -58,12 +79,22 @@ impl RateSettings {
             &self.identity_pool_per_identity,
             &self.events_per_network,
             &self.events_per_identity,
+            &self.wrong_keys_per_network,
         ];
         let mut rates = rates.into_iter().flatten();
         if rates.any(|rate| rate.requests == 0 || rate.seconds == 0) {
             return Err("a rate limit has 0 `requests` or 0 `seconds`");
         }
         Ok(())
+    }
+
+    /// How many wrong keys a network may show: what is configured; or else [`WRONG_KEYS`], or
+    /// `events_per_network` where that is less. It is never without a limit: nobody needs more.
+    pub fn wrong_keys(&self) -> &Rate {
+        let events = self.events_per_network.as_ref();
+        let events = events.filter(|rate| rate.is_below(&WRONG_KEYS));
+        let configured = self.wrong_keys_per_network.as_ref();
+        configured.or(events).unwrap_or(&WRONG_KEYS)
     }
 
     /// The network that a request came from: an IPv4 address, or the first 64 bits of an IPv6

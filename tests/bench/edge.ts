@@ -1,11 +1,12 @@
-// node --import tsx tests/bench/edge.ts [--runs N] [--build NAME=FOLDER].. [--json]
+// node --import tsx tests/bench/edge.ts [--runs N] [--starts N] [--build NAME=FOLDER].. [--json]
 //
 // The CPU that a request costs: the built edge worker, and beside it a JavaScript worker that does the same, in one
-// workerd and by turns.
+// workerd and by turns. Then what a start costs: each in a workerd of its own, until it has answered its first request.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,7 +15,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { type Credentials, guest, signed } from "../support/requests.ts";
-import { ROOT } from "../support/stack.ts";
+import { freePort, ROOT } from "../support/stack.ts";
 import { buildPeer, LIBRARIES } from "./edge/build.ts";
 
 const SCHEMA = join(ROOT, "demo-react/forebay.schema.json");
@@ -39,11 +40,13 @@ const CASES = {
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "15" },
+    starts: { type: "string", default: "9" },
     build: { type: "string", multiple: true, default: [] },
     json: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.runs);
+const starts = Number(values.starts);
 const workers = new Map([["forebay", BUILT]]);
 for (const word of values.build) {
   const [name, folder] = word.split("=");
@@ -59,7 +62,8 @@ interface Target {
 const folder = await mkdtemp(join(tmpdir(), "forebay-bench-"));
 const kinesis = await startKinesis();
 const masterSecret = randomBytes(32).toString("base64");
-const child = await startWorkerd();
+const services = await prepare();
+const child = startWorkerd("config.capnp", services);
 try {
   const loadBefore = loadavg()[0];
   const targets = await ready(child);
@@ -77,7 +81,8 @@ try {
     if (process.stderr.isTTY) process.stderr.write(`\r  round ${round + 1} of ${rounds + 2}\x1b[K`);
   }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  report(costs, loadBefore);
+  const firsts = await coldStarts(targets);
+  report(costs, firsts, loadBefore);
 } finally {
   child.kill();
   kinesis.server.close();
@@ -98,7 +103,7 @@ async function block(target: Target, events: number, valid: boolean): Promise<nu
       }),
     );
   }
-  const before = await cpuMs();
+  const before = await cpuMs(child);
   for (const { url, init } of requests) {
     const answer = await fetch(url, init);
     const text = await answer.text();
@@ -109,7 +114,7 @@ async function block(target: Target, events: number, valid: boolean): Promise<nu
       throw new Error(`${target.name} answered ${answer.status}: ${text.slice(0, 300)}`);
     }
   }
-  return ((await cpuMs()) - before) / BLOCK;
+  return ((await cpuMs(child)) - before) / BLOCK;
 }
 
 function batch(events: number, valid: boolean): string {
@@ -140,7 +145,7 @@ function batch(events: number, valid: boolean): string {
 }
 
 /** CPU that all threads of workerd have had, in milliseconds. */
-async function cpuMs(): Promise<number> {
+async function cpuMs(child: ChildProcess): Promise<number> {
   const tasks = `/proc/${child.pid}/task`;
   let nanoseconds = 0;
   for (const task of await readdir(tasks)) {
@@ -165,7 +170,13 @@ async function startKinesis() {
   return { server, url: `http://127.0.0.1:${port}` };
 }
 
-async function startWorkerd(): Promise<ChildProcess> {
+interface Service {
+  name: string;
+  modules: string[];
+}
+
+/** Writes the modules of each worker. */
+async function prepare(): Promise<Service[]> {
   await writeFile(join(folder, "peer.js"), await buildPeer(SCHEMA));
   const services = [];
   for (const [name, built] of workers) {
@@ -178,11 +189,59 @@ async function startWorkerd(): Promise<ChildProcess> {
     services.push({ name, modules: modules.map((file) => module(name, file)) });
   }
   services.push({ name: PEER, modules: [`(name = "peer.js", esModule = embed "peer.js")`] });
-  await writeFile(join(folder, "config.capnp"), config(services));
-  return spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
+  return services;
+}
+
+function startWorkerd(file: string, services: Service[], address?: string): ChildProcess {
+  writeFileSync(join(folder, file), config(services, address));
+  return spawn(WORKERD, ["serve", file, "--control-fd=3"], {
     cwd: folder,
-    stdio: ["ignore", "ignore", "inherit", "pipe"],
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
+}
+
+/** What it takes from the start of a process until it has answered a request with one event. */
+interface Start {
+  wallMs: number;
+  cpuMs: number;
+}
+
+/** Starts each worker by turns. */
+async function coldStarts(targets: Target[]): Promise<Map<string, Start[]>> {
+  const found = new Map<string, Start[]>();
+  for (let round = 0; round < starts + 1; round++) {
+    for (const target of targets) {
+      const start = await coldStart(target);
+      // The first reads the files of the disk.
+      if (round > 0) found.set(target.name, [...(found.get(target.name) ?? []), start]);
+    }
+  }
+  return found;
+}
+
+async function coldStart({ name, credentials }: Target): Promise<Start> {
+  const port = await freePort();
+  const edge = `http://127.0.0.1:${port}`;
+  const stack = { edge, region: REGION, app_id: APP, identity_pool_id: POOL };
+  const { url, init } = await signed(stack, credentials, {
+    path: `/v1/apps/${APP}/events`,
+    body: batch(1, true),
+    headers: { "user-agent": AGENT },
+  });
+  const service = services.filter((service) => service.name === name);
+  const begun = performance.now();
+  const child = startWorkerd("start.capnp", service, `127.0.0.1:${port}`);
+  try {
+    await listening(child, [name]);
+    const answer = await fetch(url, init);
+    await answer.text();
+    const wallMs = performance.now() - begun;
+    if (answer.status !== 202) throw new Error(`${name} answered ${answer.status}`);
+    return { wallMs, cpuMs: await cpuMs(child) };
+  } finally {
+    child.kill();
+    await once(child, "exit");
+  }
 }
 
 function module(name: string, file: string): string {
@@ -190,7 +249,7 @@ function module(name: string, file: string): string {
   return `(name = "${file}", ${kind} = embed "${name}/${file}")`;
 }
 
-function config(services: { name: string; modules: string[] }[]): string {
+function config(services: Service[], address = "127.0.0.1:0"): string {
   const forebay = {
     region: REGION,
     apps: [{ app_id: APP, identity_pool_id: POOL }],
@@ -200,7 +259,7 @@ function config(services: { name: string; modules: string[] }[]): string {
   const secrets = [{ id: "1", secret: masterSecret }];
   const listed = services.map(({ name }) => `(name = "${name}", worker = .${name}),`);
   const sockets = services.map(
-    ({ name }) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}"),`,
+    ({ name }) => `(name = "${name}", address = "${address}", http = (), service = "${name}"),`,
   );
   const definitions = services.map(
     ({ name, modules }) => `const ${name} :Workerd.Worker = (
@@ -224,22 +283,28 @@ ${definitions.join("\n")}
 `;
 }
 
-/** The workers, once they listen, each with credentials that it takes. */
-async function ready(child: ChildProcess): Promise<Target[]> {
-  const names = [...workers.keys(), PEER];
+/** The ports of the workers, once they listen. */
+async function listening(child: ChildProcess, names: string[]): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`workerd ended with ${code}`);
   });
   ended.catch(() => {});
-  const listening = (async () => {
+  const all = (async () => {
     for await (const line of createInterface({ input: child.stdio[3] as NodeJS.ReadableStream })) {
       const { event, socket, port } = JSON.parse(line);
       if (event === "listen") ports.set(socket, port);
       if (ports.size === names.length) return;
     }
   })();
-  await Promise.race([listening, ended]);
+  await Promise.race([all, ended]);
+  return ports;
+}
+
+/** The workers, once they listen, each with credentials that it takes. */
+async function ready(child: ChildProcess): Promise<Target[]> {
+  const names = [...workers.keys(), PEER];
+  const ports = await listening(child, names);
   return Promise.all(
     names.map(async (name) => {
       const edge = `http://127.0.0.1:${ports.get(name)}`;
@@ -263,8 +328,17 @@ function ofPeer(): Credentials {
   return { identityId, accessKeyId: "ASIAPEER", secretAccessKey, sessionToken, expiration };
 }
 
-function report(costs: Map<string, number[]>, loadBefore: number): void {
+function report(
+  costs: Map<string, number[]>,
+  firsts: Map<string, Start[]>,
+  loadBefore: number,
+): void {
   const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+  const coldStarts = [...firsts].map(([worker, all]) => ({
+    worker,
+    wallMs: median(all.map(({ wallMs }) => wallMs)),
+    cpuMs: median(all.map(({ cpuMs }) => cpuMs)),
+  }));
   const rows = Object.keys(CASES).map((name) => {
     const peer = median(costs.get(`${name}/${PEER}`) ?? []);
     const measured = [...workers.keys()].map((worker) => {
@@ -283,7 +357,7 @@ function report(costs: Map<string, number[]>, loadBefore: number): void {
     block: BLOCK,
   };
   if (values.json) {
-    console.log(JSON.stringify({ machine, rows }, null, 2));
+    console.log(JSON.stringify({ machine, rows, coldStarts }, null, 2));
     return;
   }
   console.log(
@@ -297,6 +371,10 @@ function report(costs: Map<string, number[]>, loadBefore: number): void {
         `  ${worker.padEnd(12)} ${ms.toFixed(2)} ${range.padEnd(16)} ${ratio.toFixed(2)}x`,
       );
     }
+  }
+  console.log("cold start until the first event is answered: milliseconds, and of CPU");
+  for (const { worker, wallMs, cpuMs } of coldStarts) {
+    console.log(`  ${worker.padEnd(12)} ${wallMs.toFixed(0)} ${cpuMs.toFixed(0)}`);
   }
   const [before, after] = machine.load.map((load) => load.toFixed(1));
   console.log(

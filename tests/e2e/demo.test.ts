@@ -136,6 +136,26 @@ test("the ready queries run, by button and by keyboard", async () => {
   await page.getByRole("alert").getByText("nothing").waitFor();
 });
 
+test("the first steps tick themselves off, and what happened is counted beside the chart", async () => {
+  const { page } = await openPage();
+  const steps = page.getByRole("region", { name: "First steps" });
+  await steps.getByText("0 of 4").waitFor();
+  // Its first query has run by itself, whatever the lake has by now.
+  await page.getByText(/^(first )?\d+ rows? in \d+ ms$/).waitFor();
+  await signUp(page, "dan");
+  await signUp(page, `dan.${randomUUID()}@example.com`);
+  await steps.getByText("3 of 4").waitFor();
+  await page.getByRole("button", { name: "Sessions" }).click();
+  await steps.getByText("That is all of it").waitFor();
+  const funnel = page.getByRole("list", { name: "Funnel" }).getByRole("listitem");
+  await funnel.filter({ hasText: /^SignUpEvent\d+ clients?$/ }).waitFor();
+  assert.equal(await funnel.count(), 3);
+  await page.getByRole("button", { name: "Close the first steps" }).click();
+  await page.reload();
+  await page.getByRole("region", { name: "Events by stage" }).waitFor();
+  assert.equal(await steps.count(), 0);
+});
+
 test("a wrong email is told, and becomes no row", async () => {
   const { page } = await openPage();
   const panel = page.getByRole("tabpanel", { name: "Sign up" });

@@ -1,20 +1,15 @@
 // Sinks that throttle, take a half, break, hang and are down: an event that was answered 202 is in all of them, and the
-// books balance. `FOREBAY_EVENTS=200000 FOREBAY_DOWN_MS=60000` make it long.
+// books balance. `FOREBAY_EVENTS=200000 FOREBAY_DOWN_MS=60000` make it long. With a queue in front of the sinks:
+// tests/packaging/queue-volume.ts.
 
-import assert from "node:assert/strict";
-import { randomBytes, randomUUID, type UUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { scrape, sum } from "../support/metrics.ts";
-import { guest, putEvents, type TestEvent } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
-import { EVENT_BRIDGE, FaultyService, FIREHOSE, KINESIS, PINPOINT } from "./support/faulty.ts";
+import { FaultySinks } from "./support/volume.ts";
 import { startWorker } from "./support/worker.ts";
 
 const EVENTS = Number(process.env.FOREBAY_EVENTS ?? 3_000);
 const DOWN_MS = Number(process.env.FOREBAY_DOWN_MS ?? 3_000);
-/** Requests under way at a time. */
-const SENDERS = 8;
 const METRICS_KEY = "a key for the metrics";
 
 let stack: Stack;
@@ -23,112 +18,25 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-/** Of so many events one is not valid. */
-const INVALID_EACH = 10;
-
-/** Events of mixed sizes. */
-function event(number: number): TestEvent {
-  const piece = `${number} ${"x".repeat((number * 37) % 90)}`;
-  const started_at = new Date().toISOString();
-  const attributes = { piece, completed: "true", started_at };
-  return number % 3 || number % INVALID_EACH === 0
-    ? {
-        EventType: "SignUpEvent",
-        Attributes: { email: `${number}${number % INVALID_EACH ? "@" : "#"}example.com` },
-      }
-    : {
-        EventType: "PiecePlayedEvent",
-        Attributes: attributes,
-        Metrics: { minutes: 12.5, mistakes: number },
-      };
-}
-
 test(`of ${EVENTS} events each that was answered 202 is in every required sink`, {
   timeout: 3_600_000,
 }, async (context) => {
-  const ending = new AbortController();
-  const protocols = { kinesis: KINESIS, hose: FIREHOSE, bus: EVENT_BRIDGE, old: PINPOINT };
-  const services = new Map<string, FaultyService>();
-  for (const [name, protocol] of Object.entries(protocols)) {
-    services.set(name, await FaultyService.start(protocol, services.size + 1));
-  }
-  const url = (name: string) => services.get(name)?.url as string;
+  const sinks = await FaultySinks.start();
   const worker = await startWorker(stack, {
-    kinesis: url("kinesis"),
+    kinesis: sinks.url("kinesis"),
     masterSecret: randomBytes(32),
-    sinks: [
-      { name: "hose", type: "firehose", stream: "f", endpoint: url("hose"), required: true },
-      { name: "bus", type: "event_bridge", endpoint: url("bus"), required: true },
-      { name: "old", type: "pinpoint", app_id: "a", endpoint: url("old"), required: true },
-    ],
-    sinkKeys: { old: { access_key_id: "local", secret_access_key: "local" } },
+    sinks: sinks.sinks,
+    sinkKeys: FaultySinks.keys,
     texts: { METRICS_KEY },
   });
   try {
     const at = { ...stack, edge: worker.edge };
-    const credentials = await guest(at);
-    const answered: Record<string, number> = { accepted: 0, throttled: 0, failed: 0, invalid: 0 };
-    const outcomes: Record<number, string> = { 202: "accepted", 400: "invalid", 429: "throttled" };
-    const accepted: string[] = [];
-    const waiting = Array.from({ length: EVENTS }, (_, number) => [randomUUID(), number] as const);
-    let requests = 0;
-    const sender = async () => {
-      for (;;) {
-        const sent = waiting.splice(0, 1 + ((requests++ * 31) % 100));
-        if (!sent.length) return;
-        const ids = new Map<string, number>(sent);
-        const events = [...ids].map(([id, number]) => [id, event(number)]);
-        const answers = await putEvents(at, credentials, Object.fromEntries(events));
-        for (const [id, { StatusCode }] of Object.entries(answers)) {
-          answered[outcomes[StatusCode] ?? "failed"] += 1;
-          if (StatusCode === 202) accepted.push(id);
-          else if (StatusCode === 400) assert.equal(Number(ids.get(id)) % INVALID_EACH, 0);
-          else waiting.push([id as UUID, ids.get(id) as number]);
-        }
-        // As clients do.
-        if (Object.values(answers).some(({ StatusCode }) => StatusCode >= 429)) await sleep(200);
-      }
-    };
-    const outage = async ({ signal }: AbortController) => {
-      while (accepted.length < EVENTS / 3) await sleep(50, undefined, { signal });
-      const service = services.get("hose") as FaultyService;
-      service.isDown = true;
-      await sleep(DOWN_MS, undefined, { signal });
-      service.isDown = false;
-    };
-    await Promise.all([outage(ending), ...Array.from({ length: SENDERS }, sender)]);
-    assert.equal(accepted.length + answered.invalid, EVENTS);
-    for (const [name, { stored, faults, mistake }] of services) {
-      assert.ifError(mistake);
-      const missing = accepted.filter((id) => !stored.has(id));
-      assert.deepEqual(missing.slice(0, 5), [], `${name} has not ${missing.length}`);
-      context.diagnostic(`${name}: ${JSON.stringify(faults)}`);
-    }
+    const { accepted, answered, requests } = await sinks.send(at, EVENTS, DOWN_MS);
+    for (const faults of sinks.check(accepted)) context.diagnostic(faults);
     context.diagnostic(`answers: ${JSON.stringify(answered)}, requests: ${requests}`);
-    assert.equal(answered.invalid, EVENTS / INVALID_EACH);
-    const samples = await scrape(worker.edge, METRICS_KEY);
-    for (const [outcome, count] of Object.entries(answered)) {
-      assert.equal(sum(samples, "forebay_events_total", { outcome }), count, outcome);
-    }
-    assert.equal(
-      sum(samples, "forebay_events_received_total"),
-      Object.values(answered).reduce((sum, count) => sum + count),
-    );
-    for (const [sink, { acknowledged }] of services) {
-      // Dead letters go to Kinesis, too.
-      const names = sink === "kinesis" ? [sink, "dead_letters"] : [sink];
-      const counts = names.map((sink) =>
-        sum(samples, "forebay_sink_records_total", { sink, outcome: "accepted" }),
-      );
-      assert.equal(
-        counts.reduce((sum, count) => sum + count),
-        acknowledged,
-        sink,
-      );
-    }
+    await sinks.checkBooks(worker.edge, METRICS_KEY, answered);
   } finally {
-    ending.abort();
     await worker.stop();
-    for (const service of services.values()) service.stop();
+    sinks.stop();
   }
 });

@@ -249,5 +249,8 @@ test("node", async () => {
     "forebay/inline 36 0",
     "forebay/slim 36 0",
     "forebay/react ForebayProvider usePageViews useReceipt useRecord",
+    "forebay/node invalid Attributes.n",
+    "forebay/node invalid Attributes.n",
+    "forebay/segment 36",
   ]);
 });

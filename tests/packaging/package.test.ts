@@ -31,7 +31,8 @@ test("browserFiles names each file that pages load beside forebay, and no other"
   const { browserFiles } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   const all = (await readdir(join(folder, "dist"))).filter((file) => file.endsWith(".js"));
   // For Node, without a bundler, for tests, and other ways to load the same.
-  const others = ["cli", "tools", "forebay.script", "testing", "inline", "slim", "engine-slim"];
+  const forNode = ["cli", "node", "parser", "tools"];
+  const others = [...forNode, "forebay.script", "testing", "inline", "slim", "engine-slim"];
   assert.deepEqual(
     Object.values(browserFiles).flat().toSorted(),
     all

@@ -3,105 +3,39 @@
 // with its messages cannot be tried here; a consumer that ends before it has acknowledged any can.
 
 import assert from "node:assert/strict";
-import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { type Fault, KinesisProxy } from "../faults/kinesis-proxy.ts";
 import { readStream } from "../support/kinesis.ts";
 import { scrape, sum } from "../support/metrics.ts";
 import { guest, putEvents } from "../support/requests.ts";
-import { ROOT, type Stack, startStack } from "../support/stack.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
-import { App, pack } from "./support/app.ts";
-
-const MINIFLARE = "5.20261117.0-beta";
-const KEY = "server";
-const METRICS_KEY = "a key for the metrics";
+import type { App } from "./support/app.ts";
+import {
+  type Cloudflare,
+  type Consumer,
+  installWorker,
+  KEY,
+  METRICS_KEY,
+  startQueued,
+} from "./support/queued.ts";
 
 let app: App;
 let stack: Stack;
 before(async () => {
-  const { dependencies } = JSON.parse(
-    await readFile(join(ROOT, "npm/worker/package.json"), "utf8"),
-  ) as { dependencies: Record<string, string> };
-  const { forebay: _, ...fromRegistry } = dependencies;
-  const packages = { ...fromRegistry, miniflare: MINIFLARE };
-  app = await App.install(
-    "worker-queue",
-    "worker",
-    packages,
-    await pack(),
-    await pack("npm/worker"),
-  );
+  app = await installWorker();
   stack = await startStack({ withLake: false });
 });
 after(() => stack?.stop());
 
-/** How the queue hands messages over: the settings of a consumer in wrangler.jsonc. */
-interface Consumer {
-  maxBatchSize: number;
-  maxBatchTimeout: number;
-  maxRetries: number;
-  deadLetterQueue?: string;
-}
-
-interface Cloudflare {
-  edge: string;
-  stop(): Promise<void>;
-}
-
-/** Starts the shipped worker, with a queue in front of its sinks. `main` is its entry. */
-async function start(
+/** Starts the shipped worker with these consumers. `main` is its entry. */
+function start(
   kinesis: string,
-  queueConsumers: Record<string, Consumer>,
-  main = 'import { worker } from "./worker.js"; export default worker(SCHEMA);',
+  consumers: Record<string, Consumer>,
+  main?: string,
 ): Promise<Cloudflare> {
-  const module = join(app.folder, "node_modules/miniflare/dist/src/index.js");
-  const { Miniflare, convertV4MiniflareOptions } = await import(pathToFileURL(module).href);
-  const dist = join(app.folder, "node_modules/forebay-worker/dist");
-  const schema = await readFile(stack.schema, "utf8");
-  const { app_id, identity_pool_id, region, stream, dead_letter_stream } = stack;
-  const options = {
-    modules: [
-      { type: "ESModule", path: "main.js", contents: main.replace("SCHEMA", () => schema) },
-      { type: "ESModule", path: "worker.js", contents: await readFile(join(dist, "worker.js")) },
-      {
-        type: "CompiledWasm",
-        path: "forebay.wasm",
-        contents: await readFile(join(dist, "forebay.wasm")),
-      },
-    ],
-    compatibilityDate: "2026-10-01",
-    bindings: {
-      FOREBAY: {
-        region,
-        apps: [{ app_id, identity_pool_id }],
-        kinesis: { endpoint: kinesis, stream, dead_letter_stream },
-        queue: { binding: "QUEUE" },
-        analytics: { binding: "ANALYTICS" },
-      },
-      MASTER_SECRETS: JSON.stringify([{ id: "1", secret: randomBytes(32).toString("base64") }]),
-      SERVER_KEYS: JSON.stringify([
-        {
-          name: "server",
-          sha256: createHash("sha256").update(KEY).digest("hex"),
-          apps: [app_id],
-          may: ["*"],
-        },
-      ]),
-      METRICS_KEY,
-      KINESIS_ACCESS_KEY_ID: "local",
-      KINESIS_SECRET_ACCESS_KEY: "local",
-    },
-    analyticsEngineDatasets: { ANALYTICS: { dataset: "forebay" } },
-    queueProducers: { QUEUE: "events" },
-    queueConsumers,
-  };
-  const miniflare = new Miniflare(convertV4MiniflareOptions(options));
-  const url: URL = await miniflare.ready;
-  return { edge: url.origin, stop: () => miniflare.dispose() };
+  return startQueued(app, stack, { kinesis, consumers, main });
 }
 
 /** The ids of the events that the stream has. */

@@ -2,13 +2,7 @@
 #![cfg_attr(fuzzing, no_main)]
 
 use forebay_core::json::{Limits, Value};
-
-// The worker is no library; the pattern language is files of its own.
-#[allow(dead_code, unused_imports)]
-#[path = "../../../edge-worker/src/delivery/pattern/mod.rs"]
-mod pattern;
-
-use pattern::Pattern;
+use forebay_core_fuzz::delivery::pattern::Pattern;
 
 const LIMITS: Limits = Limits {
     depth: 100,

@@ -10,6 +10,35 @@ pub use libfuzzer_sys;
 
 pub use arbitrary;
 
+/// Defines rooms of the worker. It is no library: files of it are compiled here, under the names by which they
+/// know each other.
+macro_rules! of_the_worker {
+    ($($(#[$path:meta])? $room:ident),+ $(,)?) => {
+        $(
+            #[allow(async_fn_in_trait, dead_code, unused_imports)]
+            $(#[$path])?
+            pub mod $room;
+        )+
+    };
+}
+
+of_the_worker!(
+    #[path = "../../../edge-worker/src/budget.rs"]
+    budget,
+    delivery,
+    enrich,
+    http,
+    identity,
+    #[path = "../../../edge-worker/src/platform.rs"]
+    platform,
+    #[path = "../../../edge-worker/src/rates.rs"]
+    rates,
+    #[path = "../../../edge-worker/src/recent.rs"]
+    recent,
+    #[path = "../../../edge-worker/src/single_flight.rs"]
+    single_flight,
+);
+
 /// Defines a target: what has to hold of any input of a type that bytes can be read as.
 #[macro_export]
 macro_rules! target {
@@ -120,6 +149,16 @@ fn input(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
                 input.drain(at..end);
             }
         }
+    }
+    // What is made of bytes takes choices and numbers from their beginning, and lengths from their end: those
+    // of a text are nearly all the same.
+    if random.below(2) == 0 {
+        let any = |random: &mut Random| -> Vec<u8> {
+            let length = random.below(32);
+            (0..length).map(|_| random.byte()).collect()
+        };
+        input.splice(..0, any(random));
+        input.extend(any(random));
     }
     input
 }

@@ -6,6 +6,7 @@ pub mod deadline;
 pub mod later;
 pub mod pattern;
 pub mod queue;
+pub mod record;
 pub mod retry;
 pub mod routing;
 pub mod sinks;
@@ -14,7 +15,6 @@ pub mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// Why a call, or a record within one, failed.
@@ -23,6 +23,7 @@ use forebay_aws_call::Limits;
 use forebay_core::json;
 
 use crate::platform::Platform;
+pub use record::Record;
 
 /// Most bytes of data and partition key in one record: Kinesis's limit, unless the stream was made
 /// to take more.
@@ -33,22 +34,6 @@ const RECORD_LIMITS: json::Limits = json::Limits {
     depth: 64,
     values: 64 * 1024,
 };
-
-/// One record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// The data: one JSON object, ending in a newline.
-    pub data: String,
-    /// 1 to 256 characters: records with the same key keep their order.
-    pub partition_key: Cow<'a, str>,
-}
-
-impl Record<'_> {
-    /// Its size as sinks count it.
-    pub fn byte_len(&self) -> usize {
-        self.data.len() + self.partition_key.len()
-    }
-}
 
 /// What became of a record; the worst is the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

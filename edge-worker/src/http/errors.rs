@@ -95,6 +95,9 @@ pub enum RequestError {
     /// A path that nothing stands at.
     #[error("There is nothing at this path.")]
     NotFound,
+    /// The path of the metrics, which shows no more without the key than one where nothing stands.
+    #[error("There is nothing at this path.")]
+    NoMetrics,
     /// A path that does not take this method.
     #[error("This path takes {allow}.")]
     MethodNotAllowed {
@@ -156,6 +159,15 @@ impl RequestError {
         )
     }
 
+    /// Whether it says that a key, or what was signed with it, is wrong.
+    pub fn is_of_wrong_key(&self) -> bool {
+        use RequestError::*;
+        matches!(
+            self,
+            Unauthorized | UnrecognizedClient | SignatureMismatch | NoMetrics
+        )
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         use RequestError::*;
@@ -173,7 +185,7 @@ impl RequestError {
             | NotForPages => 403,
             Unauthorized => 401,
             BadRequest(_) | BodyBrokeOff => 400,
-            UnknownApp | NotFound => 404,
+            UnknownApp | NotFound | NoMetrics => 404,
             MethodNotAllowed { .. } => 405,
             BodyStalled => 408,
             PayloadTooLarge { .. } => 413,
@@ -198,7 +210,7 @@ impl RequestError {
             Forbidden(_) | NotForPages => "ForbiddenException",
             Unauthorized => "UnauthorizedException",
             BadRequest(_) | BodyBrokeOff => "BadRequestException",
-            UnknownApp | NotFound => "NotFoundException",
+            UnknownApp | NotFound | NoMetrics => "NotFoundException",
             MethodNotAllowed { .. } => "MethodNotAllowedException",
             BodyStalled => "RequestTimeoutException",
             Busy | StreamBusy | TooManyRequests(_) | QuotaUsedUp(_) => "TooManyRequestsException",

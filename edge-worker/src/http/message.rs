@@ -31,6 +31,16 @@ impl Head {
             .find(|(found, _)| found == name)
             .map(|(_, value)| value.as_str())
     }
+
+    /// Whether the request shows a long-lived key, or is signed with one. A visitor's credentials come with a
+    /// session token.
+    pub fn shows_key(&self) -> bool {
+        let has_key =
+            self.header("authorization").is_some() || self.query.contains("X-Amz-Signature=");
+        let has_token = self.header("x-amz-security-token").is_some()
+            || self.query.contains("X-Amz-Security-Token=");
+        has_key && !has_token
+    }
 }
 
 /// The answer to a request. What every answer carries (CORS, `Date`, the request id) is added by

@@ -12,7 +12,8 @@ use crate::metrics::Metrics;
 /// Answers a request.
 ///
 /// # Errors
-/// [`RequestError::NotFound`] where no key is configured, or the request does not show it.
+/// [`RequestError::NotFound`] where no key is configured, [`RequestError::NoMetrics`] where the request does
+/// not show it.
 pub fn answer(
     head: &Head,
     config: &Config,
@@ -26,7 +27,7 @@ pub fn answer(
     let shown = head.header("authorization").unwrap_or_default();
     let shown = shown.strip_prefix("Bearer ").unwrap_or_default().trim();
     if !is_same(key, shown) {
-        return Err(RequestError::NotFound);
+        return Err(RequestError::NoMetrics);
     }
     let text = Answer::json(200, metrics.encode(config, budget));
     let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -49,10 +49,14 @@ impl<'a, P: Platform> Service<'a, P> {
     /// Answers the request, whose body is read where the operation has one.
     pub async fn answer(&self, body: impl Body) -> (Answer, Line<'a>) {
         let mut line = Line::new(&self.head.request_id);
-        let mut answer = self.route(body, &mut line).await.unwrap_or_else(|error| {
-            line.error = Some(error.code());
-            error.answer(&self.head.request_id)
-        });
+        let mut answer = match self.route(body, &mut line).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = self.counted(error).await;
+                line.error = Some(error.code());
+                error.answer(&self.head.request_id)
+            }
+        };
         if self.head.method == "HEAD" {
             answer.body.clear();
         }
@@ -259,6 +263,24 @@ impl<'a, P: Platform> Service<'a, P> {
             .await?;
         let rate = rates.events_per_identity.as_ref();
         self.count(rate, "events-identity", Some(identity)).await
+    }
+
+    /// What is answered in place of `error`, where that says that a key is wrong: too many of those, it may be.
+    /// Right keys are neither counted nor refused, so that whoever guesses harms nobody in the same network.
+    async fn counted(&self, error: RequestError) -> RequestError {
+        let Ok(config) = self.config else {
+            return error;
+        };
+        if !error.is_of_wrong_key() || !self.head.shows_key() {
+            return error;
+        }
+        let rates = &config.rate_limits;
+        let network = rates.network(self.head);
+        // Those of unknown networks count together.
+        let network = network.as_deref().unwrap_or("unknown");
+        let rate = Some(rates.wrong_keys());
+        let counted = self.count(rate, "wrong-keys", Some(network)).await;
+        counted.err().unwrap_or(error)
     }
 
     /// Whether an application may send more today.

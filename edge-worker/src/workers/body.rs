@@ -1,15 +1,17 @@
 //! Bodies that come from outside, read up to a limit.
 
-use std::pin::pin;
-
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Object, Reflect};
-use worker::{ByteStream, Request};
+use js_sys::{Reflect, Uint8Array};
+use web_sys::Request;
+use worker::ByteStream;
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
 
+use super::host;
 use super::platform::now;
-use crate::budget::{NoRoom, Share};
+use crate::budget::Share;
 use crate::platform::{Allowance, Body, BodyError};
 
 /// A body that announces no more is taken in one piece; a larger one in chunks, so that one which
@@ -20,14 +22,16 @@ const ONE_PIECE_BYTES: usize = 64 * 1024;
 /// platform is told to throw the rest away: it does so without a byte of it coming in here.
 pub struct IncomingBody {
     request: Request,
+    announced: Option<usize>,
     is_read: bool,
 }
 
 impl IncomingBody {
-    /// The body of a request.
-    pub fn new(request: Request) -> IncomingBody {
+    /// The body of a request, and what its `Content-Length` says of it.
+    pub fn new(request: Request, content_length: Option<&str>) -> IncomingBody {
         IncomingBody {
             request,
+            announced: content_length.and_then(|length| length.parse().ok()),
             is_read: false,
         }
     }
@@ -36,7 +40,7 @@ impl IncomingBody {
 impl Drop for IncomingBody {
     fn drop(&mut self) {
         if !self.is_read
-            && let Some(body) = self.request.inner().body()
+            && let Some(body) = self.request.body()
         {
             // Nothing depends on how that ends.
             let _ = body.cancel();
@@ -46,64 +50,57 @@ impl Drop for IncomingBody {
 
 impl Body for IncomingBody {
     fn announced(&self) -> Option<usize> {
-        let length = self.request.headers().get("content-length").ok().flatten();
-        length.and_then(|length| length.parse().ok())
+        self.announced
     }
 
     /// worker.js looks for this mark.
     fn leave(mut self) {
         self.is_read = true;
-        let request: &Object = self.request.inner();
         // Where it cannot be set, the connection is cut.
-        let _ = Reflect::set(request, &"isLeft".into(), &true.into());
+        let _ = Reflect::set(&self.request, &"isLeft".into(), &true.into());
     }
 
     async fn read(mut self, max_bytes: usize, share: &Share<'_>) -> Result<Vec<u8>, BodyError> {
-        let announced = self.announced();
-        if announced.is_some_and(|length| length > max_bytes) {
+        if self.announced.is_some_and(|length| length > max_bytes) {
             return Err(BodyError::TooLarge);
         }
-        if self.request.inner().body().is_none() {
-            return Ok(Vec::new());
-        }
         // HTTP lets no body be longer than announced.
-        if let Some(length) = announced.filter(|length| *length <= ONE_PIECE_BYTES) {
+        if let Some(length) = self.announced.filter(|length| *length <= ONE_PIECE_BYTES) {
             share.hold(length)?;
             self.is_read = true;
-            let time_out = TimeoutFuture::new(Allowance::MOST_MS);
-            let body = match select(pin!(self.request.bytes()), time_out).await {
-                Either::Left((body, _)) => body.map_err(|_| BodyError::BrokeOff)?,
-                Either::Right(_) => return Err(BodyError::Stalled),
-            };
-            return match body.len() <= max_bytes {
-                true => Ok(body),
+            let body = JsFuture::from(host::body_of(&self.request, Allowance::MOST_MS)).await;
+            let body = body.map_err(|_| BodyError::BrokeOff)?;
+            if body.is_null() {
+                return Err(BodyError::Stalled);
+            }
+            let body: Uint8Array = body.unchecked_into();
+            return match body.byte_length() as usize <= max_bytes {
+                true => Ok(body.to_vec()),
                 false => Err(BodyError::TooLarge),
             };
         }
-        let stream = self.request.stream().map_err(|_| BodyError::BrokeOff)?;
+        let Some(stream) = self.request.body() else {
+            return Ok(Vec::new());
+        };
         self.is_read = true;
         let mut body = Vec::new();
-        let most = announced.unwrap_or(max_bytes);
-        read_stream(stream, max_bytes, most, &mut body, |bytes| {
-            share.hold(bytes)
-        })
-        .await?;
+        let most = self.announced.unwrap_or(max_bytes);
+        read_stream(stream.into(), max_bytes, most, &mut body, share).await?;
         Ok(body)
     }
 }
 
-/// Reads a stream of probably no more than `likely_bytes` to its end into `body`, asking `take`
-/// before memory is taken for so many bytes in all. What is left of it when reading ends early, the
-/// platform throws away.
+/// Reads a stream of probably no more than `likely_bytes` to its end into `body`. `share` grows before memory is
+/// taken. What is left of the stream when reading ends early, the platform throws away.
 ///
 /// # Errors
 /// [`BodyError`]
-pub async fn read_stream(
+async fn read_stream(
     mut stream: ByteStream,
     max_bytes: usize,
     likely_bytes: usize,
     body: &mut Vec<u8>,
-    mut take: impl FnMut(usize) -> Result<(), NoRoom>,
+    share: &Share<'_>,
 ) -> Result<(), BodyError> {
     let mut allowance = Allowance::new(now());
     let mut time_out = TimeoutFuture::new(Allowance::MOST_MS);
@@ -131,7 +128,7 @@ pub async fn read_stream(
                     // Twice as much each time, and exactly what was announced in the end.
                     let twice = (2 * body.capacity()).max(ONE_PIECE_BYTES).min(likely_bytes);
                     let capacity = length.max(twice);
-                    if take(capacity).is_err() {
+                    if share.hold(capacity).is_err() {
                         // Its sender, who is known by now, hears no answer before all is sent.
                         *body = Vec::new();
                         passed_over = chunk.len();

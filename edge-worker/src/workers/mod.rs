@@ -8,24 +8,23 @@
 mod analytics;
 mod body;
 mod crypto;
+mod host;
 mod isolate;
 mod mark;
 mod platform;
 mod queue;
 
-use js_sys::Date;
-use worker::{Context, Env, Headers, Request, Response, ResponseBody, console_log};
+use web_sys::{Request, Response};
+use worker::{Context, Env, console_log};
 
 use crate::config::Config;
-use crate::http::cf::Cf;
 use crate::http::message::Head;
 use crate::log::SinkLine;
 use crate::metrics::points;
 use crate::routes::Service;
-use crate::text::uuid;
 use body::IncomingBody;
 use isolate::{configuration, isolate};
-use platform::{Workers, now, randomize};
+use platform::{Workers, now};
 
 /// Answers a request of the platform's.
 ///
@@ -37,6 +36,7 @@ pub async fn answer(request: Request, env: &Env, context: &Context) -> worker::R
 
 async fn answered(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let head = head(&request);
+    let body = IncomingBody::new(request, head.header("content-length"));
     let configuration = configuration(env);
     let isolate = isolate(configuration);
     if head.path.ends_with("/metrics") {
@@ -49,7 +49,7 @@ async fn answered(request: Request, env: &Env, context: &Context) -> worker::Res
         isolate,
         platform: &platform,
     };
-    let (answer, line) = service.answer(IncomingBody::new(request)).await;
+    let (answer, line) = service.answer(body).await;
     console_log!("{}", line.encode());
     if let Ok(config) = configuration {
         analytics::write(env, config, || points::of_request(&line, config));
@@ -57,19 +57,13 @@ async fn answered(request: Request, env: &Env, context: &Context) -> worker::Res
             context.wait_until(deliver_later(config, platform));
         }
     }
-    let headers = Headers::new();
-    for (name, value) in answer.headers_for(&head.request_id, http_date()) {
-        headers.set(name, &value)?;
-    }
-    // Some statuses, 204 among them, may have no body, not even one of no bytes.
-    let body = if answer.body.is_empty() {
-        ResponseBody::Empty
-    } else {
-        ResponseBody::Body(answer.body.into_bytes())
-    };
-    Ok(Response::from_body(body)?
-        .with_status(answer.status)
-        .with_headers(headers))
+    let headers = answer.headers_for(&head.request_id, host::http_date());
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    Ok(host::answer_of(
+        answer.status,
+        &host::lines(headers),
+        answer.body.as_bytes(),
+    )?)
 }
 
 /// Delivers to the sinks that are not required, once the answer is on its way.
@@ -80,34 +74,33 @@ async fn deliver_later(config: &'static Config, platform: Workers) {
     analytics::write(&platform.env, config, || points::of_sinks(config));
 }
 
-/// `Sat, 21 Nov 2026 01:02:03 GMT`
-fn http_date() -> String {
-    Date::new_0().to_utc_string().into()
-}
-
 fn head(request: &Request) -> Head {
     let arrival = now();
-    let url = request.inner().url();
+    let text = host::head_of(request);
+    let mut lines = text.split('\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (request_id, cf, method, url) = (next(), next(), next(), next());
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    let mut random = [0; 16];
-    // Without randomness, request ids are alike: a pity for whoever reads the log, and no more.
-    let _ = randomize(&mut random);
+    let mut headers = Vec::new();
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+        headers.push((name.to_owned(), value.to_owned()));
+    }
     Head {
-        method: request.inner().method(),
-        path: request.path(),
+        method: method.to_owned(),
+        path: path_of(url).to_owned(),
         query: query.to_owned(),
-        headers: request.headers().entries().collect(),
+        headers,
         arrival,
-        request_id: uuid(random),
-        cf: cf(request),
+        request_id: request_id.to_owned(),
+        // Only the platform sets it, and not every platform does.
+        cf: serde_json::from_str(cf).unwrap_or_default(),
     }
 }
 
-/// `request.cf`, which only the platform sets; empty where it does not.
-fn cf(request: &Request) -> Cf {
-    let request: &js_sys::Object = request.inner();
-    js_sys::Reflect::get(request, &"cf".into())
-        .ok()
-        .and_then(|cf| serde_wasm_bindgen::from_value(cf).ok())
-        .unwrap_or_default()
+/// The path of a URL as the platform writes it: from the first slash behind the host.
+fn path_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..));
+    let path = path.unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or(path)
 }

@@ -1,26 +1,25 @@
 //! Clock, randomness, hashes and network of Cloudflare Workers and workerd.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use forebay_core::time::Timestamp;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Array, Date, Function, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Date, Function, Object, Promise, Reflect};
 use sha2::{Digest, Sha256};
+use worker::Env;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{
-    AbortController, Env, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
-    ResponseBody,
-};
 
-use super::body::read_stream;
 use super::crypto;
+use super::host::{self, Received};
 use crate::platform::{
     Algorithm, Clock, Crypto, Http, HttpRequest, HttpResponse, NoRandomness, PrivateKey, PublicKey,
     QueueError, Queues, Random, RateLimits, Unreachable,
 };
+
+/// Most bytes that are hashed here.
+const SHORT_BYTES: usize = 4 * 1024;
 
 /// The platform, and the bindings that it gives to requests.
 pub struct Workers {
@@ -118,6 +117,10 @@ fn queue_error(error: &JsValue) -> QueueError {
 
 impl Crypto for Workers {
     async fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        // What is short is hashed before the platform has promised to.
+        if bytes.len() <= SHORT_BYTES {
+            return Sha256::digest(bytes).into();
+        }
         match crypto::native_sha256(bytes).await {
             Some(hash) => hash,
             None => Sha256::digest(bytes).into(),
@@ -142,62 +145,29 @@ impl Crypto for Workers {
 
 impl Http for Workers {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
-        let time_out = TimeoutFuture::new(millis(request.time_out));
-        let controller = AbortController::default();
-        let signal = controller.signal();
-        let max_bytes = request.max_response_bytes;
-        let outgoing = outgoing(&request).map_err(|_| Unreachable)?;
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+        let received = host::send(
+            request.method,
+            &request.url,
+            &host::lines(headers),
+            request.body.as_bytes(),
+            millis(request.time_out),
+            u32::try_from(request.max_response_bytes).unwrap_or(u32::MAX),
+        );
         // The platform has a copy of the body: while the answer is waited for, one is enough.
         drop(request);
-        let exchange = async {
-            let response = Fetch::Request(outgoing).send_with_signal(&signal).await;
-            let response = response.ok()?;
-            let header = |name| response.headers().get(name).ok().flatten();
-            let (error_type, retry_after) = (header("x-amzn-errortype"), header("retry-after"));
-            let status = response.status_code();
-            let body = read_answer(response, max_bytes).await?;
-            Some(HttpResponse {
-                error_type,
-                retry_after,
-                ..HttpResponse::new(status, body)
-            })
-        };
-        match select(pin!(exchange), time_out).await {
-            Either::Left((response, _)) => response.ok_or(Unreachable),
-            Either::Right(_) => {
-                controller.abort();
-                Err(Unreachable)
-            }
+        let received = JsFuture::from(received).await.map_err(|_| Unreachable)?;
+        if received.is_undefined() {
+            return Err(Unreachable);
         }
+        let received: Received = received.unchecked_into();
+        Ok(HttpResponse {
+            error_type: received.error_type(),
+            retry_after: received.retry_after(),
+            ..HttpResponse::new(received.status(), received.body().to_vec())
+        })
     }
-}
-
-async fn read_answer(mut response: Response, max_bytes: usize) -> Option<Vec<u8>> {
-    if matches!(response.body(), ResponseBody::Empty) {
-        return Some(Vec::new());
-    }
-    let mut body = Vec::new();
-    let stream = response.stream().ok()?;
-    read_stream(stream, max_bytes, max_bytes, &mut body, |_| Ok(()))
-        .await
-        .ok()?;
-    Some(body)
-}
-
-fn outgoing(request: &HttpRequest) -> worker::Result<Request> {
-    let headers = Headers::new();
-    for (name, value) in &request.headers {
-        headers.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::from(request.method.to_owned()))
-        .with_headers(headers)
-        // A redirect would take the signature, and what it signs, somewhere else.
-        .with_redirect(RequestRedirect::Manual);
-    if !request.body.is_empty() {
-        init.with_body(Some(Uint8Array::from(request.body.as_bytes()).into()));
-    }
-    Request::new_with_init(&request.url, &init)
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -13,7 +13,6 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::Kind;
 use crate::delivery::Record;
 
 /// What Cloudflare counts for each message beside its body: about 100 bytes.
@@ -30,6 +29,15 @@ const HEADER_BYTES: usize = 32;
 
 const EVENTS: &str = "forebay-queue/1 events\n";
 const DEAD_LETTERS: &str = "forebay-queue/1 dead_letters\n";
+
+/// What a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Records of events.
+    Events,
+    /// Dead letters.
+    DeadLetters,
+}
 
 impl Kind {
     fn header(self) -> &'static str {

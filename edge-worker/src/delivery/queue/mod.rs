@@ -15,16 +15,8 @@ use forebay_aws_call::{Limits, ServiceError};
 use super::target::Target;
 use super::{ItemResults, Record, Sink, SinkError};
 use crate::platform::{Platform, QueueError};
+pub use message::Kind;
 use message::{ENTRY_BYTES, MAX_MESSAGE_BYTES, MAX_SEND_BYTES, packed};
-
-/// What a message holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Records of events.
-    Events,
-    /// Dead letters.
-    DeadLetters,
-}
 
 /// A queue, as it takes records of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]

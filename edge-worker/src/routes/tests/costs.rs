@@ -267,6 +267,117 @@ fn networks_and_identities_may_ask_so_often_the_pool_and_put_events_apart() {
     assert!(is_too_many(&put_events("192.0.2.1", "c")));
 }
 
+/// Who guesses is told to come back later, on every path that takes a key. Who has a key, or is a visitor, is not
+/// refused in the same network.
+#[test]
+fn wrong_keys_are_limited_by_network_and_good_ones_are_not() {
+    use crate::identity::server_key::tests::{ACCESS_KEY_ID, BEARER, SECRET_ACCESS_KEY, keys};
+    let plain = br#"{"name":"SignUpEvent","attributes":{"email":"a@example.com"}}"#;
+    let body = batch(json!({}));
+    let from = |address: Option<&str>, mut head: Head| {
+        let address = address.map(|address| ("cf-connecting-ip".to_owned(), address.to_owned()));
+        head.headers.extend(address);
+        head
+    };
+    let shown = |path: &str, key: &str| {
+        let method = if path == "/metrics" { "GET" } else { "POST" };
+        head(method, path, &[("authorization", &format!("Bearer {key}"))])
+    };
+    let signed_by = |access_key_id, secret_access_key, path: &str, body: &[u8]| {
+        let keys = sigv4::Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+        };
+        signed_with(&keys, "POST", path, body, ARRIVAL)
+    };
+    const SECRET: &str = "another secret of forty characters......";
+    for (limits, most) in [
+        (json!({}), 20),
+        (
+            json!({ "events_per_network": { "requests": 600, "seconds": 60 } }),
+            20,
+        ),
+        (
+            json!({ "events_per_network": { "requests": 3, "seconds": 60 } }),
+            3,
+        ),
+        (
+            json!({ "wrong_keys_per_network": { "requests": 5, "seconds": 60 } }),
+            5,
+        ),
+    ] {
+        let mut config = config();
+        config.server_keys = keys(&["*"]);
+        config.metrics_key = Some("the key of the metrics".to_owned());
+        config.rate_limits = serde_json::from_value(limits).unwrap();
+        let isolate = new_isolate();
+        let by =
+            |address, head: Head, body: &[u8]| by(&isolate, &config, &from(address, head), body);
+        for (network, address) in [Some("192.0.2.1"), Some("2001:db8::1"), None]
+            .iter()
+            .enumerate()
+        {
+            let wrong = |at: usize| match (at + network) % 5 {
+                0 => (shown("/v1/events", &format!("guess {at}")), &plain[..], 401),
+                1 => (shown("/metrics", &format!("guess {at}")), &b""[..], 404),
+                2 => (
+                    signed_by("FBSERVER000000000009", SECRET, EVENTS, &body),
+                    &body[..],
+                    403,
+                ),
+                3 => (
+                    signed_by(ACCESS_KEY_ID, SECRET, EVENTS, &body),
+                    &body[..],
+                    403,
+                ),
+                _ => (
+                    signed_by(ACCESS_KEY_ID, SECRET, "/v1/events", plain),
+                    &plain[..],
+                    403,
+                ),
+            };
+            for at in 0..most {
+                let (head, body, status) = wrong(at);
+                assert_eq!(by(*address, head, body).status, status, "guess {at}");
+            }
+            for at in 0..10 {
+                let (head, body, _) = wrong(at);
+                assert!(
+                    is_too_many(&by(*address, head, body)),
+                    "guess {at} of {most}"
+                );
+            }
+            let good = [
+                (shown("/v1/events", BEARER), &plain[..], 202),
+                (shown("/metrics", "the key of the metrics"), &b""[..], 200),
+                (
+                    signed_by(ACCESS_KEY_ID, SECRET_ACCESS_KEY, EVENTS, &body),
+                    &body[..],
+                    202,
+                ),
+                (
+                    signed_by(ACCESS_KEY_ID, SECRET_ACCESS_KEY, "/v1/events", plain),
+                    &plain[..],
+                    202,
+                ),
+                (
+                    signed(&config, "POST", EVENTS, &body, ARRIVAL),
+                    &body[..],
+                    202,
+                ),
+                // Nothing is guessed where nothing is shown.
+                (head("POST", "/v1/events", &[]), &plain[..], 401),
+                (head("GET", "/metrics", &[]), &b""[..], 404),
+            ];
+            for (head, body, status) in good {
+                let path = head.path.clone();
+                assert_eq!(by(*address, head, body).status, status, "{path}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_binding_counts_where_there_is_one() {
     let mut config = config();

@@ -14,3 +14,17 @@ for (const name of ["forebay", "forebay/inline", "forebay/slim"]) {
 }
 const react = await import("forebay/react");
 console.log("forebay/react", Object.keys(react).join(" "));
+
+// The client for servers, both ways, and the calls of Segment, which do nothing here.
+const { createRequire } = await import("node:module");
+const required = createRequire(import.meta.url)("forebay/node");
+for (const { createClient } of [await import("forebay/node"), required]) {
+  const client = createClient({ endpoint: "http://127.0.0.1:9", key: "key" });
+  const receipt = await client.record({ name: "Recorded", attributes: { n: 1 } });
+  console.log("forebay/node", receipt.state, (await receipt.settled).violations[0].path);
+}
+const { analytics } = await import("forebay/segment");
+analytics.load(config);
+console.log("forebay/segment", (await analytics.track("Order Completed")).id.length);
+await analytics.page("Home");
+await analytics.identify("u1", { plan: "pro" });
