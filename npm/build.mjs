@@ -38,14 +38,11 @@ const SERVER = "node";
 const CHUNKS = [
   "whole",
   "engine",
-  "config/members",
+  "config/options",
   "auto-track",
-  "debug",
   "config/mistakes",
-  "send/pinpoint",
-  "queue/prepare",
-  "identity/profile",
-  "identity/sign-in",
+  "others/others",
+  "identity/identify",
   "module/violations",
 ];
 /** Their names in dist/, by their paths. */
@@ -54,6 +51,15 @@ const NAMES = new Map(
 );
 /** In the first file, which has what others import of them: there is one client, and one class of errors. */
 for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${source}.ts`), "index");
+
+/**
+ * Members of objects that only the package's own scripts see: neither a page, nor a disk, nor a tab of another
+ * version. They get short names.
+ */
+const INTERNAL =
+  "adopt adoptEndpointId asksForPrivacy byId byNumber credential ending evict explain forgetLeft isAccepted isLeader isOurs isRunning isStored keysOfLeft lately numberOf offer poolHeaders prepare remember retryAfter setAside setEnabled shed sharesSessions tellTabs trackSessions untilChanged whenOpen withCore endedElsewhere".split(
+    " ",
+  );
 
 /** What programs in Node are made of, where it does not lie in src/ under their names. */
 const FOR_NODE = { cli: "cli/main", parser: "cli/migrate/parser" };
@@ -90,6 +96,11 @@ const letters = Object.fromEntries(
   [...names].sort().map((name, at) => [name, String.fromCharCode((at < 26 ? 97 : 39) + at)]),
 );
 const exported = new RegExp(`^(${[...names].join("|")})$`);
+INTERNAL.forEach((name, at) => {
+  names.add(name);
+  letters[name] = `_${String.fromCharCode((at < 26 ? 97 : 39) + at)}`;
+});
+const shortened = new RegExp(`^(${[...names].join("|")})$`);
 const [whole, explaining] = modules.map(withLetters);
 
 /** Modules as texts in modules of JavaScript, by the names that they are imported by. */
@@ -257,8 +268,12 @@ async function forBrowsers(file, source, options) {
     minifySyntax: true,
     minifyWhitespace: true,
     target: "es2022",
-    define: { VERSION: JSON.stringify(version) },
-    mangleProps: exported,
+    define: {
+      VERSION: JSON.stringify(version),
+      "Number.NaN": "NaN",
+      "Number.POSITIVE_INFINITY": "Infinity",
+    },
+    mangleProps: shortened,
     mangleCache: letters,
     ...options,
     plugins: [{ name: "texts", setup: withTexts }, ...(options.plugins ?? [])],

@@ -33,7 +33,6 @@ export type {
   Options,
 } from "./config/config.js";
 export type { SignIn } from "./engine.js";
-export { untilLoaded } from "./loading.js";
 export * from "./types.js";
 
 /** On `globalThis` once a copy of this package is configured. */
@@ -63,14 +62,14 @@ export function configure(
 ): void {
   // The rest is read, and judged, by the engine.
   if (!config?.endpoint) {
-    throw new ForebayError("InvalidConfig", "Forebay: the configuration needs an endpoint.");
+    fail("InvalidConfig", "Forebay: the configuration needs an endpoint.");
   }
   // Where forebay/testing has begun, nothing is configured.
   if (ready && !configuration) return;
   if (!inBrowser(true)) return;
   if (configuration) {
     if (application(config) !== application(configuration)) {
-      throw new ForebayError("AlreadyConfigured", ALREADY);
+      fail("AlreadyConfigured", ALREADY);
     }
     // Other differences are told on the console: they are known once both are read.
     if (config !== configuration) {
@@ -129,7 +128,7 @@ function text(value: unknown): string {
  */
 export function record(event: AnalyticsEvent): Receipt {
   if (!event?.name || typeof event.name !== "string") {
-    throw new ForebayError("InvalidEvent", "Forebay: an event needs a name.");
+    fail("InvalidEvent", "Forebay: an event needs a name.");
   }
   const at = Date.now();
   const id = uuid(at);
@@ -318,7 +317,7 @@ function inBrowser(says?: boolean): boolean {
   if (engine) return true;
   const has = (name: string) => name in globalThis;
   if (has("ServiceWorkerGlobalScope") && has("registration")) {
-    throw new ForebayError("NotInBrowser", NOT_HERE);
+    fail("NotInBrowser", NOT_HERE);
   }
   if (has("DedicatedWorkerGlobalScope") || has("SharedWorkerGlobalScope")) return true;
   if (!has("window")) return false;
@@ -328,11 +327,15 @@ function inBrowser(says?: boolean): boolean {
   return isPage;
 }
 
+function fail(code: ForebayError["code"], message: string): never {
+  throw new ForebayError(code, message);
+}
+
 /** Two clients in one page would make two visits of one. */
 function claim(): void {
   const page = globalThis as { [CLAIMED]?: true };
   if (page[CLAIMED]) {
-    throw new ForebayError("AlreadyConfigured", ALREADY);
+    fail("AlreadyConfigured", ALREADY);
   }
   page[CLAIMED] = true;
 }
@@ -340,9 +343,9 @@ function claim(): void {
 /** The engine, once there is one. */
 function configured(): Promise<Engine> {
   if (ready) return ready;
-  throw inBrowser()
-    ? new ForebayError("NotConfigured", "Forebay: call configure() first.")
-    : new ForebayError("NotInBrowser", NOT_HERE);
+  return inBrowser()
+    ? fail("NotConfigured", "Forebay: call configure() first.")
+    : fail("NotInBrowser", NOT_HERE);
 }
 
 function started(
@@ -370,7 +373,7 @@ function started(
     addEventListener(type, leave);
   const loaded = untilLoaded(async () => {
     const { start } = await load();
-    const page = { config, early, own, deliver, onDelivery, drop, lose, uuid };
+    const page = { config, early, own, deliver, onDelivery, drop, lose, uuid, untilLoaded, fail };
     const started = await start(page);
     engine = started;
     ready = Promise.resolve(started);

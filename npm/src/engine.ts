@@ -1,39 +1,51 @@
-import {
-  type AmplifyConfig,
-  type ForebayConfig,
-  readConfig,
-  type Settings,
-} from "./config/config.js";
+import { type AmplifyConfig, type ForebayConfig, options, readConfig } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
-import { renew } from "./identity/credentials.js";
-import { endpointId } from "./identity/ids.js";
+import { numberOf, renew } from "./identity/credentials.js";
+import { adoptEndpointId, endpointId } from "./identity/ids.js";
 import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, link, signIn, signOut } from "./identity/user.js";
-import { parsedList } from "./json.js";
-import { untilLoaded } from "./loading.js";
-import { keep, kept, keysOf } from "./local-storage.js";
+import { keep, keysOf } from "./local-storage.js";
 import { GET_CREDENTIALS, LOAD, SEND_ENDPOINT, SEND_LAST_BATCH } from "./module/contract.js";
 import {
   type Core,
   checked,
-  compiled,
+  core,
   instantiate,
   run,
-  type Wasm,
+  untilChanged,
   withCore,
 } from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { clear, close, isTime, leave, openDisk, reopen, seal } from "./queue/disk.js";
+import { openOthers, others } from "./others/coming.js";
+import {
+  adopt,
+  begin,
+  clear,
+  close,
+  forgetLeft,
+  isOfLeft,
+  keysOfLeft,
+  leave,
+  openDisk,
+  put,
+  reopen,
+  seal,
+  whenOpen,
+} from "./queue/disk.js";
 import { openIntake, taken, trackSessions } from "./queue/intake.js";
-import { early } from "./queue/ledger.js";
+import { byId, byNumber, early, evict, hold, lately, remember } from "./queue/ledger.js";
 import {
   accept,
+  endedElsewhere,
   explained,
   load as loadMore,
+  offer,
   outlive,
   putAgain,
+  setAside,
   settled,
+  shed,
   stats,
 } from "./queue/outbox.js";
 import { lastTurn, network, openTurns, soon } from "./queue/turns.js";
@@ -46,14 +58,14 @@ import {
   sendBatch,
   sendEndpoint,
 } from "./send/deliveries.js";
-import { isForebays } from "./send/requests.js";
-import { mistakes, page, say, settings, setUp } from "./setup.js";
+import { identify, mistakes, page, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
-import { handOver } from "./tabs/handover.js";
-import { doubt, follow, hear, hearOfLeft, stand, stepDown } from "./tabs/leader.js";
+import { doubt, follow, stand, stepDown } from "./tabs/leader.js";
+import { campaign, handOver, isLeader } from "./tabs/lock.js";
 import type {
   AnalyticsEvent,
   Delivery,
+  Fail,
   Identifiers,
   IdentifyUserInput,
   Stats,
@@ -61,7 +73,6 @@ import type {
 } from "./types.js";
 
 export type { SignIn } from "./identity/sign-in.js";
-export type { Wasm } from "./module/core.js";
 
 /** An event as it waits for the engine. */
 export interface Recorded {
@@ -87,10 +98,12 @@ export interface Page {
   /** Counts events that an earlier page could not leave for this one. */
   lose(reason: string, count: number): void;
   uuid(): string;
+  untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded>;
+  fail: Fail;
 }
 
 /** Gets the module. Asked again where it fails. */
-export type WasmSource = () => Wasm | Promise<Wasm>;
+export type WasmSource = () => Promise<WebAssembly.Module>;
 
 /** Starts the engine of a page. */
 export type StartEngine = (page: Page) => Promise<Engine>;
@@ -130,16 +143,47 @@ let ready: Promise<void>;
 
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
 export async function start(source: WasmSource, thePage: Page): Promise<Engine> {
-  const read = await readConfig(thePage.config);
-  const { preparation, form } = await wished(read, thePage);
-  setUp(read, thePage, form);
+  const read = await readConfig(thePage.config, thePage.fail);
+  setUp(read, thePage);
+  if (read.explain) page.onDelivery(read.explain);
   await mendProfile();
-  openIntake(preparation);
+  openIntake();
   openDisk(settled, putAgain);
+  openOthers({
+    untilChanged,
+    withCore,
+    soon,
+    say,
+    byNumber,
+    byId,
+    lately,
+    hold,
+    evict,
+    remember,
+    numberOf,
+    record,
+    accept,
+    offer,
+    shed,
+    endedElsewhere,
+    setAside,
+    keysOfLeft,
+    adopt,
+    put,
+    whenOpen,
+    begin,
+    forgetLeft,
+    tellTabs,
+    isLeader: () => isLeader,
+    isRunning: () => !!core,
+    steal: () => campaign(true),
+    adoptEndpointId,
+  });
   openTurns(carryOut, doubt);
   joinTabs((message) => {
     if (message.forget) forgetAll(true);
-    hear(message);
+    if (isLeader && message.ping) tellTabs({ pong: true, endpoint: endpointId });
+    others().then(({ hear }) => hear(message));
   });
   load(source);
   listen();
@@ -152,12 +196,12 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       return withCore((core) => !!checked(core, event)) ? [] : explained(event);
     },
     async identifyUser(input) {
-      const { description } = await untilLoaded(() => import("./identity/profile.js"));
-      describe(description(input, page.uuid(), described()));
+      const { description } = await page.untilLoaded(identify);
+      describe(description(input, page.uuid(), described(), page.fail));
     },
     identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
     async compare(config) {
-      await (await mistakes()).compare(settings, readConfig(config));
+      await (await options()).compare(settings, readConfig(config, page.fail));
     },
     flush() {
       withCore((core) => core.outbox_flush());
@@ -182,31 +226,14 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   };
 }
 
-/**
- * Takes what pages recorded before they had an engine, once they have ended or have one: a page that ends may hold
- * its lock for some time.
- */
+/** Takes what other pages recorded before they had an engine. This one has its own in memory. */
 function takeEarly(): void {
-  for (const key of keysOf(page.early)) {
-    const take = () => {
-      const left = key === page.own ? [] : parsedList(kept(key));
-      keep(key, null);
-      left.filter(isRecorded).forEach(record);
-      for (const { lost } of left) if (lost > 0) page.lose("no room to keep", lost);
-    };
-    if (key === page.own || !navigator.locks) take();
-    else navigator.locks.request(key, take).catch(take);
-  }
+  keep(page.own, null);
+  if (keysOf(page.early).length) others().then(({ takeEarly }) => takeEarly(page));
 }
 
 function record(recorded: Recorded): void {
   addOwn(taken(recorded));
-}
-
-/** Whether it is an event as pages leave it, whoever wrote it. */
-function isRecorded(left: unknown): left is Recorded {
-  const { id, at, event } = (left ?? {}) as Partial<Recorded>;
-  return !!id && typeof id === "string" && !!event?.name && isTime(at);
 }
 
 function listen(): void {
@@ -214,7 +241,7 @@ function listen(): void {
   addEventListener("storage", ({ key }) => {
     if (isConsent(key)) network();
     if (key?.startsWith(page.early)) takeEarly();
-    hearOfLeft(key);
+    if (isLeader && isOfLeft(key)) others().then(({ takeLeft }) => takeLeft(`${key}`));
   });
   addEventListener("pagehide", away);
   addEventListener("pageshow", back);
@@ -275,13 +302,13 @@ function load(source: WasmSource): void {
     say("trapped", error);
     ready = new Promise((resolve) => setTimeout(resolve, pause)).then(begin);
   };
-  ready = untilLoaded(async () => {
-    const wasm = await source();
+  ready = page.untilLoaded(async () => {
     try {
-      module = await compiled(wasm);
+      module = await source();
       await begin();
     } catch (error) {
-      throw (await mistakes()).refusal() ?? error;
+      (await mistakes()).probe(page.fail);
+      throw error;
     }
     // Who waited before may have been told that it did not load.
     ready = Promise.resolve();
@@ -297,17 +324,4 @@ function goOn(): void {
   reset();
   for (const held of early) accept(held);
   stand();
-}
-
-/** What not every page asks for. */
-async function wished(settings: Settings, { onDelivery }: Page) {
-  const { sampleRate, globalProperties, before, endpoint, wire, debug } = settings;
-  if (debug) onDelivery((await import("./debug.js")).explain);
-  return {
-    preparation:
-      sampleRate < 1 || globalProperties || before
-        ? (await import("./queue/prepare.js")).preparation(settings)
-        : undefined,
-    form: isForebays(endpoint, wire) ? undefined : (await import("./send/pinpoint.js")).inHeaders,
-  };
 }

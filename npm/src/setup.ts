@@ -2,20 +2,17 @@
 // the givens that they share.
 
 import type { Settings } from "./config/config.js";
+import type { Mistake } from "./config/mistakes.js";
 import type { Page } from "./engine.js";
-import type { Form } from "./send/requests.js";
 
 export let settings: Settings;
 export let page: Page;
-/** The form of requests that another endpoint than Forebay's takes. */
-export let form: Form | undefined;
 /** Goes up where everything is forgotten: what was asked before is not waited for. */
 export let round = 0;
 
-export function setUp(theSettings: Settings, thePage: Page, theForm: Form | undefined): void {
+export function setUp(theSettings: Settings, thePage: Page): void {
   settings = theSettings;
   page = thePage;
-  form = theForm;
 }
 
 export function nextRound(): void {
@@ -30,28 +27,13 @@ export function nameOf(what: string): string {
 /** The words for what is to be put right. From one place, since bundlers add to each `import()`. */
 export const mistakes = () => import("./config/mistakes.js");
 
-const said = new Set<string>();
+/** What a page may say of its user. */
+export const identify = () => import("./identity/identify.js");
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
-export function say(
-  what:
-    | "invalidEvent"
-    | "noCredentials"
-    | "noDisk"
-    | "noRoom"
-    | "refused"
-    | "refusedUser"
-    | "rejectedEvent"
-    | "silentTab"
-    | "trapped"
-    | "unanswered"
-    | "unreadableSchema",
-  reason?: unknown,
-): void {
-  if (said.has(what)) return;
-  said.add(what);
+export function say(what: Mistake, reason?: unknown): void {
   mistakes().then(
-    (words) => words[what](reason as never, settings),
+    ({ say }) => say(what, reason, settings),
     () => {},
   );
 }

@@ -1,8 +1,10 @@
 import { configure as configureClient } from "./client.js";
 import type { AmplifyConfig, ForebayConfig } from "./config/config.js";
-import type { Wasm } from "./engine.js";
 
 export * from "./client.js";
+
+/** What `forebay_wasm_bg.wasm` comes as. */
+type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** `forebay_wasm_bg.wasm` of the same version of the package, or a promise of it. */
 export type WasmInput = Wasm | Promise<Wasm>;
@@ -19,9 +21,15 @@ export function configure(
   config: ForebayConfig | AmplifyConfig,
   wasm: WasmInput | (() => WasmInput),
 ): void {
-  const source = async () => (typeof wasm === "function" ? wasm() : wasm);
+  const source = async () => compiled(await (typeof wasm === "function" ? wasm() : wasm));
   configureClient(config, async () => {
     const { start } = await import("./engine.js");
     return { start: (page) => start(source, page) };
   });
+}
+
+/** Compiles the module, whatever it comes as. */
+async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
 }

@@ -178,3 +178,10 @@ export class ForebayError extends Error {
     super(message);
   }
 }
+
+/**
+ * Throws a `ForebayError`. Scripts that are loaded later are given it: they import nothing, and the class is one.
+ *
+ * @internal
+ */
+export type Fail = (code: ForebayError["code"], message: string) => never;

@@ -5,4 +5,5 @@ import text from "#module";
 import { type StartEngine, start as startWith } from "./engine.js";
 import { bytesOf } from "./module/text.js";
 
-export const start: StartEngine = (page) => startWith(() => bytesOf(text), page);
+export const start: StartEngine = (page) =>
+  startWith(() => WebAssembly.compile(bytesOf(text)), page);

@@ -22,7 +22,7 @@ const COLUMNS: usize = 100;
 /// What both modules export, unless it says otherwise.
 const OF_BOTH: [&str; 2] = [include_str!("lib.rs"), include_str!("validator.rs")];
 /// What the module exports that every page loads.
-const OF_CORE: [&str; 2] = [include_str!("signer.rs"), include_str!("outbox.rs")];
+const OF_CORE: &str = include_str!("outbox.rs");
 /// The methods of the outbox, whose words an export shares that says no more than their name.
 const METHODS: [&str; 3] = [
     include_str!("../../core/src/outbox/machine.rs"),
@@ -156,7 +156,7 @@ fn interfaces() -> String {
             Some(other) => panic!("exported where {other}"),
         }
     }
-    for function in OF_CORE.into_iter().flat_map(exports) {
+    for function in exports(OF_CORE) {
         core += &method(&function);
     }
     format!(

@@ -1,5 +1,4 @@
-//! Forebay's outbox, validator and signer as a WebAssembly module: one of each, those of the page that
-//! loads it. Numbers cross the boundary, and texts through one [`page_buffer`]; what becomes of them is
+//! Forebay's outbox and validator as a WebAssembly module: one of each, those of the page that loads it. Numbers cross the boundary, and texts through one [`page_buffer`]; what becomes of them is
 //! decided in the core. The doing (fetch, timers, storage) and the texts of events are JavaScript's.
 //!
 //! The functions here and the core's `outbox::Action` are the contract between the two sides. The TypeScript side
@@ -21,8 +20,6 @@ mod memory;
 #[cfg(not(feature = "violations"))]
 mod outbox;
 mod page;
-#[cfg(not(feature = "violations"))]
-mod signer;
 mod validator;
 
 use page::page;

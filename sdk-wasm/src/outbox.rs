@@ -1,9 +1,9 @@
 //! The core's `outbox::Outbox`, by numbers. Events, identities and requests are known by their numbers. Times are
-//! milliseconds; NaN stands for what is not there. `wall` is `Date.now()`, `monotonic` is `performance.now()`.
+//! milliseconds; NaN stands for what is not there.
 
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
-use crate::page::{page, parted, put};
+use crate::page::{Page, page, parted, put};
 
 /// Most events of an identity that wait in memory, where the others are on disk.
 const RESIDENT_EVENTS: usize = 2_000;
@@ -19,6 +19,13 @@ pub const BOOK_RECORDED: usize = 0;
 pub const BOOK_QUEUED: usize = 1;
 /// How many ended as [`Action::Delivered`]; those that ended as the next action follow, and so on.
 pub const BOOK_ENDED: usize = 2;
+
+/// Says what time it is, for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is
+/// `performance.now()`.
+#[unsafe(no_mangle)]
+pub extern "C" fn outbox_now(wall: f64, monotonic: f64) {
+    page().now = Now { wall, monotonic };
+}
 
 /// Empties the outbox. `entropy` is a random number; the other arguments are members of the core's
 /// `outbox::Config`.
@@ -59,14 +66,10 @@ pub extern "C" fn outbox_record(
     who: u32,
     at: f64,
     immediate: bool,
-    wall: f64,
-    monotonic: f64,
 ) -> bool {
-    page().outbox.record(
-        new_event(event, bytes, who, at),
-        immediate,
-        now(wall, monotonic),
-    )
+    let page = page();
+    let event = new_event(event, bytes, who, at);
+    page.outbox.record(event, immediate, page.now)
 }
 
 /// `Outbox::load`
@@ -128,27 +131,21 @@ pub extern "C" fn outbox_set_online(online: bool) {
 
 /// `Outbox::got_credentials`
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_got_credentials(who: u32, lifetime: f64, wall: f64, monotonic: f64) {
-    page()
-        .outbox
-        .got_credentials(who, lifetime, now(wall, monotonic));
+pub extern "C" fn outbox_got_credentials(who: u32, lifetime: f64) {
+    let page = page();
+    page.outbox.got_credentials(who, lifetime, page.now);
 }
 
 /// `Outbox::no_credentials`
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64, wall: f64, monotonic: f64) {
-    page()
-        .outbox
-        .no_credentials(who, retry_after, now(wall, monotonic));
+pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64) {
+    let page = page();
+    page.outbox.no_credentials(who, retry_after, page.now);
 }
 
 /// `Outbox::answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
 /// are in the buffer.
 #[unsafe(no_mangle)]
-#[allow(
-    clippy::too_many_arguments,
-    reason = "numbers cross the boundary cheapest"
-)]
 pub extern "C" fn outbox_answered(
     request: u32,
     status: u16,
@@ -156,8 +153,6 @@ pub extern "C" fn outbox_answered(
     events: usize,
     retry_after: f64,
     date: f64,
-    wall: f64,
-    monotonic: f64,
 ) {
     let page = page();
     let (statuses, error_type) = parted(&page.buffer, 2 * events);
@@ -169,19 +164,21 @@ pub extern "C" fn outbox_answered(
         date,
         events: statuses.as_chunks().0,
     };
-    page.outbox.answered(request, answer, now(wall, monotonic));
+    page.outbox.answered(request, answer, page.now);
 }
 
 /// `Outbox::tick`
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_tick(wall: f64, monotonic: f64) -> f64 {
-    page().outbox.tick(now(wall, monotonic))
+pub extern "C" fn outbox_tick() -> f64 {
+    let page = page();
+    page.outbox.tick(page.now)
 }
 
 /// `Outbox::hidden`
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_hidden(envelope: usize, wall: f64, monotonic: f64) {
-    page().outbox.hidden(envelope, now(wall, monotonic));
+pub extern "C" fn outbox_hidden(envelope: usize) {
+    let page = page();
+    page.outbox.hidden(envelope, page.now);
 }
 
 /// `Outbox::poll`: an action times [`PER_ACTION`], plus the number that belongs to it; 0 for nothing.
@@ -192,30 +189,22 @@ pub extern "C" fn outbox_poll() -> f64 {
     })
 }
 
-/// Puts `Outbox::batch` into the buffer, as pairs of 64-bit floating-point numbers. Gives their
-/// length.
+/// Puts what a request takes into the buffer, as 64-bit floating-point numbers: `Outbox::who`, `Outbox::describes`
+/// as 0 or 1, `Outbox::clock_offset`, and then `Outbox::batch` as pairs, if it is a batch. Gives their length in
+/// bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn outbox_batch(request: u32) -> usize {
-    let page = page();
-    page.buffer.clear();
-    for (event, offset) in page.outbox.batch(request) {
-        for number in [f64::from(event), offset] {
-            put(&mut page.buffer, &number.to_le_bytes());
-        }
+pub extern "C" fn outbox_request(request: u32) -> usize {
+    let Page { outbox, buffer, .. } = page();
+    buffer.clear();
+    let mut give = |number: f64| put(buffer, &number.to_le_bytes());
+    give(f64::from(outbox.who(request)));
+    give(f64::from(u8::from(outbox.describes(request))));
+    give(outbox.clock_offset());
+    for (event, offset) in outbox.batch(request) {
+        give(f64::from(event));
+        give(offset);
     }
-    page.buffer.len()
-}
-
-/// `Outbox::describes`
-#[unsafe(no_mangle)]
-pub extern "C" fn outbox_describes(request: u32) -> bool {
-    page().outbox.describes(request)
-}
-
-/// `Outbox::who`
-#[unsafe(no_mangle)]
-pub extern "C" fn outbox_who(request: u32) -> u32 {
-    page().outbox.who(request)
+    buffer.len()
 }
 
 /// `Outbox::clock_offset`
@@ -237,10 +226,6 @@ pub extern "C" fn outbox_books(at: usize) -> u32 {
             .copied()
             .unwrap_or_default(),
     }
-}
-
-fn now(wall: f64, monotonic: f64) -> Now {
-    Now { wall, monotonic }
 }
 
 fn new_event(event: u32, bytes: usize, who: u32, at: f64) -> NewEvent {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
 #[cfg(not(feature = "violations"))]
-use forebay_core::outbox::Outbox;
+use forebay_core::outbox::{Now, Outbox};
 use forebay_core::schema::Rules;
 
 /// What of an event the page is told.
@@ -19,6 +19,9 @@ pub type Checker = forebay_core::schema::Checker<'static, Judge>;
 pub struct Page {
     #[cfg(not(feature = "violations"))]
     pub outbox: Outbox,
+    /// What time it is.
+    #[cfg(not(feature = "violations"))]
+    pub now: Now,
     /// Texts on their way in or out.
     pub buffer: Vec<u8>,
     /// What events are validated against.
@@ -27,6 +30,7 @@ pub struct Page {
     pub checker: Option<Checker>,
 }
 
+#[cfg(feature = "violations")]
 impl Page {
     /// Puts a text into the buffer for JavaScript. Gives its length.
     pub fn give(&mut self, text: &[u8]) -> usize {
@@ -56,6 +60,11 @@ unsafe impl Sync for OneThread {}
 static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     #[cfg(not(feature = "violations"))]
     outbox: Outbox::EMPTY,
+    #[cfg(not(feature = "violations"))]
+    now: Now {
+        wall: 0.0,
+        monotonic: 0.0,
+    },
     buffer: Vec::new(),
     rules: Rules::ANY,
     checker: None,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CompiledSchema } from "forebay";
+import { type CompiledSchema, ForebayError } from "forebay";
 import * as config from "../../npm/src/config/config.ts";
 
 const endpoint = "https://events.example.com";
@@ -21,12 +21,14 @@ const settings = {
   maxAge: 30 * 86_400_000,
 };
 
-/** What is read of a configuration, without what is Amplify's. */
+/** What is read of a configuration, without what is Amplify's, and without what options take. */
 async function readConfig(given: Parameters<typeof config.readConfig>[0]) {
-  const settings = await config.readConfig(given);
-  const amplify = /^(analytics|auth|version)$|^aws_/i;
+  const settings = await config.readConfig(given, (code, message) => {
+    throw new ForebayError(code, message);
+  });
+  const others = /^(analytics|auth|version|prepare)$|^aws_/i;
   const own = Object.entries(settings).filter(
-    ([name, value]) => value !== undefined && !amplify.test(name),
+    ([name, value]) => value !== undefined && !others.test(name),
   );
   return Object.fromEntries(own);
 }

@@ -3,11 +3,15 @@ import { test } from "node:test";
 import type { AnalyticsEvent } from "forebay";
 import { preparation, share } from "../../npm/src/queue/prepare.ts";
 
+const fail = (_: string, message: string): never => {
+  throw new Error(message);
+};
+
 type Wishes = Parameters<typeof preparation>[0];
 
 /** What comes of an event in a browser that is among those whose events are sent. */
 function prepared(event: AnalyticsEvent, wishes: { globalProperties?: object; before?: unknown }) {
-  return preparation({ sampleRate: 1, ...wishes } as Wishes)(event, "any");
+  return preparation({ sampleRate: 1, ...wishes } as Wishes, fail)(event, "any");
 }
 
 test("an event has the global properties that it does not have itself", () => {

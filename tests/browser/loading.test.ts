@@ -33,10 +33,40 @@ test("nothing is loaded before configure, and nothing more than is used by it", 
   await page.evaluate((config) => forebay.configure(config), { ...endpoint.config, schema });
   await page.evaluate(() => forebay.validate({ name: "Opened" }));
   // For a configuration with more than it needs, here a schema.
-  const used = "dist/members.js";
+  const used = "dist/options.js";
   assert.deepEqual((await loaded()).toSorted(), named([...beforeFirstRecord, ...afterwards, used]));
   assert.ok(whereUsed.includes(used));
   assert.deepEqual(endpoint.identityCalls, [], "nobody is asked for before there is an event");
+  await page.evaluate(() => forebay.record({ name: "Opened" }).settled);
+  const arrived = await loaded();
+  for (const used of whereUsed) {
+    const name = used.split("/").at(-1) as string;
+    assert.equal(arrived.includes(name), name === "options.js", `${name}, for the first event`);
+  }
+});
+
+test("what an earlier visit left is sent once the script for it has come", async () => {
+  const context = await site.browser.newContext();
+  const first = await site.open({ context });
+  await endpoint.connections("reset");
+  await first.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Left" });
+  }, endpoint.config);
+  await first.waitForFunction(() => deliveries.some(({ state }) => state === "stored"));
+  await first.close();
+  await endpoint.connections("served");
+  const next = await site.open({ context });
+  let tries = 0;
+  await next.route("**/others.js", (route) => (tries++ ? route.continue() : route.abort()));
+  await next.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Own" });
+  }, endpoint.config);
+  await endpoint.until(() => endpoint.distinct.size === 2);
+  assert.equal(tries, 2);
+  assert.equal(endpoint.accepted.length, 2, "each is sent once");
+  await context.close();
 });
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {

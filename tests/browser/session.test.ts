@@ -15,7 +15,7 @@ async function tab(sessions = "shared") {
   const copy: typeof Copy = await import(`../../npm/src/identity/session.ts?tab=${tabs++}`);
   const settings = { appId: "app", sessions, sessionTimeout: 30 * MINUTE };
   const uuid = () => `00000000-0000-4000-8000-000000000${(ids++).toString(16)}0`;
-  setUp(settings as never, { uuid } as never, undefined);
+  setUp(settings as never, { uuid } as never);
   copy.openSessions();
   return {
     announce: copy.announce,

@@ -179,7 +179,7 @@ async function renumbered(): Promise<string> {
           } };
         };
         export const configure = (config) =>
-          configureClient(config, async () => ({ start: (page) => start(() => bytes, page) }));
+          configureClient(config, async () => ({ start: (page) => start(() => WebAssembly.compile(bytes), page) }));
       `,
       resolveDir: SOURCE,
       loader: "js",

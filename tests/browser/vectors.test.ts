@@ -1,14 +1,15 @@
 // The golden vectors that Rust is held against, in the TypeScript of the SDK and the module it loads.
 
 import assert from "node:assert/strict";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
 import { encode } from "../../npm/src/module/validator.ts";
 import { wired } from "../../npm/src/queue/wire.ts";
 import { inHeaders } from "../../npm/src/send/pinpoint.ts";
 import { send } from "../../npm/src/send/requests.ts";
+import { hex, hmac, sha256 } from "../../npm/src/send/sha256.ts";
 import { setUp } from "../../npm/src/setup.ts";
-import { core } from "../support/module.ts";
 
 function cases(file: string) {
   return JSON.parse(readFileSync(new URL(`../vectors/${file}`, import.meta.url), "utf8")).cases;
@@ -25,12 +26,11 @@ for (const given of cases("sigv4_browser.json")) {
     mock.timers.enable({ apis: ["Date"], now: time(given.amz_date) - 7_000 });
     try {
       const [, appId, path] = /^\/v1\/apps\/([^/]+)\/(.+)$/.exec(given.path) ?? [];
-      const settings = { appId, endpoint: `https://${given.host}`, region: given.region };
       const form = given.form === "presigned" ? undefined : inHeaders;
-      setUp(settings as never, undefined as never, form);
+      const settings = { appId, endpoint: `https://${given.host}`, region: given.region, form };
+      setUp(settings as never, undefined as never);
       const body = new TextEncoder().encode(given.body);
       await send(
-        core,
         { method: given.method, path, body, keepalive: false, offset: 7_000 },
         {
           AccessKeyId: given.access_key_id,
@@ -53,6 +53,14 @@ for (const given of cases("sigv4_browser.json")) {
     for (const [name, value] of Object.entries(signed ?? {})) assert.equal(headers[name], value);
   });
 }
+
+test("bytes and keys of any length have the hash and the MAC that OpenSSL gives", () => {
+  for (let length = 0; length < 300; length++) {
+    const [bytes, key] = [randomBytes(length), randomBytes((length * 7) % 150)];
+    assert.equal(hex(sha256(bytes)), createHash("sha256").update(bytes).digest("hex"));
+    assert.equal(hex(hmac(key, bytes)), createHmac("sha256", key).update(bytes).digest("hex"));
+  }
+});
 
 for (const { name, events, expected } of cases("put_events_encoding.json")) {
   test(`events as they travel: ${name}`, () => {

@@ -4,9 +4,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { description, mended } from "../../npm/src/identity/profile.ts";
+import { description as descriptionBy, mended } from "../../npm/src/identity/profile.ts";
 import { type Credentials, guest, send } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+
+const description = (input: Parameters<typeof descriptionBy>[0], id: string, known: string) =>
+  descriptionBy(input, id, known, (_, message) => {
+    throw new Error(message);
+  });
 
 let stack: Stack;
 let credentials: Credentials;

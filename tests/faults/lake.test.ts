@@ -229,6 +229,31 @@ test("SIGTERM writes what was read, and ends", async () => {
   );
 });
 
+test("SIGTERM leaves a batch of very many files to the next process, and ends at once", async () => {
+  const port = await freePort();
+  const words = ["consume", "--stream", stream, "--region", REGION, "--schema", DEMO_SCHEMA];
+  words.push("--kinesis-endpoint", kinesis.url, "--lake", lake);
+  const first = runLake([...words, "--max-seconds", "600", "--metrics", `127.0.0.1:${port}`]);
+  programs.push(first);
+  const day = (n: number) => ({ event_timestamp: Date.UTC(2020, 0, 1 + n) });
+  const ids = Array.from({ length: 501 }, (_, n) => `e${n}`);
+  await putEvents(
+    client,
+    stream,
+    ids.map((id, n) => signUp(id, day(n))),
+  );
+  await until("all to be read", async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+    return /open_records\{.*\} 501\n/.test((await answer?.text()) ?? "");
+  });
+  assert.equal(await first.end("SIGTERM"), 0, first.log());
+  assert.match(first.log(), /501 files would take long to write/);
+  assert.deepEqual(await eventIds(lake), []);
+  consume();
+  await untilRead(lake, 501, 60_000);
+  assert.deepEqual(await eventIds(lake), ids.toSorted());
+});
+
 test("a Kinesis that is not there and a stream that is not there are waited for", async () => {
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { appendFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { type Client, type ClientOptions, createClient } from "forebay/node";
 import { until } from "../support/until.ts";
 import { Front, type Script } from "./support/front.ts";
@@ -103,6 +104,11 @@ const DAMAGE: [what: string, damage: (file: string) => Promise<void>, lost: numb
     [3],
   ],
   ["a line in the place of another", (file) => lines(file, (all) => all.splice(4, 1, "?")), [4]],
+  [
+    "a line of somebody else",
+    (file) => lines(file, (all) => all.splice(4, 1, whole("7 null"))),
+    [4],
+  ],
   ["a line too few", (file) => lines(file, (all) => all.splice(4, 1)), [4]],
   ["zeros in the middle", (file) => zeros(file), [5, 6]],
   ["an end of a line too many", (file) => lines(file, (all) => all.splice(2, 0, "")), []],
@@ -120,6 +126,10 @@ const lines = (file: string, change: (lines: string[]) => void) =>
     change(all);
     return all.join("\n");
   });
+
+/** A line as the spool writes it. */
+const whole = (text: string) =>
+  `${text.length} ${crc32(text).toString(16).padStart(8, "0")} ${text}`;
 
 /** Over the end of a line. */
 const zeros = (file: string) =>

@@ -14,6 +14,8 @@ const { values } = parseArgs({
 });
 
 const server = kinesalite({
+  // Of an account; a file of tests makes a stream for each.
+  shardLimit: 100,
   createStreamMs: STATE_CHANGE_MS,
   deleteStreamMs: STATE_CHANGE_MS,
   updateStreamMs: STATE_CHANGE_MS,

@@ -12,7 +12,7 @@ use crate::command::{command, output, root, target};
 /// whichever bundler it is more.
 const TOTAL_BUDGET: u64 = 16_500;
 /// What is held at present: the budget is missed, and this keeps it from being missed by more.
-const TOTAL_BOUND: u64 = 19_900;
+const TOTAL_BOUND: u64 = 18_100;
 /// The same for what has to be there before the first `record()`, without what an app that has a chunk fetches
 /// anyway: Vite adds a kilobyte to each.
 const FIRST_BUDGET: u64 = 2_500;
@@ -313,8 +313,16 @@ impl Report {
             String::from("| where it is used | |"),
             String::from("|---|---|"),
             format!(
-                "| React, auto-track, sign-in, the face of Amplify v5 | {} |",
-                used(&["react.js", "auto-track.js", "sign-in.js", "amplify-v5.js"])
+                "| React, auto-track, sign-in and `identifyUser()`, the face of Amplify v5 | {} |",
+                used(&["react.js", "auto-track.js", "identify.js", "amplify-v5.js"])
+            ),
+            format!(
+                "| more of a configuration than the least: a form of Amplify's, options | {} |",
+                used(&["options.js"])
+            ),
+            format!(
+                "| other tabs, and what earlier visits left, where there are such | {} |",
+                used(&["others.js"])
             ),
             format!(
                 "| what is wrong with an event, once one is not valid | {} |",

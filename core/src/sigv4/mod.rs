@@ -3,7 +3,6 @@
 //! Paths are normalised and encoded again, as every service but S3 does. Source: AWS's
 //! documentation of the algorithm and its test suite, `tests/vectors/sigv4.json`.
 
-mod browser;
 mod canonical;
 #[cfg(test)]
 mod tests;
@@ -14,7 +13,6 @@ use alloc::vec::Vec;
 
 use hmac::Mac;
 
-pub use self::browser::{HexDigest, payload_hash, sign_canonical};
 use self::canonical::{
     ALGORITHM, canonical_headers, canonical_query, canonical_request, credential_scope, sha256_hex,
     signature_mac, signed_header_names, string_to_sign, to_hex,

@@ -207,6 +207,11 @@ impl Shard {
         self.checkpoint.pending.is_none() && self.batch.range.is_some()
     }
 
+    /// How many files the batch would have now.
+    pub fn open_files(&self) -> usize {
+        self.batch.files()
+    }
+
     /// How many records are in the batch.
     pub fn open_records(&self) -> u64 {
         self.batch.counts.records

@@ -23,6 +23,9 @@ use crate::store::{Claim, Existing, StoreError};
 
 /// Kinesis takes five GetRecords a second for each shard: the pace of a reader that has catching up to do.
 const READ_INTERVAL: Duration = Duration::from_millis(200);
+/// A process that is told to end has some 30 seconds. A batch with more files than this is not written then: its
+/// records are read again.
+const MOST_FILES_AT_END: usize = 500;
 /// An answer with so many records, or more, is not the last one, whatever Kinesis says.
 const MANY_RECORDS: usize = 1_000;
 
@@ -52,10 +55,16 @@ pub(super) async fn read(
         behind_millis: 0,
     };
     let ended = reader.run().await?;
-    if reader.shard.is_open() || ended && reader.shard.is_replaying() {
+    let (id, files) = (reader.shard.id().to_owned(), reader.shard.open_files());
+    // Not where the stream is gone: nobody could read its records again.
+    let is_told = *reader.stop.borrow() || *reader.ending.borrow();
+    if ended || reader.shard.is_open() && (files <= MOST_FILES_AT_END || !is_told) {
         reader.flush().await?;
+    } else if reader.shard.is_open() {
+        note(format_args!(
+            "{id}: {files} files would take long to write; their records are read again"
+        ));
     }
-    let id = reader.shard.id().to_owned();
     if ended {
         for file in reader.shard.end()? {
             reader.put(file).await?;

@@ -1,5 +1,7 @@
 import { MAX_BATCH_EVENTS } from "../module/contract.js";
-import type { AnalyticsEvent, CompiledSchema } from "../types.js";
+import type { Prepared } from "../queue/prepare.js";
+import type { Form } from "../send/requests.js";
+import type { AnalyticsEvent, CompiledSchema, Delivery, Fail } from "../types.js";
 
 /** What any form of configuration may hold besides what Amplify knows. */
 export interface Options {
@@ -149,6 +151,19 @@ export interface Settings extends Options {
   sessionTimeout: number;
   sessions: "shared" | "perTab";
   dropPolicy: "oldest" | "newest";
+
+  // What options take that are not for plain configurations: see options.ts.
+
+  /** What an event goes through before it is validated. */
+  prepare?: Prepared;
+  /** The form of requests, where the endpoint is not Forebay's worker. */
+  form?: Form;
+  /** The headers of a request for this target, where the identity pool is not Forebay's. */
+  poolHeaders?: (target: string) => Record<string, string>;
+  /** Whether the browser asks not to be tracked, where that is respected. */
+  asksForPrivacy?: () => boolean;
+  /** What tells the console of every step. */
+  explain?: (delivery: Delivery) => void;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
@@ -177,22 +192,26 @@ const PLAIN = /^appId,endpoint,identityPoolId,region(,schema)?$/;
  *
  * @throws ForebayError (`InvalidConfig`) that names the member to put right.
  */
-export async function readConfig(config: ForebayConfig | AmplifyConfig): Promise<Settings> {
+export async function readConfig(
+  config: ForebayConfig | AmplifyConfig,
+  fail: Fail,
+): Promise<Settings> {
   const given: Anything = config ?? {};
   const isPlain =
     PLAIN.test(`${Object.keys(given).sort()}`) &&
     Object.values(given).every((text) => text && typeof text === "string") &&
     isOrigin(given.endpoint);
   if (isPlain) return { ...DEFAULTS, identityEndpoint: given.endpoint, ...given };
-  const { read, wrong } = (await import("./members.js")).judged(given, DEFAULTS);
-  if (wrong) throw (await import("./mistakes.js")).invalidConfig(wrong, given);
-  return read;
+  return (await options()).read(given, DEFAULTS, fail);
 }
 
-/** Whether an address stays as it is. */
+/** From one place, since bundlers add to each `import()`. */
+export const options = () => import("./options.js");
+
+/** Whether an address stays as it is, and may be that of Forebay's worker. */
 function isOrigin(given: string): boolean {
   try {
-    return /^http/.test(given) && new URL(given).origin === given;
+    return /^http(?!.*amazonaws)/.test(given) && new URL(given).origin === given;
   } catch {
     return false;
   }

@@ -1,54 +1,25 @@
 // What to say where something is to be put right: no page that is as it should be loads these words.
 
 import type { Answer } from "../send/requests.js";
-import { ForebayError, type Violation } from "../types.js";
-import type { Anything, Settings } from "./config.js";
-import { CHOICES, COUNTS, path, TYPES } from "./members.js";
-
-const ADDRESS =
-  "an http(s) address without a query, such as https://events.example.com, " +
-  "or a path of the page's own site, such as /ingest";
-const TEXT = "a string that is not empty";
+import type { Fail, Violation } from "../types.js";
+import type { Settings } from "./config.js";
 
 /** Whether it was told that requests are refused: that they fail is no news then. */
 let isRefusalTold = false;
 
-const RULES: Record<string, string> = {
-  endpoint: ADDRESS,
-  identityEndpoint: ADDRESS,
-  stsEndpoint: ADDRESS,
-  appId: TEXT,
-  region: TEXT,
-  identityPoolId: TEXT,
-  schema: "the `schema` that `npx forebay codegen` generates, not the schema file itself",
-  globalProperties: "an object with `attributes` and `metrics`",
-  sampleRate: "a number from 0 to 1",
-};
-
-/** What says that this member of Forebay's own form has to be put right, by its path in the form that is given. */
-export function invalidConfig(name: string, given: Anything): ForebayError {
-  return new ForebayError(
-    "InvalidConfig",
-    `Forebay configuration: ${path(name, given)} must be ${rule(name)}.`,
-  );
-}
-
-function rule(name: string): string {
-  const [count, choices] = [COUNTS[name], CHOICES[name]];
-  if (count) return `a whole number from 1 to ${count}`;
-  if (choices) return `"${choices.join('" or "')}"`;
-  return RULES[name] ?? (TYPES[name] === "boolean" ? "true or false" : `a ${TYPES[name]}`);
-}
-
-/** Why no WebAssembly at all runs here; `undefined` where it does. */
-export function refusal(): ForebayError | undefined {
+/**
+ * Looks whether any WebAssembly runs here.
+ *
+ * @throws ForebayError `WasmBlocked`
+ */
+export function probe(fail: Fail): void {
   try {
     // The smallest module there is: magic number and version. WebKit compiles what it forbids to run.
     new WebAssembly.Instance(
       new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)),
     );
   } catch (error) {
-    return new ForebayError(
+    fail(
       "WasmBlocked",
       `Forebay cannot send, and events wait: ${error} ` +
         `A Content-Security-Policy has to allow 'wasm-unsafe-eval' in script-src.`,
@@ -56,8 +27,34 @@ export function refusal(): ForebayError | undefined {
   }
 }
 
+const WORDS = {
+  invalidEvent,
+  noCredentials,
+  noDisk,
+  noRoom,
+  refused,
+  refusedUser,
+  rejectedEvent,
+  silentTab,
+  trapped,
+  unanswered,
+  unreadableSchema,
+};
+
+/** What can be said. */
+export type Mistake = keyof typeof WORDS;
+
+const told = new Set<Mistake>();
+
+/** Says on the console, once, what is to be put right, and why. */
+export function say(what: Mistake, reason: unknown, settings: Settings): void {
+  if (told.has(what)) return;
+  told.add(what);
+  WORDS[what](reason as never, settings);
+}
+
 /** `reason`: what the disk says; nothing where it says nothing. */
-export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
+function noDisk(reason: unknown = "IndexedDB does not answer."): void {
   const { name } = reason as Partial<DOMException>;
   console.warn(
     "Forebay: no disk here, so what waits when the page closes is lost.",
@@ -66,7 +63,7 @@ export function noDisk(reason: unknown = "IndexedDB does not answer."): void {
 }
 
 /** `reason`: what the disk says. */
-export function noRoom(reason: unknown): void {
+function noRoom(reason: unknown): void {
   console.warn(
     "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
       "as many as fit there; the others are lost.",
@@ -75,7 +72,7 @@ export function noRoom(reason: unknown): void {
 }
 
 /** `reason`: the trap. */
-export function trapped(reason: unknown): void {
+function trapped(reason: unknown): void {
   console.error(
     "Forebay: its WebAssembly module failed, and another one goes on with what waits. This is a fault of " +
       "Forebay's; please report it.",
@@ -83,7 +80,7 @@ export function trapped(reason: unknown): void {
   );
 }
 
-export function unreadableSchema(): void {
+function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
       "Run `npx forebay codegen` of the version that the page loads.",
@@ -91,7 +88,7 @@ export function unreadableSchema(): void {
 }
 
 /** The first event that is not valid. */
-export function invalidEvent([name, violations]: [string, Violation[]]): void {
+function invalidEvent([name, violations]: [string, Violation[]]): void {
   const what = violations.map(
     ({ path, expected, actual }) => `${path} has to be ${expected}, and is ${actual}`,
   );
@@ -102,7 +99,7 @@ export function invalidEvent([name, violations]: [string, Violation[]]): void {
 }
 
 /** The first event that the endpoint refuses for what is in it. */
-export function rejectedEvent([name, reason]: [string, unknown]): void {
+function rejectedEvent([name, reason]: [string, unknown]): void {
   console.warn(
     `Forebay: the endpoint refuses the event ${name}: ${reason} ` +
       "Does the page have the schema that the endpoint has? " +
@@ -111,7 +108,7 @@ export function rejectedEvent([name, reason]: [string, unknown]): void {
 }
 
 /** The tab that sends for this one does not answer. */
-export function silentTab(): void {
+function silentTab(): void {
   console.warn(
     "Forebay: the tab that sends for this one does not answer, so that this one sends from now on. The other one " +
       "hangs, in a long task for example. What it sent last may arrive twice, under the same ids.",
@@ -119,7 +116,7 @@ export function silentTab(): void {
 }
 
 /** Again and again there is no answer of use, from the endpoint or the identity pool. */
-export function unanswered({ url, answer }: { url: string; answer: Answer }): void {
+function unanswered({ url, answer }: { url: string; answer: Answer }): void {
   if (isRefusalTold) return;
   // Without the signature.
   const address = url.replace(/\?.*/, "");
@@ -134,7 +131,7 @@ export function unanswered({ url, answer }: { url: string; answer: Answer }): vo
 }
 
 /** The identity pool gives nothing to sign with. */
-export function noCredentials(answer: Answer, settings: Settings): void {
+function noCredentials(answer: Answer, settings: Settings): void {
   const { identityPoolId, identityEndpoint, guestRoleArn } = settings;
   isRefusalTold = true;
   const advice =
@@ -147,7 +144,7 @@ export function noCredentials(answer: Answer, settings: Settings): void {
 }
 
 /** The endpoint does not take requests of this page. */
-export function refused(answer: Answer, { endpoint, appId, region }: Settings): void {
+function refused(answer: Answer, { endpoint, appId, region }: Settings): void {
   isRefusalTold = true;
   const advice =
     foreign(answer) ||
@@ -178,41 +175,8 @@ function said({ status, type, body, text }: Answer, url: string): string {
   return `${url} answered ${[status, ...words].filter(Boolean).join(" ")}.`;
 }
 
-/** What is read besides what members.ts has. */
-const READ =
-  "endpoint identityEndpoint stsEndpoint appId region identityPoolId endpointId sampleRate".split(
-    " ",
-  );
-
-const told = new Set<string>();
-
-/** Says in what two configurations of one page differ; not in functions, which are made anew each time. */
-export async function compare(first: Settings, reading: Promise<Settings>): Promise<void> {
-  const names = [...READ, ...[COUNTS, CHOICES, TYPES].flatMap(Object.keys)] as (keyof Settings)[];
-  const message = await reading.then(
-    (other) => {
-      const differing = names.filter((name) => text(first[name]) !== text(other[name]));
-      return differing.length
-        ? `Forebay is configured already, and with another ${differing.join(", ")}. The first stays.`
-        : "";
-    },
-    ({ message }) => message as string,
-  );
-  if (message && !told.has(message)) console.error(message);
-  told.add(message);
-}
-
-/** A value of a setting, whatever the order of its members; of a function nothing. */
-function text(value: unknown): string | undefined {
-  return JSON.stringify(value, (_, given) =>
-    given && typeof given === "object" && !Array.isArray(given)
-      ? Object.fromEntries(Object.entries(given).sort())
-      : given,
-  );
-}
-
 /** `reason`: what the endpoint says. */
-export function refusedUser(reason: unknown): void {
+function refusedUser(reason: unknown): void {
   console.error(
     `Forebay: the endpoint refuses what identifyUser() said, and events go on without it: ${reason} ` +
       "Call identifyUser() with values that it takes.",

@@ -10,7 +10,7 @@ const consentKey = () => nameOf("enabled.");
 
 /** Why nothing may leave; `undefined` where it may. */
 export function refusal(): string | undefined {
-  if (settings.respectPrivacySignals && asksForPrivacy()) return "privacy signal";
+  if (settings.asksForPrivacy?.()) return "privacy signal";
   const enabled = kept(consentKey());
   const mayLeave = enabled ? enabled === "true" : (said ?? !settings.disabled);
   return mayLeave ? undefined : "disabled";
@@ -26,13 +26,4 @@ export function isConsent(key: string | null): boolean {
   const isIt = key === consentKey();
   if (isIt) said = undefined;
   return isIt;
-}
-
-/** Whether the browser says that its user wants no tracking: by Global Privacy Control, or Do Not Track. */
-function asksForPrivacy(): boolean {
-  const { globalPrivacyControl, doNotTrack } = navigator as {
-    globalPrivacyControl?: boolean;
-    doNotTrack?: string | null;
-  };
-  return !!globalPrivacyControl || doNotTrack === "1";
 }

@@ -2,11 +2,12 @@
 
 import { parsed } from "../json.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { clocks, core, withCore } from "../module/core.js";
-import type { Answer, Credentials } from "../send/requests.js";
-import { round, say, settings } from "../setup.js";
+import { untilChanged, withCore } from "../module/core.js";
+import { type Answer, ask, type Credentials } from "../send/requests.js";
+import { identify, page, round, say, settings } from "../setup.js";
 import { identityId, keepIdentityId } from "./ids.js";
-import { GET_CREDENTIALS, pool } from "./pool.js";
+import { GET_CREDENTIALS } from "./operations.js";
+import { pool } from "./pool.js";
 import type { Login, SignIn } from "./sign-in.js";
 
 /** Kept credentials that end sooner are not worth a try. */
@@ -25,7 +26,8 @@ export function numberOf(identity: string): number {
 
 /** Gets the credentials that the core asks for: those that are kept for their hour, or else new ones. */
 export async function renew(number: number): Promise<void> {
-  const [begun, machine] = [round, core];
+  const isSame = untilChanged();
+  const begun = round;
   const now = Date.now() + (withCore((core) => core.outbox_clock_offset()) ?? 0);
   const identity = identities[number];
   const key = keyOf(identity);
@@ -39,24 +41,22 @@ export async function renew(number: number): Promise<void> {
       if (begun === round) keepIdentityId(id);
     });
     // Another core asks for itself.
-    if (begun !== round || core !== machine) return;
+    if (!isSame()) return;
     const given = answer?.body.Credentials;
     if (isCredentials(given)) {
       if (areKept()) keep(key, JSON.stringify(given));
       got(number, given, answer?.date || now);
     } else {
       if (answer && answer.status >= 400 && answer.status < 500) say("noCredentials", answer);
-      withCore((core) =>
-        core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN, ...clocks()),
-      );
+      withCore((core) => core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN));
     }
   }
 }
 
 /** Gives the identity id of whoever signs in. */
 export async function loggedIn(input: SignIn): Promise<string> {
-  const { logIn } = await import("./sign-in.js");
-  const login = await logIn(pool, settings, input);
+  const { logIn } = await identify();
+  const login = await logIn({ pool, ask }, settings, input, page.fail);
   logins.set(login.identityId, login);
   return login.identityId;
 }
@@ -77,7 +77,7 @@ export function forgetCredentials(): void {
 function got(number: number, given: Credentials, now: number): void {
   const lifetime = Math.max(0, given.Expiration * 1000 - now);
   credentials[number] = given;
-  withCore((core) => core.outbox_got_credentials(number, lifetime, ...clocks()));
+  withCore((core) => core.outbox_got_credentials(number, lifetime));
 }
 
 /** Credentials, in the answer's body. */
@@ -94,8 +94,8 @@ async function issued(
       .catch(() => undefined);
   }
   if (settings.guestRoleArn) {
-    const { guestRole } = await import("./sign-in.js");
-    return guestRole(pool, settings, identityId(), keepIdentityId);
+    const { guestRole } = await identify();
+    return guestRole({ pool, ask }, settings, identityId(), keepIdentityId);
   }
   const answer = await issuedToGuest();
   if (answer.body.IdentityId) keepIdentityId(answer.body.IdentityId);

@@ -1,6 +1,6 @@
 // The identity pool's wire: that of Cognito Identity.
 
-import { type Answer, ask, isForebays } from "../send/requests.js";
+import { type Answer, ask } from "../send/requests.js";
 import { settings } from "../setup.js";
 
 /** Tokens of whoever is signed in, by the names of their issuers. */
@@ -9,14 +9,13 @@ export type Logins = Record<string, string>;
 /** Asks the identity pool. */
 export type Pool = typeof pool;
 
-export const GET_CREDENTIALS = "GetCredentialsForIdentity";
 const TARGET = "AWSCognitoIdentityService.";
 
 export function pool(operation: string, body: object): Promise<Answer> {
-  const { identityEndpoint, wire } = settings;
+  const { identityEndpoint, poolHeaders } = settings;
   const target = TARGET + operation;
-  const [query, headers]: [string, Record<string, string>] = isForebays(identityEndpoint, wire)
-    ? [`?X-Amz-Target=${target}`, { "content-type": "text/plain" }]
-    : ["", { "content-type": "application/x-amz-json-1.1", "x-amz-target": target }];
+  // In the address, nothing makes a browser ask for leave first.
+  const query = poolHeaders ? "" : `?X-Amz-Target=${target}`;
+  const headers = poolHeaders?.(target) ?? { "content-type": "text/plain" };
   return ask("POST", `${identityEndpoint}/${query}`, headers, JSON.stringify(body));
 }

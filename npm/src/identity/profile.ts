@@ -3,7 +3,7 @@
 // accepts, and a test compares the two.
 
 import type { Anything } from "../config/config.js";
-import { ForebayError, type IdentifyUserInput } from "../types.js";
+import type { Fail, IdentifyUserInput } from "../types.js";
 
 /** The body of UpdateEndpoint. */
 type Description = Record<string, Anything>;
@@ -32,10 +32,15 @@ const CHANNELS =
  *
  * @throws ForebayError `InvalidUser`, which names the first value that cannot be sent.
  */
-export function description(input: IdentifyUserInput, requestId: string, known: string): string {
+export function description(
+  input: IdentifyUserInput,
+  requestId: string,
+  known: string,
+  fail: Fail,
+): string {
   const wrong = (place: string, rule: string) => {
     // The value may be personal, and is not repeated.
-    throw new ForebayError("InvalidUser", `Forebay: ${place} has to be ${rule}.`);
+    fail("InvalidUser", `Forebay: ${place} has to be ${rule}.`);
   };
   const said = {
     ...fitting(input, wrong),

@@ -1,7 +1,8 @@
 import type { Settings } from "../config/config.js";
-import { type Answer, ask } from "../send/requests.js";
-import { ForebayError } from "../types.js";
-import { GET_CREDENTIALS, type Logins, type Pool } from "./pool.js";
+import type { Answer, ask } from "../send/requests.js";
+import type { Fail } from "../types.js";
+import { GET_CREDENTIALS } from "./operations.js";
+import type { Logins, Pool } from "./pool.js";
 
 /** The argument of `signIn`. */
 export interface SignIn {
@@ -12,6 +13,12 @@ export interface SignIn {
   logins: Logins | (() => Logins | Promise<Logins>);
   /** An IAM role for a pool with the classic flow; without one the pool gives the credentials. */
   roleArn?: string;
+}
+
+/** How to ask the pool, and others. */
+interface Wire {
+  pool: Pool;
+  ask: typeof ask;
 }
 
 type Place = Pick<Settings, "identityPoolId" | "region" | "stsEndpoint" | "guestRoleArn">;
@@ -29,13 +36,14 @@ export interface Login {
  * @throws ForebayError `NotSignedIn` where it does not take the tokens.
  */
 export async function logIn(
-  pool: Pool,
+  wire: Wire,
   settings: Place,
   { logins, roleArn }: SignIn,
+  fail: Fail,
 ): Promise<Login> {
   const tokens = async () => (typeof logins === "function" ? logins() : logins);
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
-    const { status, type, body } = await pool("GetId", {
+    const { status, type, body } = await wire.pool("GetId", {
       IdentityPoolId: settings.identityPoolId,
       Logins: await tokens(),
     });
@@ -43,12 +51,12 @@ export async function logIn(
     if (IdentityId) {
       const renew = async () =>
         roleArn
-          ? assumeRole(pool, settings, roleArn, IdentityId, await tokens())
-          : pool(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
+          ? assumeRole(wire, settings, roleArn, IdentityId, await tokens())
+          : wire.pool(GET_CREDENTIALS, { IdentityId, Logins: await tokens() });
       return { identityId: IdentityId, renew };
     }
     if (status >= 400 && status < 500 && status !== 429) {
-      throw new ForebayError(
+      fail(
         "NotSignedIn",
         `Forebay: the identity pool does not take these logins (${type || status}).`,
       );
@@ -59,23 +67,23 @@ export async function logIn(
 
 /** The classic flow for a guest, by the identity that is known, or by a new one. */
 export async function guestRole(
-  pool: Pool,
+  wire: Wire,
   place: Place,
   known: string | undefined,
   keepIdentityId: (id: string) => void,
 ): Promise<Answer> {
   const { identityPoolId, guestRoleArn = "" } = place;
-  if (known) return assumeRole(pool, place, guestRoleArn, known);
-  const answer = await pool("GetId", { IdentityPoolId: identityPoolId });
+  if (known) return assumeRole(wire, place, guestRoleArn, known);
+  const answer = await wire.pool("GetId", { IdentityPoolId: identityPoolId });
   const id = answer.body.IdentityId;
   if (!id) return answer;
   keepIdentityId(id);
-  return assumeRole(pool, place, guestRoleArn, id);
+  return assumeRole(wire, place, guestRoleArn, id);
 }
 
 /** The classic flow: a token of the pool's, and the role that it is good for. */
 async function assumeRole(
-  pool: Pool,
+  { pool, ask }: Wire,
   { region, stsEndpoint = `https://sts.${region}.amazonaws.com` }: Place,
   roleArn: string,
   IdentityId: string,

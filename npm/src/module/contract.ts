@@ -97,13 +97,11 @@ export interface Validator {
 export interface Core extends Validator {
   /** Ends the event. Gives whether it is valid. */
   validator_is_valid(): number;
-  /** Replaces the bytes in the buffer by their hash, `sigv4::payload_hash`. Gives its length. */
-  signer_payload_hash(): number;
   /**
-   * Replaces the texts in the buffer, which are a canonical request, a date and a scope, of so many bytes, and
-   * the secret access key, by `sigv4::sign_canonical`. Gives its length.
+   * Says what time it is, for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is
+   * `performance.now()`.
    */
-  signer_sign_canonical(request: number, date: number, scope: number): number;
+  outbox_now(wall: number, monotonic: number): void;
   /**
    * Empties the outbox. `entropy` is a random number; the other arguments are members of the core's
    * `outbox::Config`.
@@ -123,15 +121,7 @@ export interface Core extends Validator {
    * taken. An event of an identity whose number is `MAX_IDENTITIES` or more is not taken and not counted: it
    * stays on disk until an outbox is started that has a number for its identity.
    */
-  outbox_record(
-    event: number,
-    bytes: number,
-    who: number,
-    at: number,
-    immediate: boolean,
-    wall: number,
-    monotonic: number,
-  ): number;
+  outbox_record(event: number, bytes: number, who: number, at: number, immediate: boolean): number;
   /**
    * Takes an event from disk, the oldest first; its number is new to this outbox. Events that come before the first
    * `outbox_loaded` go before all others. Gives whether it is taken into memory. If not, it waits on disk alone,
@@ -161,12 +151,12 @@ export interface Core extends Validator {
   /** Whether there is a network. Coming back ends delays that the endpoint did not ask for. */
   outbox_set_online(online: boolean): void;
   /** There are credentials of an identity, good for so many milliseconds. */
-  outbox_got_credentials(who: number, lifetime: number, wall: number, monotonic: number): void;
+  outbox_got_credentials(who: number, lifetime: number): void;
   /**
    * There are no credentials of an identity, and none are to be asked for before so many
    * milliseconds where the pool said so; else NaN.
    */
-  outbox_no_credentials(who: number, retryAfter: number, wall: number, monotonic: number): void;
+  outbox_no_credentials(who: number, retryAfter: number): void;
   /**
    * `outbox_answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
    * are in the buffer.
@@ -178,35 +168,25 @@ export interface Core extends Validator {
     events: number,
     retryAfter: number,
     date: number,
-    wall: number,
-    monotonic: number,
   ): void;
   /**
    * Time has passed, or something has come in: gives up on late requests, and sends what is due.
    * Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
    * brings nothing about.
    */
-  outbox_tick(wall: number, monotonic: number): number;
+  outbox_tick(): number;
   /**
    * The page is going away or hidden: sends the newest events that fit. `envelope` is the bytes of
    * a batch without events.
    */
-  outbox_hidden(envelope: number, wall: number, monotonic: number): void;
+  outbox_hidden(envelope: number): void;
   outbox_poll(): number;
   /**
-   * Puts `outbox_batch` into the buffer, as pairs of 64-bit floating-point numbers. Gives their
-   * length.
+   * Puts what a request takes into the buffer, as 64-bit floating-point numbers: `outbox_who`, `outbox_describes`
+   * as 0 or 1, `outbox_clock_offset`, and then `outbox_batch` as pairs, if it is a batch. Gives their length in
+   * bytes.
    */
-  outbox_batch(request: number): number;
-  /**
-   * Whether the batch of a request under way carries the description of the endpoint, or an empty one. No event ends
-   * because of a description: once the endpoint has refused it, or a batch that carries it, batches go without it.
-   * They carry it again once there is another description, or once it is known that the endpoint refused something
-   * else.
-   */
-  outbox_describes(request: number): number;
-  /** The identity whose credentials sign a request that is under way. */
-  outbox_who(request: number): number;
+  outbox_request(request: number): number;
   /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */
   outbox_clock_offset(): number;
   /** One number of `outbox_books`: `BOOK_RECORDED`, `BOOK_QUEUED`, or one from `BOOK_ENDED` on. */

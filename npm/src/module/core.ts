@@ -1,14 +1,12 @@
 // The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
 // buffer.
 
+import { round } from "../setup.js";
 import type { AnalyticsEvent } from "../types.js";
 import type { Core } from "./contract.js";
-import { hand, put, putTexts, take, textAt } from "./validator.js";
+import { hand, textAt } from "./validator.js";
 
 export type { Core } from "./contract.js";
-
-/** What `forebay_wasm_bg.wasm` comes as. */
-export type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** The module, while it runs. There is one of it. */
 export let core: Core | undefined;
@@ -22,12 +20,19 @@ export function run(instance: Core, whenTrapped: typeof trapped): void {
   trapped = whenTrapped;
 }
 
+/** Gives what tells later whether all is as it was: the same module runs, and nothing was forgotten. */
+export function untilChanged(): () => boolean {
+  const [begun, machine] = [round, core];
+  return () => begun === round && machine === core;
+}
+
 /** Calls into the module. Gives nothing where none runs, or where it traps, which ends it. */
 export function withCore<T>(use: (core: Core) => T): T | undefined {
   const used = core;
   if (!used) return undefined;
   depth++;
   try {
+    used.outbox_now(Date.now(), performance.now());
     return use(used);
   } catch (error) {
     if (core === used) {
@@ -51,33 +56,6 @@ export async function instantiate(module: WebAssembly.Module): Promise<Core> {
   };
   const exports = (await WebAssembly.instantiate(module, { js })).exports as object as Core;
   return exports;
-}
-
-/** Compiles the module, whatever it comes as. */
-export async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
-  if (wasm instanceof WebAssembly.Module) return wasm;
-  return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);
-}
-
-/** The arguments `wall` and `monotonic`. */
-export const clocks = () => [Date.now(), performance.now()] as const;
-
-/** SHA-256 in hexadecimal digits. */
-export function payloadHash(core: Core, body: Uint8Array): string {
-  put(core, body);
-  return take(core, core.signer_payload_hash());
-}
-
-/** The signature of a canonical request. */
-export function signature(
-  core: Core,
-  canonical: string,
-  date: string,
-  scope: string,
-  secret: string,
-): string {
-  const [request, ofDate, ofScope] = putTexts(core, canonical, date, scope, secret);
-  return take(core, core.signer_sign_canonical(request, ofDate, ofScope));
 }
 
 /** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */

@@ -309,13 +309,14 @@ class NodeClient implements Client {
   async #read(): Promise<void> {
     while (this.#spool && this.#canRead()) {
       const { found, damaged, isOwn } = await this.#spool.read();
+      const nothing: Place[] = [];
       for (const { text, place } of found) {
-        const at = Number.parseInt(text, 10);
-        const line = text.slice(text.indexOf(" ") + 1);
-        const { id, name } = JSON.parse(line);
-        const bytes = Buffer.byteLength(line);
-        this.#queue.add({ id, name, line, bytes, at, place, tries: 0, notBefore: 0 });
+        const entry = entryOf(text, place);
+        if (entry) this.#queue.add(entry);
+        else nothing.push(place);
       }
+      await this.#spool.end(nothing);
+      this.#drop(LOST, nothing.length);
       if (isOwn) this.#onDisk -= found.length;
       else this.#counts.recorded += found.length + damaged;
       // What is not where it was left, nobody finds any more.
@@ -394,6 +395,20 @@ class NodeClient implements Client {
     if (this.#told.has(why) || this.#told.size >= MOST_TOLD) return;
     this.#told.add(why);
     process.emitWarning(`Forebay: ${why}. Events wait, and are sent again.`, "ForebayWarning");
+  }
+}
+
+/** An event as the spool has it; nothing where somebody else has written there. */
+function entryOf(text: string, place: Place): Waiting | undefined {
+  const [head] = text.split(" ", 1);
+  const line = text.slice(head.length + 1);
+  try {
+    const { id, name } = JSON.parse(line);
+    const bytes = Buffer.byteLength(line);
+    if (typeof id !== "string" || !/^\d+$/.test(head)) return undefined;
+    return { id, name, line, bytes, at: Number(head), place, tries: 0, notBefore: 0 };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,9 +1,9 @@
 // The disk: events in IndexedDB. Without a disk, calls fail and do not throw.
 
 import type { SessionStamp } from "../identity/session.js";
-import { parsedList } from "../json.js";
-import { keep, kept, keysOf, remove as removeKept } from "../local-storage.js";
+import { keep, keysOf, remove as removeKept } from "../local-storage.js";
 import { nameOf, say } from "../setup.js";
+import { ASIDE, answer, OUTBOX, rowsOf } from "./database.js";
 
 /** An event as it is kept on disk, and as tabs hand it over. */
 export interface Row {
@@ -46,16 +46,8 @@ interface Ending {
   ids: Set<string>;
 }
 
-/** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
-export type Verdict = "enough" | "over" | undefined;
-
-const OUTBOX = "outbox";
-const ASIDE = "aside";
 /** Most rows in a record. */
 const RECORD_ROWS = 100;
-/** Records that are read at once, at first; and rows that are to be read at once, about. */
-const RECORDS = 10;
-const ROWS = 1000;
 /** Most rows and ids in an item of localStorage. */
 const ITEM = 100;
 /** Milliseconds after which a disk that says nothing counts as none. */
@@ -105,7 +97,7 @@ let adopted: string[] = [];
 export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptied): void {
   settled = whenSettled;
   emptied = whenEmptied;
-  opening = open(1);
+  opening = open();
   const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
     .catch((reason) => say("noDisk", reason))
@@ -261,17 +253,6 @@ function leaveItem(item: (Row | string)[], key: string): void {
   leaveItem(item.slice(half), `${key}.`);
 }
 
-/**
- * What another page left under this key of localStorage, if it is one for that; only once: rows, and the
- * ids of those that ended.
- */
-export function left(key: string | null): (Row | string)[] {
-  if (!key?.startsWith(leaving())) return [];
-  const found = leftIn(kept(key));
-  keep(key, null);
-  return found;
-}
-
 export function clear(): void {
   waiting = [];
   unsaved.clear();
@@ -283,64 +264,31 @@ export function clear(): void {
   });
 }
 
-/**
- * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough:
- * first those that other pages left, at once and however the disk does. What is no row is set aside; gives
- * how many were. Fails without a disk.
- */
-export async function scan(
-  take: (row: Row, place: Place, isStored: boolean) => Verdict,
-): Promise<number> {
-  const over = new Set<string>();
-  for (const key of keysOf(leaving())) {
-    if (key.startsWith(own()) || adopted.includes(key)) continue;
-    adopted.push(key);
-    for (const left of leftIn(kept(key))) {
-      if (typeof left === "string") over.add(left);
-      else if (isRow(left)) take(left, put(left), false);
-    }
-  }
-  // However late: what an earlier visit left is there.
-  await opening;
-  let aside = 0;
-  let isEnough = false;
-  let count = RECORDS;
-  for (let range: IDBKeyRange | undefined; ; ) {
-    let found = 0;
-    const transaction = begin([OUTBOX, ASIDE]);
-    const outbox = transaction.objectStore(OUTBOX);
-    const records = await answer<Stored[]>(outbox.getAll(range, count));
-    for (const record of records) {
-      const place = { key: record.id, size: 0 };
-      const all = rowsOf(record);
-      found += all.length;
-      const rows = all.filter((row) => {
-        if (!isRow(row)) {
-          aside++;
-          transaction.objectStore(ASIDE).add(row);
-          return false;
-        }
-        const verdict = over.has(row.id) ? "over" : take(row, place, true);
-        isEnough ||= verdict === "enough";
-        return verdict !== "over";
-      });
-      place.size = rows.length;
-      if (!rows.length) outbox.delete(record.id);
-      else if (rows.length < all.length) outbox.put({ id: record.id, rows });
-    }
-    if (isEnough || records.length < count) break;
-    range = IDBKeyRange.lowerBound(records[count - 1].id, true);
-    if (found < ROWS / 2) count *= 2;
-  }
-  if (!unsaved.size) tryAgain();
-  return aside;
+/** The keys under which other pages left something that this one has not read yet. */
+export function keysOfLeft(): string[] {
+  return keysOf(leaving()).filter((key) => !key.startsWith(own()) && !adopted.includes(key));
 }
 
-/** A record as it is read: rows, or one row by itself. */
-type Stored = Row & { rows?: Row[] };
+/** Whether it is a key of localStorage under which a page left something. */
+export const isOfLeft = (key: string | null) => key?.startsWith(leaving());
 
-function rowsOf(record: Stored): Row[] {
-  return Array.isArray(record.rows) ? record.rows : [record];
+/** What is under this key is put on disk, and deleted once it is there. */
+export function adopt(key: string): void {
+  adopted.push(key);
+}
+
+/** What other pages left is deleted if all that is to be put is on disk. */
+export function forgetLeft(): void {
+  if (!unsaved.size) tryAgain();
+}
+
+/** Fails where there is no disk. */
+export const whenOpen = () => opening;
+
+/** The keys of all records on disk. Fails where there is no disk. */
+export async function keysOnDisk(): Promise<IDBValidKey[]> {
+  await opening;
+  return answer(begin([OUTBOX]).objectStore(OUTBOX).getAllKeys());
 }
 
 /**
@@ -387,7 +335,7 @@ function use(opened: IDBDatabase, isNew: boolean): void {
   tryAgain();
 }
 
-function begin(names: string[]): IDBTransaction {
+export function begin(names: string[]): IDBTransaction {
   const transaction = (database as IDBDatabase).transaction(names, "readwrite");
   active.add(transaction);
   for (const end of ["complete", "abort"]) {
@@ -411,34 +359,9 @@ function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
   });
 }
 
-/** Reads what `leave` kept. */
-function leftIn(text: string | null): (Row | string)[] {
-  return parsedList(text).filter((left) => typeof left === "string" || left?.id);
-}
-
-/** Whether it is a row that this version can read, whoever wrote it. */
-export function isRow(row: Row): boolean {
-  const { id, at, name, body, who, session, v } = row ?? {};
-  const texts = [id, name, body, who, session?.id ?? ""];
-  const times = [at, session?.start ?? 0, session?.stop ?? 0];
-  if (v !== 1 || !id || texts.some((text) => typeof text !== "string")) return false;
-  if (!times.every(isTime)) return false;
-  try {
-    JSON.parse(body);
-    return body.startsWith('{"');
-  } catch {
-    return false;
-  }
-}
-
-/** Whether it is milliseconds since the epoch, as far as there are dates. */
-export function isTime(at: unknown): boolean {
-  return typeof at === "number" && Math.abs(at) < 8e15;
-}
-
-/** A later version of this package may have opened it as a later version: its rows tell. */
-async function open(version?: number): Promise<void> {
-  const opening = indexedDB.open(nameOf(""), version);
+/** In whatever version it is: a later version of this package may have made it, and its rows tell. */
+async function open(): Promise<void> {
+  const opening = indexedDB.open(nameOf(""));
   let isNew = false;
   opening.onupgradeneeded = () => {
     const { result } = opening;
@@ -451,15 +374,5 @@ async function open(version?: number): Promise<void> {
     // It does not wait for a page that is frozen by now.
     opening.transaction?.commit();
   };
-  return answer(opening).then(
-    (database) => use(database, isNew),
-    (error) => (version && error.name === "VersionError" ? open() : Promise.reject(error)),
-  );
-}
-
-function answer<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+  use(await answer(opening), isNew);
 }

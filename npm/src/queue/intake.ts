@@ -13,9 +13,8 @@ import {
   sessionOf,
   touch,
 } from "../identity/session.js";
-import { page } from "../setup.js";
+import { page, settings } from "../setup.js";
 import type { AnalyticsEvent } from "../types.js";
-import type { Prepared } from "./prepare.js";
 
 /** An event that is to be validated, kept and sent. */
 export interface Taken extends Recorded {
@@ -25,14 +24,12 @@ export interface Taken extends Recorded {
 /** An event that is taken, or why it is not. */
 export type Judged = { event: AnalyticsEvent } | { reason: string };
 
-let prepared: Prepared | undefined;
 /** Attributes of `_session.start` and `_session.stop`. */
 let sessionAttributes: AnalyticsEvent["attributes"];
 /** Whether the endpoint id is. */
 let isKept: boolean;
 
-export function openIntake(preparation: Prepared | undefined): void {
-  prepared = preparation;
+export function openIntake(): void {
   openSessions();
   nameBrowser();
 }
@@ -89,7 +86,7 @@ function refused(): string | undefined {
 
 function judged(event: AnalyticsEvent): Judged {
   const reason = refused();
-  return reason ? { reason } : (prepared?.(event, endpointId) ?? { event });
+  return reason ? { reason } : (settings.prepare?.(event, endpointId) ?? { event });
 }
 
 /** They go through the same; what of them is not taken was never recorded. */

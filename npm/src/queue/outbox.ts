@@ -9,12 +9,13 @@ import {
   DROPPED_TOO_MANY,
   ENDS,
 } from "../module/contract.js";
-import { type Core, checked, clocks, core, withCore } from "../module/core.js";
-import { round, say, settings } from "../setup.js";
-import { handOver } from "../tabs/handover.js";
-import { isLeader } from "../tabs/lock.js";
+import { type Core, checked, untilChanged, withCore } from "../module/core.js";
+import { others } from "../others/coming.js";
+import { say, settings } from "../setup.js";
+import { isAlone } from "../tabs/channel.js";
+import { handOver, isLeader } from "../tabs/lock.js";
 import type { AnalyticsEvent, Stats, Violation } from "../types.js";
-import { isDurable, type Place, put, type Row, scan, type Verdict } from "./disk.js";
+import { isDurable, keysOfLeft, keysOnDisk, put, type Row } from "./disk.js";
 import type { Taken } from "./intake.js";
 import {
   books,
@@ -32,7 +33,7 @@ import {
   tell,
 } from "./ledger.js";
 import { actionFor, drain, soon } from "./turns.js";
-import { bodyOf, bytesOf, eventOf } from "./wire.js";
+import { bodyOf, bytesOf } from "./wire.js";
 
 /** Milliseconds before a module that traps again and again is tried once more. */
 const LONGEST_PAUSE = 60_000;
@@ -42,6 +43,8 @@ const MOST_TRAPS = 2;
 let invalid = 0;
 let aside = 0;
 let traps = 0;
+/** Whether the disk was looked through. */
+let hasLoaded = false;
 /** The event that is being handed to the core. */
 let handed: Held | undefined;
 
@@ -77,24 +80,36 @@ export function accept(held: Held): boolean {
     end(held, { state: "dropped", reason: "the WebAssembly module fails on it" });
     return true;
   }
-  const isDone = withCore((core) => {
-    handed = held;
-    let isTaken = true;
-    if (isValid(core, held)) {
-      held.place ??= put(row);
-      const who = numberOf(row.who);
-      // Not where there is no room for its identity: it waits on disk for a later visit.
-      isTaken = !!core.outbox_record(number, bytesOf(row), who, row.at, immediate, ...clocks());
-      if (isTaken) accepted(held);
-    }
-    handed = undefined;
-    return isTaken;
+  const isTaken = hand(held, (core, who) => {
+    held.place ??= put(row);
+    // Not where there is no room for its identity: it waits on disk for a later visit.
+    return core.outbox_record(number, bytesOf(row), who, row.at, immediate);
   });
+  if (isTaken) accepted(held);
   if (held.isAccepted) {
     if (held.isStored !== undefined) written([held]);
     soon();
   }
-  return !!isDone;
+  return held.isAccepted || !byNumber.has(number);
+}
+
+/**
+ * Hands an event from disk to the core. Gives whether that has taken it into memory; nothing where the event has
+ * ended, or the core with it.
+ */
+export function offer(held: Held): boolean | undefined {
+  const { row, number } = held;
+  return hand(held, (core, who) => core.outbox_load(number, bytesOf(row), who, row.at));
+}
+
+/** The same where it is valid. `give` gives it to the core. */
+function hand(held: Held, give: (core: Core, who: number) => number): boolean | undefined {
+  return withCore((core) => {
+    handed = held;
+    const isTaken = isValid(core, held) ? !!give(core, numberOf(held.row.who)) : undefined;
+    handed = undefined;
+    return isTaken;
+  });
 }
 
 /** The core has an event. */
@@ -131,17 +146,20 @@ export function putAgain(): void {
 }
 
 /** Leaves an event on disk alone where the core has enough in memory. */
-function shed(held: Held): void {
+export function shed(held: Held): void {
   // An event of another tab's is kept: from disk this tab could not tell that it is not its own.
   if (!isLeader || !held.isStored || !held.isAccepted || !held.isOurs) return;
-  if (withCore((core) => core.outbox_evict(held.number))) evict(held);
+  if (!withCore((core) => core.outbox_evict(held.number))) return;
+  evict(held);
+  // What is on disk alone will have to be read: better to have what does so while there is a network.
+  others();
 }
 
 /** Whether an event is valid. One that is not comes to its end here. */
 function isValid(core: Core, held: Held): boolean {
   const { row } = held;
   if (row.checked) return true;
-  const given = held.event ?? eventOf(row);
+  const given = held.event as AnalyticsEvent;
   const valid = checked(core, given);
   if (valid) {
     row.body = bodyOf(valid);
@@ -181,55 +199,26 @@ export function endedElsewhere(held: Held, ending: Ending): void {
   });
 }
 
-/**
- * Hands what is on disk to the core, which leaves there what is too much; all of it, or as much as it takes of
- * an identity.
- */
+/** Hands what is on disk to the core; of all identities, or what it asks for of one. */
 export async function load(whose?: number): Promise<void> {
-  const [begun, machine] = [round, core];
-  const known = whose === undefined ? [...byNumber.values()] : [];
-  // Another tab has ended what was on disk and is not there any more, and this tab did not hear of it.
-  const gone = new Set(known.filter((held) => held.isStored));
-  const found: Held[] = [];
-  const read = (row: Row, place: Place, isStored: boolean): Verdict => {
-    const held = byId.get(row.id);
-    gone.delete(held as Held);
-    if (lately.has(row.id)) return "over";
-    // A page that did not hear of the disk left it to be put there once more.
-    if (held) return held.isStored && held.place?.key !== place.key ? "over" : undefined;
-    if (begun !== round || core !== machine) return "enough";
-    const loaded = hold(row, true);
-    loaded.place = place;
-    if (isStored) loaded.isStored = true;
-    handed = loaded;
-    const verdict = withCore((core) => {
-      if (!isValid(core, loaded)) return undefined;
-      const who = numberOf(row.who);
-      if (core.outbox_load(loaded.number, bytesOf(row), who, row.at)) {
-        found.push(loaded);
-        return undefined;
-      }
-      evict(loaded);
-      return who === whose ? "enough" : undefined;
-    });
-    handed = undefined;
-    return verdict;
-  };
-  try {
-    aside += await scan(read);
-  } catch {
-    gone.clear();
-  }
-  if (begun !== round || core !== machine) return;
+  const isSame = untilChanged();
+  const hasOthers = hasLoaded || (await othersHave().catch(() => false));
+  hasLoaded = true;
+  if (hasOthers) return (await others()).load(whose);
+  if (!isSame()) return;
   withCore((core) => core.outbox_loaded());
-  for (const held of gone) endedElsewhere(held, { state: "delivered" });
-  // Events that were stored before the disk was read.
-  for (const held of known) shed(held);
-  for (const held of found) {
-    held.isAccepted = true;
-    if (held.ending) endedElsewhere(held, held.ending);
-  }
-  soon();
+  for (const held of [...byNumber.values()]) shed(held);
+}
+
+/** Whether other pages may have something on disk, or on its way there. Fails without a disk. */
+async function othersHave(): Promise<boolean> {
+  if (!isAlone || keysOfLeft().length) return true;
+  const isOwn = (id: IDBValidKey) => byId.has(`${id}`) || lately.has(`${id}`);
+  return !(await keysOnDisk()).every(isOwn);
+}
+
+export function setAside(rows: number): void {
+  aside += rows;
 }
 
 /**

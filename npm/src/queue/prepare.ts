@@ -1,7 +1,7 @@
 // What a page may ask for besides: sampling, global properties, and its own look at every event.
 
 import type { Settings } from "../config/config.js";
-import { type AnalyticsEvent, ForebayError } from "../types.js";
+import type { AnalyticsEvent, Fail } from "../types.js";
 import type { Judged } from "./intake.js";
 
 const ASYNC = "before() gave a promise, and has to give the event at once";
@@ -17,13 +17,16 @@ let isTold = false;
  *
  * @throws ForebayError `InvalidConfig` where with these global properties no event would be valid.
  */
-export function preparation({
-  sampleRate,
-  globalProperties,
-  before,
-}: Pick<Settings, "sampleRate" | "globalProperties" | "before">): Prepared {
-  check("attributes", "string", globalProperties?.attributes);
-  check("metrics", "number", globalProperties?.metrics);
+export function preparation(
+  {
+    sampleRate,
+    globalProperties,
+    before,
+  }: Pick<Settings, "sampleRate" | "globalProperties" | "before">,
+  fail: Fail,
+): Prepared {
+  check("attributes", "string", globalProperties?.attributes, fail);
+  check("metrics", "number", globalProperties?.metrics, fail);
   return (event, endpointId) => {
     if (share(endpointId) >= sampleRate) return { reason: "not sampled" };
     const whole = withGlobals(event, globalProperties);
@@ -46,7 +49,7 @@ export function preparation({
 }
 
 /** All values of these global properties have the type that events' have. */
-function check(member: string, type: string, values: object | null | undefined): void {
+function check(member: string, type: string, values: object | null | undefined, fail: Fail): void {
   const isObject = Object.prototype.toString.call(values ?? {}) === "[object Object]";
   const wrong = Object.entries(values ?? {}).find(
     ([, value]) =>
@@ -56,7 +59,7 @@ function check(member: string, type: string, values: object | null | undefined):
   );
   if (isObject && !wrong) return;
   const place = [member, ...(isObject && wrong ? [wrong[0]] : [])].join(".");
-  throw new ForebayError(
+  fail(
     "InvalidConfig",
     `Forebay configuration: globalProperties.${place} must be ${isObject ? `a ${type === "number" ? "finite number" : type}` : "an object"}.`,
   );

@@ -2,7 +2,7 @@
 
 import { refusal } from "../identity/consent.js";
 import { DELIVERED, DROPPED_TOO_MANY, ENDS, PER_ACTION, REJECTED } from "../module/contract.js";
-import { type Core, clocks, withCore } from "../module/core.js";
+import { type Core, withCore } from "../module/core.js";
 import { type Ended, isAlone, tellTabs } from "../tabs/channel.js";
 import { isLeader } from "../tabs/lock.js";
 import { byNumber, type Ending, end } from "./ledger.js";
@@ -83,8 +83,8 @@ function turn(): void {
   }
   withCore((core) => {
     // First, since what is due by itself may be too large to outlive the page.
-    if (isLeaving) core.outbox_hidden(lastEnvelope, ...clocks());
-    const wakeAt = core.outbox_tick(...clocks());
+    if (isLeaving) core.outbox_hidden(lastEnvelope);
+    const wakeAt = core.outbox_tick();
     drain(core);
     const longest = isLeader && !isAlone && byNumber.size ? BEAT : LONGEST_TIMEOUT;
     const next = Math.min(wakeAt, now + longest);

@@ -42,9 +42,3 @@ export function bodyOf({ name, attributes, metrics }: AnalyticsEvent): string {
     ClientSdkVersion: VERSION,
   });
 }
-
-/** The event in a row that was recorded on an earlier visit, before it could be validated. */
-export function eventOf({ name, body }: Row): AnalyticsEvent {
-  const { Attributes, Metrics } = JSON.parse(body);
-  return { name, attributes: Attributes, metrics: Metrics };
-}

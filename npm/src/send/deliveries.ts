@@ -3,13 +3,13 @@
 import { credentials } from "../identity/credentials.js";
 import { endpointId } from "../identity/ids.js";
 import { keep, kept, remove } from "../local-storage.js";
-import { type Core, clocks, core, withCore } from "../module/core.js";
+import { type Core, core, untilChanged, withCore } from "../module/core.js";
 import { bytes, encode, put } from "../module/validator.js";
 import { byNumber, type Held, tell } from "../queue/ledger.js";
 import { endedElsewhere } from "../queue/outbox.js";
 import { isLeaving, soon } from "../queue/turns.js";
 import { wired } from "../queue/wire.js";
-import { form, nameOf, round, say } from "../setup.js";
+import { identify, nameOf, round, say, settings } from "../setup.js";
 import { tellTabs } from "../tabs/channel.js";
 import {
   type Answer,
@@ -46,7 +46,7 @@ export async function mendProfile(): Promise<void> {
   const left = kept(uncheckedKey());
   if (!left) return;
   try {
-    const { mended } = await import("../identity/profile.js");
+    const { mended } = await identify();
     keep(profileKey(), mended(left));
     keep(uncheckedKey(), null);
   } catch {
@@ -81,7 +81,7 @@ export function overhead(): number {
 
 /** Sends a batch that the core has made. */
 export function sendBatch(core: Core, request: number, keepalive: boolean): void {
-  const numbers = new Float64Array(bytes(core, core.outbox_batch(request)).slice().buffer);
+  const [who, describes, offset, ...numbers] = requestOf(core, request);
   const batch: Held[] = [];
   const events: string[] = [];
   for (let at = 0; at < numbers.length; at += 2) {
@@ -90,47 +90,52 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
     events.push(wired(held.row, numbers[at + 1]));
     tell(held, "sent");
   }
-  // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
-  // refused, and sent again with others.
-  const offset = core.outbox_clock_offset();
-  const begun = round;
-  const body = envelope(events.join(), core.outbox_describes(request) ? described() : "{}");
+  const isSame = untilChanged();
+  const body = envelope(events.join(), describes ? described() : "{}");
   const post = (body: Uint8Array<ArrayBuffer>) => {
+    // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
+    // refused, and sent again with others.
     const call = { method: "POST", path: "events", body, keepalive, offset };
-    withCore((running) => {
-      if (running === core && begun === round) sendSigned(core, request, call, batch);
-    });
+    if (isSame()) sendSigned(core, request, call, who, batch);
   };
-  if (isLeaving || form || body.length < WORTH_COMPRESSING) post(body);
+  if (isLeaving || settings.form || body.length < WORTH_COMPRESSING) post(body);
   else compressed(body).then(post, () => post(body));
+}
+
+/** What the core says of a request: see `outbox_request`. */
+function requestOf(core: Core, request: number): Float64Array {
+  return new Float64Array(bytes(core, core.outbox_request(request)).slice().buffer);
 }
 
 /** Sends the description of the endpoint. */
 export function sendEndpoint(core: Core, request: number): void {
+  const [who, , offset] = requestOf(core, request);
   const call = {
     // For the other a browser asks first.
-    method: form ? "PUT" : "POST",
+    method: settings.form ? "PUT" : "POST",
     path: `endpoints/${escaped(endpointId)}`,
     body: encode(described()),
     keepalive: isLeaving,
-    offset: core.outbox_clock_offset(),
+    offset,
   };
-  sendSigned(core, request, call, []);
+  sendSigned(core, request, call, who, []);
 }
 
 /** Sends a request in this task, and tells the core what came of it, and of each of these events. */
-function sendSigned(core: Core, request: number, call: Call, batch: Held[]): void {
+function sendSigned(core: Core, request: number, call: Call, who: number, batch: Held[]): void {
   const begun = round;
-  const found = credentials[core.outbox_who(request)];
+  const found = credentials[who];
   if (!found) {
-    answered(core, request, NO_ANSWER);
+    withCore(() => answered(core, request, NO_ANSWER));
     return;
   }
   const profiled = described();
-  send(core, call, found).then((answer) => {
+  send(call, found).then((answer) => {
     if (begun !== round) return;
     judgeProfile(profiled, answer, !batch.length);
-    complain(answer);
+    // Once may be its clock, or credentials that have ended.
+    refusals = answer.status === 403 ? refusals + 1 : 0;
+    if (refusals > 1 || answer.status === 404) say("refused", answer);
     const statuses = verdicts(batch, answer);
     const isTold = withCore((running) => {
       if (running === core) answered(core, request, answer, statuses);
@@ -149,24 +154,10 @@ function answered(core: Core, request: number, answer: Answer, statuses: number[
   const { type, status, retryAfter, date, body } = answer;
   const hasMessageBody = [body.Message, body.RequestID].every((text) => typeof text === "string");
   put(core, new Uint8Array(Uint16Array.from(statuses).buffer), encode(type));
-  core.outbox_answered(
-    request,
-    status,
-    hasMessageBody,
-    statuses.length,
-    retryAfter,
-    date,
-    ...clocks(),
-  );
+  core.outbox_answered(request, status, hasMessageBody, statuses.length, retryAfter, date);
   const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
   soon();
-}
-
-/** Says that the endpoint refuses this page: once may be its clock, or credentials that have ended. */
-function complain(answer: Answer): void {
-  refusals = answer.status === 403 ? refusals + 1 : 0;
-  if (refusals > 1 || answer.status === 404) say("refused", answer);
 }
 
 /** A description that the endpoint refuses goes with no further batch. */

@@ -1,3 +1,5 @@
+// Requests as AWS takes them from browsers.
+
 import { ALGORITHM, type Form } from "./requests.js";
 
 /** A signature in headers, as AWS takes it from browsers. */
@@ -8,3 +10,9 @@ export const inHeaders: Form = ({ url, host, date, credential, token, sign }) =>
     `Signature=${sign("", { host, ...headers })}`;
   return [url, { ...headers, authorization, "content-type": "application/json" }];
 };
+
+/** The headers of a request to Cognito Identity. */
+export const poolHeaders = (target: string) => ({
+  "content-type": "application/x-amz-json-1.1",
+  "x-amz-target": target,
+});

@@ -1,8 +1,8 @@
-import type { Settings } from "../config/config.js";
 import { parsed } from "../json.js";
 import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
-import { type Core, payloadHash, signature } from "../module/core.js";
-import { form, say, settings } from "../setup.js";
+import { encode } from "../module/validator.js";
+import { say, settings } from "../setup.js";
+import { hex, hmac, sha256 } from "./sha256.js";
 
 /** What requests are signed with, as Cognito Identity gives it. */
 export interface Credentials {
@@ -46,11 +46,6 @@ export const ALGORITHM = "AWS4-HMAC-SHA256";
 const MOST_UNANSWERED = 4;
 
 let unanswered = 0;
-
-/** Whether an endpoint is Forebay's worker: all but Amazon's are, unless the configuration says. */
-export function isForebays(endpoint: string, wire: Settings["wire"]): boolean {
-  return wire ? wire === "forebay" : !/\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
-}
 
 /** Sends a request and reads its answer. Never rejects. */
 export async function ask(
@@ -148,15 +143,14 @@ export interface Call {
 
 /** Sends a signed request in this task. */
 export function send(
-  core: Core,
   { method, path, body, keepalive, offset }: Call,
   { AccessKeyId, SecretKey, SessionToken }: Credentials,
 ): Promise<Answer> {
-  const { appId, endpoint, region } = settings;
+  const { appId, endpoint, form = presigned, region } = settings;
   const { href, host, pathname } = new URL(`${endpoint}/v1/apps/${escaped(appId)}/${path}`);
   const date = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${date.slice(0, 8)}/${region}/mobiletargeting/aws4_request`;
-  const [url, headers] = (form ?? presigned)({
+  const [url, headers] = form({
     url: href,
     host,
     date,
@@ -172,9 +166,12 @@ export function send(
         query,
         lines.join(""),
         Object.keys(headers).join(";"),
-        payloadHash(core, body),
+        hex(sha256(body)),
       ];
-      return signature(core, request.join("\n"), date, scope, SecretKey);
+      const text = [ALGORITHM, date, scope, hex(sha256(encode(request.join("\n"))))];
+      return hex(
+        [...scope.split("/"), text.join("\n")].map(encode).reduce(hmac, encode(`AWS4${SecretKey}`)),
+      );
     },
   });
   return ask(method, url, headers, body, keepalive);

@@ -1,10 +1,15 @@
 // The lock that the tab holds which sends.
 
+import { others } from "../others/coming.js";
+import { byNumber, type Held } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 import { isJoined } from "./channel.js";
 
 /** Whether this tab is the one that sends. */
 export let isLeader = false;
+
+/** Whether another tab was seen to be. */
+let isFollower = false;
 
 /** Lets another tab have the lock. */
 let release = () => {};
@@ -46,6 +51,20 @@ export function campaign(steal = false): void {
     if (wasLeader) lost();
     else won();
   });
+}
+
+/**
+ * Hands events over to the tab that sends: these, or those that are not on disk. Not before it is known that there
+ * is one: most pages are alone, and have the lock in a moment.
+ */
+export function handOver(events?: Held[]): void {
+  if (isFollower && !isLeader) others().then(({ handOver }) => handOver(events));
+}
+
+/** Hands all over, if it is another tab that has the lock. */
+export function followOther(): void {
+  isFollower = !isLeader;
+  handOver([...byNumber.values()]);
 }
 
 export function resign(): void {

@@ -104,11 +104,13 @@ class Splitter {
       yield { line: this.#start, text };
     }
     if (from >= 0) this.#kept += chunk.slice(from);
-    if (this.#kept.length > MAX_RECORD) {
-      const { line } = this;
-      yield* this.#lines();
-      this.line = line;
-    }
+    if (this.#kept.length <= MAX_RECORD) return;
+    // The last line goes on in the next chunk.
+    const end = this.#kept.lastIndexOf("\n") + 1;
+    const rest = this.#kept.slice(end);
+    this.#kept = this.#kept.slice(0, end);
+    yield* this.#lines();
+    if (end > 0) yield* this.push(rest);
   }
 
   *end(): Generator<Found> {

@@ -1,0 +1,145 @@
+// What earlier visits, and tabs that are closed by now, left on disk and in localStorage.
+
+import type { Page } from "../engine.js";
+import { parsedList } from "../json.js";
+import { keep, kept, keysOf } from "../local-storage.js";
+import { ASIDE, answer, OUTBOX, rowsOf } from "../queue/database.js";
+import type { Place, Row } from "../queue/disk.js";
+import type { Held } from "../queue/ledger.js";
+import { parts } from "./parts.js";
+import { eventOf, isRecorded, isRow, leftIn } from "./rows.js";
+import { hearEnded, take } from "./tabs.js";
+
+/** Records that are read at once, at first; and rows that are to be read at once, about. */
+const RECORDS = 10;
+const ROWS = 1000;
+
+/** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
+type Verdict = "enough" | "over" | undefined;
+
+/** A record as it is read: rows, or one row by itself. */
+type Stored = Row & { rows?: Row[] };
+
+/**
+ * Hands what is on disk to the core, which leaves there what is too much; all of it, or as much as it takes of
+ * an identity.
+ */
+export async function load(whose?: number): Promise<void> {
+  const { byId, byNumber, evict, lately, withCore } = parts;
+  const isSame = parts.untilChanged();
+  const known = whose === undefined ? [...byNumber.values()] : [];
+  // Another tab has ended what was on disk and is not there any more, and this tab did not hear of it.
+  const gone = new Set(known.filter((held) => held.isStored));
+  const found: Held[] = [];
+  const read = (row: Row, place: Place, isStored: boolean): Verdict => {
+    const held = byId.get(row.id);
+    gone.delete(held as Held);
+    if (lately.has(row.id)) return "over";
+    // A page that did not hear of the disk left it to be put there once more.
+    if (held) return held.isStored && held.place?.key !== place.key ? "over" : undefined;
+    if (!isSame()) return "enough";
+    const loaded = parts.hold(row, true);
+    loaded.place = place;
+    if (isStored) loaded.isStored = true;
+    if (!row.checked) loaded.event = eventOf(row);
+    const isTaken = parts.offer(loaded);
+    if (isTaken) found.push(loaded);
+    if (isTaken !== false) return undefined;
+    evict(loaded);
+    return parts.numberOf(row.who) === whose ? "enough" : undefined;
+  };
+  try {
+    parts.setAside(await scan(read));
+  } catch {
+    gone.clear();
+  }
+  if (!isSame()) return;
+  withCore((core) => core.outbox_loaded());
+  for (const held of gone) parts.endedElsewhere(held, { state: "delivered" });
+  // Events that were stored before the disk was read.
+  for (const held of known) parts.shed(held);
+  for (const held of found) {
+    held.isAccepted = true;
+    if (held.ending) parts.endedElsewhere(held, held.ending);
+  }
+  parts.soon();
+}
+
+/**
+ * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough:
+ * first those that other pages left, at once and however the disk does. What is no row is set aside; gives
+ * how many were. Fails without a disk.
+ */
+async function scan(take: (row: Row, place: Place, isStored: boolean) => Verdict): Promise<number> {
+  const over = new Set<string>();
+  for (const key of parts.keysOfLeft()) {
+    parts.adopt(key);
+    for (const left of leftIn(kept(key))) {
+      if (typeof left === "string") over.add(left);
+      else if (isRow(left)) take(left, parts.put(left), false);
+    }
+  }
+  // However late: what an earlier visit left is there.
+  await parts.whenOpen();
+  let aside = 0;
+  let isEnough = false;
+  let count = RECORDS;
+  for (let range: IDBKeyRange | undefined; ; ) {
+    let found = 0;
+    const transaction = parts.begin([OUTBOX, ASIDE]);
+    const outbox = transaction.objectStore(OUTBOX);
+    const records = await answer<Stored[]>(outbox.getAll(range, count));
+    for (const record of records) {
+      const place = { key: record.id, size: 0 };
+      const all = rowsOf(record);
+      found += all.length;
+      const rows = all.filter((row) => {
+        if (!isRow(row)) {
+          aside++;
+          transaction.objectStore(ASIDE).add(row);
+          return false;
+        }
+        const verdict = over.has(row.id) ? "over" : take(row, place, true);
+        isEnough ||= verdict === "enough";
+        return verdict !== "over";
+      });
+      place.size = rows.length;
+      if (!rows.length) outbox.delete(record.id);
+      else if (rows.length < all.length) outbox.put({ id: record.id, rows });
+    }
+    if (isEnough || records.length < count) break;
+    range = IDBKeyRange.lowerBound(records[count - 1].id, true);
+    if (found < ROWS / 2) count *= 2;
+  }
+  parts.forgetLeft();
+  return aside;
+}
+
+/** A page that ends may do so after the one that sends has looked for what was left: under this key. */
+export function takeLeft(key: string): void {
+  if (!parts.isLeader()) return;
+  const left = leftIn(kept(key));
+  keep(key, null);
+  for (const one of left) {
+    if (typeof one === "string") hearEnded({ id: one, state: "delivered" });
+    else take({ row: one, immediate: false });
+  }
+  parts.soon();
+}
+
+/**
+ * Takes what pages recorded before they had an engine, once they have ended or have one: a page that ends may hold
+ * its lock for some time.
+ */
+export function takeEarly({ early, lose }: Page): void {
+  for (const key of keysOf(early)) {
+    const take = () => {
+      const left = parsedList(kept(key));
+      keep(key, null);
+      left.filter(isRecorded).forEach(parts.record);
+      for (const { lost } of left) if (lost > 0) lose("no room to keep", lost);
+    };
+    if (!navigator.locks) take();
+    else navigator.locks.request(key, take).catch(take);
+  }
+}

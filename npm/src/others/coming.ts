@@ -1,0 +1,41 @@
+// Loads what takes care of other tabs and earlier visits, once there are such.
+
+import { page } from "../setup.js";
+import type { Parts } from "./parts.js";
+
+type Others = typeof import("./others.js");
+
+let parts: Parts;
+let coming: Promise<Others> | undefined;
+
+/** Milliseconds after which a browser is not believed any more that it is offline. */
+const OFFLINE_PATIENCE = 600_000;
+
+/** Resolves when the browser is online: Firefox never asks again for a script that it could not get. */
+async function online(): Promise<void> {
+  if (navigator.onLine !== false) return;
+  await new Promise((go) => {
+    addEventListener("online", go);
+    setTimeout(go, OFFLINE_PATIENCE);
+  });
+}
+
+/** Says what of the engine that script works on. */
+export function openOthers(theParts: Parts): void {
+  parts = theParts;
+}
+
+/** Gives that script, however late it comes; what is done by it is done in its order. */
+export function others(): Promise<Others> {
+  coming ??= new Promise((resolve) => {
+    page
+      .untilLoaded(async () => {
+        await online();
+        const loaded = await import("./others.js");
+        loaded.setUp(parts);
+        resolve(loaded);
+      })
+      .catch(() => {});
+  });
+  return coming;
+}

@@ -1,0 +1,82 @@
+// Other tabs: events that this tab records and another sends, and those that this one sends for others.
+
+import type { Ended, Message, Shared } from "../tabs/channel.js";
+import { parts } from "./parts.js";
+import { eventOf, isRow } from "./rows.js";
+
+/** Milliseconds after which a tab that does not answer is taken for one that does not send, either. */
+const SILENCE = 3000;
+/** How late a timer may be before this tab was asleep itself, and has not heard yet what was answered. */
+const LATE = 500;
+
+/** When the tab that sends was heard last. */
+let heardAt = 0;
+let isWatching = false;
+
+/** Takes a message of another tab. */
+export function hear({ events, ended, leads, pong, endpoint }: Message): void {
+  const isLeader = parts.isLeader();
+  if (!isLeader && endpoint) parts.adoptEndpointId(endpoint);
+  if (ended || leads || pong) heardAt = performance.now();
+  const over = isLeader && parts.isRunning() ? (events ?? []).flatMap(take) : [];
+  if (over.length) parts.tellTabs({ ended: over });
+  ended?.forEach(hearEnded);
+  // It may have none of those that are not on disk, and it told nobody how others ended while it heard of no tab.
+  if (leads) handOver([...parts.byNumber.values()]);
+  parts.soon();
+}
+
+/** Takes an event of another tab's to send it. Gives how it ended, if it has. */
+export function take({ row, place, immediate }: Shared): Ended[] {
+  const { id } = row ?? {};
+  const ending = parts.lately.get(id);
+  if (ending) return [{ id, ...ending }];
+  if (parts.byId.has(id) || !isRow(row)) return [];
+  const held = parts.hold(row, false, immediate);
+  held.place = place;
+  held.isStored = !!place;
+  if (!row.checked) held.event = eventOf(row);
+  parts.accept(held);
+  return [];
+}
+
+export function hearEnded({ id, ...ending }: Ended): void {
+  const held = parts.byId.get(id);
+  parts.remember(id, ending);
+  if (held) parts.endedElsewhere(held, ending);
+}
+
+/** Hands events over to the tab that sends: these, or those that are not on disk. */
+export function handOver(
+  all = [...parts.byNumber.values()].filter(({ isStored }) => !isStored),
+): void {
+  if (parts.isLeader()) return;
+  const events = all
+    .filter(({ isOurs, isAccepted, number }) => isOurs && isAccepted && parts.byNumber.has(number))
+    .map(
+      ({ row, place, immediate, isStored }): Shared => ({
+        row,
+        place: isStored ? place : undefined,
+        immediate,
+      }),
+    );
+  if (!events.length) return;
+  parts.tellTabs({ events });
+  if (!isWatching) watch();
+}
+
+/** Asks the tab that sends whether it lives, as long as it has events of this one's; takes its place if not. */
+function watch(): void {
+  isWatching = true;
+  const asked = performance.now();
+  parts.tellTabs({ ping: true });
+  setTimeout(() => {
+    isWatching = false;
+    if (parts.isLeader() || !parts.byNumber.size) return;
+    const isSilent = heardAt < asked && performance.now() - asked < SILENCE + LATE;
+    if (isSilent) {
+      parts.say("silentTab");
+      parts.steal();
+    } else watch();
+  }, SILENCE);
+}
