@@ -1,1 +1,0 @@
-pub const VALUE_UNKNOWN: &str = "UNKNOWN";
