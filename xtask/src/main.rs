@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod counts;
 mod cross;
 mod demo;
 mod dist;

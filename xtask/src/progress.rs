@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::test::Counts;
+use crate::counts::Counts;
 
 /// How often the live line is drawn again.
 const REDRAW: Duration = Duration::from_millis(200);
