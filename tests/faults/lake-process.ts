@@ -36,6 +36,7 @@ export interface Flush extends Counts {
 
 /** A program that was started by a test. */
 export interface Program {
+  pid: number;
   /** What it printed on standard error so far. */
   log(): string;
   /** What it printed on standard output so far. */
@@ -73,7 +74,8 @@ function start(program: string, words: string[], environment: NodeJS.ProcessEnv 
     return ended;
   };
   const signal = (signal: NodeJS.Signals) => void child.kill(signal);
-  return { child, log: () => log, output: () => output, signal, end, ended };
+  const pid = child.pid as number;
+  return { child, pid, log: () => log, output: () => output, signal, end, ended };
 }
 
 /** A Kinesis with these streams, each `NAME:SHARDS`, on any free port or on `port`. */

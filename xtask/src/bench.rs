@@ -37,6 +37,14 @@ pub fn lake(arguments: &[String]) -> Result<()> {
     run(node.args(arguments))
 }
 
+/// Sends events through worker, Kinesis and lake for minutes while parts of it are killed, with these arguments of
+/// `tests/bench/soak.ts`. Fails where an event is lost or there twice.
+pub fn soak(arguments: &[String]) -> Result<()> {
+    parts::build(&Progress::start(), &[Part::Edge, Part::Lake])?;
+    let mut node = command("node", ["--import", "tsx", "tests/bench/soak.ts"]);
+    run(node.args(arguments))
+}
+
 fn run(node: &mut Command) -> Result<()> {
     let node = node.env("CARGO_TARGET_DIR", target());
     let status = node.status().context("could not start `node`")?;

@@ -94,7 +94,7 @@ const COMMANDS: &[Command] = &[
         name: "bench",
         says: "what recording costs a page, a request the worker or a record the lake, with a peer beside it",
         help: &[
-            "sdk | edge | lake [option]..\n\n",
+            "sdk | edge | lake | soak [option]..\n\n",
             "A number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
             "sdk drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
             "against one endpoint, by turns. It takes some minutes a run: Amplify sends 100 events every 5 seconds.\n\n",
@@ -112,6 +112,12 @@ const COMMANDS: &[Command] = &[
             "  --runs N             how many times each (default: 5)\n",
             "  --records N          how many records of 1.6 KB (default: 200000)\n",
             "  --build NAME=PROGRAM another build of forebay-lake, to be measured beside; may be repeated\n",
+            "  --json               as JSON, for programs\n",
+            "\nsoak sends events through worker, Kinesis and lake while parts of it are killed. It fails where an event is\n",
+            "lost, or there twice.\n\n",
+            "  --minutes N          how long (default: 10)\n",
+            "  --rate N             events a second, sent on time whatever waits (default: 100)\n",
+            "  --users N            how many users send them (default: 40)\n",
             "  --json               as JSON, for programs\n",
             "\nFor example:  cargo xtask bench sdk --runs 1 --case burst\n",
         ],
@@ -344,9 +350,14 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             flags: &["json"],
             options: &["runs", "records", "build"],
         },
+        Some(Value(name)) if name == "soak" => Bench {
+            run: bench::soak,
+            flags: &["json"],
+            options: &["minutes", "rate", "users"],
+        },
         Some(other) => return Err(command.unexpected(&other)),
         None => bail!(
-            "what is to be measured is missing: `sdk`, `edge` or `lake`\n\n{}",
+            "what is to be measured is missing: `sdk`, `edge`, `lake` or `soak`\n\n{}",
             command.help()
         ),
     };
@@ -357,7 +368,7 @@ fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
             Long(name) if bench.options.contains(&name) => {
                 let name = name.to_owned();
                 let value = arguments.value()?.string()?;
-                if matches!(&*name, "runs" | "records")
+                if matches!(&*name, "runs" | "records" | "minutes" | "rate" | "users")
                     && !value.parse().is_ok_and(|count: u32| count > 0)
                 {
                     bail!("--{name} takes a number from 1, not `{value}`");
