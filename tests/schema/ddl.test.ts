@@ -58,7 +58,7 @@ test("SQL, CloudFormation and Terraform are understood, and say the same", async
   }
   assert.deepEqual(Object.keys(sql.views), [
     ...names.flatMap((name) => [`${name}_distinct`, `${name}_anonymous`]),
-    ...["events", "events_per_day", "events_anonymous", "sessions", "last_hour"],
+    ...["events", "events_per_day", "anonymous_events", "sessions", "last_hour"],
     ...["funnel", "retention_by_week", "users", "events_with_users"],
   ]);
 
@@ -420,7 +420,7 @@ describe("with files of the lake", () => {
     const [first] = visits;
     assert.equal(first.hour, "2026-01-31T23:00:00.000Z");
     assert.deepEqual([first.order, first.url, first.country], [3n, "/start", "SE"]);
-    const all = await select("SELECT * FROM forebay.events_anonymous");
+    const all = await select("SELECT * FROM forebay.anonymous_events");
     assert.equal(all.length, EVENTS.length - 1);
     const ids = ["client_id", "user_id", "cognito_id", "session_id", "event_id", "event_timestamp"];
     for (const row of [...visits, ...all]) {
@@ -538,7 +538,7 @@ describe("with files of the lake", () => {
         "session_id, duration_seconds, events, first_event_type, last_event_type, user_id, city, " +
         "entry_page, exit_page",
       visit_event_anonymous: "url, country, year, month, day",
-      events_anonymous: "event_type, browser, day",
+      anonymous_events: "event_type, browser, day",
       last_hour: "event_id",
       funnel: "from_event_type, to_event_type, clients, converted",
       retention_by_week: "first_week, weeks_later, clients",

@@ -45,7 +45,7 @@ pub(super) fn create_views(schema: &Schema, options: &Options, dialect: Dialect)
         create("events", views.all_events(schema, options)),
         create("events_per_day", views.events_per_day()),
         create(
-            "events_anonymous",
+            "anonymous_events",
             views.all_anonymous(schema, &own, options),
         ),
         create("sessions", views.sessions(&own, options)),
