@@ -9,8 +9,8 @@ import { type Credentials, guest, send } from "../support/requests.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const description = (input: Parameters<typeof descriptionBy>[0], id: string, known: string) =>
-  descriptionBy(input, id, known, (_, message) => {
-    throw new Error(message);
+  descriptionBy(input, id, known, (code, message) => {
+    throw Object.assign(new Error(message), { code });
   });
 
 let stack: Stack;

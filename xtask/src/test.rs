@@ -25,9 +25,6 @@ const IN_EVERY_ENGINE: [&str; 6] = [
     "delivery/delivery.test.ts",
 ];
 
-/// The folders whose tests measure time and memory in Chromium: nothing runs beside them.
-const MEASURING: [&str; 2] = ["browser", "delivery"];
-
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// What can be named on the command line.
@@ -442,7 +439,8 @@ fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
     node.args(files);
     let in_chromium = browser.is_some_and(|(engine, _)| *engine == Engine::Chromium);
     Ok(Task {
-        alone: in_chromium && MEASURING.contains(&name),
+        // Some of these measure time or memory in Chromium; and the scenarios of delivery run side by side themselves.
+        alone: name == "delivery" || (name == "browser" && in_chromium),
         ..Task::new(&title, node, node_counts)
     })
 }
