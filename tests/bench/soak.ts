@@ -73,26 +73,27 @@ class Parts {
 
   /** Something goes wrong, of all that can: in turns. */
   async fail(turn: number, mayKill: boolean): Promise<void> {
-    const kinds: Record<string, () => Promise<void>> = {
+    const kills: Record<string, () => Promise<void>> = {
+      "the lake is killed": async () => {
+        await this.lake?.end("SIGKILL");
+        await sleep(1_000);
+        this.startLake();
+      },
+      "the worker restarts": async () => {
+        await this.worker?.stop();
+        await this.startWorker();
+      },
+    };
+    const kinds = {
+      ...(mayKill && kills),
       "Kinesis throttles": () => this.#kinesis({ kind: "partial", error: throttled }),
       "connections to Kinesis break": () => this.#kinesis({ kind: "reset" }),
       "answers of Kinesis are lost": () => this.#kinesis({ kind: "answer lost" }),
     };
-    if (mayKill) {
-      kinds["the lake is killed"] = async () => {
-        await this.lake?.end("SIGKILL");
-        await sleep(1_000);
-        this.startLake();
-      };
-      kinds["the worker restarts"] = async () => {
-        await this.worker?.stop();
-        await this.startWorker();
-      };
-    }
     const names = Object.keys(kinds);
     const name = names[turn % names.length];
     this.faults[name] = (this.faults[name] ?? 0) + 1;
-    await kinds[name]();
+    await kinds[name as keyof typeof kinds]?.();
   }
 
   async #kinesis(fault: Fault): Promise<void> {
