@@ -179,9 +179,5 @@ export class ForebayError extends Error {
   }
 }
 
-/**
- * Throws a `ForebayError`. Scripts that are loaded later are given it: they import nothing, and the class is one.
- *
- * @internal
- */
+/** Throws a `ForebayError`. Scripts that are loaded later are given it: they import nothing, and the class is one. */
 export type Fail = (code: ForebayError["code"], message: string) => never;
