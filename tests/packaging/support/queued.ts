@@ -76,7 +76,8 @@ export async function startQueued(
         region,
         apps: [{ app_id, identity_pool_id }],
         kinesis: { endpoint: kinesis, stream, dead_letter_stream },
-        sinks,
+        // A member that is undefined is no JSON.
+        ...(sinks && { sinks }),
         queue: { binding: "QUEUE" },
         analytics: { binding: "ANALYTICS" },
       },
