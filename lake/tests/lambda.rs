@@ -15,8 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use forebay_core::time::Timestamp;
-use forebay_lake::cut::{Batch, ClosedBatch, Limits};
-use forebay_lake::record::Window;
+use forebay_lake::cut::Limits;
 use forebay_lake::run::import::{Archive, import};
 use forebay_lake::run::lambda::{
     Destination, REJECTED, STREAM_LIMITS, Streamed, Tally, Transformed, enrichment, stream,
@@ -381,18 +380,8 @@ fn a_pipe_gets_an_array_of_events_with_their_event_id() {
 
 /// The ids of the rows that a batch of the lake has of a record.
 fn rows_of_a_batch(record: &StreamRecord) -> Vec<String> {
-    let catalog = support::catalog();
-    let mut batch = Batch::default();
-    batch.take(&catalog, SHARD, &Window::default(), record);
-    let number = &record.sequence_number;
-    let closed = ClosedBatch {
-        range: (number.clone(), number.clone()),
-        counts: batch.counts,
-        keys: batch.keys.iter().collect(),
-        drafts: batch.drafts(&catalog, SHARD, number),
-    };
-    let files = closed.encode().unwrap().files.into_iter();
-    support::row_ids(&files.map(|file| (file.path, file.bytes)).collect())
+    let files = support::files_by(&support::catalog(), std::slice::from_ref(record));
+    support::row_ids(&files)
 }
 
 #[test]
@@ -533,7 +522,7 @@ fn any_records() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Issue 13, seen to hold 2.
+/// Consume, stream, import and transform.
 #[tokio::test]
 async fn the_same_records_are_the_same_rows_by_every_way() {
     let records = any_records();
@@ -541,25 +530,11 @@ async fn the_same_records_are_the_same_rows_by_every_way() {
 
     // consume
     let catalog = support::catalog();
-    let mut batch = Batch::default();
-    for (number, data) in &numbered {
-        batch.take(
-            &catalog,
-            SHARD,
-            &Window::default(),
-            &at(*number, data.clone()),
-        );
-    }
-    let counts = batch.counts;
-    let first = sequence_number(0);
-    let closed = ClosedBatch {
-        range: (first.clone(), first.clone()),
-        counts,
-        keys: batch.keys.iter().collect(),
-        drafts: batch.drafts(&catalog, SHARD, &first),
-    };
-    let files = closed.encode().unwrap().files.into_iter();
-    let files = files.map(|file| (file.path, file.bytes)).collect();
+    let stream: Vec<_> = numbered
+        .iter()
+        .map(|(number, data)| at(*number, data.clone()))
+        .collect();
+    let (files, counts) = support::taken_by(&catalog, &stream);
     let tally = (
         counts.records,
         counts.rows,

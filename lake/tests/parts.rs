@@ -7,7 +7,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use forebay_lake::cut::{Batch, ClosedBatch};
+use forebay_lake::cut::Batch;
 use forebay_lake::record::{MAX_PARTS, Window, parts};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -18,19 +18,8 @@ const SHARD: &str = "shardId-000000000000";
 /// A record of bytes: the files, and the counts of records, rows and rejected entries.
 fn taken(data: impl Into<Vec<u8>>) -> (Files, (u64, u64, u64)) {
     let catalog = support::catalog();
-    let mut batch = Batch::default();
-    batch.take(&catalog, SHARD, &Window::default(), &at(7, data));
-    let counts = batch.counts;
+    let (files, counts) = support::taken_by(&catalog, &[at(7, data)]);
     assert!(counts.add_up());
-    let first = sequence_number(7);
-    let closed = ClosedBatch {
-        range: (first.clone(), first.clone()),
-        counts,
-        keys: batch.keys.iter().collect(),
-        drafts: batch.drafts(&catalog, SHARD, &first),
-    };
-    let files = closed.encode().unwrap().files.into_iter();
-    let files = files.map(|file| (file.path, file.bytes)).collect();
     (files, (counts.records, counts.rows, counts.rejected))
 }
 

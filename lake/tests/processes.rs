@@ -27,7 +27,7 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 /// What may go wrong in a run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Trouble {
     late_once_in: usize,
     slow_clocks: bool,
@@ -225,12 +225,7 @@ async fn runs(seeds: u64, least_faults: usize, trouble: Trouble) {
 
 #[tokio::test]
 async fn paused_and_killed_processes_neither_lose_nor_double() {
-    let trouble = Trouble {
-        late_once_in: 0,
-        slow_clocks: false,
-        compacts: false,
-        is_stolen: false,
-    };
+    let trouble = Trouble::default();
     runs(14, 45, trouble).await;
 }
 
@@ -239,8 +234,7 @@ async fn nor_do_writes_that_arrive_late_from_processes_with_slow_clocks() {
     let trouble = Trouble {
         late_once_in: 12,
         slow_clocks: true,
-        compacts: false,
-        is_stolen: false,
+        ..Trouble::default()
     };
     runs(14, 45, trouble).await;
 }
@@ -251,7 +245,7 @@ async fn nor_does_compaction_beside_them() {
         late_once_in: 20,
         slow_clocks: true,
         compacts: true,
-        is_stolen: false,
+        ..Trouble::default()
     };
     runs(3, 4, trouble).await;
 }
@@ -261,8 +255,8 @@ async fn nor_does_a_lease_that_somebody_takes_away() {
     let trouble = Trouble {
         late_once_in: 30,
         slow_clocks: true,
-        compacts: false,
         is_stolen: true,
+        ..Trouble::default()
     };
     runs(10, 25, trouble).await;
 }

@@ -23,7 +23,7 @@ struct Input<'a> {
     now_seconds: u32,
     /// Which bit of an issued token is turned.
     turned: u16,
-    /// What stands before a MAC that is genuine.
+    /// The token's bytes before its MAC. The target adds a genuine MAC to them.
     signed: Signed<'a>,
 }
 

@@ -150,8 +150,8 @@ fn input(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
             }
         }
     }
-    // What is made of bytes takes choices and numbers from their beginning, and lengths from their end: those
-    // of a text are nearly all the same.
+    // `Arbitrary` reads choices and numbers from the first bytes, and lengths from the last ones. The first and
+    // last bytes of most texts are the same, and would give the same choices.
     if random.below(2) == 0 {
         let any = |random: &mut Random| -> Vec<u8> {
             let length = random.below(32);

@@ -1,4 +1,4 @@
-//! What sinks take.
+//! The record that the worker writes to a sink.
 
 use std::borrow::Cow;
 

@@ -265,8 +265,9 @@ impl<'a, P: Platform> Service<'a, P> {
         self.count(rate, "events-identity", Some(identity)).await
     }
 
-    /// What is answered in place of `error`, where that says that a key is wrong: too many of those, it may be.
-    /// Right keys are neither counted nor refused, so that whoever guesses harms nobody in the same network.
+    /// Counts a wrong key. Gives the error "too many requests" in place of `error` once the sender's network has sent
+    /// too many wrong keys. Right keys are neither counted nor refused, so that a guesser harms nobody else in the
+    /// network.
     async fn counted(&self, error: RequestError) -> RequestError {
         let Ok(config) = self.config else {
             return error;
@@ -276,7 +277,7 @@ impl<'a, P: Platform> Service<'a, P> {
         }
         let rates = &config.rate_limits;
         let network = rates.network(self.head);
-        // Those of unknown networks count together.
+        // All senders whose network is not known share one count.
         let network = network.as_deref().unwrap_or("unknown");
         let rate = Some(rates.wrong_keys());
         let counted = self.count(rate, "wrong-keys", Some(network)).await;

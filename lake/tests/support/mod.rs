@@ -25,6 +25,7 @@ use forebay_core::wire::event_stream::{Application, Client, Device, Forebay, Rec
 use forebay_lake::cut::{Batch, ClosedBatch, Content, EncodedBatch};
 use forebay_lake::record::Window;
 use forebay_lake::source::{SequenceNumber, StreamRecord};
+use forebay_lake::state::Counts;
 use forebay_lake::table::Catalog;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -214,6 +215,11 @@ pub const SHARD: &str = "shardId-000000000000";
 
 /// The files of a batch of the records.
 pub fn files_by(catalog: &Catalog, records: &[StreamRecord]) -> Files {
+    taken_by(catalog, records).0
+}
+
+/// The same, and what became of the records.
+pub fn taken_by(catalog: &Catalog, records: &[StreamRecord]) -> (Files, Counts) {
     let mut batch = Batch::default();
     for record in records {
         batch.take(catalog, SHARD, &Window::default(), record);
@@ -226,7 +232,10 @@ pub fn files_by(catalog: &Catalog, records: &[StreamRecord]) -> Files {
         drafts: batch.drafts(catalog, SHARD, &first),
     };
     let files = closed.encode().unwrap().files.into_iter();
-    files.map(|file| (file.path, file.bytes)).collect()
+    (
+        files.map(|file| (file.path, file.bytes)).collect(),
+        batch.counts,
+    )
 }
 
 /// The event ids in all tables, each as often as it is there.

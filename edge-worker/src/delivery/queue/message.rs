@@ -30,7 +30,7 @@ const HEADER_BYTES: usize = 32;
 const EVENTS: &str = "forebay-queue/1 events\n";
 const DEAD_LETTERS: &str = "forebay-queue/1 dead_letters\n";
 
-/// What a message holds.
+/// The kind of records in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Records of events.

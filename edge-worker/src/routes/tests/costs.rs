@@ -267,8 +267,8 @@ fn networks_and_identities_may_ask_so_often_the_pool_and_put_events_apart() {
     assert!(is_too_many(&put_events("192.0.2.1", "c")));
 }
 
-/// Who guesses is told to come back later, on every path that takes a key. Who has a key, or is a visitor, is not
-/// refused in the same network.
+/// On every path that takes a key, a sender of many wrong keys is answered 429. Visitors and senders of right keys in
+/// the same network are not refused.
 #[test]
 fn wrong_keys_are_limited_by_network_and_good_ones_are_not() {
     use crate::identity::server_key::tests::{ACCESS_KEY_ID, BEARER, SECRET_ACCESS_KEY, keys};
