@@ -398,7 +398,10 @@ export function pump(): void {
   hand(Number.POSITIVE_INFINITY);
 }
 
-/** Hands over what was recorded, for some milliseconds at a time: thousands at once are no long task. */
+/**
+ * Hands over what was recorded, for some milliseconds at a time: thousands at once are no long task. One event at
+ * least, however late it is by then.
+ */
 function pumpInSlices(): void {
   hand(SLICE);
   pumping = waiting.length > 0 && !!engine;
@@ -413,7 +416,8 @@ function hand(time: number): void {
   // A listener may record.
   waiting = [];
   let count = 0;
-  while (count < batch.length && performance.now() < until) engine.record(batch[count++]);
+  while (count < batch.length && (!count || performance.now() < until))
+    engine.record(batch[count++]);
   if (count < batch.length) waiting = [...batch.slice(count), ...waiting];
 }
 

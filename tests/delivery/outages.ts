@@ -229,7 +229,10 @@ export function outages(): void {
     const { endpoint, page } = scenario;
     endpoint.fault = ({ batch }) =>
       batch && endpoint.batches.length % 2 === 0 ? { status: 503 } : undefined;
-    await page.evaluate(() => {
+    await configure(page, endpoint, { flushSize: 10 });
+    // With its engine loaded, it hands over what it records in slices of time.
+    await page.evaluate(async () => {
+      await forebay.validate({ name: "Numbered" });
       const { performance } = globalThis;
       const now = performance.now.bind(performance);
       let passed = 0;
@@ -238,7 +241,6 @@ export function outages(): void {
         return now() + passed;
       };
     });
-    await configure(page, endpoint, { flushSize: 10 });
     await delivered(scenario, await record(page), test);
   });
 
