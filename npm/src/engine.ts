@@ -243,7 +243,8 @@ function listen(): void {
     if (key?.startsWith(page.early)) takeEarly();
     if (isLeader && isOfLeft(key)) others().then(({ takeLeft }) => takeLeft(`${key}`));
   });
-  addEventListener("pagehide", away);
+  // Firefox ends a page so fast that requests of its `pagehide` often do not leave.
+  for (const type of ["beforeunload", "pagehide"]) addEventListener(type, away);
   addEventListener("pageshow", back);
   // A worker has no document.
   const { document } = globalThis;

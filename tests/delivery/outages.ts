@@ -7,7 +7,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { type Endpoint, type Fault, results } from "../support/endpoint.ts";
 import type { Ability } from "../support/engines/engine.ts";
-import { arrived, assertBalanced, COUNT, configure, record, setClock } from "./support/numbered.ts";
+import {
+  arrived,
+  assertBalanced,
+  COUNT,
+  configFor,
+  configure,
+  record,
+  setClock,
+} from "./support/numbered.ts";
 import { type Scenario, scenario } from "./support/scenario.ts";
 
 /** How long an outage takes, by the endpoint's side. */
@@ -225,24 +233,32 @@ export function outages(): void {
     assert.equal(sent.length, COUNT + COUNT / 5, "those alone are sent again, and once");
   });
 
-  scenario("a page so busy that time passes between any two steps", async (scenario, test) => {
-    const { endpoint, page } = scenario;
-    endpoint.fault = ({ batch }) =>
-      batch && endpoint.batches.length % 2 === 0 ? { status: 503 } : undefined;
-    await configure(page, endpoint, { flushSize: 10 });
-    // With its engine loaded, it hands over what it records in slices of time.
-    await page.evaluate(async () => {
-      await forebay.validate({ name: "Numbered" });
-      const { performance } = globalThis;
-      const now = performance.now.bind(performance);
-      let passed = 0;
-      performance.now = () => {
-        passed += 300;
-        return now() + passed;
-      };
+  // With its engine loaded a page hands over what it records in slices of 10 ms.
+  for (const [title, step, isLoaded] of [
+    ["a page so busy that time passes between any two steps", 300, false],
+    ["a page so busy that each step takes more than a slice", 20, true],
+  ] as const) {
+    scenario(title, async (scenario, test) => {
+      const { endpoint, page } = scenario;
+      endpoint.fault = ({ batch }) =>
+        batch && endpoint.batches.length % 2 === 0 ? { status: 503 } : undefined;
+      const config = configFor(endpoint, { flushSize: 10 });
+      if (isLoaded) {
+        await configure(page, endpoint, config);
+        await page.evaluate(() => forebay.validate({ name: "Numbered" }));
+      }
+      await page.evaluate((step) => {
+        const { performance } = globalThis;
+        const now = performance.now.bind(performance);
+        let passed = 0;
+        performance.now = () => {
+          passed += step;
+          return now() + passed;
+        };
+      }, step);
+      await delivered(scenario, await record(page, isLoaded ? {} : { config }), test);
     });
-    await delivered(scenario, await record(page), test);
-  });
+  }
 
   scenario("every answer takes 2 s", async ({ endpoint, page }, test) => {
     endpoint.latency = 2_000;

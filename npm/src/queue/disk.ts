@@ -1,7 +1,7 @@
 // The disk: events in IndexedDB. Without a disk, calls fail and do not throw.
 
 import type { SessionStamp } from "../identity/session.js";
-import { keep, keysOf, remove as removeKept } from "../local-storage.js";
+import { keep, kept, keysOf, remove as removeKept } from "../local-storage.js";
 import { nameOf, say } from "../setup.js";
 import { ASIDE, answer, OUTBOX, rowsOf } from "./database.js";
 
@@ -235,7 +235,7 @@ function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void
  * take long, as much as fits, and the next scan makes up for it.
  */
 export function leave(): void {
-  if (hasLeft) removeKept(keysOf(own()));
+  const stale = new Set(hasLeft ? keysOf(own()) : []);
   const rows = [...unsaved.values()].flatMap(({ rows }) => rows);
   const ids = [...deleting, ending.values()].flatMap((all) =>
     [...all].flatMap(({ ids }) => [...ids]),
@@ -243,14 +243,19 @@ export function leave(): void {
   const left = [...ids, ...rows];
   hasLeft = left.length > 0;
   for (let at = 0; at < left.length; at += ITEM)
-    leaveItem(left.slice(at, at + ITEM), `${own()}${at}`);
+    leaveItem(left.slice(at, at + ITEM), `${own()}${at}`, stale);
+  removeKept([...stale]);
 }
 
-function leaveItem(item: (Row | string)[], key: string): void {
-  if (keep(key, JSON.stringify(item)) || item.length < 2) return;
-  const half = item.length / 2;
-  leaveItem(item.slice(0, half), key);
-  leaveItem(item.slice(half), `${key}.`);
+function leaveItem(item: (Row | string)[], key: string, stale: Set<string>): void {
+  const text = JSON.stringify(item);
+  // Firefox may lose what a page that ends deletes and writes again.
+  if (kept(key) === text || keep(key, text)) stale.delete(key);
+  else if (item.length > 1) {
+    const half = item.length / 2;
+    leaveItem(item.slice(0, half), key, stale);
+    leaveItem(item.slice(half), `${key}.`, stale);
+  }
 }
 
 export function clear(): void {

@@ -17,10 +17,14 @@ declare global {
   var recorded: [id: string, at: number][];
 }
 
+/** What the SDK is configured with to send to the endpoint. */
+export function configFor(endpoint: Endpoint, more: object = {}): Endpoint["config"] {
+  return { ...endpoint.config, flushInterval: 200, ...more };
+}
+
 /** Configures the SDK in the page to send to the endpoint. */
 export async function configure(page: Page, endpoint: Endpoint, more: object = {}): Promise<void> {
-  const config = { ...endpoint.config, flushInterval: 200, ...more };
-  await page.evaluate((config) => forebay.configure(config), config);
+  await page.evaluate((config) => forebay.configure(config), configFor(endpoint, more));
 }
 
 /** Puts the page's wall clock so many milliseconds ahead; its timers go on as they were. */
@@ -39,6 +43,8 @@ export async function setClock(page: Page, ahead: number): Promise<void> {
 }
 
 export interface Recording {
+  /** What the SDK is configured with in the task of the first one: it has no engine yet. */
+  config?: Endpoint["config"];
   /** The first one's number. */
   from?: number;
   count?: number;
@@ -53,10 +59,11 @@ export interface Recording {
 /** Records numbered events in the page; gives their ids when the last one is recorded. */
 export async function record(
   page: Page,
-  { from = 0, count = COUNT, every = 0, bulk = 0, leave = false }: Recording = {},
+  { config, from = 0, count = COUNT, every = 0, bulk = 0, leave = false }: Recording = {},
 ): Promise<string[]> {
   return page.evaluate(
-    async ({ from, count, every, bulk, leave }) => {
+    async ({ config, from, count, every, bulk, leave }) => {
+      if (config) forebay.configure(config);
       // A value may be 200 characters long.
       const texts = Array.from({ length: bulk / 200 }, (_, at) => [`text${at}`, "x".repeat(200)]);
       const attributes = Object.fromEntries(texts);
@@ -70,7 +77,7 @@ export async function record(
       if (leave) location.href = "about:blank";
       return ids;
     },
-    { from, count, every, bulk, leave },
+    { config, from, count, every, bulk, leave },
   );
 }
 

@@ -10,8 +10,6 @@ import { webkitEngine } from "./webkit.ts";
 export type Ability =
   /** Take the network away from a page (`context.setOffline`). */
   | "offline"
-  /** Let last requests leave a page that goes to another site. */
-  | "parting"
   /** Ask once more for a script whose `import()` failed. */
   | "reimport"
   /** Keep a page in the back/forward cache that held a Web Lock as it was left. */

@@ -214,7 +214,6 @@ const unable = (what: string) => async () => {
 export const firefoxEngine: Engine = {
   name: "firefox",
   cannot: {
-    parting: "a page that goes to another site may be ended before its last requests leave",
     reimport: "an import() that failed once fails for as long as the page lives",
     cache: "a page that holds a Web Lock, as the one that sends does, is not kept when it is left",
     crash: "no command kills the process of one page",
