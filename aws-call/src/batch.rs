@@ -93,3 +93,40 @@ pub(crate) fn quoted(text: &str) -> String {
     writer.string(text);
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use bolero::{check, produce};
+
+    use super::Limits;
+
+    /// All lists of up to six items of up to three bytes, under all small limits.
+    #[test]
+    fn no_call_passes_a_limit_and_none_could_be_fuller() {
+        let limits = (0usize..4, 0usize..6);
+        let items = produce::<Vec<usize>>()
+            .with()
+            .len(0usize..=6)
+            .values(0usize..4);
+        check!()
+            .exhaustive()
+            .with_generator((limits, items))
+            .for_each(|((most, bytes), items)| {
+                let limits = Limits {
+                    items: *most,
+                    bytes: *bytes,
+                    item_bytes: *bytes,
+                };
+                let calls = limits.cut(items, |item| *item);
+                assert_eq!(&calls.concat(), items);
+                for (at, call) in calls.iter().enumerate() {
+                    let size: usize = call.iter().sum();
+                    let fits = call.len() <= *most && size <= *bytes;
+                    assert!(fits || call.len() == 1, "{calls:?}");
+                    let next = calls.get(at + 1).map_or(usize::MAX, |next| next[0]);
+                    let has_room = call.len() < *most && next <= bytes.saturating_sub(size);
+                    assert!(!has_room || size > *bytes, "{calls:?}");
+                }
+            });
+    }
+}

@@ -251,6 +251,8 @@ impl MasterSecrets {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use bolero::{check, produce};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_795_000_000_000);
@@ -312,6 +314,46 @@ pub(crate) mod tests {
             let result = secrets.verify(cut, &issued.access_key_id, NOW);
             assert_eq!(result, Err(TokenError::Invalid), "{length} characters");
         }
+    }
+
+    /// Whatever the holder of a secret signs: what is read as a session is what is issued for that session, byte for
+    /// byte. So a session has one token of a secret, and nothing is read past the end of a part.
+    #[test]
+    fn what_is_read_as_a_session_is_its_only_token() {
+        let secrets = secrets(&["1"]);
+        let seconds = 0i64..i64::MAX / 500;
+        let key_id = produce::<Vec<u8>>()
+            .with()
+            .len(0usize..=2)
+            .values(b'0'..=b'1');
+        let parts = (
+            0u8..3,
+            0u8..3,
+            seconds,
+            0u8..=2,
+            key_id,
+            produce::<Vec<u8>>(),
+        );
+        check!()
+            .with_generator((parts, 0usize..40))
+            .with_iterations(20_000)
+            .for_each(
+                |((version, amr, seconds, key_id_bytes, key_id, identity_id), cut)| {
+                    let mut token = vec![*version, *amr];
+                    token.extend(seconds.to_be_bytes());
+                    token.push(*key_id_bytes);
+                    token.extend(key_id.iter().chain(identity_id));
+                    // Most tokens are whole.
+                    token.truncate(if *cut < 12 { *cut } else { token.len() });
+                    token.extend(mac(&secrets.issuing.token_key, &token));
+                    if let Some((session, _)) = secrets.read(&token) {
+                        let issued = secrets.issue(&session);
+                        assert_eq!(issued.session_token, URL_SAFE_NO_PAD.encode(&token));
+                    }
+                    let unsigned = token.len() - MAC_BYTES;
+                    assert!(secrets.read(&token[..unsigned]).is_none());
+                },
+            );
     }
 
     #[test]

@@ -111,4 +111,20 @@ mod tests {
         assert!(number(&"9".repeat(129)).is_ok());
         assert!(number(&"9".repeat(130)).is_err());
     }
+
+    /// Records are passed over by this order: a wrong one would lose or double them.
+    #[test]
+    fn the_order_of_sequence_numbers_is_that_of_the_numbers() {
+        let number = |value: u128| number(&value.to_string()).unwrap();
+        bolero::check!()
+            .with_type::<(u128, u128, u8)>()
+            .with_iterations(20_000)
+            .for_each(|(one, other, shift)| {
+                // Of any length, and close to each other.
+                let one = one >> (shift % 128);
+                for other in [other >> (shift % 128), one, one.saturating_add(1)] {
+                    assert_eq!(number(one).cmp(&number(other)), one.cmp(&other));
+                }
+            });
+    }
 }

@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use super::*;
 
+mod books;
 mod caps;
 mod clock;
 mod going_away;
