@@ -1,4 +1,4 @@
-// node --import tsx tests/bench/edge.ts [--runs N] [--starts N] [--build NAME=FOLDER].. [--json]
+// node --import tsx tests/bench/edge.ts [--runs N] [--starts N] [--build NAME=FOLDER].. [--json FILE] [--svg FILE]
 //
 // The CPU that a request costs: the built edge worker, and beside it a JavaScript worker that does the same, in one
 // workerd and by turns. Then what a start costs: each in a workerd of its own, until it has answered its first request.
@@ -10,13 +10,14 @@ import { writeFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { type Credentials, guest, signed } from "../support/requests.ts";
 import { freePort, ROOT } from "../support/stack.ts";
 import { buildPeer, LIBRARIES } from "./edge/build.ts";
+import { FILES, type Machine, machine, onMachine, type Spread, spread, write } from "./report.ts";
 
 const SCHEMA = join(ROOT, "demo-react/forebay.schema.json");
 const BUILT = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "edge-worker");
@@ -42,7 +43,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "15" },
     starts: { type: "string", default: "9" },
     build: { type: "string", multiple: true, default: [] },
-    json: { type: "boolean", default: false },
+    ...FILES,
   },
 });
 const rounds = Number(values.runs);
@@ -65,7 +66,7 @@ const masterSecret = randomBytes(32).toString("base64");
 const services = await prepare();
 const child = startWorkerd("config.capnp", services);
 try {
-  const loadBefore = loadavg()[0];
+  const finished = machine();
   const targets = await ready(child);
   const costs = new Map<string, number[]>();
   for (let round = 0; round < rounds + 2; round++) {
@@ -82,7 +83,7 @@ try {
   }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   const firsts = await coldStarts(targets);
-  report(costs, firsts, loadBefore);
+  await report(costs, firsts, finished());
 } finally {
   child.kill();
   kinesis.server.close();
@@ -328,56 +329,72 @@ function ofPeer(): Credentials {
   return { identityId, accessKeyId: "ASIAPEER", secretAccessKey, sessionToken, expiration };
 }
 
-function report(
+async function report(
   costs: Map<string, number[]>,
   firsts: Map<string, Start[]>,
-  loadBefore: number,
-): void {
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
-  const coldStarts = [...firsts].map(([worker, all]) => ({
-    worker,
-    wallMs: median(all.map(({ wallMs }) => wallMs)),
-    cpuMs: median(all.map(({ cpuMs }) => cpuMs)),
+  machine: Machine,
+): Promise<void> {
+  const names = [...workers.keys(), PEER];
+  const rows = Object.keys(CASES).map((name) => ({
+    name,
+    of: names.map((worker) => ({ worker, ...spread(costs.get(`${name}/${worker}`) ?? []) })),
   }));
-  const rows = Object.keys(CASES).map((name) => {
-    const peer = median(costs.get(`${name}/${PEER}`) ?? []);
-    const measured = [...workers.keys()].map((worker) => {
-      const values = costs.get(`${name}/${worker}`) ?? [];
-      const ms = median(values);
-      return { worker, ms, least: values[0], most: values[values.length - 1], ratio: ms / peer };
-    });
-    return { case: name, peer, measured };
-  });
-  const machine = {
-    processor: cpus()[0].model,
-    cores: cpus().length,
-    load: [loadBefore, loadavg()[0]],
-    libraries: LIBRARIES,
+  const coldStarts = names.map((worker) => ({
+    worker,
+    wallMs: spread((firsts.get(worker) ?? []).map(({ wallMs }) => wallMs)),
+    cpuMs: spread((firsts.get(worker) ?? []).map(({ cpuMs }) => cpuMs)),
+  }));
+  const starts = coldStarts.map(({ worker, cpuMs }) => ({ worker, ...cpuMs }));
+  console.log(
+    "CPU of workerd, milliseconds a request; median (least to most), and times JavaScript's\n",
+  );
+  for (const { name, of } of rows) table(name, of, 2);
+  table("cold start until the first event is answered, CPU", starts, 0);
+  table(
+    "the same, by the clock",
+    coldStarts.map(({ worker, wallMs }) => ({ worker, ...wallMs })),
+    0,
+  );
+  console.log(`\n${rounds} rounds of ${BLOCK} requests; ${onMachine(machine)}`);
+  const libraries = Object.entries(LIBRARIES).map(([name, version]) => `${name} ${version}`);
+  console.log(`JavaScript with ${libraries.join(", ")}`);
+  const bars = (of: Row[]) =>
+    of.map(({ worker, median, least, most }) => ({ name: worker, value: median, least, most }));
+  await write(values, {
+    bench: "edge",
+    machine,
+    versions: LIBRARIES,
     rounds,
     block: BLOCK,
-  };
-  if (values.json) {
-    console.log(JSON.stringify({ machine, rows, coldStarts }, null, 2));
-    return;
+    rows,
+    coldStarts,
+    charts: [
+      {
+        title: "CPU of a request to the worker",
+        unit: "milliseconds",
+        better: "less",
+        groups: rows.map(({ name, of }) => ({ label: name, bars: bars(of) })),
+      },
+      {
+        title: "CPU from the start of a worker to its first answer",
+        unit: "milliseconds",
+        better: "less",
+        groups: [{ label: "", bars: bars(starts) }],
+      },
+    ],
+  });
+}
+
+type Row = Spread & { worker: string };
+
+function table(title: string, rows: Row[], digits: number): void {
+  const peer = rows.find(({ worker }) => worker === PEER)?.median ?? Number.NaN;
+  console.log(title);
+  for (const { worker, median, least, most } of rows) {
+    const [ms, from, to] = [median, least, most].map((value) => value.toFixed(digits));
+    const ratio = worker === PEER ? "" : `${(median / peer).toFixed(2)}x`;
+    console.log(
+      `  ${worker.padEnd(12)} ${ms.padStart(5)} ${`(${from} to ${to})`.padEnd(16)} ${ratio}`,
+    );
   }
-  console.log(
-    "CPU of workerd, milliseconds a request; median (least to most), and by how much the JavaScript worker's\n",
-  );
-  for (const { case: name, peer, measured } of rows) {
-    console.log(`${name}\n  ${PEER.padEnd(12)} ${peer.toFixed(2)}`);
-    for (const { worker, ms, least, most, ratio } of measured) {
-      const range = `(${least.toFixed(2)} to ${most.toFixed(2)})`;
-      console.log(
-        `  ${worker.padEnd(12)} ${ms.toFixed(2)} ${range.padEnd(16)} ${ratio.toFixed(2)}x`,
-      );
-    }
-  }
-  console.log("cold start until the first event is answered: milliseconds, and of CPU");
-  for (const { worker, wallMs, cpuMs } of coldStarts) {
-    console.log(`  ${worker.padEnd(12)} ${wallMs.toFixed(0)} ${cpuMs.toFixed(0)}`);
-  }
-  const [before, after] = machine.load.map((load) => load.toFixed(1));
-  console.log(
-    `\n${rounds} rounds of ${BLOCK} requests; ${machine.cores} cores, load ${before} to ${after}`,
-  );
 }

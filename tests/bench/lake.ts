@@ -1,4 +1,4 @@
-// node --import tsx tests/bench/lake.ts [--runs N] [--records N] [--build NAME=PROGRAM].. [--json]
+// node --import tsx tests/bench/lake.ts [--runs N] [--records N] [--build NAME=PROGRAM].. [--json FILE] [--svg FILE]
 //
 // The CPU that records cost the lake, and beside it DuckDB's COPY into the same columns, by turns.
 
@@ -6,7 +6,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -16,6 +16,7 @@ import { filesBelow } from "../support/lake.ts";
 import { ROOT } from "../support/stack.ts";
 import { NARROW, records, schema, WIDE } from "./lake/records.ts";
 import { serve } from "./lake/stream.ts";
+import { FILES, type Machine, machine, onMachine, spread, write } from "./report.ts";
 
 const SCHEMA = join(ROOT, "demo-react/forebay.schema.json");
 const BUILT = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release");
@@ -29,7 +30,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
     records: { type: "string", default: "200000" },
     build: { type: "string", multiple: true, default: [] },
-    json: { type: "boolean", default: false },
+    ...FILES,
   },
 });
 const [rounds, count] = [Number(values.runs), Number(values.records)];
@@ -55,11 +56,11 @@ const input = join(folder, "records.ndjson");
 const wide = { input: join(folder, "wide.ndjson"), schema: join(folder, "wide.schema.json") };
 const WIDE_RECORDS = 100_000;
 try {
-  const load = [loadavg()[0]];
-  const write = (file: string, texts: Iterable<string>) =>
+  const finished = machine();
+  const fill = (file: string, texts: Iterable<string>) =>
     pipeline(Readable.from(withNewlines(texts)), createWriteStream(file));
-  await write(input, records(count, NARROW));
-  await write(wide.input, records(WIDE_RECORDS, WIDE));
+  await fill(input, records(count, NARROW));
+  await fill(wide.input, records(WIDE_RECORDS, WIDE));
   await writeFile(wide.schema, schema(WIDE));
   const stream = await serve(input);
   const runs = new Map<string, Run[]>();
@@ -81,7 +82,7 @@ try {
   }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   stream.close();
-  report(runs, [...load, loadavg()[0]]);
+  await report(runs, finished());
 } finally {
   await rm(folder, { recursive: true });
 }
@@ -160,51 +161,52 @@ async function stored(lake: string): Promise<number> {
   return bytes / count;
 }
 
-function report(runs: Map<string, Run[]>, load: number[]): void {
-  const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
+async function report(runs: Map<string, Run[]>, machine: Machine): Promise<void> {
   const of = (name: string, read: (run: Run) => number | undefined) =>
-    median((runs.get(name) ?? []).map((run) => read(run) ?? Number.NaN));
+    spread((runs.get(name) ?? []).map((run) => read(run) ?? Number.NaN)).median;
   const peer = count / of(DUCKDB, (run) => run.seconds);
-  const rows = [...runs.keys()].map((name) => {
-    const speeds = (runs.get(name) ?? []).map((run) => count / run.seconds);
+  const rows = [...runs].map(([name, measured]) => {
+    const speed = spread(measured.map((run) => count / run.seconds));
     return {
       name,
-      speed: median(speeds),
-      least: speeds[0],
-      most: speeds[speeds.length - 1],
-      ratio: median(speeds) / peer,
+      speed,
+      ratio: speed.median / peer,
       written: of(name, (run) => run.written),
       stored: of(name, (run) => run.stored),
       files: of(name, (run) => run.files),
       memory: of(name, (run) => run.memory),
     };
   });
-  const machine = {
-    processor: cpus()[0].model,
-    cores: cpus().length,
-    load,
-    rounds,
-    records: count,
-  };
-  if (values.json) {
-    console.log(JSON.stringify({ machine, rows }, null, 2));
-    return;
-  }
-  console.log("Records a CPU-second: median (least to most), and by how much DuckDB's\n");
+  console.log("Records a CPU-second: median (least to most), and times DuckDB's\n");
   const text = (value: number, unit: string) =>
     Number.isNaN(value) ? "" : `, ${value.toFixed(0)} ${unit}`;
-  for (const { name, speed, least, most, ratio, written, stored, files, memory } of rows) {
-    const range = `(${least.toFixed(0)} to ${most.toFixed(0)})`;
+  for (const { name, speed, ratio, written, stored, files, memory } of rows) {
+    const [median, least, most] = [speed.median, speed.least, speed.most].map((n) => n.toFixed(0));
     console.log(
-      `  ${name.padEnd(46)} ${speed.toFixed(0).padStart(7)} ${range.padEnd(20)} ${ratio.toFixed(2)}x` +
+      `  ${name.padEnd(46)} ${median.padStart(7)} ${`(${least} to ${most})`.padEnd(20)} ${ratio.toFixed(2)}x` +
         text(stored, "bytes stored a record") +
         text(written, "written") +
         text(files, "files") +
         text(memory, "MiB"),
     );
   }
-  const [before, after] = load.map((load) => load.toFixed(1));
-  console.log(
-    `\n${rounds} rounds of ${count} records; ${machine.cores} cores, load ${before} to ${after}`,
-  );
+  console.log(`\n${rounds} rounds of ${count} records; ${onMachine(machine)}`);
+  const bars = rows
+    .filter(({ name }) => !name.includes("flush") && !name.includes("types"))
+    .map(({ name, speed: { median, least, most } }) => ({ name, value: median, least, most }));
+  await write(values, {
+    bench: "lake",
+    machine,
+    rounds,
+    records: count,
+    rows,
+    charts: [
+      {
+        title: "Records made Parquet",
+        unit: "records a CPU-second",
+        better: "more",
+        groups: [{ label: "", bars }],
+      },
+    ],
+  });
 }

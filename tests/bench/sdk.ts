@@ -1,47 +1,52 @@
-// What recording and delivering costs a page's main thread, with Forebay and with Amplify beside it. Run as
+// What recording and delivering costs a page, with Forebay and with its peers beside it. Run as
 // `cargo xtask bench sdk`, whose --help says what there is to choose; docs/benchmarks.md says what is measured.
 
-import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Browser } from "./browser.ts";
-import { CASES, type Case, measure, type Run } from "./measure.ts";
-import { profile } from "./profile.ts";
-import { json, type Results, table } from "./report.ts";
-import { Bench, ROOT, type Sdk } from "./site.ts";
+import { type Client, PEERS } from "./clients/clients.ts";
+import { bundled, ROOT, Site } from "./clients/site.ts";
+import { FILES, machine, write } from "./report.ts";
+import { CASES, first, measure, memory } from "./sdk/measure.ts";
+import { profile } from "./sdk/profile.ts";
+import { json, type Measured, type Results, table } from "./sdk/report.ts";
+
+const FIRST = { name: "first", says: "a new visitor's page that records one event as it loads" };
+const MEMORY = {
+  name: "memory",
+  says: "100,000 calls in tasks of 100, and what is in memory then",
+};
+const NAMES = [FIRST.name, ...CASES.map(({ name }) => name), MEMORY.name];
 
 const { values: options } = parseArgs({
   options: {
     runs: { type: "string", default: "5" },
-    case: { type: "string", multiple: true, default: CASES.map(({ name }) => name) },
+    case: { type: "string", multiple: true, default: NAMES },
     build: { type: "string", multiple: true, default: [] },
     sdk: { type: "string", multiple: true },
-    json: { type: "boolean" },
     profile: { type: "boolean" },
+    ...FILES,
   },
 });
 
-const builds: Record<Sdk, string> = { forebay: join(ROOT, "npm/dist") };
+const builds: Record<Client, string> = { forebay: join(ROOT, "npm/dist") };
 for (const build of options.build) {
   const [name, folder] = build.split("=");
   if (!folder) refuse(`--build takes NAME=FOLDER, not \`${build}\``);
   builds[name] = folder;
 }
-const every = ["amplify", ...Object.keys(builds)];
-const sdks = options.sdk ?? every;
-known("SDK", sdks, every);
-known(
-  "case",
-  options.case,
-  CASES.map(({ name }) => name),
-);
+const every = [...Object.keys(builds), ...Object.keys(PEERS)];
+const clients = options.sdk ?? every;
+known("SDK", clients, every);
+known("case", options.case, NAMES);
 const cases = CASES.filter(({ name }) => options.case.includes(name));
 
 if (options.profile) {
   await profile(cases, console.log);
 } else {
-  const results = await compare(cases, sdks, Number(options.runs));
-  console.log(options.json ? json(results) : table(results));
+  const results = await compare(Number(options.runs));
+  console.log(table(results));
+  await write(options, json(results));
 }
 
 function known(what: string, names: string[], all: string[]): void {
@@ -54,38 +59,48 @@ function refuse(why: string): never {
   process.exit(2);
 }
 
-/** Runs every case so often, with one SDK after the other. */
-async function compare(cases: Case[], sdks: Sdk[], runs: number): Promise<Results> {
-  const found = new Map<string, Run[]>();
-  const of = (name: string, sdk: Sdk) => found.get(`${name} ${sdk}`) ?? [];
-  const load = loadavg()[0];
-  const bench = await Bench.start(builds);
-  const browser = await Browser.launch(bench.args);
+/** Runs every case so often, with one client after the other. */
+async function compare(runs: number): Promise<Results> {
+  const finished = machine();
+  const site = await Site.start(await bundled(builds), builds);
+  const browser = await Browser.launch(site.args);
+  const results = {
+    first: { ...FIRST, of: new Map() },
+    cases: cases.map((one) => ({ ...one, of: new Map() })),
+    memory: { ...MEMORY, of: new Map() },
+  };
   try {
-    const { product } = await browser.send("Browser.getVersion");
     for (let run = 1; run <= runs; run++) {
-      for (const one of cases) {
-        for (const sdk of sdks) {
-          console.error(`  run ${run} of ${runs}: ${one.name}, ${sdk}`);
+      const each = async <T>(
+        { name, of }: Measured<T>,
+        take: (client: Client) => Promise<T>,
+        without: Client[] = [],
+      ) => {
+        for (const client of clients.filter((client) => !without.includes(client))) {
+          console.error(`  run ${run} of ${runs}: ${name}, ${client}`);
           try {
-            const measured = await measure(browser, bench, sdk, one);
-            found.set(`${one.name} ${sdk}`, [...of(one.name, sdk), measured]);
+            const taken = await take(client);
+            of.set(client, [...(of.get(client) ?? []), taken]);
           } catch (error) {
             // One that cannot is no reason to lose the others.
             console.error(`  no result: ${error}`);
           }
         }
+      };
+      if (options.case.includes(FIRST.name)) {
+        await each(results.first, (client) => first(browser, site, client));
+      }
+      for (const one of results.cases) {
+        await each(one, (client) => measure(browser, site, client, one), one.without);
+      }
+      if (options.case.includes(MEMORY.name)) {
+        await each(results.memory, (client) => memory(browser, site, client));
       }
     }
-    const machine = {
-      browser: String(product),
-      cores: cpus().length,
-      processor: cpus()[0]?.model ?? "",
-      load: [load, loadavg()[0]] as [number, number],
-    };
-    return { machine, runs, cases, sdks, of };
+    const { product } = await browser.send("Browser.getVersion");
+    return { machine: finished(), browser: String(product), runs, clients, ...results };
   } finally {
     await browser.close();
-    bench.close();
+    site.close();
   }
 }

@@ -1,4 +1,4 @@
-// node --import tsx tests/bench/soak.ts [--minutes N] [--rate N] [--users N] [--json]
+// node --import tsx tests/bench/soak.ts [--minutes N] [--rate N] [--users N] [--json FILE] [--svg FILE]
 //
 // Events from many users through the worker and Kinesis into the lake, while parts of it are killed and Kinesis fails.
 // Prints how long events took to be accepted and to be rows, and how memory went. Fails where an event is lost or is
@@ -17,6 +17,8 @@ import { type Program, REGION, startKinesis, startLake } from "../faults/lake-pr
 import { filesBelow, query } from "../support/lake.ts";
 import { ROOT, type StackDescription } from "../support/stack.ts";
 import { until } from "../support/until.ts";
+import type { Chart } from "./chart.ts";
+import { FILES, machine, onMachine, percentile, write } from "./report.ts";
 import { Load } from "./soak/load.ts";
 
 const { values } = parseArgs({
@@ -24,7 +26,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "10" },
     rate: { type: "string", default: "100" },
     users: { type: "string", default: "40" },
-    json: { type: "boolean", default: false },
+    ...FILES,
   },
 });
 const [seconds, rate, users] = [60 * Number(values.minutes), +values.rate, +values.users];
@@ -161,15 +163,11 @@ class Rows {
   }
 }
 
-function percentile(values: number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN);
-}
-
 function median(values: number[]): number {
   return percentile(values, 0.5);
 }
 
+const finished = machine();
 const folder = await mkdtemp(join(tmpdir(), "forebay-soak-"));
 const kinesis = await startKinesis([`${STREAM}:2`, "forebay-dead-letters:1"]);
 const proxy = await KinesisProxy.start(STREAM);
@@ -237,11 +235,29 @@ try {
     memory_growth: { worker: growth(memory.worker), lake: growth(memory.lake) },
   };
   const balanced = load.recorded === load.accepted.size + load.invalid;
-  console.log(values.json ? JSON.stringify(result) : table(result, balanced));
+  const on = finished();
+  console.log(`${table(result, balanced)}\n  ${onMachine(on)}`);
+  await write(values, {
+    bench: "soak",
+    machine: on,
+    ...result,
+    charts: [
+      latencies("Until accepted", result.accepted_ms),
+      latencies("Until a row", result.row_ms),
+    ],
+  });
   if (counts.lost > 0 || counts.twice > 0 || !balanced) process.exitCode = 1;
 } finally {
   await parts.stop();
   await rm(folder, { recursive: true });
+}
+
+function latencies(title: string, { p50, p99 }: { p50: number; p99: number }): Chart {
+  const bars = [
+    { name: "p50", value: p50 },
+    { name: "p99", value: p99 },
+  ];
+  return { title, unit: "milliseconds", better: "less", groups: [{ label: "", bars }] };
 }
 
 function table(result: Record<string, unknown>, balanced: boolean): string {

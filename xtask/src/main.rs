@@ -92,36 +92,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        says: "what recording costs a page, a request the worker or a record the lake, with a peer beside it",
-        help: &[
-            "sdk | edge | lake | soak [option]..\n\n",
-            "A number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
-            "sdk drives the built package and aws-amplify, which it gets from the npm registry once, in one Chromium\n",
-            "against one endpoint, by turns. It takes some minutes a run: Amplify sends 100 events every 5 seconds.\n\n",
-            "  --runs N             how many times each (default: 5)\n",
-            "  --case NAME          burst, hundreds, single or paced (default: all); may be repeated\n",
-            "  --build NAME=FOLDER  another build of npm/dist, to be measured beside; may be repeated\n",
-            "  --sdk NAME           amplify, forebay or the name of a build (default: all); may be repeated\n",
-            "  --json               as JSON, for programs\n",
-            "  --profile            instead: where the package's own time goes, function by function\n\n",
-            "edge sends requests to the built worker and to one in JavaScript, in one workerd, by turns.\n\n",
-            "  --runs N             how many blocks of requests of each kind (default: 15)\n",
-            "  --build NAME=FOLDER  another build of the worker, to be measured beside; may be repeated\n",
-            "  --json               as JSON, for programs\n\n",
-            "lake reads records by a release build of the lake and by DuckDB, by turns. It takes a minute a run.\n\n",
-            "  --runs N             how many times each (default: 5)\n",
-            "  --records N          how many records of 1.6 KB (default: 200000)\n",
-            "  --build NAME=PROGRAM another build of forebay-lake, to be measured beside; may be repeated\n",
-            "  --json               as JSON, for programs\n",
-            "\nsoak sends events through worker, Kinesis and lake while parts of it are killed. It fails where an event is\n",
-            "lost, or there twice.\n\n",
-            "  --minutes N          how long (default: 10)\n",
-            "  --rate N             events a second, sent on time whatever waits (default: 100)\n",
-            "  --users N            how many users send them (default: 40)\n",
-            "  --json               as JSON, for programs\n",
-            "\nFor example:  cargo xtask bench sdk --runs 1 --case burst\n",
-        ],
-        run: bench,
+        says: "what events cost page, worker and lake, and what faults lose, with peers beside them",
+        help: bench::HELP,
+        run: bench::run_command,
     },
     Command {
         name: "build",
@@ -324,61 +297,6 @@ fn size(command: &Command, mut arguments: Parser) -> Result<()> {
         std::process::exit(1);
     }
     Ok(())
-}
-
-/// A bench, and what its program takes.
-struct Bench {
-    run: fn(&[String]) -> Result<()>,
-    flags: &'static [&'static str],
-    options: &'static [&'static str],
-}
-
-fn bench(command: &Command, mut arguments: Parser) -> Result<()> {
-    let bench = match arguments.next()? {
-        Some(Value(name)) if name == "sdk" => Bench {
-            run: bench::sdk,
-            flags: &["json", "profile"],
-            options: &["runs", "case", "build", "sdk"],
-        },
-        Some(Value(name)) if name == "edge" => Bench {
-            run: bench::edge,
-            flags: &["json"],
-            options: &["runs", "build"],
-        },
-        Some(Value(name)) if name == "lake" => Bench {
-            run: bench::lake,
-            flags: &["json"],
-            options: &["runs", "records", "build"],
-        },
-        Some(Value(name)) if name == "soak" => Bench {
-            run: bench::soak,
-            flags: &["json"],
-            options: &["minutes", "rate", "users"],
-        },
-        Some(other) => return Err(command.unexpected(&other)),
-        None => bail!(
-            "what is to be measured is missing: `sdk`, `edge`, `lake` or `soak`\n\n{}",
-            command.help()
-        ),
-    };
-    let mut passed = Vec::new();
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Long(name) if bench.flags.contains(&name) => passed.push(format!("--{name}")),
-            Long(name) if bench.options.contains(&name) => {
-                let name = name.to_owned();
-                let value = arguments.value()?.string()?;
-                if matches!(&*name, "runs" | "records" | "minutes" | "rate" | "users")
-                    && !value.parse().is_ok_and(|count: u32| count > 0)
-                {
-                    bail!("--{name} takes a number from 1, not `{value}`");
-                }
-                passed.push(format!("--{name}={value}"));
-            }
-            other => return Err(command.unexpected(&other)),
-        }
-    }
-    (bench.run)(&passed)
 }
 
 fn run_demo(command: &Command, arguments: Parser) -> Result<()> {

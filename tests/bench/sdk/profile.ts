@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { Browser, type Given, type Page } from "./browser.ts";
+import { Browser, type Given, type Page } from "../browser.ts";
+import { bundled, ROOT, Site, TARGET } from "../clients/site.ts";
 import { type Case, counter, quiet, record, warm } from "./measure.ts";
-import { Bench, ROOT, TARGET } from "./site.ts";
 
 const CATEGORIES = [
   "toplevel",
@@ -28,13 +28,14 @@ const INTERVAL = 100;
 
 /** Prints, for each case, both tables. */
 export async function profile(cases: Case[], print: (line: string) => void): Promise<void> {
-  const bench = await Bench.start({ readable: await readable() });
-  const browser = await Browser.launch(bench.args);
+  const builds = { readable: await readable() };
+  const site = await Site.start(await bundled(builds, { readable: true }), builds);
+  const browser = await Browser.launch(site.args);
   const during = async (one: Case, begin: (page: Page) => Promise<void>) => {
-    const page = await warm(browser, bench, "readable");
-    const accepted = counter(bench);
+    const page = await warm(browser, site, "readable");
+    const accepted = counter(site.collector);
     await begin(page);
-    await record(page, bench, one, accepted);
+    await record(page, site.collector, one, accepted);
     await quiet(accepted);
     return page;
   };
@@ -46,7 +47,7 @@ export async function profile(cases: Case[], print: (line: string) => void): Pro
     }
   } finally {
     await browser.close();
-    bench.close();
+    site.close();
   }
 }
 

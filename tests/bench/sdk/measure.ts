@@ -1,8 +1,10 @@
 // One run: a visitor's first page, on which so many events are recorded, until all is settled.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Browser, Page } from "./browser.ts";
-import type { Bench, Sdk } from "./site.ts";
+import type { Browser, Page } from "../browser.ts";
+import type { Client } from "../clients/clients.ts";
+import type { Collector } from "../clients/collector.ts";
+import type { Site } from "../clients/site.ts";
 
 /** How events come: so many, so many of them in each task, and at most so many waiting. */
 export interface Case {
@@ -12,8 +14,11 @@ export interface Case {
   inTask: number;
   /** Where given, the next task waits until fewer wait than this. */
   waiting?: number;
+  /** Clients that cannot take part: they drop what a page records faster than they like, or more than they like. */
+  without?: Client[];
 }
 
+/** What calls cost, until all is settled. */
 export const CASES: Case[] = [
   { name: "burst", says: "5,000 calls in one task", events: 5000, inTask: 5000 },
   { name: "hundreds", says: "5,000 calls in tasks of 100", events: 5000, inTask: 100 },
@@ -24,6 +29,7 @@ export const CASES: Case[] = [
     events: 1500,
     inTask: 100,
     waiting: 900,
+    without: ["posthog", "rum"],
   },
 ];
 
@@ -46,31 +52,100 @@ export interface Run {
   /** Milliseconds of all of them, and of the longest. */
   longTotal: number;
   longest: number;
-  /** Of the events, those that the endpoint took. */
+  /** Of the events, those that the collector took. */
   accepted: number;
+  /** Bytes that came to the collector for each of them, heads of requests included. */
+  wire: number;
   /** Bytes of JavaScript's heap in the end, after a garbage collection. */
   heap: number;
 }
 
-/** Longer than either SDK waits to send what is not yet a batch (5 s unless configured). */
+/** What a visitor's first event took. */
+export interface First {
+  /** From the navigation until the collector had the event, in milliseconds. */
+  ms: number;
+  /** Bytes of the scripts that the page fetched until then, by Brotli. */
+  script: number;
+  /** Bytes that came to the collector until then, of all that the client asks for. */
+  wire: number;
+}
+
+/** What a page has in memory after so many calls, in bytes. */
+export interface Memory {
+  /** How many calls it made: as many as were asked for, or as it came to in the time that there is. */
+  calls: number;
+  before: number;
+  after: number;
+}
+
+/** Longer than any client waits to send what is not yet a batch (5 s unless configured). */
 const QUIET_MS = 6000;
 /** How long it may take until a first event has arrived, or the next of many. */
 const TIMEOUT = { timeout: 60_000 };
-/** How long the calls of a run may take. */
-const CALLS_MS = 120_000;
+/** How long the calls of a run may take: each call of Snowplow's writes the whole queue. */
+const CALLS_MS = 300_000;
+/** Calls of a run for memory, how many of them in a task, and how long all of them may take. */
+const [MANY, IN_TASK, MANY_MS] = [100_000, 100, 120_000];
 
-/** Runs a case with an SDK. The first event, and what only it needs, is over before. */
-export async function measure(browser: Browser, bench: Bench, sdk: Sdk, how: Case): Promise<Run> {
-  const page = await warm(browser, bench, sdk);
+/** Opens a page that records one event as soon as it can, as the client is unless configured. */
+export async function first(browser: Browser, site: Site, client: Client): Promise<First> {
+  const { collector } = site;
+  const bytes = collector.bytes;
+  site.fetched.clear();
+  collector.firstAt = undefined;
+  const page = await browser.visit(`${site.url}${client}/?first`);
+  try {
+    await collector.until(() => collector.firstAt !== undefined, TIMEOUT);
+    const wire = collector.bytes - bytes;
+    const begun: number = await page.evaluate("performance.timeOrigin");
+    return { ms: Number(collector.firstAt) - begun, script: await site.fetchedBytes(), wire };
+  } finally {
+    await page.close();
+  }
+}
+
+/** Records very many events in tasks of 100; says what the page has in memory then. */
+export async function memory(browser: Browser, site: Site, client: Client): Promise<Memory> {
+  const page = await warm(browser, site, client);
+  try {
+    const before = await inMemory(page);
+    const deadline = Date.now() + MANY_MS;
+    let calls = 0;
+    for (; calls < MANY && Date.now() < deadline; calls += IN_TASK) {
+      await page.evaluate(`calls(${IN_TASK}, ${IN_TASK})`);
+    }
+    return { calls, before, after: await inMemory(page) };
+  } finally {
+    await page.close();
+  }
+}
+
+/** Bytes of JavaScript's heap after a garbage collection, with WebAssembly's memory and what is in buffers. */
+async function inMemory(page: Page): Promise<number> {
+  await page.send("HeapProfiler.collectGarbage");
+  const { usedSize, backingStorageSize = 0 } = await page.send("Runtime.getHeapUsage");
+  return usedSize + backingStorageSize;
+}
+
+/** Runs a case with a client. The first event, and what only it needs, is over before. */
+export async function measure(
+  browser: Browser,
+  site: Site,
+  client: Client,
+  how: Case,
+): Promise<Run> {
+  const page = await warm(browser, site, client);
   try {
     await page.send("Performance.enable", { timeDomain: "threadTicks" });
     await page.evaluate("longTasks.length = 0, measured()");
-    const accepted = counter(bench);
+    const accepted = counter(site.collector);
+    const bytes = site.collector.bytes;
     const before = await clocks(page);
-    await record(page, bench, how, accepted);
+    await record(page, site.collector, how, accepted);
     const called = await clocks(page);
     await quiet(accepted);
     const settled = await clocks(page);
+    const wire = site.collector.bytes - bytes;
     const times: Pick<Run, "mean" | "p50" | "p99"> = await page.evaluate("measured()");
     const longTasks: number[] = await page.evaluate("longTasks");
     await page.send("HeapProfiler.collectGarbage");
@@ -85,6 +160,7 @@ export async function measure(browser: Browser, bench: Bench, sdk: Sdk, how: Cas
       longTotal: longTasks.reduce((sum, time) => sum + time, 0),
       longest: Math.max(0, ...longTasks),
       accepted: accepted(),
+      wire: wire / accepted(),
       heap: usedSize,
     };
   } finally {
@@ -92,23 +168,25 @@ export async function measure(browser: Browser, bench: Bench, sdk: Sdk, how: Cas
   }
 }
 
-/** A page from which one event has arrived: it has its SDK, credentials, and compiled code. */
-export async function warm(browser: Browser, { url, endpoint }: Bench, sdk: Sdk): Promise<Page> {
-  const page = await browser.visit(`${url}${sdk}/`);
+/** A page from which one event has arrived: it has its client, credentials, and compiled code. */
+export async function warm(browser: Browser, site: Site, client: Client): Promise<Page> {
+  const { collector, url } = site;
+  const page = await browser.visit(`${url}${client}/`);
   // There is no page to ask in the first moments.
   const is = (condition: string) => page.evaluate(`!!(${condition})`).catch(() => false);
   while (!(await is("globalThis.sdk?.isReady()"))) await sleep(50);
   if (!(await page.evaluate("crossOriginIsolated"))) throw new Error("the page's clock is coarse");
-  const accepted = counter({ endpoint });
-  const updates = endpoint.endpointUpdates.length;
+  const accepted = counter(collector);
+  const described = () => collector.calls.get("endpoint") ?? 0;
+  const before = described();
   await page.evaluate("call()");
   // Before it has described its endpoint Amplify's flush finds nothing.
-  if (sdk === "amplify") {
-    await endpoint.until(() => endpoint.endpointUpdates.length > updates, TIMEOUT);
+  if (client === "amplify") {
+    await collector.until(() => described() > before, TIMEOUT);
     await sleep(300);
   }
   await page.evaluate("sdk.flushEvents()");
-  await endpoint.until(() => accepted() === 1, TIMEOUT);
+  await collector.until(() => accepted() >= 1, TIMEOUT);
   await sleep(500);
   return page;
 }
@@ -116,7 +194,7 @@ export async function warm(browser: Browser, { url, endpoint }: Bench, sdk: Sdk)
 /** Records the events of a case. Resolves in the task after the last. */
 export async function record(
   page: Page,
-  { endpoint }: Pick<Bench, "endpoint">,
+  collector: Collector,
   { events, inTask, waiting }: Case,
   accepted: () => number,
 ): Promise<void> {
@@ -125,7 +203,7 @@ export async function record(
     return;
   }
   for (let recorded = 0; recorded < events; recorded += inTask) {
-    await endpoint.until(() => recorded + inTask - accepted() <= waiting, TIMEOUT);
+    await collector.until(() => recorded + inTask - accepted() <= waiting, TIMEOUT);
     await page.evaluate(`calls(${inTask}, ${inTask})`);
   }
 }
@@ -143,10 +221,10 @@ async function inTime(done: Promise<unknown>, what: string): Promise<void> {
   }
 }
 
-/** How many events the endpoint has accepted since. */
-export function counter({ endpoint }: Pick<Bench, "endpoint">): () => number {
-  const before = endpoint.distinct.size;
-  return () => endpoint.distinct.size - before;
+/** How many events the collector has accepted since. */
+export function counter({ accepted }: Collector): () => number {
+  const before = accepted.size;
+  return () => accepted.size - before;
 }
 
 /** Resolves when nothing has arrived for a while. */
