@@ -30,7 +30,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** A browser, with a profile of its own that ends with it. */
+/** A browser, with a profile of its own that ends with it, unless it is given one. */
 export class Browser {
   readonly #waiting = new Map<number, Waiting>();
   /** What it tells by itself. */
@@ -39,7 +39,8 @@ export class Browser {
 
   private constructor(
     readonly child: ChildProcess,
-    readonly profile: string,
+    /** The folder of its profile, where that ends with it. */
+    private readonly ownProfile: string | undefined,
   ) {
     let text = "";
     const incoming = child.stdio[4] as Readable;
@@ -53,25 +54,40 @@ export class Browser {
     });
   }
 
-  /** Starts Chromium without a window, with these arguments besides. */
-  static async launch(args: string[]): Promise<Browser> {
-    const profile = await mkdtemp(join(tmpdir(), "forebay-bench-"));
+  /** Starts Chromium without a window, with these arguments besides, and with the profile of a folder. */
+  static async launch(args: string[], profile?: string): Promise<Browser> {
+    const folder = profile ?? (await mkdtemp(join(tmpdir(), "forebay-bench-")));
     const child = spawn(
       chromiumProgram(),
-      [...ARGS, `--user-data-dir=${profile}`, ...args, "about:blank"],
+      [...ARGS, `--user-data-dir=${folder}`, ...args, "about:blank"],
       {
         stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+        // A group of processes by itself, to be killed as one.
+        detached: true,
       },
     );
-    return new Browser(child, profile);
+    return new Browser(child, profile ? undefined : folder);
   }
 
   /** A page of a visitor who was never here. */
   async visit(url: string): Promise<Page> {
     const { browserContextId } = await this.send("Target.createBrowserContext");
-    const { targetId } = await this.send("Target.createTarget", { url, browserContextId });
+    return new Page(this, await this.#attach({ url, browserContextId }), browserContextId);
+  }
+
+  /** A page of the visitor whose profile this is; `script` runs in it before anything else. */
+  async open(url: string, script?: string): Promise<Page> {
+    const page = new Page(this, await this.#attach({ url: "about:blank" }));
+    await page.send("Page.enable");
+    if (script) await page.send("Page.addScriptToEvaluateOnNewDocument", { source: script });
+    await page.send("Page.navigate", { url });
+    return page;
+  }
+
+  async #attach(target: object): Promise<string> {
+    const { targetId } = await this.send("Target.createTarget", { ...target });
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true });
-    return new Page(this, sessionId, browserContextId);
+    return sessionId;
   }
 
   send(method: string, params: object = {}, sessionId?: string): Promise<Given> {
@@ -87,7 +103,14 @@ export class Browser {
     const ended = once(this.child, "exit");
     await this.send("Browser.close").catch(() => {});
     await ended;
-    await rm(this.profile, { recursive: true, force: true, maxRetries: 5 });
+    if (this.ownProfile) await rm(this.ownProfile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends all its processes at once, as a power cut does. */
+  async kill(): Promise<void> {
+    const ended = once(this.child, "exit");
+    process.kill(-Number(this.child.pid), "SIGKILL");
+    await ended;
   }
 
   #hear({ id, result, error, method, params }: Given): void {
@@ -106,7 +129,8 @@ export class Page {
   constructor(
     readonly browser: Browser,
     readonly session: string,
-    readonly context: string,
+    /** Of a visitor who ends with the page. */
+    readonly context?: string,
   ) {}
 
   send(method: string, params: object = {}): Promise<Given> {

@@ -56,7 +56,8 @@ export function svg(charts: Chart[]): string {
         parts.push(text(0, y + 13, label, "label"));
         y += LABEL;
       }
-      const scale = LONGEST / Math.max(...bars.map(({ value, most }) => most ?? value));
+      // Where all are zero there is nothing to scale.
+      const scale = LONGEST / (Math.max(...bars.map(({ value, most }) => most ?? value)) || 1);
       for (const bar of bars) {
         parts.push(drawn(bar, scale, y));
         y += BAR + GAP;

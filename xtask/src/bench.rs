@@ -45,6 +45,12 @@ const BENCHES: &[Bench] = &[
         },
     },
     Bench {
+        name: "faults",
+        flags: &[],
+        options: &["fault", "sdk"],
+        prepare: browser_and_sdk,
+    },
+    Bench {
         name: "soak",
         flags: &[],
         options: &["minutes", "rate", "users"],
@@ -59,7 +65,7 @@ const COUNTS: [&str; 6] = ["runs", "starts", "records", "minutes", "rate", "user
 
 /// What `cargo xtask bench --help` says.
 pub const HELP: &[&str] = &[
-    "sdk | edge | lake | soak [option]..\n\n",
+    "sdk | edge | lake | faults | soak [option]..\n\n",
     "A number is no failure. docs/benchmarks.md says what is measured, and how.\n\n",
     "  --json FILE          what was found, for programs; of every bench\n",
     "  --svg FILE           its bars, as a picture; of every bench\n\n",
@@ -78,6 +84,10 @@ pub const HELP: &[&str] = &[
     "  --runs N             how many times each (default: 5)\n",
     "  --records N          how many records of 1.6 KB (default: 200000)\n",
     "  --build NAME=PROGRAM another build of forebay-lake, to be measured beside; may be repeated\n",
+    "\nfaults lets networks, endpoints, pages and browsers fail, and counts for each client of `sdk` how many of 200\n",
+    "events are accepted, lost, and accepted more than once. It takes some twenty minutes.\n\n",
+    "  --fault NAME         offline, 503, closed, .. (default: all; a wrong name lists them); may be repeated\n",
+    "  --sdk NAME           forebay, amplify, snowplow, posthog or rum (default: all); may be repeated\n",
     "\nsoak sends events through worker, Kinesis and lake while parts of it are killed. It fails where an event is\n",
     "lost, or there twice.\n\n",
     "  --minutes N          how long (default: 10)\n",
@@ -136,17 +146,22 @@ fn browser_and_sdk(program: &mut Program) -> Result<()> {
 }
 
 /// Node, to run `tests/bench/<name>.ts`.
-fn node(name: &str) -> Program {
+pub fn node(name: &str) -> Program {
     let script = format!("tests/bench/{name}.ts");
     let mut program = command("node", ["--import", "tsx", &script]);
     program.env("CARGO_TARGET_DIR", target());
     program
 }
 
-fn run(program: &mut Program) -> Result<()> {
+/// Runs it until it ends.
+///
+/// # Errors
+///
+/// Fails where it cannot be started, or does.
+pub fn run(program: &mut Program) -> Result<()> {
     let status = program.status().context("could not start `node`")?;
     if !status.success() {
-        bail!("the bench ended with {status}");
+        bail!("it ended with {status}");
     }
     Ok(())
 }

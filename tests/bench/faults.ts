@@ -1,0 +1,210 @@
+// What becomes of events when something goes wrong, with Forebay and with its peers. Run as
+// `cargo xtask bench faults`, whose --help says what there is to choose; docs/benchmarks.md says what is measured.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Browser, type Page } from "./browser.ts";
+import { type Client, PEERS, VERSIONS } from "./clients/clients.ts";
+import type { Collector } from "./clients/collector.ts";
+import { type Apps, bundled, ROOT, Site } from "./clients/site.ts";
+import { FAULTS, type Fault } from "./faults/list.ts";
+import { FILES, machine, onMachine, write } from "./report.ts";
+
+/** Events of a page, and milliseconds from one to the next: slowly enough for every client's limits. */
+const [COUNT, EVERY_MS] = [200, 150];
+/** When a fault begins, and how long it takes. */
+const [BEGINS_MS, LASTS_MS] = [8_000, 15_000];
+/** How long after the end of a page its endpoint is back. */
+const BACK_MS = 3_000;
+/** For how long nothing may come until a visit is over: clients wait up to 30 s to try again. */
+const QUIET_MS = 35_000;
+/** And the next visit; and where all events are there, in which some might come again. */
+const [NEXT_MS, AGAIN_MS] = [15_000, 8_000];
+/** Most of the time everybody waits: so many at once are no load. */
+const AT_ONCE = 6;
+
+const CLIENTS = ["forebay", ...Object.keys(PEERS)];
+const NAMES = FAULTS.map(({ name }) => name);
+
+const { values: options } = parseArgs({
+  options: {
+    fault: { type: "string", multiple: true, default: NAMES },
+    sdk: { type: "string", multiple: true, default: CLIENTS },
+    ...FILES,
+  },
+});
+for (const [given, all] of [
+  [options.fault, NAMES],
+  [options.sdk, CLIENTS],
+]) {
+  const unknown = given.find((name) => !all.includes(name));
+  if (unknown) {
+    console.error(`there is no \`${unknown}\`; there are: ${all.join(", ")}`);
+    process.exit(2);
+  }
+}
+
+/** Of the events that were recorded. */
+interface Account {
+  fault: string;
+  client: Client;
+  accepted: number;
+  lost: number;
+  /** How often events were accepted that had been before; under ids of their own where the client gives those. */
+  twice: number;
+}
+
+const finished = machine();
+const faults = FAULTS.filter(({ name }) => options.fault.includes(name));
+const apps = await bundled({ forebay: join(ROOT, "npm/dist") }, { unlimited: true });
+const waiting = faults.flatMap((fault) => options.sdk.map((client) => ({ fault, client })));
+const accounts: Account[] = [];
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { fault, client } = next;
+      const what = `${fault.name}, ${client}`;
+      try {
+        const of = await account(apps, fault, client);
+        accounts.push(of);
+        console.error(`  ${what}: accepted ${of.accepted}, lost ${of.lost}, twice ${of.twice}`);
+      } catch (error) {
+        // One that cannot is no reason to lose the others.
+        console.error(`  ${what}: no result: ${error}`);
+      }
+    }
+  }),
+);
+await report();
+
+/** Records the events on a page to which a fault happens, and lets its visitor come again. */
+async function account(apps: Apps, fault: Fault, client: Client): Promise<Account> {
+  const site = await Site.start(apps);
+  const profile = await mkdtemp(join(tmpdir(), "forebay-faults-"));
+  const restart = () => Browser.launch(site.args, profile);
+  let browser = await restart();
+  try {
+    const url = `${site.url}${client}/`;
+    const page = await browser.open(url, fault.before);
+    await ready(page);
+    const place = { site, browser, page, restart };
+    const recorded = page.evaluate(`evenly(${COUNT}, ${EVERY_MS})`);
+    await sleep(BEGINS_MS);
+    await fault.begin?.(place);
+    if (fault.leave) {
+      await recorded;
+      browser = await fault.leave(place);
+      // What a page sends when it ends comes too early for an endpoint that is down.
+      await sleep(BACK_MS);
+      await fault.end?.(place);
+    } else {
+      await sleep(LASTS_MS);
+      await fault.end?.(place);
+      await recorded;
+      await settled(site.collector, QUIET_MS);
+      await page.send("Page.close");
+    }
+    const next = await browser.open(url, fault.before);
+    await ready(next);
+    // Some send what is left when the next event is recorded. It has no number that counts.
+    await next.evaluate("call(-1)");
+    await settled(site.collector, fault.leave ? QUIET_MS : NEXT_MS);
+    const { numbers } = site.collector;
+    const times = [...numbers.values()].reduce((sum, times) => sum + times, 0);
+    return {
+      fault: fault.name,
+      client,
+      accepted: numbers.size,
+      lost: COUNT - numbers.size,
+      twice: times - numbers.size,
+    };
+  } finally {
+    await browser.close();
+    site.close();
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Resolves when a page has its client. */
+async function ready(page: Page): Promise<void> {
+  // There is no page to ask in the first moments.
+  while (!(await page.evaluate("!!globalThis.sdk").catch(() => false))) await sleep(50);
+}
+
+/** Resolves when nothing has come for a while. */
+async function settled({ numbers }: Collector, quiet: number): Promise<void> {
+  const times = () => [...numbers.values()].reduce((sum, times) => sum + times, 0);
+  const isOver = (since: number) => {
+    const passed = Date.now() - since;
+    return passed > quiet || (numbers.size === COUNT && passed > AGAIN_MS);
+  };
+  for (let last = -1, since = Date.now(); !isOver(since); await sleep(200)) {
+    if (times() === last) continue;
+    last = times();
+    since = Date.now();
+  }
+}
+
+async function report(): Promise<void> {
+  const on = finished();
+  const of = (fault: string, client: Client) =>
+    accounts.find((one) => one.fault === fault && one.client === client);
+  console.log(`accepted / lost / accepted again, of ${COUNT} events, one every ${EVERY_MS} ms\n`);
+  console.log(line("", options.sdk));
+  for (const { name, says } of faults) {
+    const cells = options.sdk.map((client) => {
+      const found = of(name, client);
+      return found ? `${found.accepted} / ${found.lost} / ${found.twice}` : "no result";
+    });
+    console.log(line(says, cells));
+  }
+  const sum = (client: Client, read: (account: Account) => number) =>
+    accounts.filter((one) => one.client === client).reduce((sum, one) => sum + read(one), 0);
+  const sums = options.sdk.map((client) => ({
+    client,
+    accepted: sum(client, ({ accepted }) => accepted),
+    lost: sum(client, ({ lost }) => lost),
+    twice: sum(client, ({ twice }) => twice),
+  }));
+  console.log(
+    line(
+      "all of them",
+      sums.map(({ accepted, lost, twice }) => `${accepted} / ${lost} / ${twice}`),
+    ),
+  );
+  console.log(`\n${Object.values(VERSIONS).join(", ")}\n${onMachine(on)}`);
+  const bars = (read: (sum: (typeof sums)[number]) => number) =>
+    sums.map((sum) => ({ name: sum.client, value: read(sum) }));
+  await write(options, {
+    bench: "faults",
+    machine: on,
+    versions: VERSIONS,
+    events: COUNT,
+    faults: faults.map(({ name, says }) => ({
+      name,
+      says,
+      of: Object.fromEntries(options.sdk.map((client) => [client, of(name, client)])),
+    })),
+    charts: [
+      {
+        title: `Lost in ${faults.length} faults of ${COUNT} events each`,
+        unit: "events",
+        better: "less",
+        groups: [{ label: "", bars: bars(({ lost }) => lost) }],
+      },
+      {
+        title: "Accepted more than once",
+        unit: "events",
+        better: "less",
+        groups: [{ label: "", bars: bars(({ twice }) => twice) }],
+      },
+    ],
+  });
+}
+
+function line(what: string, cells: string[]): string {
+  return `  ${what.padEnd(70)}${cells.map((cell) => cell.padStart(16)).join("")}`;
+}
