@@ -15,11 +15,13 @@ import { startWorker, type Worker } from "../edge/support/worker.ts";
 import { type Fault, KinesisProxy } from "../faults/kinesis-proxy.ts";
 import { type Program, REGION, startKinesis, startLake } from "../faults/lake-process.ts";
 import { filesBelow, query } from "../support/lake.ts";
+import type { TestEvent } from "../support/requests.ts";
 import { ROOT, type StackDescription } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 import type { Chart } from "./chart.ts";
+import { books } from "./load/oracle.ts";
+import { Users } from "./load/users.ts";
 import { FILES, machine, onMachine, percentile, write } from "./report.ts";
-import { Load } from "./soak/load.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +37,24 @@ const [FAULT_MS, KINESIS_MS] = [12_000, 4_000];
 /** How often files and memory are looked at. */
 const LOOK_MS = 1_000;
 const STREAM = "forebay-events";
+
+/** Of so many events one is not valid. */
+const INVALID_EACH = 50;
+
+function event(number: number): TestEvent {
+  if (number % INVALID_EACH === 0) return { EventType: "SignUpEvent", Attributes: { email: "no" } };
+  const started_at = new Date().toISOString();
+  return number % 3
+    ? {
+        EventType: "SignUpEvent",
+        Attributes: { email: `${number}@example.com`, plan: "pro" },
+      }
+    : {
+        EventType: "PiecePlayedEvent",
+        Attributes: { piece: `Opus ${number}`, completed: "true", started_at },
+        Metrics: { minutes: 12.5, mistakes: number % 7 },
+      };
+}
 
 class Parts {
   readonly place: StackDescription;
@@ -148,19 +168,6 @@ class Rows {
       }
     }
   }
-
-  /** How often each event is there. */
-  async count(): Promise<{ lost: number; twice: number; rows: number }> {
-    const files = `'${join(this.lake, "events")}/**/*.parquet'`;
-    const found = await query(
-      `SELECT event_id, count(*)::INTEGER AS rows FROM ${files} GROUP BY ALL`,
-    );
-    const ids = new Set(found.map(({ event_id }) => String(event_id)));
-    const lost = [...this.accepted.keys()].filter((id) => !ids.has(id));
-    const twice = found.filter(({ rows }) => Number(rows) > 1);
-    const rows = found.reduce((sum, { rows }) => sum + Number(rows), 0);
-    return { lost: lost.length, twice: twice.length, rows };
-  }
 }
 
 function median(values: number[]): number {
@@ -176,7 +183,7 @@ const parts = new Parts(folder, kinesis, proxy);
 try {
   await parts.startWorker();
   parts.startLake();
-  const load = await Load.start(parts.place, users);
+  const load = await Users.start(parts.place, users);
   const rows = new Rows(parts.place.lake, load.accepted);
   /** Megabytes, in the second half: until then processes are killed. */
   const memory: Record<"worker" | "lake", number[]> = { worker: [], lake: [] };
@@ -205,15 +212,19 @@ try {
       await parts.fail(turn, !isLate());
     }
   })();
-  await load.run(rate, seconds);
+  await load.run(rate, rate * seconds, event);
   await failing;
-  await until("every accepted event in the lake", async () => (await rows.count()).lost === 0, {
-    timeout: 120_000,
-  }).catch(() => {});
+  await until(
+    "every accepted event in the lake",
+    async () => (await books(parts.place.lake, load.accepted)).lost === 0,
+    {
+      timeout: 120_000,
+    },
+  ).catch(() => {});
   isOver = true;
   await watching;
   await rows.look();
-  const counts = await rows.count();
+  const counts = await books(parts.place.lake, load.accepted);
   // Of the last quarter as a part of the one before it.
   const growth = (values: number[]) => {
     const half = Math.floor(values.length / 2);

@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod docs;
 mod lambda;
+mod load;
 mod needs;
 mod parts;
 mod progress;
@@ -95,6 +96,12 @@ const COMMANDS: &[Command] = &[
         says: "what events cost page, worker and lake, and what faults lose, with peers beside them",
         help: bench::HELP,
         run: bench::run_command,
+    },
+    Command {
+        name: "load",
+        says: "events made from a schema, at a rate, and whether the lake has each once",
+        help: load::HELP,
+        run: load::run_command,
     },
     Command {
         name: "build",
