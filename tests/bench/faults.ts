@@ -53,8 +53,9 @@ interface Account {
   client: Client;
   accepted: number;
   lost: number;
-  /** How often events were accepted that had been before; under ids of their own where the client gives those. */
+  /** How often events were accepted that had been before, and how often of that under an id of its own. */
   twice: number;
+  renamed: number;
 }
 
 const finished = machine();
@@ -112,7 +113,7 @@ async function account(apps: Apps, fault: Fault, client: Client): Promise<Accoun
     // Some send what is left when the next event is recorded. It has no number that counts.
     await next.evaluate("call(-1)");
     await settled(site.collector, fault.leave ? QUIET_MS : NEXT_MS);
-    const { numbers } = site.collector;
+    const { accepted, numbers } = site.collector;
     const times = [...numbers.values()].reduce((sum, times) => sum + times, 0);
     return {
       fault: fault.name,
@@ -120,6 +121,7 @@ async function account(apps: Apps, fault: Fault, client: Client): Promise<Accoun
       accepted: numbers.size,
       lost: COUNT - numbers.size,
       twice: times - numbers.size,
+      renamed: accepted.size - numbers.size,
     };
   } finally {
     await browser.close();
@@ -168,6 +170,7 @@ async function report(): Promise<void> {
     accepted: sum(client, ({ accepted }) => accepted),
     lost: sum(client, ({ lost }) => lost),
     twice: sum(client, ({ twice }) => twice),
+    renamed: sum(client, ({ renamed }) => renamed),
   }));
   console.log(
     line(
@@ -175,6 +178,8 @@ async function report(): Promise<void> {
       sums.map(({ accepted, lost, twice }) => `${accepted} / ${lost} / ${twice}`),
     ),
   );
+  const renamed = sums.map(({ renamed }) => String(renamed));
+  console.log(line("of those accepted again, under another id", renamed));
   console.log(`\n${Object.values(VERSIONS).join(", ")}\n${onMachine(on)}`);
   const bars = (read: (sum: (typeof sums)[number]) => number) =>
     sums.map((sum) => ({ name: sum.client, value: read(sum) }));

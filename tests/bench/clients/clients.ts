@@ -82,7 +82,7 @@ export const PEERS: Record<Client, Peer> = {
   rum: {
     package: "aws-rum-web",
     version: "3.2.1",
-    does: "signs; keeps 200 events in memory, drops what is more, sends 100 every 5 s; 200 events a session",
+    does: "signs, compresses; keeps 200 events in memory, drops what is more, sends 100 every 5 s; 200 events a session",
     setUp: ({ unlimited }) => `
       import { AwsRum } from "aws-rum-web";
       const rum = new AwsRum("00000000-0000-4000-8000-000000000000", "1.0.0", "${REGION}", {
