@@ -7,38 +7,38 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Browser, type Page } from "./browser.ts";
-import { type Client, PEERS, VERSIONS } from "./clients/clients.ts";
-import type { Collector } from "./clients/collector.ts";
-import { type Apps, bundled, ROOT, Site } from "./clients/site.ts";
 import { FAULTS, type Fault } from "./faults/list.ts";
+import type { Collector } from "./peers/collector.ts";
+import { PEERS, type Sdk, VERSIONS } from "./peers/sdks.ts";
+import { type Apps, bundled, ROOT, Site } from "./peers/site.ts";
 import { FILES, machine, onMachine, write } from "./report.ts";
 
-/** Events of a page, and milliseconds from one to the next: slowly enough for every client's limits. */
+/** Events of a page, and milliseconds from one to the next: slowly enough for every SDK's limits. */
 const [COUNT, EVERY_MS] = [200, 150];
 /** When a fault begins, and how long it takes. */
 const [BEGINS_MS, LASTS_MS] = [8_000, 15_000];
 /** How long after the end of a page its endpoint is back. */
 const BACK_MS = 3_000;
-/** For how long nothing may come until a visit is over: clients wait up to 30 s to try again. */
+/** For how long nothing may come until a visit is over: SDKs wait up to 30 s to try again. */
 const QUIET_MS = 35_000;
 /** And the next visit; and where all events are there, in which some might come again. */
 const [NEXT_MS, AGAIN_MS] = [15_000, 8_000];
 /** Most of the time everybody waits: so many at once are no load. */
 const AT_ONCE = 6;
 
-const CLIENTS = ["forebay", ...Object.keys(PEERS)];
+const SDKS = ["forebay", ...Object.keys(PEERS)];
 const NAMES = FAULTS.map(({ name }) => name);
 
 const { values: options } = parseArgs({
   options: {
     fault: { type: "string", multiple: true, default: NAMES },
-    sdk: { type: "string", multiple: true, default: CLIENTS },
+    sdk: { type: "string", multiple: true, default: SDKS },
     ...FILES,
   },
 });
 for (const [given, all] of [
   [options.fault, NAMES],
-  [options.sdk, CLIENTS],
+  [options.sdk, SDKS],
 ]) {
   const unknown = given.find((name) => !all.includes(name));
   if (unknown) {
@@ -50,7 +50,7 @@ for (const [given, all] of [
 /** Of the events that were recorded. */
 interface Account {
   fault: string;
-  client: Client;
+  sdk: Sdk;
   accepted: number;
   lost: number;
   /** How often events were accepted that had been before, and how often of that under an id of its own. */
@@ -61,15 +61,15 @@ interface Account {
 const finished = machine();
 const faults = FAULTS.filter(({ name }) => options.fault.includes(name));
 const apps = await bundled({ forebay: join(ROOT, "npm/dist") }, { unlimited: true });
-const waiting = faults.flatMap((fault) => options.sdk.map((client) => ({ fault, client })));
+const waiting = faults.flatMap((fault) => options.sdk.map((sdk) => ({ fault, sdk })));
 const accounts: Account[] = [];
 await Promise.all(
   Array.from({ length: AT_ONCE }, async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const { fault, client } = next;
-      const what = `${fault.name}, ${client}`;
+      const { fault, sdk } = next;
+      const what = `${fault.name}, ${sdk}`;
       try {
-        const of = await account(apps, fault, client);
+        const of = await account(apps, fault, sdk);
         accounts.push(of);
         console.error(`  ${what}: accepted ${of.accepted}, lost ${of.lost}, twice ${of.twice}`);
       } catch (error) {
@@ -82,13 +82,13 @@ await Promise.all(
 await report();
 
 /** Records the events on a page to which a fault happens, and lets its visitor come again. */
-async function account(apps: Apps, fault: Fault, client: Client): Promise<Account> {
+async function account(apps: Apps, fault: Fault, sdk: Sdk): Promise<Account> {
   const site = await Site.start(apps);
   const profile = await mkdtemp(join(tmpdir(), "forebay-faults-"));
   const restart = () => Browser.launch(site.args, profile);
   let browser = await restart();
   try {
-    const url = `${site.url}${client}/`;
+    const url = `${site.url}${sdk}/`;
     const page = await browser.open(url, fault.before);
     await ready(page);
     const place = { site, browser, page, restart };
@@ -117,7 +117,7 @@ async function account(apps: Apps, fault: Fault, client: Client): Promise<Accoun
     const times = [...numbers.values()].reduce((sum, times) => sum + times, 0);
     return {
       fault: fault.name,
-      client,
+      sdk,
       accepted: numbers.size,
       lost: COUNT - numbers.size,
       twice: times - numbers.size,
@@ -130,7 +130,7 @@ async function account(apps: Apps, fault: Fault, client: Client): Promise<Accoun
   }
 }
 
-/** Resolves when a page has its client. */
+/** Resolves when a page has its sdk. */
 async function ready(page: Page): Promise<void> {
   // There is no page to ask in the first moments.
   while (!(await page.evaluate("!!globalThis.sdk").catch(() => false))) await sleep(50);
@@ -152,25 +152,25 @@ async function settled({ numbers }: Collector, quiet: number): Promise<void> {
 
 async function report(): Promise<void> {
   const on = finished();
-  const of = (fault: string, client: Client) =>
-    accounts.find((one) => one.fault === fault && one.client === client);
+  const of = (fault: string, sdk: Sdk) =>
+    accounts.find((one) => one.fault === fault && one.sdk === sdk);
   console.log(`accepted / lost / accepted again, of ${COUNT} events, one every ${EVERY_MS} ms\n`);
   console.log(line("", options.sdk));
   for (const { name, says } of faults) {
-    const cells = options.sdk.map((client) => {
-      const found = of(name, client);
+    const cells = options.sdk.map((sdk) => {
+      const found = of(name, sdk);
       return found ? `${found.accepted} / ${found.lost} / ${found.twice}` : "no result";
     });
     console.log(line(says, cells));
   }
-  const sum = (client: Client, read: (account: Account) => number) =>
-    accounts.filter((one) => one.client === client).reduce((sum, one) => sum + read(one), 0);
-  const sums = options.sdk.map((client) => ({
-    client,
-    accepted: sum(client, ({ accepted }) => accepted),
-    lost: sum(client, ({ lost }) => lost),
-    twice: sum(client, ({ twice }) => twice),
-    renamed: sum(client, ({ renamed }) => renamed),
+  const sum = (sdk: Sdk, read: (account: Account) => number) =>
+    accounts.filter((one) => one.sdk === sdk).reduce((sum, one) => sum + read(one), 0);
+  const sums = options.sdk.map((sdk) => ({
+    sdk,
+    accepted: sum(sdk, ({ accepted }) => accepted),
+    lost: sum(sdk, ({ lost }) => lost),
+    twice: sum(sdk, ({ twice }) => twice),
+    renamed: sum(sdk, ({ renamed }) => renamed),
   }));
   console.log(
     line(
@@ -182,7 +182,7 @@ async function report(): Promise<void> {
   console.log(line("of those accepted again, under another id", renamed));
   console.log(`\n${Object.values(VERSIONS).join(", ")}\n${onMachine(on)}`);
   const bars = (read: (sum: (typeof sums)[number]) => number) =>
-    sums.map((sum) => ({ name: sum.client, value: read(sum) }));
+    sums.map((sum) => ({ name: sum.sdk, value: read(sum) }));
   await write(options, {
     bench: "faults",
     machine: on,
@@ -191,7 +191,7 @@ async function report(): Promise<void> {
     faults: faults.map(({ name, says }) => ({
       name,
       says,
-      of: Object.fromEntries(options.sdk.map((client) => [client, of(name, client)])),
+      of: Object.fromEntries(options.sdk.map((sdk) => [sdk, of(name, sdk)])),
     })),
     charts: [
       {
@@ -211,5 +211,5 @@ async function report(): Promise<void> {
 }
 
 function line(what: string, cells: string[]): string {
-  return `  ${what.padEnd(70)}${cells.map((cell) => cell.padStart(16)).join("")}`;
+  return `  ${what.padEnd(70)}${cells.map((cell) => cell.padStart(19)).join("")}`;
 }

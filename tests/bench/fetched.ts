@@ -15,7 +15,7 @@ import * as esbuild from "esbuild";
 import * as vite from "vite";
 import { Endpoint } from "../support/endpoint.ts";
 import { Browser } from "./browser.ts";
-import { TARGET } from "./clients/site.ts";
+import { TARGET } from "./peers/site.ts";
 
 const APP = fileURLToPath(new URL("app/", import.meta.url));
 const TYPES: Record<string, string> = {

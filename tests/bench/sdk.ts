@@ -4,8 +4,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Browser } from "./browser.ts";
-import { type Client, PEERS } from "./clients/clients.ts";
-import { bundled, ROOT, Site } from "./clients/site.ts";
+import { PEERS, type Sdk } from "./peers/sdks.ts";
+import { bundled, ROOT, Site } from "./peers/site.ts";
 import { FILES, machine, write } from "./report.ts";
 import { CASES, first, measure, memory } from "./sdk/measure.ts";
 import { profile } from "./sdk/profile.ts";
@@ -20,7 +20,7 @@ const NAMES = [FIRST.name, ...CASES.map(({ name }) => name), MEMORY.name];
 
 const { values: options } = parseArgs({
   options: {
-    runs: { type: "string", default: "5" },
+    runs: { type: "string", default: "3" },
     case: { type: "string", multiple: true, default: NAMES },
     build: { type: "string", multiple: true, default: [] },
     sdk: { type: "string", multiple: true },
@@ -29,15 +29,15 @@ const { values: options } = parseArgs({
   },
 });
 
-const builds: Record<Client, string> = { forebay: join(ROOT, "npm/dist") };
+const builds: Record<Sdk, string> = { forebay: join(ROOT, "npm/dist") };
 for (const build of options.build) {
   const [name, folder] = build.split("=");
   if (!folder) refuse(`--build takes NAME=FOLDER, not \`${build}\``);
   builds[name] = folder;
 }
 const every = [...Object.keys(builds), ...Object.keys(PEERS)];
-const clients = options.sdk ?? every;
-known("SDK", clients, every);
+const sdks = options.sdk ?? every;
+known("SDK", sdks, every);
 known("case", options.case, NAMES);
 const cases = CASES.filter(({ name }) => options.case.includes(name));
 
@@ -59,7 +59,7 @@ function refuse(why: string): never {
   process.exit(2);
 }
 
-/** Runs every case so often, with one client after the other. */
+/** Runs every case so often, with one SDK after the other. */
 async function compare(runs: number): Promise<Results> {
   const finished = machine();
   const site = await Site.start(await bundled(builds), builds);
@@ -69,36 +69,39 @@ async function compare(runs: number): Promise<Results> {
     cases: cases.map((one) => ({ ...one, of: new Map() })),
     memory: { ...MEMORY, of: new Map() },
   };
+  const unable = new Set<string>();
   try {
     for (let run = 1; run <= runs; run++) {
       const each = async <T>(
         { name, of }: Measured<T>,
-        take: (client: Client) => Promise<T>,
-        without: Client[] = [],
+        take: (sdk: Sdk) => Promise<T>,
+        without: Sdk[] = [],
       ) => {
-        for (const client of clients.filter((client) => !without.includes(client))) {
-          console.error(`  run ${run} of ${runs}: ${name}, ${client}`);
+        for (const sdk of sdks) {
+          if (without.includes(sdk) || unable.has(`${name} ${sdk}`)) continue;
+          console.error(`  run ${run} of ${runs}: ${name}, ${sdk}`);
           try {
-            const taken = await take(client);
-            of.set(client, [...(of.get(client) ?? []), taken]);
+            const taken = await take(sdk);
+            of.set(sdk, [...(of.get(sdk) ?? []), taken]);
           } catch (error) {
-            // One that cannot is no reason to lose the others.
+            // One that cannot is no reason to lose the others, nor to wait for it again.
             console.error(`  no result: ${error}`);
+            unable.add(`${name} ${sdk}`);
           }
         }
       };
       if (options.case.includes(FIRST.name)) {
-        await each(results.first, (client) => first(browser, site, client));
+        await each(results.first, (sdk) => first(browser, site, sdk));
       }
       for (const one of results.cases) {
-        await each(one, (client) => measure(browser, site, client, one), one.without);
+        await each(one, (sdk) => measure(browser, site, sdk, one), one.without);
       }
       if (options.case.includes(MEMORY.name)) {
-        await each(results.memory, (client) => memory(browser, site, client));
+        await each(results.memory, (sdk) => memory(browser, site, sdk));
       }
     }
     const { product } = await browser.send("Browser.getVersion");
-    return { machine: finished(), browser: String(product), runs, clients, ...results };
+    return { machine: finished(), browser: String(product), runs, sdks, ...results };
   } finally {
     await browser.close();
     site.close();

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "../browser.ts";
-import type { Fault as Misbehaviour } from "../clients/collector.ts";
-import type { Site } from "../clients/site.ts";
+import type { Fault as Misbehaviour } from "../peers/collector.ts";
+import type { Site } from "../peers/site.ts";
 
 /** Where a fault happens. */
 export interface Place {
@@ -27,9 +27,9 @@ export interface Fault {
   leave?(place: Place): Promise<Browser>;
 }
 
-/** From the last event to the end of its page: less than any client waits to send what is not a batch. */
+/** From the last event to the end of its page: less than any SDK waits to send what is not a batch. */
 const LEAVING_MS = 50;
-/** How long a slow endpoint takes: longer than a client's time-out may be. */
+/** How long a slow endpoint takes: longer than an SDK's time-out may be. */
 const SLOW_MS = 7_000;
 
 /** Does so instead of answering while it lasts. */

@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "../browser.ts";
-import type { Client } from "../clients/clients.ts";
-import type { Collector } from "../clients/collector.ts";
-import type { Site } from "../clients/site.ts";
+import type { Collector } from "../peers/collector.ts";
+import type { Sdk } from "../peers/sdks.ts";
+import type { Site } from "../peers/site.ts";
 
 /** How events come: so many, so many of them in each task, and at most so many waiting. */
 export interface Case {
@@ -15,7 +15,7 @@ export interface Case {
   /** Where given, the next task waits until fewer wait than this. */
   waiting?: number;
   /** Clients that cannot take part: they drop what a page records faster than they like, or more than they like. */
-  without?: Client[];
+  without?: Sdk[];
 }
 
 /** What calls cost, until all is settled. */
@@ -66,7 +66,7 @@ export interface First {
   ms: number;
   /** Bytes of the scripts that the page fetched until then, by Brotli. */
   script: number;
-  /** Bytes that came to the collector until then, of all that the client asks for. */
+  /** Bytes that came to the collector until then, of all that the SDK asks for. */
   wire: number;
 }
 
@@ -78,7 +78,7 @@ export interface Memory {
   after: number;
 }
 
-/** Longer than any client waits to send what is not yet a batch (5 s unless configured). */
+/** Longer than any SDK waits to send what is not yet a batch (5 s unless configured). */
 const QUIET_MS = 6000;
 /** How long it may take until a first event has arrived, or the next of many. */
 const TIMEOUT = { timeout: 60_000 };
@@ -87,13 +87,13 @@ const CALLS_MS = 300_000;
 /** Calls of a run for memory, how many of them in a task, and how long all of them may take. */
 const [MANY, IN_TASK, MANY_MS] = [100_000, 100, 120_000];
 
-/** Opens a page that records one event as soon as it can, as the client is unless configured. */
-export async function first(browser: Browser, site: Site, client: Client): Promise<First> {
+/** Opens a page that records one event as soon as it can, as the SDK is unless configured. */
+export async function first(browser: Browser, site: Site, sdk: Sdk): Promise<First> {
   const { collector } = site;
   const bytes = collector.bytes;
   site.fetched.clear();
   collector.firstAt = undefined;
-  const page = await browser.visit(`${site.url}${client}/?first`);
+  const page = await browser.visit(`${site.url}${sdk}/?first`);
   try {
     await collector.until(() => collector.firstAt !== undefined, TIMEOUT);
     const wire = collector.bytes - bytes;
@@ -105,8 +105,8 @@ export async function first(browser: Browser, site: Site, client: Client): Promi
 }
 
 /** Records very many events in tasks of 100; says what the page has in memory then. */
-export async function memory(browser: Browser, site: Site, client: Client): Promise<Memory> {
-  const page = await warm(browser, site, client);
+export async function memory(browser: Browser, site: Site, sdk: Sdk): Promise<Memory> {
+  const page = await warm(browser, site, sdk);
   try {
     const before = await inMemory(page);
     const deadline = Date.now() + MANY_MS;
@@ -127,14 +127,9 @@ async function inMemory(page: Page): Promise<number> {
   return usedSize + backingStorageSize;
 }
 
-/** Runs a case with a client. The first event, and what only it needs, is over before. */
-export async function measure(
-  browser: Browser,
-  site: Site,
-  client: Client,
-  how: Case,
-): Promise<Run> {
-  const page = await warm(browser, site, client);
+/** Runs a case with an SDK. The first event, and what only it needs, is over before. */
+export async function measure(browser: Browser, site: Site, sdk: Sdk, how: Case): Promise<Run> {
+  const page = await warm(browser, site, sdk);
   try {
     await page.send("Performance.enable", { timeDomain: "threadTicks" });
     await page.evaluate("longTasks.length = 0, measured()");
@@ -168,10 +163,10 @@ export async function measure(
   }
 }
 
-/** A page from which one event has arrived: it has its client, credentials, and compiled code. */
-export async function warm(browser: Browser, site: Site, client: Client): Promise<Page> {
+/** A page from which one event has arrived: it has its SDK, credentials, and compiled code. */
+export async function warm(browser: Browser, site: Site, sdk: Sdk): Promise<Page> {
   const { collector, url } = site;
-  const page = await browser.visit(`${url}${client}/`);
+  const page = await browser.visit(`${url}${sdk}/`);
   // There is no page to ask in the first moments.
   const is = (condition: string) => page.evaluate(`!!(${condition})`).catch(() => false);
   while (!(await is("globalThis.sdk?.isReady()"))) await sleep(50);
@@ -181,7 +176,7 @@ export async function warm(browser: Browser, site: Site, client: Client): Promis
   const before = described();
   await page.evaluate("call()");
   // Before it has described its endpoint Amplify's flush finds nothing.
-  if (client === "amplify") {
+  if (sdk === "amplify") {
     await collector.until(() => described() > before, TIMEOUT);
     await sleep(300);
   }

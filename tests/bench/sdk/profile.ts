@@ -6,7 +6,7 @@ import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Browser, type Given, type Page } from "../browser.ts";
-import { bundled, ROOT, Site, TARGET } from "../clients/site.ts";
+import { bundled, ROOT, Site, TARGET } from "../peers/site.ts";
 import { type Case, counter, quiet, record, warm } from "./measure.ts";
 
 const CATEGORIES = [

@@ -1,23 +1,23 @@
 // What came of the runs: medians and ranges, ratios, and whether the goals are met.
 
 import type { Chart } from "../chart.ts";
-import type { Client } from "../clients/clients.ts";
-import { FOREBAY_DOES, PEERS, VERSIONS } from "../clients/clients.ts";
+import type { Sdk } from "../peers/sdks.ts";
+import { FOREBAY_DOES, PEERS, VERSIONS } from "../peers/sdks.ts";
 import { type Machine, onMachine, type Spread, shown, spread } from "../report.ts";
 import type { Case, First, Memory, Run } from "./measure.ts";
 
-/** What was measured of one thing: by client, the runs that came to an end. */
+/** What was measured of one thing: by SDK, the runs that came to an end. */
 export interface Measured<T> {
   name: string;
   says: string;
-  of: Map<Client, T[]>;
+  of: Map<Sdk, T[]>;
 }
 
 export interface Results {
   machine: Machine;
   browser: string;
   runs: number;
-  clients: Client[];
+  sdks: Sdk[];
   first: Measured<First>;
   memory: Measured<Memory>;
   cases: (Measured<Run> & Case)[];
@@ -83,8 +83,8 @@ function does(): string {
     .join("\n");
 }
 
-function of<T>({ of: runs }: Measured<T>, client: Client, read: (run: T) => number): Spread {
-  return spread((runs.get(client) ?? []).map(read));
+function of<T>({ of: runs }: Measured<T>, sdk: Sdk, read: (run: T) => number): Spread {
+  return spread((runs.get(sdk) ?? []).map(read));
 }
 
 /** What was asked for, of those cases in which both were measured. */
@@ -92,7 +92,7 @@ function verdicts({ cases }: Results): Verdict[] {
   return cases
     .flatMap((one) => {
       const isPaced = one.waiting !== undefined;
-      const median = (client: Client, key: keyof Run) => of(one, client, (run) => run[key]).median;
+      const median = (sdk: Sdk, key: keyof Run) => of(one, sdk, (run) => run[key]).median;
       const asked = GOALS.filter((goal) => goal.isPaced || !isPaced).map(
         ({ says, of: key, most }) => ({
           says,
@@ -108,14 +108,14 @@ function verdicts({ cases }: Results): Verdict[] {
 
 /** For programs. */
 export function json(results: Results) {
-  const { machine, browser, runs, clients, first, memory, cases } = results;
+  const { machine, browser, runs, sdks, first, memory, cases } = results;
   const numbers = <T>(measured: Measured<T>, rows: Row<T>[]) => ({
     name: measured.name,
     says: measured.says,
     ...Object.fromEntries(
-      clients.map((client) => [
-        client,
-        Object.fromEntries(rows.map(([key, , read]) => [key, of(measured, client, read)])),
+      sdks.map((sdk) => [
+        sdk,
+        Object.fromEntries(rows.map(([key, , read]) => [key, of(measured, sdk, read)])),
       ]),
     ),
   });
@@ -136,9 +136,9 @@ export function json(results: Results) {
 }
 
 /** The bars of docs/benchmarks.md. */
-function charts({ clients, first, memory, cases }: Results): Chart[] {
+function charts({ sdks, first, memory, cases }: Results): Chart[] {
   const group = <T>(measured: Measured<T>, read: (run: T) => number, label = "") => {
-    const bars = clients
+    const bars = sdks
       .map((name) => ({ name, spread: of(measured, name, read) }))
       .filter(({ spread }) => !Number.isNaN(spread.median))
       .map(({ name, spread: { median, least, most } }) => ({ name, value: median, least, most }));
@@ -192,7 +192,7 @@ function charts({ clients, first, memory, cases }: Results): Chart[] {
 
 /** For people. */
 export function table(results: Results): string {
-  const { machine, browser, runs, clients, first, memory, cases } = results;
+  const { machine, browser, runs, sdks, first, memory, cases } = results;
   const lines = [
     `${browser}, ${onMachine(machine)}`,
     `${Object.values(VERSIONS).join(", ")}; medians of ${runs} runs (least-most) and ratios`,
@@ -200,12 +200,12 @@ export function table(results: Results): string {
   const section = <T>(measured: Measured<T>, rows: Row<T>[]) => {
     if (measured.of.size === 0) return;
     lines.push("", `${measured.name}: ${measured.says}`);
-    lines.push(line("", [...clients.map((client) => client.padStart(WIDTH))]));
+    lines.push(line("", [...sdks.map((sdk) => sdk.padStart(WIDTH))]));
     for (const [, says, read] of rows) {
       const own = of(measured, "forebay", read).median;
-      const cells = clients.map((client) => {
-        const measuredBy = of(measured, client, read);
-        const ratio = client === "forebay" ? Number.NaN : measuredBy.median / own;
+      const cells = sdks.map((sdk) => {
+        const measuredBy = of(measured, sdk, read);
+        const ratio = sdk === "forebay" ? Number.NaN : measuredBy.median / own;
         return cell(measuredBy, ratio).padStart(WIDTH);
       });
       lines.push(line(says, cells));

@@ -1,4 +1,4 @@
-// What the clients' services answer, and which events a request has, of what each client calls its wire.
+// What the SDKs' services answer, and which events a request has, of what each SDK calls its wire.
 
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -181,7 +181,7 @@ function posthogBody(body: Buffer): Json {
   return JSON.parse(Buffer.from(data, "base64").toString());
 }
 
-/** Those that the page of a bench recorded: clients have events of their own, which have no number. */
+/** Those that the page of a bench recorded: SDKs have events of their own, which have no number. */
 function numbered(events: [id: string, number: unknown][]): Recorded[] {
   return events.flatMap(([id, number]) =>
     Number(number) >= 0 && number !== undefined ? [{ id, number: Number(number) }] : [],

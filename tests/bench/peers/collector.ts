@@ -1,4 +1,4 @@
-// A server that all clients send to. It answers as the service of each does, keeps books of the events that it
+// A server that all SDKs send to. It answers as the service of each does, keeps books of the events that it
 // accepted, and misbehaves where it is told to.
 
 import { EventEmitter, once } from "node:events";
@@ -19,7 +19,7 @@ export type Fault = (operation: Call["operation"]) => Reply | Mishap | undefined
 export class Collector {
   /** How often each event was accepted, by its id. */
   readonly accepted = new Map<string, number>();
-  /** And by its number; other than that where a client gives an event another id. */
+  /** And by its number; other than that where an SDK gives an event another id. */
   readonly numbers = new Map<number, number>();
   /** How often each operation was asked for. */
   readonly calls = new Map<string, number>();

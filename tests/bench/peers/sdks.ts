@@ -1,9 +1,9 @@
-// The clients that are compared, each in the set-up that its own documentation begins with.
+// The SDKs that are compared, each in the set-up that its own documentation begins with.
 
 import { APP_ID, IDENTITY_POOL_ID, REGION } from "../../support/endpoint.ts";
 
-/** The name of a client, or of another build of Forebay. */
-export type Client = string;
+/** The name of an SDK, or of another build of Forebay. */
+export type Sdk = string;
 
 /** Where Forebay and Snowplow send. The others' hosts are written into them, or into their documentation. */
 export const HOSTS = { forebay: "events.example.com", snowplow: "collector.example.com" };
@@ -39,7 +39,7 @@ export function forebay(): string {
 export const FOREBAY_DOES =
   "signs, keeps on disk, validates, compresses; all events until they are delivered";
 
-export const PEERS: Record<Client, Peer> = {
+export const PEERS: Record<Sdk, Peer> = {
   amplify: {
     package: "aws-amplify",
     version: "6.22.1",

@@ -1,4 +1,4 @@
-// The pages of the clients that are compared: one for each, alike in all but the client, as an app bundles it.
+// The pages of the SDKs that are compared: one for each, alike in all but the SDK, as an app bundles it.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompressSync } from "node:zlib";
 import { build } from "esbuild";
-import { type Client, forebay, PEERS, type SetUp } from "./clients.ts";
 import { Collector } from "./collector.ts";
+import { forebay, PEERS, type Sdk, type SetUp } from "./sdks.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** What is measured is kept here, and the peers as the apps of the packaging tests are. */
@@ -90,20 +90,20 @@ const TYPES: Record<string, string> = {
   ".wasm": "application/wasm",
 };
 
-/** Records one event as soon as the client is set up, where the page is asked to. */
+/** Records one event as soon as the SDK is set up, where the page is asked to. */
 const FIRST = '\nif (location.search === "?first") call();';
 
-/** Folders with what a page of each client loads, by the clients' names. */
-export type Apps = Map<Client, string>;
+/** Folders with what a page of each SDK loads, by the SDKs' names. */
+export type Apps = Map<Sdk, string>;
 
 export interface Bundling extends SetUp {
   /** Functions keep their names. */
   readable?: boolean;
 }
 
-/** Bundles every client: the peers, and builds of Forebay, which are folders by what they are called. */
+/** Bundles every SDK: the peers, and builds of Forebay, which are folders by what they are called. */
 export async function bundled(
-  builds: Record<Client, string>,
+  builds: Record<Sdk, string>,
   { readable = false, ...setUp }: Bundling = {},
 ): Promise<Apps> {
   await installPeers();
@@ -113,7 +113,7 @@ export async function bundled(
   ];
   const apps: Apps = new Map();
   for (const [name, contents, resolveDir] of sources) {
-    const outdir = join(TARGET, "bench/clients", name);
+    const outdir = join(TARGET, "bench/sdks", name);
     await rm(outdir, { recursive: true, force: true });
     await build({
       stdin: { contents: contents + FIRST, resolveDir },
@@ -154,23 +154,23 @@ export class Site {
 
   private constructor(
     readonly collector: Collector,
-    /** What tells Chromium where the clients' hosts are. */
+    /** What tells Chromium where the SDKs' hosts are. */
     readonly args: string[],
     readonly url: string,
     readonly close: () => void,
   ) {}
 
-  /** `folders`: where files are that the bundles only refer to, by the clients' names. */
-  static async start(apps: Apps, folders: Record<Client, string> = {}): Promise<Site> {
+  /** `folders`: where files are that the bundles only refer to, by the sdks' names. */
+  static async start(apps: Apps, folders: Record<Sdk, string> = {}): Promise<Site> {
     const collector = await Collector.start();
     const tls = await overTls(collector.port);
     const server = createServer(async (request, response) => {
       const { pathname } = new URL(request.url ?? "", "http://127.0.0.1");
-      const [, client, name] = pathname.split("/");
+      const [, sdk, name] = pathname.split("/");
       try {
-        const file = join(apps.get(client) ?? "", name || "index.html");
+        const file = join(apps.get(sdk) ?? "", name || "index.html");
         const content = name
-          ? await readFile(file).catch(() => readFile(join(folders[client] ?? "", name)))
+          ? await readFile(file).catch(() => readFile(join(folders[sdk] ?? "", name)))
           : PAGE;
         if (name) site.fetched.add(file);
         response.writeHead(200, {
