@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Browser, type Page } from "./browser.ts";
-import { FAULTS, type Fault } from "./faults/list.ts";
+import { FAULTS, type Fault, type Place } from "./faults/list.ts";
 import type { Collector } from "./peers/collector.ts";
 import { PEERS, type Sdk, VERSIONS } from "./peers/sdks.ts";
 import { type Apps, bundled, ROOT, Site } from "./peers/site.ts";
@@ -81,40 +81,17 @@ await Promise.all(
 );
 await report();
 
-/** Records the events on a page to which a fault happens, and lets its visitor come again. */
+/** What becomes of events in two visits of one visitor, in the first of which a fault happens. */
 async function account(apps: Apps, fault: Fault, sdk: Sdk): Promise<Account> {
   const site = await Site.start(apps);
   const profile = await mkdtemp(join(tmpdir(), "forebay-faults-"));
-  const restart = () => Browser.launch(site.args, profile);
-  let browser = await restart();
+  const start = () => Browser.launch(site.args, profile);
+  const place: Place = { site, browser: await start(), page: undefined, start };
   try {
-    const url = `${site.url}${sdk}/`;
-    const page = await browser.open(url, fault.before);
-    await ready(page);
-    const place = { site, browser, page, restart };
-    const recorded = page.evaluate(`evenly(${COUNT}, ${EVERY_MS})`);
-    await sleep(BEGINS_MS);
-    await fault.begin?.(place);
-    if (fault.leave) {
-      await recorded;
-      browser = await fault.leave(place);
-      // What a page sends when it ends comes too early for an endpoint that is down.
-      await sleep(BACK_MS);
-      await fault.end?.(place);
-    } else {
-      await sleep(LASTS_MS);
-      await fault.end?.(place);
-      await recorded;
-      await settled(site.collector, QUIET_MS);
-      await page.send("Page.close");
-    }
-    const next = await browser.open(url, fault.before);
-    await ready(next);
-    // Some send what is left when the next event is recorded. It has no number that counts.
-    await next.evaluate("call(-1)");
-    await settled(site.collector, fault.leave ? QUIET_MS : NEXT_MS);
+    await firstVisit(place, `${site.url}${sdk}/`, fault);
+    await nextVisit(place, `${site.url}${sdk}/`, fault);
     const { accepted, numbers } = site.collector;
-    const times = [...numbers.values()].reduce((sum, times) => sum + times, 0);
+    const times = timesOf(site.collector);
     return {
       fault: fault.name,
       sdk,
@@ -124,10 +101,48 @@ async function account(apps: Apps, fault: Fault, sdk: Sdk): Promise<Account> {
       renamed: accepted.size - numbers.size,
     };
   } finally {
-    await browser.close();
+    await place.browser.close();
     site.close();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Records the events on a page to which the fault happens. */
+async function firstVisit(place: Place, url: string, fault: Fault): Promise<void> {
+  const page = await place.browser.open(url, fault.before);
+  place.page = page;
+  await ready(page);
+  const recorded = page.evaluate(`evenly(${COUNT}, ${EVERY_MS})`);
+  await sleep(BEGINS_MS);
+  await fault.begin?.(place);
+  if (fault.leave) {
+    await recorded;
+    await fault.leave(place);
+    // What a page sends when it ends comes too early for an endpoint that is down.
+    await sleep(BACK_MS);
+    await fault.end?.(place);
+    return;
+  }
+  await sleep(LASTS_MS);
+  await fault.end?.(place);
+  await recorded;
+  await settled(place.site.collector, QUIET_MS);
+  await page.send("Page.close");
+  place.page = undefined;
+}
+
+/** Opens the page once more, where it is not there, and waits for what is left. */
+async function nextVisit(place: Place, url: string, fault: Fault): Promise<void> {
+  const page = place.page ?? (await place.browser.open(url, fault.before));
+  await ready(page);
+  // Some send what is left when the next event is recorded. It has no number that counts.
+  await page.evaluate("call(-1)");
+  await settled(place.site.collector, fault.leave ? QUIET_MS : NEXT_MS);
+}
+
+/** How often events were accepted. */
+function timesOf({ numbers }: Collector): number {
+  return [...numbers.values()].reduce((sum, times) => sum + times, 0);
 }
 
 /** Resolves when a page has its sdk. */
@@ -137,15 +152,14 @@ async function ready(page: Page): Promise<void> {
 }
 
 /** Resolves when nothing has come for a while. */
-async function settled({ numbers }: Collector, quiet: number): Promise<void> {
-  const times = () => [...numbers.values()].reduce((sum, times) => sum + times, 0);
+async function settled(collector: Collector, quiet: number): Promise<void> {
   const isOver = (since: number) => {
     const passed = Date.now() - since;
-    return passed > quiet || (numbers.size === COUNT && passed > AGAIN_MS);
+    return passed > quiet || (collector.numbers.size === COUNT && passed > AGAIN_MS);
   };
   for (let last = -1, since = Date.now(); !isOver(since); await sleep(200)) {
-    if (times() === last) continue;
-    last = times();
+    if (timesOf(collector) === last) continue;
+    last = timesOf(collector);
     since = Date.now();
   }
 }

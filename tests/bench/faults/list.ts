@@ -9,9 +9,10 @@ import type { Site } from "../peers/site.ts";
 export interface Place {
   site: Site;
   browser: Browser;
-  page: Page;
-  /** Starts the browser once more, with the same profile. */
-  restart(): Promise<Browser>;
+  /** Not there once it has ended. */
+  page: Page | undefined;
+  /** Starts the browser, each time with the same profile. */
+  start(): Promise<Browser>;
 }
 
 export interface Fault {
@@ -23,8 +24,8 @@ export interface Fault {
   begin?(place: Place): unknown;
   /** Ends some time later; where the page ends, after that. */
   end?(place: Place): unknown;
-  /** Ends the page, after the last event is recorded. Gives the browser for the next visit. */
-  leave?(place: Place): Promise<Browser>;
+  /** Ends the page, or what it holds, after the last event is recorded. */
+  leave?(place: Place): Promise<void>;
 }
 
 /** From the last event to the end of its page: less than any SDK waits to send what is not a batch. */
@@ -54,24 +55,25 @@ function page(status: number, words: string) {
 const offline = (offline: boolean) => {
   const conditions = { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
   return async ({ page }: Place) => {
-    await page.send("Network.enable");
-    await page.send("Network.emulateNetworkConditions", conditions);
+    await page?.send("Network.enable");
+    await page?.send("Network.emulateNetworkConditions", conditions);
   };
 };
 
 const unavailable = answers("503", "503 for 15 s", () => ({ status: 503, body: "" }));
 
 /** Closes the tab as its visitor does. */
-async function close({ browser, page }: Place): Promise<Browser> {
+async function close(place: Place): Promise<void> {
   await sleep(LEAVING_MS);
-  await page.send("Page.close");
-  return browser;
+  await place.page?.send("Page.close");
+  place.page = undefined;
 }
 
-async function kill({ browser, restart }: Place): Promise<Browser> {
+async function kill(place: Place): Promise<void> {
   await sleep(LEAVING_MS);
-  await browser.kill();
-  return restart();
+  await place.browser.kill();
+  place.page = undefined;
+  place.browser = await place.start();
 }
 
 const insecure = "throw new DOMException('The operation is insecure.', 'SecurityError')";
@@ -107,10 +109,9 @@ export const FAULTS: Fault[] = [
     ...unavailable,
     name: "reload",
     says: "the page is reloaded, and the endpoint is back from 503 after 3 s",
-    async leave({ browser, page }) {
+    async leave({ page }) {
       await sleep(LEAVING_MS);
-      await page.send("Page.reload");
-      return browser;
+      await page?.send("Page.reload");
     },
   },
   { name: "closed", says: "the tab is closed 50 ms after the last event", leave: close },

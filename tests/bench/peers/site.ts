@@ -122,6 +122,8 @@ export async function bundled(
       bundle: true,
       splitting: true,
       minify: !readable,
+      // Texts that the package's build puts in, of which a readable build loads none.
+      external: readable ? ["#*"] : [],
       format: "esm",
       target: "es2022",
       logLevel: "error",
