@@ -60,7 +60,7 @@ interface Account {
 
 const finished = machine();
 const faults = FAULTS.filter(({ name }) => options.fault.includes(name));
-const apps = await bundled({ forebay: join(ROOT, "npm/dist") }, { unlimited: true });
+const apps = await bundled("faults", { forebay: join(ROOT, "npm/dist") }, { unlimited: true });
 const waiting = faults.flatMap((fault) => options.sdk.map((sdk) => ({ fault, sdk })));
 const accounts: Account[] = [];
 await Promise.all(

@@ -62,7 +62,7 @@ function refuse(why: string): never {
 /** Runs every case so often, with one SDK after the other. */
 async function compare(runs: number): Promise<Results> {
   const finished = machine();
-  const site = await Site.start(await bundled(builds), builds);
+  const site = await Site.start(await bundled("sdk", builds), builds);
   const browser = await Browser.launch(site.args);
   const results = {
     first: { ...FIRST, of: new Map() },

@@ -101,8 +101,12 @@ export interface Bundling extends SetUp {
   readable?: boolean;
 }
 
-/** Bundles every SDK: the peers, and builds of Forebay, which are folders by what they are called. */
+/**
+ * Bundles every SDK: the peers, and builds of Forebay, which are folders by what they are called. Each bench has a
+ * `folder` of its own, since two may run at a time.
+ */
 export async function bundled(
+  folder: string,
   builds: Record<Sdk, string>,
   { readable = false, ...setUp }: Bundling = {},
 ): Promise<Apps> {
@@ -113,7 +117,7 @@ export async function bundled(
   ];
   const apps: Apps = new Map();
   for (const [name, contents, resolveDir] of sources) {
-    const outdir = join(TARGET, "bench/sdks", name);
+    const outdir = join(TARGET, "bench", folder, name);
     await rm(outdir, { recursive: true, force: true });
     await build({
       stdin: { contents: contents + FIRST, resolveDir },

@@ -29,7 +29,7 @@ const INTERVAL = 100;
 /** Prints, for each case, both tables. */
 export async function profile(cases: Case[], print: (line: string) => void): Promise<void> {
   const builds = { readable: await readable() };
-  const site = await Site.start(await bundled(builds, { readable: true }), builds);
+  const site = await Site.start(await bundled("profile", builds, { readable: true }), builds);
   const browser = await Browser.launch(site.args);
   const during = async (one: Case, begin: (page: Page) => Promise<void>) => {
     const page = await warm(browser, site, "readable");
