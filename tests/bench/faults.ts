@@ -145,7 +145,7 @@ function timesOf({ numbers }: Collector): number {
   return [...numbers.values()].reduce((sum, times) => sum + times, 0);
 }
 
-/** Resolves when a page has its sdk. */
+/** Resolves when a page has its SDK. */
 async function ready(page: Page): Promise<void> {
   // There is no page to ask in the first moments.
   while (!(await page.evaluate("!!globalThis.sdk").catch(() => false))) await sleep(50);
@@ -209,7 +209,7 @@ async function report(): Promise<void> {
     })),
     charts: [
       {
-        title: `Lost in ${faults.length} faults of ${COUNT} events each`,
+        title: `Lost of ${faults.length * COUNT} events`,
         unit: "events",
         better: "less",
         groups: [{ label: "", bars: bars(({ lost }) => lost) }],

@@ -47,6 +47,12 @@ function answers(name: string, says: string, misbehaviour: Misbehaviour): Fault 
   };
 }
 
+/** As AWS answers: without a body and a type Amplify would fail to read it, and not decide what to do about it. */
+function error(status: number, type: string, headers: Record<string, string> = {}) {
+  const own = { "content-type": "application/json", "x-amzn-errortype": type };
+  return { status, headers: { ...own, ...headers }, body: JSON.stringify({ message: type }) };
+}
+
 function page(status: number, words: string) {
   const headers = { "content-type": "text/html" };
   return { status, headers, body: `<!doctype html><title>${words}</title><h1>${words}</h1>` };
@@ -60,7 +66,7 @@ const offline = (offline: boolean) => {
   };
 };
 
-const unavailable = answers("503", "503 for 15 s", () => ({ status: 503, body: "" }));
+const unavailable = answers("503", "503 for 15 s", () => error(503, "ServiceUnavailableException"));
 
 /** Closes the tab as its visitor does. */
 async function close(place: Place): Promise<void> {
@@ -83,11 +89,9 @@ export const FAULTS: Fault[] = [
   { name: "offline", says: "15 s offline", begin: offline(true), end: offline(false) },
   answers("reset", "connections break for 15 s, before a request is taken", () => "reset"),
   unavailable,
-  answers("429", "429 with Retry-After: 5 for 15 s", () => ({
-    status: 429,
-    headers: { "retry-after": "5" },
-    body: "",
-  })),
+  answers("429", "429 with Retry-After: 5 for 15 s", () =>
+    error(429, "TooManyRequestsException", { "retry-after": "5" }),
+  ),
   answers("lost", "answers are lost for 15 s, after a request is taken", (operation) =>
     operation === "events" ? "lost" : undefined,
   ),
