@@ -1,7 +1,6 @@
 //! Which requests are of programs that nobody sits in front of. They are marked, and taken as any
 //! other.
 
-use forebay_core::event::Text;
 use forebay_core::wire::event_stream::Bot;
 
 use super::device::Device;
@@ -14,11 +13,11 @@ const AGENTS: &[(&str, &str)] = &[
     ("adsbot-google", "Advertising & Marketing"),
     ("ahrefsbot", "Search Engine Optimization"),
     ("ahrefssiteaudit", "Search Engine Optimization"),
-    ("aiohttp", "Library"),
+    ("aiohttp", LIBRARY),
     ("amazonbot", "AI Crawler"),
     ("anthropic-ai", "AI Crawler"),
     ("applebot", "Search Engine Crawler"),
-    ("axios", "Library"),
+    ("axios", LIBRARY),
     ("baiduspider", "Search Engine Crawler"),
     ("bingbot", "Search Engine Crawler"),
     ("bingpreview", "Page Preview"),
@@ -27,13 +26,13 @@ const AGENTS: &[(&str, &str)] = &[
     ("chatgpt-user", "AI Assistant"),
     ("chrome-lighthouse", "Monitoring & Analytics"),
     ("claudebot", "AI Crawler"),
-    ("curl", "Library"),
-    ("cypress", "Automation"),
+    ("curl", LIBRARY),
+    ("cypress", AUTOMATION),
     ("datadogsynthetics", "Monitoring & Analytics"),
     ("discordbot", "Page Preview"),
     ("duckduckbot", "Search Engine Crawler"),
     ("facebookexternalhit", "Page Preview"),
-    ("go-http-client", "Library"),
+    ("go-http-client", LIBRARY),
     ("google-inspectiontool", "Search Engine Crawler"),
     ("google-pagerenderer", "Search Engine Crawler"),
     ("googlebot", "Search Engine Crawler"),
@@ -41,30 +40,30 @@ const AGENTS: &[(&str, &str)] = &[
     ("googleother", "Search Engine Crawler"),
     ("gptbot", "AI Crawler"),
     ("gtmetrix", "Monitoring & Analytics"),
-    ("headlesschrome", "Automation"),
-    ("httpx", "Library"),
+    ("headlesschrome", AUTOMATION),
+    ("httpx", LIBRARY),
     ("ia_archiver", "Archiver"),
-    ("libwww-perl", "Library"),
+    ("libwww-perl", LIBRARY),
     ("linkedinbot", "Page Preview"),
     ("mediapartners-google", "Advertising & Marketing"),
     ("meta-externalagent", "AI Crawler"),
     ("mj12bot", "Search Engine Optimization"),
-    ("node-fetch", "Library"),
+    ("node-fetch", LIBRARY),
     ("oai-searchbot", "AI Search"),
     ("perplexity-user", "AI Assistant"),
     ("perplexitybot", "AI Search"),
     ("petalbot", "Search Engine Crawler"),
-    ("phantomjs", "Automation"),
+    ("phantomjs", AUTOMATION),
     ("pingdom", "Monitoring & Analytics"),
-    ("playwright", "Automation"),
-    ("postmanruntime", "Library"),
+    ("playwright", AUTOMATION),
+    ("postmanruntime", LIBRARY),
     ("ptst", "Monitoring & Analytics"),
-    ("puppeteer", "Automation"),
-    ("python-httpx", "Library"),
-    ("python-requests", "Library"),
-    ("python-urllib", "Library"),
-    ("scrapy", "Library"),
-    ("selenium", "Automation"),
+    ("puppeteer", AUTOMATION),
+    ("python-httpx", LIBRARY),
+    ("python-requests", LIBRARY),
+    ("python-urllib", LIBRARY),
+    ("scrapy", LIBRARY),
+    ("selenium", AUTOMATION),
     ("semrushbot", "Search Engine Optimization"),
     ("skypeuripreview", "Page Preview"),
     ("slackbot", "Page Preview"),
@@ -73,11 +72,16 @@ const AGENTS: &[(&str, &str)] = &[
     ("telegrambot", "Page Preview"),
     ("twitterbot", "Page Preview"),
     ("uptimerobot", "Monitoring & Analytics"),
-    ("wget", "Library"),
+    ("wget", LIBRARY),
     ("whatsapp", "Page Preview"),
     ("yandexbot", "Search Engine Crawler"),
 ];
-const OTHER: &str = "Other";
+/// What drives a browser.
+pub const AUTOMATION: &str = "Automation";
+/// Libraries for HTTP.
+pub const LIBRARY: &str = "Library";
+/// Bots that are known by the ending of their name alone.
+pub const OTHER: &str = "Other";
 /// User agents in use have at most about 300 bytes.
 const MAX_AGENT_BYTES: usize = 1024;
 /// No bot has a longer name.
@@ -87,38 +91,27 @@ const MAX_NAME_BYTES: usize = 64;
 /// the device was taken for.
 pub fn bot<'a>(head: &'a Head, device: &Device) -> Option<Bot<'a>> {
     let agent = head.header("user-agent").unwrap_or_default();
-    let agent = &agent[..agent.floor_char_boundary(MAX_AGENT_BYTES)];
-    let said = words(agent).find_map(|word| Some((word, category(word)?)));
-    let name = said.map(|(word, _)| Text::Borrowed(word));
-    if let Some(category) = head.cf.verified_bot_category.text() {
-        return Some(Bot {
-            name,
-            category,
-            is_verified: true,
-        });
-    }
-    let (name, category) = match said {
-        Some((_, category)) => (name, category),
-        None if device.category == Some("bot") => {
-            let name = device.browser.clone();
-            // The parser's own word for what it has no name of.
-            let name = name.filter(|name| name != "misc crawler");
-            (name.map(Text::from), OTHER)
-        }
-        None => return None,
-    };
+    let said = said(&agent[..agent.floor_char_boundary(MAX_AGENT_BYTES)]);
+    let is_device_bot = device.category == Some("bot");
+    let verified = head.cf.verified_bot_category.text();
+    let is_verified = verified.is_some();
+    let category = verified
+        .or(said.map(|(_, category)| category.into()))
+        .or(is_device_bot.then_some(OTHER.into()));
     Some(Bot {
-        name,
-        category: category.into(),
-        is_verified: false,
+        name: said.map(|(word, _)| word.into()),
+        category: category?,
+        is_verified,
     })
 }
 
-fn words(agent: &str) -> impl Iterator<Item = &str> {
+/// The first word of a user agent that says what sends, and the category of that.
+pub fn said(agent: &str) -> Option<(&str, &'static str)> {
     let is_of_word =
         |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     let words = agent.split(move |character| !is_of_word(character));
-    words.filter(|word| (4..=MAX_NAME_BYTES).contains(&word.len()))
+    let mut words = words.filter(|word| (4..=MAX_NAME_BYTES).contains(&word.len()));
+    words.find_map(|word| Some((word, category(word)?)))
 }
 
 fn category(word: &str) -> Option<&'static str> {
@@ -127,14 +120,21 @@ fn category(word: &str) -> Option<&'static str> {
     if let Ok(at) = known {
         return AGENTS.get(at).map(|(_, category)| *category);
     }
-    let ends_in = |ending: &str| {
-        let start = word.len().checked_sub(ending.len());
-        let tail = start.and_then(|start| word.get(start..));
-        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
-    };
     // Cubot makes telephones.
-    let is_bot = ends_in("bot") && !ends_in("cubot") || ends_in("crawler") || ends_in("spider");
-    is_bot.then_some(OTHER)
+    (ends_like_a_bot(word) && !ends_in(word, "cubot")).then_some(OTHER)
+}
+
+/// Whether a word ends as names of bots do.
+pub fn ends_like_a_bot(word: &str) -> bool {
+    ["bot", "crawler", "spider"]
+        .iter()
+        .any(|ending| ends_in(word, ending))
+}
+
+fn ends_in(word: &str, ending: &str) -> bool {
+    let start = word.len().checked_sub(ending.len());
+    let tail = start.and_then(|start| word.get(start..));
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
 }
 
 #[cfg(test)]
@@ -157,7 +157,7 @@ mod tests {
     fn the_words_are_in_their_order() {
         assert!(AGENTS.is_sorted_by(|(one, _), (other, _)| one < other));
         for (word, _) in AGENTS {
-            assert_eq!(words(word).next(), Some(*word));
+            assert_eq!(said(word).map(|(said, _)| said), Some(*word));
         }
     }
 

@@ -1,7 +1,6 @@
 //! The device and browser that an event came from.
 
-use woothee::parser::{Parser, WootheeResult};
-
+use super::agent::UserAgent;
 use crate::http::message::Head;
 
 /// The device and browser, from the user agent, client hints and `Accept-Language`.
@@ -34,37 +33,42 @@ impl Device {
     pub fn read(head: &Head) -> Device {
         let header = |name| head.header(name).map(|value| cut(value, MAX_HEADER_BYTES));
         let agent = header("user-agent").unwrap_or_default();
-        let parsed = Parser::new().parse(agent).unwrap_or_default();
+        let said = UserAgent::read(agent);
         let platform = header("sec-ch-ua-platform")
             .and_then(|hint| platform_name(unquoted(hint)))
-            .or_else(|| platform_name(parsed.os));
+            .or(said.platform.map(str::to_owned));
         let hinted_version = header("sec-ch-ua-platform-version")
             .and_then(|hint| hinted_platform_version(platform.as_deref(), unquoted(hint)));
         let brand = header("sec-ch-ua").and_then(brand);
         Device {
             platform_version: hinted_version
-                .or_else(|| platform_version(agent, platform.as_deref(), &parsed)),
+                .or_else(|| platform_version(agent, platform.as_deref(), &said)),
             platform,
             model: header("sec-ch-ua-model")
                 .and_then(|hint| known(unquoted(hint)))
                 .map(str::to_owned),
             browser: brand
                 .map(|(name, _)| name)
-                .or(known(parsed.name))
+                .or(said.browser.map(|name| cut(name, MAX_NAME_BYTES)))
                 .map(str::to_owned),
-            browser_version: known(parsed.version)
+            browser_version: said
+                .browser_version
                 .or(brand.map(|(_, version)| version))
                 .map(major_and_minor),
-            category: category(agent, header("sec-ch-ua-mobile"), &parsed),
+            category: match said.category {
+                None | Some("desktop") if header("sec-ch-ua-mobile") == Some("?1") => {
+                    Some("mobile")
+                }
+                category => category,
+            },
             locale: header("accept-language").and_then(first_language),
         }
     }
 }
 
-/// The parser says `UNKNOWN` or nothing for what it does not know.
+/// A hint that is empty says nothing.
 fn known(text: &str) -> Option<&str> {
-    let is_known = !text.is_empty() && text != woothee::woothee::VALUE_UNKNOWN;
-    is_known.then_some(cut(text, MAX_NAME_BYTES))
+    (!text.is_empty()).then_some(cut(text, MAX_NAME_BYTES))
 }
 
 fn cut(text: &str, max_bytes: usize) -> &str {
@@ -76,17 +80,12 @@ fn unquoted(value: &str) -> &str {
     value.trim().trim_matches('"')
 }
 
-/// One name for a platform, from a client hint or from the parser.
+/// One name for a platform, from a client hint.
 fn platform_name(name: &str) -> Option<String> {
-    let name = known(name)?;
-    Some(match name {
+    Some(match known(name)? {
         "Unknown" => return None,
-        "iPhone" | "iPad" | "iPod" | "iOS" => "ios".to_owned(),
-        "Mac OSX" | "macOS" => "macos".to_owned(),
-        "Chrome OS" | "Chromium OS" | "ChromeOS" => "chromeos".to_owned(),
-        _ if name.starts_with("Windows Phone") => "windows phone".to_owned(),
-        _ if name.starts_with("Windows") => "windows".to_owned(),
-        _ => name.to_lowercase(),
+        "Chrome OS" | "Chromium OS" => "chromeos".to_owned(),
+        name => name.to_ascii_lowercase(),
     })
 }
 
@@ -106,22 +105,34 @@ fn hinted_platform_version(platform: Option<&str>, version: &str) -> Option<Stri
 
 /// The version in the user agent, where it is not one that browsers froze: Windows 10 stands for
 /// 11 too, macOS 10.15.7 for all later ones, and Android 10 on a device "K" for any.
-fn platform_version(
-    agent: &str,
-    platform: Option<&str>,
-    parsed: &WootheeResult<'_>,
-) -> Option<String> {
-    if platform == Some("windows") {
-        let version = parsed.os.strip_prefix("Windows ")?;
-        return (version != "10").then(|| version.to_owned());
+fn platform_version(agent: &str, platform: Option<&str>, said: &UserAgent<'_>) -> Option<String> {
+    let version = cut(said.platform_version?, MAX_NAME_BYTES);
+    // What a hint says is of another platform has a version of its own.
+    if platform != said.platform {
+        return None;
     }
-    let version = known(&parsed.os_version)?;
+    let version = match platform {
+        Some("windows") => windows(version)?.to_owned(),
+        _ => version.replace('_', "."),
+    };
     let is_frozen = match platform {
         Some("macos") => version == "10.15.7",
         Some("android") => agent.contains("Android 10; K)"),
         _ => false,
     };
-    (!is_frozen).then(|| version.to_owned())
+    (!is_frozen).then_some(version)
+}
+
+/// What Windows is called, by the version of its kernel.
+fn windows(kernel: &str) -> Option<&'static str> {
+    match kernel {
+        "6.3" => Some("8.1"),
+        "6.2" => Some("8"),
+        "6.1" => Some("7"),
+        "6.0" => Some("Vista"),
+        "5.1" => Some("XP"),
+        _ => None,
+    }
 }
 
 /// Name and version of the browser in `Sec-CH-UA`: a list such as `"Chromium";v="142",
@@ -150,25 +161,6 @@ fn major_and_minor(version: &str) -> String {
     let major = parts.next().unwrap_or_default();
     let minor = parts.next().unwrap_or("0");
     format!("{major}.{minor}")
-}
-
-fn category(
-    agent: &str,
-    mobile_hint: Option<&str>,
-    parsed: &WootheeResult<'_>,
-) -> Option<&'static str> {
-    match parsed.category {
-        "crawler" => Some("bot"),
-        "appliance" => Some("appliance"),
-        "misc" => Some("other"),
-        _ if parsed.os == "iPad" => Some("tablet"),
-        // Browsers leave "Mobile" out on Android tablets.
-        _ if parsed.os == "Android" && !agent.contains("Mobile") => Some("tablet"),
-        "smartphone" | "mobilephone" => Some("mobile"),
-        _ if mobile_hint == Some("?1") => Some("mobile"),
-        "pc" => Some("desktop"),
-        _ => None,
-    }
 }
 
 /// The first language of `Accept-Language`, the one preferred, as a locale code.

@@ -4,6 +4,7 @@
 //!
 //! A server's request says nothing of the people whose events it sends.
 
+pub mod agent;
 pub mod bot;
 pub mod campaign;
 pub mod clock;
