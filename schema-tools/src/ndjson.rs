@@ -87,7 +87,7 @@ fn judge(schema: &Schema, line: &str) -> Result<Verdict, DecodeError> {
     match [has("name"), has("EventType"), has("event_type")] {
         [true, false, false] => recorded(schema, &value),
         [false, true, false] => {
-            let event = read_event(line.as_bytes()).map_err(|malformed| malformed.error)?;
+            let event = read_event(line.as_bytes()).event?;
             Ok(verdict(schema, &event, Stage::Recorded))
         }
         [false, false, true] => {

@@ -94,7 +94,7 @@ fn read(body: &[u8]) -> Vec<(String, Option<Event<'_>>)> {
     let request = Request::decode(body).unwrap_or(Request { batches: vec![] });
     let events = request.batches.into_iter().flat_map(|batch| batch.events);
     events
-        .map(|event| (event.id.clone().into_owned(), event.read().ok()))
+        .map(|event| (event.id.clone().into_owned(), event.read().event.ok()))
         .collect()
 }
 
@@ -181,7 +181,7 @@ proptest! {
             let found = request.map(|request| request.batches).unwrap_or_default();
             let found = found.iter().flat_map(|batch| &batch.events).map(|event| {
                 let mut writer = forebay_core::json::Writer::new();
-                writer.value(&event.value().unwrap());
+                writer.value(&event.read().sent.unwrap());
                 (event.id.clone().into_owned(), writer.finish())
             });
             prop_assert_eq!(found.collect::<Vec<_>>(), expected);

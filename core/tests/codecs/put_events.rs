@@ -39,7 +39,7 @@ proptest! {
         prop_assert_eq!(&batch.endpoint.mistakes, &[]);
         prop_assert_eq!(&batch.endpoint.endpoint, &endpoint);
         let decoded: Vec<(&str, Event<'_>)> =
-            batch.events.iter().map(|event| (event.id.as_ref(), event.read().unwrap())).collect();
+            batch.events.iter().map(|event| (event.id.as_ref(), event.read().event.unwrap())).collect();
         let decoded: Vec<_> = decoded.iter().map(|(id, event)| (*id, event)).collect();
         prop_assert_eq!(decoded, expected);
     }
@@ -117,7 +117,7 @@ fn request_of(event: &str) -> String {
 fn event_error_of(event: &str) -> (String, String) {
     let body = request_of(event);
     let request = Request::decode(body.as_bytes()).unwrap();
-    let DecodeError { path, reason } = request.batches[0].events[0].read().unwrap_err().error;
+    let DecodeError { path, reason } = request.batches[0].events[0].read().event.unwrap_err();
     (path, reason)
 }
 
@@ -139,7 +139,7 @@ fn a_body_and_an_event_have_most_bytes() {
     };
     let largest = request_of(&event_of(MAX_EVENT_BYTES));
     let request = Request::decode(largest.as_bytes()).unwrap();
-    assert!(request.batches[0].events[0].read().is_ok());
+    assert!(request.batches[0].events[0].read().event.is_ok());
     let (path, reason) = event_error_of(&event_of(MAX_EVENT_BYTES + 1));
     assert_eq!(
         (path.as_str(), reason.as_str()),
@@ -167,9 +167,10 @@ fn a_malformed_event_is_kept_as_it_was_sent() {
     let sent = r#"{"EventType":"A","Timestamp":12,"Extra":[1.50,null]}"#;
     let body = request_of(sent);
     let request = Request::decode(body.as_bytes()).unwrap();
-    let malformed = request.batches[0].events[0].read().unwrap_err();
+    let read = request.batches[0].events[0].read();
+    assert!(read.event.is_err());
     let mut writer = forebay_core::json::Writer::new();
-    writer.value(&malformed.sent.unwrap());
+    writer.value(&read.sent.unwrap());
     assert_eq!(writer.finish(), sent);
 }
 

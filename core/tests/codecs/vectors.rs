@@ -178,7 +178,7 @@ fn put_events_encoding() {
             assert_eq!(batch.endpoint_id, text(case, "endpoint_id"));
             assert_eq!(batch.events.len(), events.len());
             for (sent, event) in batch.events.iter().zip(events) {
-                let read = sent.read().unwrap();
+                let read = sent.read().event.unwrap();
                 assert_eq!(
                     (sent.id.as_ref(), read.timestamp),
                     (text(event, "id"), time(event))
@@ -217,12 +217,12 @@ fn written(request: &Request<'_>) -> String {
         writer.name("events").begin_array();
         for event in &batch.events {
             writer.begin_object().name("id").string(&event.id);
-            match event.read() {
+            match event.read().event {
                 Ok(event) => {
                     writer.name("milliseconds").integer(event.timestamp.0);
                     writer.name("event").string(&event_text(&event));
                 }
-                Err(malformed) => write_error(writer.name("error"), &malformed.error),
+                Err(error) => write_error(writer.name("error"), &error),
             }
             writer.end_object();
         }

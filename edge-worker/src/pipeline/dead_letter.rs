@@ -18,6 +18,8 @@ use crate::config::Config;
 
 /// The version of the form, in each letter.
 const VERSION: i64 = 1;
+/// Usual bytes of a letter.
+const USUAL_BYTES: usize = 1024;
 /// The `format` of what is kept as a string.
 const TEXT: &str = "text";
 /// The `format` of what is too large to be kept.
@@ -126,7 +128,7 @@ impl DeadLetter<'_> {
             Refused::Event { id, sent } => ("event", Some(shortened(id)), sent.event_type()),
             Refused::Endpoint(_) => ("endpoint", None, None),
         };
-        let mut writer = Writer::new();
+        let mut writer = Writer::with_capacity(USUAL_BYTES);
         writer.begin_object();
         writer.name("dead_letter_version").integer(VERSION);
         let id = format!("{}-{}", context.head.request_id, self.number);

@@ -135,14 +135,21 @@ impl Content {
 /// Whether an id was made to be unique: RFC 9562's form, variant and a version from 1 to 8. What only
 /// has the form, such as zeros alone, may be anybody's constant.
 pub fn is_uuid(id: &str) -> bool {
-    let id = id.as_bytes();
-    let is_digit = |(at, byte): (usize, &u8)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        14 => matches!(byte, b'1'..=b'8'),
-        19 => matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B'),
-        _ => byte.is_ascii_hexdigit(),
+    let Some(id) = id.as_bytes().as_array::<36>() else {
+        return false;
     };
-    id.len() == 36 && id.iter().enumerate().all(is_digit)
+    // Without a branch between the bytes.
+    let is_digits = id.iter().enumerate().fold(true, |is_digits, (at, byte)| {
+        let is_hyphen = matches!(at, 8 | 13 | 18 | 23);
+        let is_right = if is_hyphen {
+            *byte == b'-'
+        } else {
+            byte.is_ascii_hexdigit()
+        };
+        is_digits & is_right
+    });
+    let is_variant = matches!(id[19], b'8' | b'9' | b'a' | b'b' | b'A' | b'B');
+    is_digits && matches!(id[14], b'1'..=b'8') && is_variant
 }
 
 #[cfg(test)]

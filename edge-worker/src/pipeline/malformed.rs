@@ -3,12 +3,14 @@
 use forebay_core::json::Value;
 use forebay_core::schema::{Checker, Given, Schema, Violation};
 use forebay_core::wire::DecodeError;
-use forebay_core::wire::put_events::Malformed;
 
-/// Why it does not have the form of an event, unless that is about an attribute or metric: of these
+/// Why what was sent does not have the form of an event, unless that is about an attribute or metric: of these
 /// the validator says all that it would in the browser.
-pub fn violations(malformed: &Malformed<'_>, schema: &Schema) -> Vec<Violation> {
-    let Malformed { error, sent } = malformed;
+pub fn violations(
+    error: &DecodeError,
+    sent: Option<&Value<'_>>,
+    schema: &Schema,
+) -> Vec<Violation> {
     let Some(sent) = sent else {
         return vec![wire(error)];
     };

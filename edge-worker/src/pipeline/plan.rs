@@ -5,11 +5,12 @@
 use std::borrow::Cow;
 
 use forebay_core::event::Event;
+use forebay_core::json::Value;
 use forebay_core::plausible;
 use forebay_core::schema::{Stage, Violation};
 use forebay_core::wire::DecodeError;
 use forebay_core::wire::event_stream;
-use forebay_core::wire::put_events::{Malformed, Request, SentEndpoint, SentEvent};
+use forebay_core::wire::put_events::{ReadEvent, Request, SentEndpoint, SentEvent};
 
 use super::Context;
 use super::dead_letter::{DeadLetter, Refused, Sent};
@@ -116,7 +117,7 @@ impl<'a> Planner<'a> {
         let refused = Refused::Endpoint(Sent::of(value.as_ref(), endpoint.bytes));
         let letter = self.dead_letter(endpoint_id, refused, &violations, plan);
         plan.dead_letters.push(letter);
-        Fate::DeadLetter(message(&violations))
+        Fate::DeadLetter(Message::of(violations))
     }
 
     /// Reads an event, and forgets it again once its record or dead letter is made.
@@ -138,31 +139,35 @@ impl<'a> Planner<'a> {
         if sent_key.is_some_and(|key| self.window.contains(&key)) {
             return planned(TypeId::UNREAD, Fate::Duplicate);
         }
-        let event = sent.read();
+        let ReadEvent { event, sent: value } = sent.read();
         let id = match &event {
-            Ok(event) => self
-                .context
-                .config
-                .event_ids
-                .of(&sent.id, endpoint_id, event),
-            Err(_) => Cow::Borrowed(sent.id.as_ref()),
+            Ok(event) if sent_key.is_none() => {
+                let ids = &self.context.config.event_ids;
+                ids.of(&sent.id, endpoint_id, event)
+            }
+            _ => Cow::Borrowed(sent.id.as_ref()),
         };
         let key = sent_key.unwrap_or_else(|| self.sender.event(&id));
-        let event_type = self.event_type(&event);
-        match self.record(endpoint_id, &id, &event, shared) {
-            Ok(_) if self.window.contains(&key) => planned(event_type, Fate::Duplicate),
+        let event_type = self.event_type(&event, value.as_ref());
+        let record = match &event {
+            Ok(event) => self.record(endpoint_id, &id, event, shared),
+            Err(error) => {
+                let schema = &self.context.config.schema;
+                Err(malformed::violations(error, value.as_ref(), schema))
+            }
+        };
+        match record {
+            Ok(_) if sent_key.is_none() && self.window.contains(&key) => {
+                planned(event_type, Fate::Duplicate)
+            }
             Ok(record) => {
                 plan.records.push(record);
                 plan.record_keys.push(key);
                 planned(event_type, Fate::Record)
             }
             Err(violations) => {
-                // What was read has lost the members that Pinpoint's API does not have, and they may
-                // be the mistake that someone looks for.
-                let value = match event {
-                    Ok(_) => sent.value(),
-                    Err(malformed) => malformed.sent,
-                };
+                // The letter has the members that Pinpoint's API does not have, too: they may be the
+                // mistake that someone looks for.
                 let refused = Refused::Event {
                     id: &sent.id,
                     sent: Sent::of(value.as_ref(), sent.bytes),
@@ -171,39 +176,37 @@ impl<'a> Planner<'a> {
                 plan.dead_letters.push(letter);
                 PlannedEvent {
                     rule: violations.first().map(|violation| violation.rule),
-                    ..planned(event_type, Fate::DeadLetter(message(&violations)))
+                    ..planned(event_type, Fate::DeadLetter(Message::of(violations)))
                 }
             }
         }
     }
 
     /// Which type an event says it is of.
-    fn event_type(&self, event: &Result<Event<'_>, Malformed<'_>>) -> TypeId {
+    fn event_type(
+        &self,
+        event: &Result<Event<'_>, DecodeError>,
+        sent: Option<&Value<'_>>,
+    ) -> TypeId {
         let name = match event {
             Ok(event) => Some(event.event_type.as_ref()),
-            Err(malformed) => {
-                let sent = malformed.sent.as_ref();
-                sent.and_then(|sent| sent.get("EventType")?.as_str())
-            }
+            Err(_) => sent.and_then(|sent| sent.get("EventType")?.as_str()),
         };
         name.map_or(TypeId::OTHER, |name| {
             TypeId::of(name, &self.context.config.schema)
         })
     }
 
-    /// The record of an event that is one and keeps to its schema. What the schema marks as personal
+    /// The record of an event that keeps to its schema. What the schema marks as personal
     /// data is hashed, masked or taken out.
     fn record<'r>(
         &self,
         endpoint_id: &'r str,
         event_id: &str,
-        event: &Result<Event<'_>, Malformed<'_>>,
+        event: &Event<'_>,
         shared: &Shared<'_>,
     ) -> Result<Record<'r>, Vec<Violation>> {
         let config = self.context.config;
-        let event = event
-            .as_ref()
-            .map_err(|malformed| malformed::violations(malformed, &config.schema))?;
         if !self.context.caller.sender.may_send(&event.event_type) {
             return Err(vec![Violation {
                 path: "EventType".to_owned(),
@@ -274,33 +277,30 @@ fn implausible_times(record: &event_stream::Record<'_>) -> Vec<Violation> {
     event.into_iter().chain(of_session).collect()
 }
 
-/// What an event's answer says of its violations: all of them, unless they are very many.
-fn message(violations: &[Violation]) -> Message {
-    const MAX_NAMED: usize = 10;
-    let reasons = violations.iter().take(MAX_NAMED).cloned().collect();
-    let mut message = String::new();
-    for violation in violations.iter().take(MAX_NAMED) {
-        let Violation {
-            path,
-            expected,
-            actual,
-            ..
-        } = violation;
-        if !message.is_empty() {
-            message.push_str("; ");
+impl Message {
+    /// What is said of violations: all of them, unless they are very many.
+    fn of(mut reasons: Vec<Violation>) -> Message {
+        const MAX_NAMED: usize = 10;
+        let more = reasons.len().saturating_sub(MAX_NAMED);
+        reasons.truncate(MAX_NAMED);
+        let mut text = String::with_capacity(64 * reasons.len());
+        for reason in &reasons {
+            if !text.is_empty() {
+                text.push_str("; ");
+            }
+            if !reason.path.is_empty() {
+                text.push_str(&reason.path);
+                text.push_str(": ");
+            }
+            text.push_str("expected ");
+            text.push_str(&reason.expected);
+            text.push_str(", got ");
+            text.push_str(&reason.actual);
         }
-        if !path.is_empty() {
-            message.push_str(path);
-            message.push_str(": ");
+        if more > 0 {
+            text.push_str(&format!("; and {more} more"));
         }
-        message.push_str(&format!("expected {expected}, got {actual}"));
-    }
-    if violations.len() > MAX_NAMED {
-        message.push_str(&format!("; and {} more", violations.len() - MAX_NAMED));
-    }
-    Message {
-        text: message,
-        reasons,
+        Message { text, reasons }
     }
 }
 
@@ -330,7 +330,7 @@ impl<'r> Plan<'r> {
         sent: Sent<'_>,
         context: &Context<'_>,
     ) {
-        let violations = [malformed::wire(error)];
+        let violations = vec![malformed::wire(error)];
         let letter = DeadLetter {
             number: self.dead_letters.len(),
             client_id: endpoint_id,
@@ -351,8 +351,8 @@ impl<'r> Plan<'r> {
             events: vec![PlannedEvent {
                 id: event_id,
                 event_type,
-                fate: Fate::DeadLetter(message(&violations)),
                 rule: violations.first().map(|violation| violation.rule),
+                fate: Fate::DeadLetter(Message::of(violations)),
             }],
         });
     }

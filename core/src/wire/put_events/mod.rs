@@ -6,7 +6,7 @@ mod response;
 #[cfg(test)]
 mod steps;
 
-pub use request::{Batch, MAX_MISTAKES, Malformed, Request, SentEndpoint, SentEvent, read_event};
+pub use request::{Batch, MAX_MISTAKES, ReadEvent, Request, SentEndpoint, SentEvent, read_event};
 pub use response::{BatchResponse, ItemResponse, Response};
 
 /// Most events one request may carry.

@@ -1,6 +1,6 @@
 //! Decoding a request.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeSet, BinaryHeap};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -56,12 +56,12 @@ pub struct SentEvent<'a> {
     id_mistake: Option<&'static str>,
 }
 
-/// An event that could not be read.
+/// An event that was read.
 #[derive(Debug, PartialEq)]
-pub struct Malformed<'a> {
-    /// Where in the event, e.g. `Attributes.plan`, and why.
-    pub error: DecodeError,
-    /// What was sent; `None` where that is not JSON.
+pub struct ReadEvent<'a> {
+    /// The event; or where in it, e.g. `Attributes.plan`, and why, it is none.
+    pub event: Result<Event<'a>, DecodeError>,
+    /// What was sent, with the members that an event does not have; `None` where that is not JSON.
     pub sent: Option<Value<'a>>,
 }
 
@@ -319,12 +319,19 @@ fn merged<'a>(parts: &[Part<'a>]) -> Vec<Batch<'a>> {
 
 /// An event id that stands for several events names none of them.
 fn mark_repeated(events: &mut [SentEvent<'_>]) {
-    let mut seen = BTreeMap::new();
-    for event in events.iter() {
-        *seen.entry(event.id.clone()).or_insert(0) += 1;
+    // Few requests have any, which is found out without a copy of an id.
+    let ids: BinaryHeap<&str> = events.iter().map(|event| event.id.as_ref()).collect();
+    let ids = ids.into_sorted_vec();
+    let repeated = ids.windows(2).filter_map(|pair| match pair {
+        [one, next] if one == next => Some(String::from(*one)),
+        _ => None,
+    });
+    let repeated: BTreeSet<String> = repeated.collect();
+    if repeated.is_empty() {
+        return;
     }
     for event in events {
-        if seen.get(&event.id).is_some_and(|count| *count > 1) {
+        if repeated.contains(event.id.as_ref()) {
             event.id_mistake = event.id_mistake.or(Some(EVENT_ID_ONCE));
         }
     }
@@ -388,23 +395,13 @@ impl<'a> SentEndpoint<'a> {
 impl<'a> SentEvent<'a> {
     /// Reads the event. How many attributes and metrics it has, and how long their names and values
     /// are, is for [`Schema::validate`](crate::schema::Schema::validate) to judge, as in the browser.
-    ///
-    /// # Errors
-    /// [`Malformed`] where it does not have the form of an event, or no id to be told apart by.
-    pub fn read(&self) -> Result<Event<'a>, Malformed<'a>> {
-        let mut event = read_event(self.bytes);
+    /// Without an id to be told apart by it is none.
+    pub fn read(&self) -> ReadEvent<'a> {
+        let mut read = read_event(self.bytes);
         if let Some(reason) = self.id_mistake {
-            event = Err(Malformed {
-                error: refusal(String::new(), reason),
-                sent: self.value(),
-            });
+            read.event = Err(refusal(String::new(), reason));
         }
-        event
-    }
-
-    /// What was sent; `None` where that is not JSON.
-    pub fn value(&self) -> Option<Value<'a>> {
-        Value::parse_repetitive(self.bytes, EVENT_LIMITS).ok()
+        read
     }
 
     /// Whether it stands under the same id as another event of its endpoint.
@@ -414,12 +411,16 @@ impl<'a> SentEvent<'a> {
 }
 
 /// Reads one event.
-///
-/// # Errors
-/// [`Malformed`] where it does not have the form of one.
-pub fn read_event(bytes: &[u8]) -> Result<Event<'_>, Malformed<'_>> {
-    let sent =
-        decode::parse(bytes, EVENT_LIMITS).map_err(|error| Malformed { error, sent: None })?;
+pub fn read_event(bytes: &[u8]) -> ReadEvent<'_> {
+    let sent = match decode::parse(bytes, EVENT_LIMITS) {
+        Ok(sent) => sent,
+        Err(error) => {
+            return ReadEvent {
+                event: Err(error),
+                sent: None,
+            };
+        }
+    };
     let event = decode::value(&sent, |node| {
         // No event is larger than the text that holds it, so that few need to be measured.
         if bytes.len() > MAX_EVENT_BYTES {
@@ -427,10 +428,10 @@ pub fn read_event(bytes: &[u8]) -> Result<Event<'_>, Malformed<'_>> {
         }
         read_members(node)
     });
-    event.map_err(|error| Malformed {
-        error,
+    ReadEvent {
+        event,
         sent: Some(sent),
-    })
+    }
 }
 
 /// An event's size is that of its JSON without white space.

@@ -259,7 +259,7 @@ fn pinpoint_gets_the_events_as_their_senders_wrote_them() {
         request
             .batches
             .iter()
-            .all(|batch| batch.events.iter().all(|event| event.read().is_ok()))
+            .all(|batch| batch.events.iter().all(|event| event.read().event.is_ok()))
     );
 }
 
