@@ -14,6 +14,7 @@ use crate::identity::authenticate::{Caller, Claimant, Sender, claimant};
 use cognito::IdentityError;
 use forebay_core::wire::plain;
 use forebay_core::wire::update_endpoint::EVENT_TYPE;
+use futures_util::FutureExt;
 use put_events::Answered;
 
 use crate::budget::Share;
@@ -71,6 +72,8 @@ impl<'a, P: Platform> Service<'a, P> {
         (answer.with_header("server-timing", timing), line)
     }
 
+    /// What most requests do not ask for is boxed: a future within a future is compiled with it, in each isolate
+    /// anew.
     async fn route(&self, body: impl Body, line: &mut Line<'a>) -> Result<Answer, RequestError> {
         let path = self.head.path.as_str();
         let path = self.config.map_or(path, |config| config.routed(path));
@@ -80,9 +83,13 @@ impl<'a, P: Platform> Service<'a, P> {
             Route::Preflight => Ok(preflight(self.head)),
             Route::Health => {
                 let is_deep = self.head.query.split('&').any(|it| it == "deep=1");
-                Ok(health::answer(self.config, is_deep, self.platform).await)
+                let answer = health::answer(self.config, is_deep, self.platform);
+                Ok(answer.boxed_local().await)
             }
-            Route::Ready => Ok(health::answer(self.config, true, self.platform).await),
+            Route::Ready => {
+                let answer = health::answer(self.config, true, self.platform);
+                Ok(answer.boxed_local().await)
+            }
             Route::OpenIdConfiguration => Ok(Answer::json(200, self.openid()?.discovery())),
             Route::Jwks => Ok(Answer::json(200, self.openid()?.jwks())),
             Route::Metrics => metrics::answer(
@@ -91,11 +98,14 @@ impl<'a, P: Platform> Service<'a, P> {
                 &self.isolate.metrics.borrow(),
                 &self.isolate.budget,
             ),
-            Route::CognitoIdentity => Ok(self.identity(body, line).await.unwrap_or_else(|error| {
-                line.error = Some(error.code());
-                error.answer()
-            })),
-            Route::PlainEvents => self.plain_events(body, line).await,
+            Route::CognitoIdentity => {
+                let answered = self.identity(body, line).boxed_local().await;
+                Ok(answered.unwrap_or_else(|error| {
+                    line.error = Some(error.code());
+                    error.answer()
+                }))
+            }
+            Route::PlainEvents => self.plain_events(body, line).boxed_local().await,
             Route::App { app_id, operation } => self.app(app_id, operation, body, line).await,
         }
     }
@@ -166,7 +176,8 @@ impl<'a, P: Platform> Service<'a, P> {
                 if !caller.sender.may_send(EVENT_TYPE) {
                     return Err(RequestError::Forbidden("update endpoints"));
                 }
-                update_endpoint::answer(&context, endpoint_id, &body, self.platform).await?
+                let answered = update_endpoint::answer(&context, endpoint_id, &body, self.platform);
+                answered.boxed_local().await?
             }
         };
         Ok(noted(answered, config, line))

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use forebay_aws_call::Limits;
 use forebay_core::json::Value;
+use futures_util::FutureExt;
 
 use super::queue::QueueSink;
 use super::{ItemResults, RECORD_LIMITS, Record, Sink, SinkError};
@@ -81,13 +82,15 @@ impl Sink for Service {
         time_out: Duration,
         platform: &impl Platform,
     ) -> Result<ItemResults, SinkError> {
-        match self {
-            Service::Kinesis(sink) => sink.put(records, time_out, platform).await,
-            Service::Firehose(sink) => sink.put(records, time_out, platform).await,
-            Service::EventBridge(sink) => sink.put(records, time_out, platform).await,
-            Service::Pinpoint(sink) => sink.put(records, time_out, platform).await,
-            Service::Queue(sink) => sink.put(records, time_out, platform).await,
-        }
+        // Boxed, so that an isolate compiles those alone that it has.
+        let put = match self {
+            Service::Kinesis(sink) => sink.put(records, time_out, platform).boxed_local(),
+            Service::Firehose(sink) => sink.put(records, time_out, platform).boxed_local(),
+            Service::EventBridge(sink) => sink.put(records, time_out, platform).boxed_local(),
+            Service::Pinpoint(sink) => sink.put(records, time_out, platform).boxed_local(),
+            Service::Queue(sink) => sink.put(records, time_out, platform).boxed_local(),
+        };
+        put.await
     }
 }
 
