@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use forebay_lake::compact::merge::Bounds;
 use forebay_lake::cut::File;
+use forebay_lake::run::compact::{CompactError, CompactSettings, compact};
+use forebay_lake::source::kinesis::now;
 use forebay_lake::store::{Existing, LeaseTimes, Role, Store, StoreError};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -213,6 +216,29 @@ async fn a_process_that_was_ended_by_another_notices_at_its_next_write() {
     let lost = zombie.check_lease().await;
     assert!(matches!(lost, Err(StoreError::LeaseLost { .. })));
     assert_eq!(text(&bucket, checkpoint).await, "2");
+}
+
+/// As on AWS Lambda, where no process reads the stream that would notice.
+#[tokio::test]
+async fn a_process_that_was_killed_as_it_compacted_keeps_no_other_from_it() {
+    let bucket = Arc::new(InMemory::new());
+    let compactor = async || {
+        let bucket: Arc<dyn ObjectStore> = bucket.clone();
+        Store::join_objects(bucket, SHORT, Role::Compact).await
+    };
+    let settings = CompactSettings {
+        bounds: Bounds::default(),
+        now,
+    };
+    let first = compactor().await.unwrap();
+    let _claim = first.claim("compaction").await.unwrap().unwrap();
+    let second = compactor().await.unwrap();
+    let outcome = compact(&second, &settings, |_| {}).await;
+    let is_locked = |error| matches!(error, CompactError::Store(StoreError::Locked { .. }));
+    assert!(outcome.is_err_and(is_locked));
+    // Dies without a word.
+    drop(first);
+    compact(&second, &settings, |_| {}).await.unwrap();
 }
 
 #[tokio::test]

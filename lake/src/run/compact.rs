@@ -1,6 +1,6 @@
 //! `forebay-lake compact` and `forget`: carries out merges, in the order that [`crate::compact`] states.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use forebay_core::time::Timestamp;
 use serde::Serialize;
@@ -112,15 +112,21 @@ pub enum Progress {
 ///
 /// # Errors
 /// [`CompactError::Store`], [`CompactError::Load`]: nothing more can be done in this lake.
-/// [`StoreError::Locked`] while another process compacts.
+/// [`StoreError::Locked`] while another process compacts, after waiting for as long as a lease lives.
 pub async fn compact(
     store: &Store,
     settings: &CompactSettings,
     mut tell: impl FnMut(Progress),
 ) -> Result<(), CompactError> {
-    let Some(claim) = store.claim(CLAIM).await? else {
-        let path = format!("the claim to {CLAIM}");
-        return Err(StoreError::Locked { path }.into());
+    let claim = match store.claim(CLAIM).await? {
+        Some(claim) => claim,
+        None => {
+            // Nobody else may be there who looks whether its holder has died.
+            store.end_silent().await?;
+            let path = format!("the claim to {CLAIM}");
+            let claim = store.claim(CLAIM).await?;
+            claim.ok_or(StoreError::Locked { path })?
+        }
     };
     let outcome = compact_all(store, settings, &mut tell).await;
     claim.give_up().await;
@@ -387,7 +393,8 @@ impl OpenPartition<'_> {
         Ok(())
     }
 
-    async fn delete(&mut self, paths: &HashSet<String>) -> Result<(), CompactError> {
+    /// In the order of their names, so that a kill leaves the same each time.
+    async fn delete(&mut self, paths: &BTreeSet<String>) -> Result<(), CompactError> {
         for path in paths {
             self.store.delete(path).await?;
         }

@@ -209,6 +209,14 @@ impl Store {
         self.lease.consumers().await
     }
 
+    /// Frees what processes hold that have died. In a bucket that takes as long as a lease lives.
+    ///
+    /// # Errors
+    /// [`StoreError::Object`]
+    pub async fn end_silent(&self) -> Result<(), StoreError> {
+        self.lease.end_silent().await
+    }
+
     /// Whether this process may still write, by what the storage says.
     ///
     /// # Errors

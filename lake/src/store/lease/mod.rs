@@ -150,6 +150,15 @@ impl Lease {
         }
     }
 
+    /// Waits until it is known which processes have died, and ends these: what they held is free then.
+    pub(super) async fn end_silent(&self) -> Result<(), StoreError> {
+        match self {
+            Lease::Object(lease) => lease.end_silent().await,
+            // The system has taken back what a dead process held.
+            Lease::Folder(_) | Lease::ReadOnly => Ok(()),
+        }
+    }
+
     pub(super) fn lost(&self, reason: &str) -> StoreError {
         let path = match self {
             Lease::Folder(lease) => lease.path(),

@@ -247,6 +247,13 @@ impl ObjectLease {
         Ok(consumers)
     }
 
+    /// Ends those processes that do not renew their objects for as long as a lease lives.
+    pub(super) async fn end_silent(&self) -> Result<(), StoreError> {
+        self.consumers().await?;
+        sleep(self.life).await;
+        self.consumers().await.map(drop)
+    }
+
     /// Ends the processes that have joined, where they have died.
     async fn end_processes(&self) -> Result<(), StoreError> {
         let objects = &self.held.objects;
