@@ -33,6 +33,8 @@ mod quota;
 mod rates;
 mod recent;
 mod routes;
+#[cfg(test)]
+mod simulation;
 mod single_flight;
 mod text;
 mod workers;

@@ -1,6 +1,7 @@
 //! Chance, from a seed.
 
 /// SplitMix64.
+#[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -8,7 +8,7 @@ pub mod put_events;
 pub mod update_endpoint;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::identity::authenticate::{Caller, Claimant, Sender, claimant};
 use cognito::IdentityError;

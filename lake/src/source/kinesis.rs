@@ -11,6 +11,7 @@ use forebay_aws_call::kinesis::{
 use forebay_aws_call::{
     Answer, CallError, Credentials, Endpoint, Fault, Operation, Request, Signer, Timestamp,
 };
+use futures_util::future::BoxFuture;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
 
@@ -22,10 +23,32 @@ const MAX_ANSWER_BYTES: usize = 32 * 1_024 * 1_024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What carries signed requests to Kinesis.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Sends a request, and gives the whole answer.
+    ///
+    /// # Errors
+    /// [`CallError::Unreachable`] where no answer came, [`CallError::Unintelligible`] where it is too long.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, CallError>>;
+}
+
+/// An answer, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// The header `x-amzn-errortype`.
+    pub error_type: Option<String>,
+    /// The header `retry-after`.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
 /// One stream of Kinesis.
 #[derive(Debug)]
 pub struct Kinesis {
-    http: reqwest::Client,
+    transport: Box<dyn Transport>,
     endpoint: Endpoint,
     region: String,
     stream: String,
@@ -142,13 +165,25 @@ impl Kinesis {
         identity: Arc<Identity>,
     ) -> Result<Kinesis, reqwest::Error> {
         let http = http(CONNECT_TIMEOUT, REQUEST_TIMEOUT)?;
-        Ok(Kinesis {
-            http,
+        let transport = Box::new(http);
+        Ok(Kinesis::over(transport, endpoint, region, stream, identity))
+    }
+
+    /// The same over another transport.
+    pub fn over(
+        transport: Box<dyn Transport>,
+        endpoint: Endpoint,
+        region: String,
+        stream: String,
+        identity: Arc<Identity>,
+    ) -> Kinesis {
+        Kinesis {
+            transport,
             endpoint,
             region,
             stream,
             identity,
-        })
+        }
     }
 
     /// Credentials as the environment gives them, which a call will be signed with.
@@ -257,26 +292,12 @@ impl Kinesis {
             credentials,
         };
         let request = signer.sign(operation.call(), None, now())?;
-        self.exchange(request, operation).await
-    }
-
-    async fn exchange<O: Operation>(
-        &self,
-        request: Request,
-        operation: &O,
-    ) -> Result<O::Output, CallError> {
-        let mut post = self.http.post(request.url).body(request.body);
-        for (name, value) in &request.headers {
-            post = post.header(name, value);
-        }
-        let answer = post.send().await.map_err(|error| unreachable(&error))?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = read_body(answer).await?;
+        let response = self.transport.send(request).await?;
         operation.read(&Answer {
-            status,
-            error_type: text(&headers, "x-amzn-errortype"),
-            retry_after: text(&headers, RETRY_AFTER.as_str()),
-            body: &body,
+            status: response.status,
+            error_type: response.error_type.as_deref(),
+            retry_after: response.retry_after.as_deref(),
+            body: &response.body,
             arrived: now(),
         })
     }
@@ -308,8 +329,26 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+impl Transport for reqwest::Client {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, CallError>> {
+        let mut post = self.post(request.url).body(request.body);
+        for (name, value) in &request.headers {
+            post = post.header(name, value);
+        }
+        Box::pin(async move {
+            let answer = post.send().await.map_err(|error| unreachable(&error))?;
+            Ok(Response {
+                status: answer.status().as_u16(),
+                error_type: text(answer.headers(), "x-amzn-errortype"),
+                retry_after: text(answer.headers(), RETRY_AFTER.as_str()),
+                body: read_body(answer).await?,
+            })
+        })
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
 async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallError> {

@@ -46,14 +46,14 @@ use crate::quota::Quota;
 use crate::rates::RateSettings;
 
 const ARRIVAL: Timestamp = Timestamp(1_795_000_000_000);
-const EVENTS: &str = "/v1/apps/app-1/events";
+pub(crate) const EVENTS: &str = "/v1/apps/app-1/events";
 const SCOPE: Scope<'_> = Scope {
     region: "eu-north-1",
     service: "mobiletargeting",
 };
 const IDENTITY: &str = "eu-north-1:6fb4c4f2-0000-4000-8000-000000000001";
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let schema = r#"{
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "x-version": 7,
@@ -120,7 +120,7 @@ fn signed_by(
 }
 
 /// The keys of credentials that the pool has issued.
-fn keys(issued: &IssuedCredentials) -> sigv4::Credentials<'_> {
+pub(crate) fn keys(issued: &IssuedCredentials) -> sigv4::Credentials<'_> {
     sigv4::Credentials {
         access_key_id: &issued.access_key_id,
         secret_access_key: &issued.secret_access_key,
@@ -128,7 +128,7 @@ fn keys(issued: &IssuedCredentials) -> sigv4::Credentials<'_> {
     }
 }
 
-fn signed_with(
+pub(crate) fn signed_with(
     keys: &sigv4::Credentials<'_>,
     method: &str,
     path: &str,
