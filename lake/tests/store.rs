@@ -1,7 +1,10 @@
 //! Only the holder of the lease writes to a lake.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod support;
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forebay_lake::compact::merge::Bounds;
@@ -12,6 +15,7 @@ use forebay_lake::store::{Existing, LeaseTimes, Role, Store, StoreError};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use support::dying::Dying;
 
 const SHORT: LeaseTimes = LeaseTimes {
     life: Duration::from_millis(200),
@@ -216,6 +220,23 @@ async fn a_process_that_was_ended_by_another_notices_at_its_next_write() {
     let lost = zombie.check_lease().await;
     assert!(matches!(lost, Err(StoreError::LeaseLost { .. })));
     assert_eq!(text(&bucket, checkpoint).await, "2");
+}
+
+/// Else nobody would read a shard for as long as both processes live.
+#[tokio::test]
+async fn a_claim_is_free_although_the_storage_failed_as_it_was_given_up() {
+    let bucket = Arc::new(InMemory::new());
+    let failing = Dying::after(usize::MAX, bucket.clone());
+    let join_failing = Store::join_objects(failing.clone(), STUCK, Role::Consume);
+    let first = join_failing.await.unwrap();
+    let second = join(&bucket, STUCK).await.unwrap();
+    let claim = first.claim("a/shard").await.unwrap().unwrap();
+    failing.writes_left.store(0, Ordering::SeqCst);
+    claim.give_up().await;
+    assert!(second.claim("a/shard").await.unwrap().is_none());
+    failing.writes_left.store(usize::MAX, Ordering::SeqCst);
+    first.consumers().await.unwrap();
+    assert!(second.claim("a/shard").await.unwrap().is_some());
 }
 
 /// As on AWS Lambda, where no process reads the stream that would notice.

@@ -31,7 +31,7 @@ use super::storage::{Bucket, Fate, Gate, NO_ANSWER};
 /// it was taken.
 const SLOW: LeaseTimes = LeaseTimes {
     life: Duration::from_secs(60),
-    renewal: Duration::from_secs(2),
+    renewal: Duration::from_secs(8),
 };
 
 /// What the processes share.

@@ -104,6 +104,11 @@ fn nameless(path: &Path) -> &str {
     parts.map_or(path, |(folder, _)| folder)
 }
 
+fn is_lease(path: &Path) -> bool {
+    let path: &str = path.as_ref();
+    path.starts_with("_state/processes/") || path.starts_with("_state/leases/")
+}
+
 fn hash(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
@@ -205,7 +210,11 @@ impl Gate {
         *self.bucket.faults.lock().unwrap()
     }
 
-    fn count_write(&self) {
+    fn count_write(&self, path: &Path) {
+        // What happens to a process is to happen in the middle of its work.
+        if is_lease(path) {
+            return;
+        }
         let mut state = self.state.lock().unwrap();
         match state.fate {
             Some((0, Fate::Dies)) => {
@@ -228,6 +237,7 @@ impl Gate {
     /// was signed too long ago.
     async fn write<T>(
         &self,
+        path: &Path,
         chance: &mut Random,
         write: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -236,7 +246,7 @@ impl Gate {
         sleep(Duration::from_millis(chance.between(1, 40))).await;
         let is_before = chance.percent(50);
         if is_before {
-            self.count_write();
+            self.count_write(path);
         }
         self.pass().await;
         let written = match signed.elapsed() < LATEST {
@@ -244,7 +254,7 @@ impl Gate {
             false => Err(no_answer()),
         };
         if !is_before {
-            self.count_write();
+            self.count_write(path);
         }
         self.pass().await;
         written
@@ -253,10 +263,14 @@ impl Gate {
     async fn delete(&self, path: Path) -> Result<Path> {
         let mut chance = self.chance("delete", &path);
         if chance.percent(self.faults().writes) {
-            return self.write(&mut chance, async { Err(no_answer()) }).await;
+            return self
+                .write(&path, &mut chance, async { Err(no_answer()) })
+                .await;
         }
         let is_lost = chance.percent(self.faults().lost_answers);
-        let deleted = self.write(&mut chance, self.bucket.delete(&path)).await;
+        let deleted = self
+            .write(&path, &mut chance, self.bucket.delete(&path))
+            .await;
         if is_lost {
             Err(no_answer())
         } else {
@@ -304,7 +318,9 @@ impl ObjectStore for Gate {
         let mut chance = self.chance("write", location);
         let faults = self.faults();
         if chance.percent(faults.writes) {
-            return self.write(&mut chance, async { Err(no_answer()) }).await;
+            return self
+                .write(location, &mut chance, async { Err(no_answer()) })
+                .await;
         }
         if chance.percent(faults.late) {
             let most = LATEST.as_millis() as u64;
@@ -321,11 +337,11 @@ impl ObjectStore for Gate {
                 });
                 Err(no_answer())
             };
-            return self.write(&mut chance, send).await;
+            return self.write(location, &mut chance, send).await;
         }
         let is_lost = chance.percent(faults.lost_answers);
         let put = self.bucket.put(location, payload, options);
-        let written = self.write(&mut chance, put).await;
+        let written = self.write(location, &mut chance, put).await;
         if is_lost { Err(no_answer()) } else { written }
     }
 

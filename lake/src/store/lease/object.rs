@@ -10,7 +10,7 @@
 //! A claim is an object with the name of the process that holds it. It is free where that process's object is
 //! free or gone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +52,12 @@ pub(in crate::store) struct ObjectLease {
     life: Duration,
     /// Of a process that has joined: the others' objects, and since when they are as they are.
     others: Option<Mutex<HashMap<Path, (UpdateVersion, Instant)>>>,
+    unsettled: Unsettled,
 }
+
+/// The objects of claims that this process may hold although it has no use for them: the answer to a write of them
+/// was lost. As long as it lives nobody else could take them.
+type Unsettled = Arc<Mutex<BTreeSet<Path>>>;
 
 #[derive(Debug)]
 struct Held {
@@ -71,14 +76,16 @@ pub(super) struct ObjectClaim {
     path: Path,
     epoch: u64,
     version: UpdateVersion,
+    unsettled: Unsettled,
 }
 
 impl ObjectClaim {
     pub(super) async fn give_up(&self) {
         let free = text(self.epoch, FREE);
         let mode = PutMode::Update(self.version.clone());
-        // What fails here is free when this process ends.
-        let _ = put(&self.objects, &self.path, free, mode).await;
+        if put(&self.objects, &self.path, free, mode).await.is_err() {
+            lock(&self.unsettled).insert(self.path.clone());
+        }
     }
 }
 
@@ -145,6 +152,7 @@ impl ObjectLease {
             renewing,
             life: times.life,
             others: is_shared.then(Mutex::default),
+            unsettled: Unsettled::default(),
         })
     }
 
@@ -191,16 +199,49 @@ impl ObjectLease {
             }
         };
         let epoch = before.saturating_add(1);
-        let version = put(objects, &path, text(epoch, own), mode).await?;
-        Ok(version.map(|version| Claim {
+        lock(&self.unsettled).remove(&path);
+        let written = put(objects, &path, text(epoch, own), mode).await;
+        if written.is_err() {
+            lock(&self.unsettled).insert(path.clone());
+        }
+        Ok(written?.map(|version| Claim {
             epoch,
             holding: Holding::Object(ObjectClaim {
                 objects: objects.clone(),
                 path,
                 epoch,
                 version,
+                unsettled: self.unsettled.clone(),
             }),
         }))
+    }
+
+    /// Gives up what this process has claimed, or given up, by a write whose answer was lost. Where that write has
+    /// not arrived yet, it finds another version than it asks for.
+    async fn settle(&self) -> Result<(), StoreError> {
+        let objects = &self.held.objects;
+        let own = self.held.path.filename().unwrap_or_default();
+        let unsettled = lock(&self.unsettled).clone();
+        for path in unsettled {
+            let (epoch, mode) = match look(objects, &path).await? {
+                None => (0, PutMode::Create),
+                Some(found) if found.is_free() => (
+                    found.epoch.saturating_add(1),
+                    PutMode::Update(found.version),
+                ),
+                Some(found) if found.word == own => (found.epoch, PutMode::Update(found.version)),
+                Some(_) => {
+                    lock(&self.unsettled).remove(&path);
+                    continue;
+                }
+            };
+            // Not what another task of this process claims just now.
+            if lock(&self.unsettled).contains(&path) {
+                put(objects, &path, text(epoch, FREE), mode).await?;
+                lock(&self.unsettled).remove(&path);
+            }
+        }
+        Ok(())
     }
 
     /// Whether a process's object is there and not free. A process writes it before it claims anything, and none
@@ -217,6 +258,7 @@ impl ObjectLease {
         let Some(others) = &self.others else {
             return Ok(1);
         };
+        self.settle().await?;
         let mut consumers = 0;
         let mut silent = Vec::new();
         {
@@ -314,6 +356,10 @@ impl Held {
     fn until(&self) -> MutexGuard<'_, Option<Instant>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn lock(unsettled: &Unsettled) -> MutexGuard<'_, BTreeSet<Path>> {
+    unsettled.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn renew(held: Arc<Held>, times: LeaseTimes) {
