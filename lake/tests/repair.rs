@@ -332,7 +332,8 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 #[tokio::test]
 async fn a_damaged_lake_is_repaired_without_loss_and_without_doubles() {
     let mut damages = BTreeMap::<String, usize>::new();
-    'seeds: for seed in seeds(150) {
+    // In the last one a repair ends before it has read the stream for what a merged file has lost.
+    'seeds: for seed in seeds(150).chain([250]) {
         let chance = &mut Chance(seed);
         let expected = Expected::any(chance);
         let stream = &expected.stream;

@@ -96,6 +96,7 @@ pub async fn repair<S: Stream>(
         gone: Vec::new(),
         merged_lost: 0,
         remade: 0,
+        is_unfinished: false,
         pending,
         store,
         catalog,
@@ -186,6 +187,8 @@ struct Repair<'r, S> {
     merged_lost: u64,
     /// Rows that were made again where they were in no file.
     remade: u64,
+    /// Whether merged files have lost rows, maybe in a repair that ended before it had read the stream.
+    is_unfinished: bool,
     /// Files of cuts that are under way: their records will be read again.
     pending: HashSet<String>,
     /// Of the shard at hand: rows and entries that their files have lost, and how many.

@@ -31,6 +31,7 @@ impl<S: Stream> Repair<'_, S> {
                 Some(Ok(older)) => self.rebuild(survey, &folder, older).await?,
                 _ => self.rebuild(survey, &folder, Partition::default()).await?,
             };
+            self.is_unfinished |= partition.lost > 0;
             for file in partition.replaced {
                 self.replaced.insert(file.path.clone());
                 self.unnamed.insert(file.path, file.rows);

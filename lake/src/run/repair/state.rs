@@ -90,14 +90,11 @@ impl<S: Stream> Repair<'_, S> {
             && shard.damaged_segments.is_empty();
         let same = shard.checkpoint.as_ref().is_ok_and(|found| *found == next);
         // Rows of merged files may be of any shard.
-        let is_asked = !self.gone.is_empty() || self.merged_lost > self.remade;
-        if same
-            && is_whole
-            && again.is_empty()
-            && shard.window.is_ok()
-            && !manifest_changed
-            && !is_asked
-        {
+        let is_asked =
+            !self.gone.is_empty() || self.merged_lost > self.remade || self.is_unfinished;
+        let is_sound =
+            same && is_whole && again.is_empty() && shard.window.is_ok() && !manifest_changed;
+        if is_sound && !is_asked {
             return Ok(());
         }
         let gone = std::mem::take(&mut self.gone);
@@ -108,6 +105,9 @@ impl<S: Stream> Repair<'_, S> {
         }
         if !is_whole || is_asked {
             let found = self.reconcile(&shard, &next, &again).await?;
+            if is_sound && found.is_empty() {
+                return Ok(());
+            }
             let rows: u64 = found.iter().filter_map(|(_, entry)| entry.rows).sum();
             let tables = found.iter().filter(|(_, entry)| entry.is_table());
             self.remade += tables.filter_map(|(_, entry)| entry.rows).sum::<u64>();
