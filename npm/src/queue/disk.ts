@@ -235,7 +235,7 @@ function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void
  * take long, as much as fits, and the next scan makes up for it.
  */
 export function leave(): void {
-  const stale = new Set(hasLeft ? keysOf(own()) : []);
+  const stale = new Set(keysOf(own()));
   const rows = [...unsaved.values()].flatMap(({ rows }) => rows);
   const ids = [...deleting, ending.values()].flatMap((all) =>
     [...all].flatMap(({ ids }) => [...ids]),

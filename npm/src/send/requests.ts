@@ -1,6 +1,7 @@
 import { parsed } from "../json.js";
 import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { encode } from "../module/validator.js";
+import { isLeaving } from "../queue/turns.js";
 import { say, settings } from "../setup.js";
 import { hex, hmac, sha256 } from "./sha256.js";
 
@@ -42,6 +43,8 @@ export const NO_ANSWER: Answer = {
 /** Smaller bodies hardly gain by compression. */
 export const WORTH_COMPRESSING = 1024;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
+/** Milliseconds after which a page that sent a request as it went away is believed that it failed. */
+const GONE = 1000;
 /** Requests in a row without an answer of use, after which the console is told: as many may fail at once. */
 const MOST_UNANSWERED = 4;
 
@@ -56,6 +59,7 @@ export async function ask(
   keepalive = false,
 ): Promise<Answer> {
   let answer = NO_ANSWER;
+  const isLast = isLeaving;
   try {
     const response = await fetch(url, {
       method,
@@ -77,7 +81,10 @@ export async function ask(
       body: json,
       text,
     };
-  } catch {}
+  } catch {
+    // Chromium says so of a request that goes on without its page, before `pagehide`, which would send it again.
+    if (isLast) await new Promise((go) => setTimeout(go, GONE));
+  }
   // A web server or a proxy answers with a page; the endpoint with JSON, and STS with an id of the request.
   unanswered = answer.status < 500 && /^{|Id>/.test(answer.text) ? 0 : unanswered + 1;
   if (unanswered > MOST_UNANSWERED && navigator.onLine) say("unanswered", { url, answer });
