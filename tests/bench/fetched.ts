@@ -106,10 +106,10 @@ async function fetchedBy(
     const page = await browser.visit(`${origin}/#${config}`);
     await endpoint.until(() => endpoint.distinct.size === 1, { timeout: 60_000 });
     const found: { name: string; isBefore: boolean }[] = await page.evaluate(`(() => {
-      const [{ startTime }] = performance.getEntriesByName("recorded");
+      const [loaded] = performance.getEntriesByName("forebay");
       return performance.getEntriesByType("resource")
         .filter(({ responseStatus }) => responseStatus === 200)
-        .map(({ name, responseEnd }) => ({ name, isBefore: responseEnd <= startTime }));
+        .map(({ name, startTime }) => ({ name, isBefore: startTime < loaded.startTime }));
     })()`);
     await page.close();
     const files = found
