@@ -11,12 +11,14 @@
     reason = "a simulation that goes wrong has to stop there and say where"
 )]
 
+mod on_panic;
 mod plan;
 mod random;
 mod server;
 mod tab;
 mod world;
 
+use on_panic::OnPanic;
 use world::World;
 
 /// Enough for a million events.
@@ -64,17 +66,6 @@ impl Summary {
         self.refused_descriptions += other.refused_descriptions;
         self.without_room += other.without_room;
         self.read += other.read;
-    }
-}
-
-/// Says which seed it was when its run panics.
-struct OnPanic(u64);
-
-impl Drop for OnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the simulation failed with FOREBAY_SEED={}", self.0);
-        }
     }
 }
 

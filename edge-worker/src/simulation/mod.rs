@@ -30,6 +30,8 @@ mod client;
 mod edge;
 mod kinesis;
 mod lake;
+#[path = "../../../core/tests/simulation/on_panic.rs"]
+mod on_panic;
 #[path = "../../../core/tests/simulation/random.rs"]
 mod random;
 mod storage;
@@ -47,6 +49,7 @@ use crate::delivery::tests::kinesis as stream;
 use crate::identity::session_token::tests::secrets;
 use crate::pipeline::event_id::EventIds;
 use crate::routes::tests::config as any_config;
+use on_panic::OnPanic;
 use world::Summary;
 
 /// When every run starts.
@@ -85,17 +88,6 @@ fn config(deduplication_window: usize) -> Config {
         sinks: Sinks::new(vec![stream(EVENTS)], stream(DEAD_LETTERS)),
         deduplication_window,
         ..any_config()
-    }
-}
-
-/// Says which seed it was when its run panics.
-struct OnPanic(u64);
-
-impl Drop for OnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the simulation failed with FOREBAY_SEED={}", self.0);
-        }
     }
 }
 
