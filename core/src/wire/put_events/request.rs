@@ -61,7 +61,7 @@ pub struct SentEvent<'a> {
 pub struct ReadEvent<'a> {
     /// The event; or where in it, e.g. `Attributes.plan`, and why, it is none.
     pub event: Result<Event<'a>, DecodeError>,
-    /// What was sent, with the members that an event does not have; `None` where that is not JSON.
+    /// The JSON that was sent, unknown members included; `None` where it is not JSON.
     pub sent: Option<Value<'a>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a user agent says: a browser, a platform, and what kind of device that is.
+//! Reads browser, platform and category of device from a user agent.
 //!
 //! Each word of it is looked up once, in lists without expressions: a user agent is read with each request,
 //! and an isolate that starts has nothing to prepare. What the lists do not know is left out.
@@ -8,7 +8,7 @@ mod tests;
 
 use super::bot::{AUTOMATION, LIBRARY, OTHER, ends_like_a_bot, said};
 
-/// What was found.
+/// What a user agent says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UserAgent<'a> {
     /// E.g. `Chrome`; of a bot and of a library for HTTP its own word.
@@ -73,7 +73,7 @@ const PLATFORMS: &[(&str, &str, &str)] = &[
     ("CrOS", "chromeos", "desktop"),
     ("FreeBSD", "bsd", "desktop"),
     ("Linux", "linux", "desktop"),
-    // What apps of Apple's platforms send where they do not say more.
+    // Apps on Apple's platforms send this when they set no user agent.
     ("CFNetwork", "ios", "mobile"),
 ];
 
