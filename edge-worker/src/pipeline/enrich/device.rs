@@ -175,7 +175,7 @@ fn first_language(list: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::http::message::tests::head;
 
@@ -183,8 +183,8 @@ mod tests {
         Device::read(&head("POST", "/", headers))
     }
 
-    /// platform, its version, browser, its version, category
-    fn summary(headers: &[(&str, &str)]) -> [String; 5] {
+    /// Platform, its version, browser, its version, category.
+    pub(crate) fn summary(headers: &[(&str, &str)]) -> [String; 5] {
         let device = device(headers);
         [
             device.platform,

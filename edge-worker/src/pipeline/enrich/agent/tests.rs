@@ -4,8 +4,7 @@ use proptest::prelude::*;
 use woothee::parser::Parser;
 
 use super::UserAgent;
-use crate::http::message::tests::head;
-use crate::pipeline::enrich::device::Device;
+use crate::pipeline::enrich::device::tests::summary;
 
 /// What both find the same in.
 const AGREED: &[&str] = &[
@@ -214,19 +213,10 @@ fn odd_word() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Platform, its version, browser, its version, category.
 type Found = [String; 5];
 
 fn ours(agent: &str) -> Found {
-    let device = Device::read(&head("POST", "/", &[("user-agent", agent)]));
-    [
-        device.platform,
-        device.platform_version,
-        device.browser,
-        device.browser_version,
-        device.category.map(str::to_owned),
-    ]
-    .map(Option::unwrap_or_default)
+    summary(&[("user-agent", agent)])
 }
 
 /// The same, by woothee's words for it.
