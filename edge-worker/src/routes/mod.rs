@@ -160,13 +160,7 @@ impl<'a, P: Platform> Service<'a, P> {
         line.app_id = Some(&app.app_id);
         let (body, body_bytes) = opened(sent, limit, 1, &share)?;
         self.count_bytes(app, &body);
-        let context = Context {
-            head: self.head,
-            config,
-            app,
-            caller: &caller,
-            clock: self.clock(config, &caller),
-        };
+        let context = self.context(config, app, &caller);
         let answered = match operation {
             AppOperation::PutEvents => {
                 let request = put_events::decode(&body, &share, body_bytes)?;
@@ -211,26 +205,27 @@ impl<'a, P: Platform> Service<'a, P> {
         // Each event is written anew, as PutEvents has it, before it is planned.
         let (body, body_bytes) = opened(sent, limit, 2, &share)?;
         self.count_bytes(app, &body);
-        let context = Context {
-            head: self.head,
-            config,
-            app,
-            caller: &caller,
-            clock: self.clock(config, &caller),
-        };
+        let context = self.context(config, app, &caller);
         let window = &self.isolate.window;
         let share = (&share, body_bytes);
         let answered = plain_events::answer(&context, &body, share, window, self.platform).await?;
         Ok(noted(answered, config, line))
     }
 
-    /// What corrects the times of a request.
-    fn clock(&self, config: &Config, caller: &Caller<'_>) -> ClockCorrection {
-        if !config.enrichment.clock {
-            return ClockCorrection::none(self.head.arrival);
+    fn context(&self, config: &'a Config, app: &'a App, caller: &'a Caller<'a>) -> Context<'a> {
+        let clock = if config.enrichment.clock {
+            let mut clocks = self.isolate.clocks.borrow_mut();
+            clocks.correction(self.head, caller)
+        } else {
+            ClockCorrection::none(self.head.arrival)
+        };
+        Context {
+            head: self.head,
+            config,
+            app,
+            caller,
+            clock,
         }
-        let mut clocks = self.isolate.clocks.borrow_mut();
-        clocks.correction(self.head, caller)
     }
 
     /// Whom the request is from, for which app, and a share of the memory. What the head alone can refuse is
