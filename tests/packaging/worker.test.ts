@@ -110,6 +110,10 @@ test("npx forebay-worker dev", async (t) => {
   const [endpoint] = await dev.says(/http:\/\/127\.0\.0\.1:\d+/);
   const at = ["--endpoint", endpoint];
   try {
+    await t.test("is ready", async () => {
+      assert.equal((await json(`${endpoint}/readyz`)).status, "ok");
+    });
+
     await t.test("has what was accepted in /good", async () => {
       assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at), /^accepted/);
       const [good, ...others] = await json(`${endpoint}/good`);

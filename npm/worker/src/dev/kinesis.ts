@@ -67,11 +67,12 @@ export class Kinesis {
   async answer(operation: string, body: string): Promise<Answer> {
     const request = JSON.parse(body);
     if (operation === "Kinesis_20131202.DescribeStreamSummary") {
-      const { StreamName } = request;
-      return {
-        status: 200,
-        body: { StreamDescriptionSummary: { StreamName, StreamStatus: "ACTIVE" } },
+      const summary = {
+        StreamName: request.StreamName,
+        StreamStatus: "ACTIVE",
+        StreamCreationTimestamp: 0,
       };
+      return { status: 200, body: { StreamDescriptionSummary: summary } };
     }
     if (operation !== "Kinesis_20131202.PutRecords") {
       return { status: 400, body: { __type: "UnknownOperationException" } };
