@@ -76,6 +76,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// What it is, for messages: `a string`; `nothing` for `null`, which stands for what is absent.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+            Value::Object(_) => "an object",
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -80,9 +80,9 @@ impl<'n, 'a> Node<'n, 'a> {
     }
 
     /// What is there, or where there is nothing of the kind, a mistake and an empty value.
-    fn expect<T: Default>(&self, found: Option<T>, reason: &str) -> T {
+    fn expect<T: Default>(&self, found: Option<T>, expected: &str) -> T {
         found.unwrap_or_else(|| {
-            self.refuse(reason);
+            self.refuse(&[expected, ", got ", self.value.kind()].concat());
             T::default()
         })
     }
@@ -134,7 +134,7 @@ impl<'n, 'a> Node<'n, 'a> {
     /// A name that stands in an object twice is a mistake of that object.
     fn check_names(&self) {
         if self.value.repeats_a_name() {
-            self.refuse("expected each name once");
+            self.refuse("expected each name once, got one twice");
         }
     }
 
@@ -186,24 +186,41 @@ impl<'n, 'a> Node<'n, 'a> {
 
     /// A whole number in the range of `T`, which `expected` names.
     pub(super) fn integer<T: TryFrom<i64> + Default>(&self, expected: &str) -> T {
-        let number = self.as_number().and_then(Number::to_i64);
-        self.expect(number.and_then(|number| T::try_from(number).ok()), expected)
+        self.number_as(expected, |number| T::try_from(number.to_i64()?).ok())
+    }
+
+    /// What `read` makes of a number, which `expected` names.
+    fn number_as<T: Default>(
+        &self,
+        expected: &str,
+        read: impl FnOnce(&Number<'a>) -> Option<T>,
+    ) -> T {
+        let Some(number) = self.as_number() else {
+            return self.expect(None, expected);
+        };
+        read(number).unwrap_or_else(|| {
+            self.refuse(&[expected, ", got another number"].concat());
+            T::default()
+        })
     }
 
     /// A date and time as ISO 8601 text.
     pub(super) fn iso8601(&self) -> Timestamp {
-        let text = self.value.as_str();
-        if let Some(time) = text.and_then(Timestamp::parse_iso8601) {
-            return time;
-        }
-        self.refuse(match text.is_some_and(lacks_zone) {
-            true => {
-                "expected a date and time with its zone, such as 2026-11-21T01:02:03Z or \
-                 2026-11-21T03:02:03+02:00, got one without a zone"
-            }
-            false => "expected a date and time such as 2026-11-21T01:02:03.004Z",
-        });
-        Timestamp::default()
+        let expected = "expected a date and time such as 2026-11-21T01:02:03.004Z";
+        let Some(text) = self.value.as_str() else {
+            return self.expect(None, expected);
+        };
+        Timestamp::parse_iso8601(text).unwrap_or_else(|| {
+            let reason = match lacks_zone(text) {
+                true => {
+                    "expected a date and time with its zone, such as 2026-11-21T01:02:03Z or \
+                     2026-11-21T03:02:03+02:00, got one without a zone"
+                }
+                false => &[expected, ", got another string"].concat(),
+            };
+            self.refuse(reason);
+            Timestamp::default()
+        })
     }
 
     /// Milliseconds since the epoch.
@@ -213,21 +230,19 @@ impl<'n, 'a> Node<'n, 'a> {
 
     /// Seconds since the epoch, with or without a fraction.
     pub(super) fn epoch_seconds(&self) -> Timestamp {
-        let millis = self.as_number().and_then(Number::seconds_to_millis);
-        Timestamp(self.expect(millis, "expected seconds since 1970-01-01T00:00:00Z"))
+        let expected = "expected seconds since 1970-01-01T00:00:00Z";
+        Timestamp(self.number_as(expected, Number::seconds_to_millis))
     }
 
     /// The elements of an array, each read with `read`; `null` elements are passed over.
     pub(super) fn array<T>(&self, read: impl Fn(&Node<'_, 'a>) -> T) -> Vec<T> {
-        let mut list = Vec::new();
-        if let Value::Array(elements) = self.value {
-            for value in elements {
-                list.extend(self.child("[]", value).optional(&read));
-            }
-        } else {
-            self.refuse("expected an array");
-        }
-        list
+        let Value::Array(elements) = self.value else {
+            return self.expect(None, "expected an array");
+        };
+        let elements = elements.iter();
+        elements
+            .filter_map(|value| self.child("[]", value).optional(&read))
+            .collect()
     }
 
     /// The members of an object by name, each read with `read`; members that are `null` are passed
@@ -257,9 +272,9 @@ impl<'n, 'a> Node<'n, 'a> {
     pub(super) fn number_in_double_range(&self) -> Number<'a> {
         let number = self.number();
         if number.as_text().len() > MAX_NUMBER_CHARS {
-            self.refuse("expected a number of at most 350 characters");
+            self.refuse("expected a number of at most 350 characters, got a longer one");
         } else if !number.is_in_double_range() {
-            self.refuse("expected a number in the range of doubles");
+            self.refuse("expected a number in the range of doubles, got one beyond it");
         }
         number
     }

@@ -232,18 +232,18 @@ impl SentReader<'_> {
             channel_type: self.choice(
                 &node.member("ChannelType"),
                 &CHANNEL_TYPES,
-                "expected one of Pinpoint's channel types, such as EMAIL or CUSTOM",
+                "expected one of Pinpoint's channel types, such as EMAIL or CUSTOM, got another string",
             ),
             effective_date: self.text(&node.member("EffectiveDate")),
             endpoint_status: self.choice(
                 &node.member("EndpointStatus"),
                 &["ACTIVE", "INACTIVE"],
-                "expected ACTIVE or INACTIVE",
+                "expected ACTIVE or INACTIVE, got another string",
             ),
             opt_out: self.choice(
                 &node.member("OptOut"),
                 &["ALL", "NONE"],
-                "expected ALL or NONE",
+                "expected ALL or NONE, got another string",
             ),
             request_id: self.text(&node.member("RequestId")),
             attributes: self.map(&node.member("Attributes"), read_values),
@@ -267,7 +267,7 @@ impl SentReader<'_> {
             }
             // The name is not repeated: it is too long for that.
             self.apart(node, |node| {
-                node.refuse("expected names of at most 50 characters");
+                node.refuse("expected names of at most 50 characters, got a longer one");
             });
             None
         };
@@ -310,11 +310,11 @@ impl SentReader<'_> {
 fn read_values<'a>(node: &Node<'_, 'a>) -> Vec<Text<'a>> {
     let values = texts(node);
     if values.len() > MAX_VALUES {
-        node.refuse("expected at most 50 values");
+        node.refuse("expected at most 50 values, got more");
     }
     let is_long = |value: &Text<'_>| value.chars().count() > MAX_VALUE_CHARS;
     if values.iter().any(is_long) {
-        node.refuse("expected values of at most 100 characters");
+        node.refuse("expected values of at most 100 characters, got a longer one");
     }
     values
 }

@@ -61,6 +61,8 @@ impl<'a> Body<'a> {
         if body.len() > MAX_BODY_BYTES {
             return Err(whole("expected at most 4 MB"));
         }
+        // PowerShell and .NET begin a file with a byte order mark.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut read = if is_ndjson || has_lines(body) {
             lines(body)
         } else {
@@ -344,8 +346,8 @@ fn read_endpoint(root: &Node<'_, '_>) -> String {
 fn known(node: &Node<'_, '_>, names: &[&str]) {
     for (name, _) in node.object() {
         if !names.contains(&&**name) {
-            let mut reason = String::from("is not known here; expected one of ");
-            reason.push_str(&names.join(", "));
+            let names = names.join(", ");
+            let reason = ["expected one of ", &names, ", got another name"].concat();
             node.member(name).refuse(&reason);
         }
     }
@@ -354,7 +356,7 @@ fn known(node: &Node<'_, '_>, names: &[&str]) {
 fn read_id<'a>(node: &Node<'_, 'a>) -> Text<'a> {
     let id = node.text();
     if id.is_empty() || id.chars().count() > MAX_ID_CHARS {
-        node.refuse("expected 1 to 256 characters");
+        node.refuse("expected 1 to 256 characters, got none or more");
     }
     id
 }

@@ -45,7 +45,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value<'_>, DecodeError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(DecodeError {
             path: String::new(),
-            reason: String::from("expected at most 15 KB"),
+            reason: String::from("expected at most 15 KB, got more"),
         });
     }
     decode::parse(body, LIMITS)

@@ -78,12 +78,12 @@ fn an_event_needs_no_more_than_a_name() {
 #[test]
 fn what_is_wrong_is_said_in_the_names_of_this_wire() {
     for (event, expected) in [
-        ("[]", "expected an object"),
-        ("{}", "name: expected a string"),
-        (r#"{"name":5}"#, "name: expected a string"),
+        ("[]", "expected an object, got an array"),
+        ("{}", "name: expected a string, got nothing"),
+        (r#"{"name":5}"#, "name: expected a string, got a number"),
         (
             r#"{"name":"A","id":""}"#,
-            "id: expected 1 to 256 characters",
+            "id: expected 1 to 256 characters, got none or more",
         ),
         (r#"{"name":"A","id":5}"#, "id: expected a string"),
         (
@@ -92,11 +92,12 @@ fn what_is_wrong_is_said_in_the_names_of_this_wire() {
         ),
         (
             r#"{"name":"A","timestamp":1.5}"#,
-            "timestamp: expected whole milliseconds",
+            "timestamp: expected whole milliseconds since 1970-01-01T00:00:00Z, got another number",
         ),
         (
             r#"{"name":"A","attribute":{}}"#,
-            "attribute: is not known here; expected one of id, name",
+            "attribute: expected one of id, name, timestamp, attributes, metrics, endpoint_id, user, session, \
+             app, device, sdk, location, got another name",
         ),
         (
             r#"{"name":"A","session":{}}"#,
@@ -108,11 +109,11 @@ fn what_is_wrong_is_said_in_the_names_of_this_wire() {
         ),
         (
             r#"{"name":"A","device":{"os":"ios"}}"#,
-            "device.os: is not known here; expected one of make",
+            "device.os: expected one of make",
         ),
         (
             r#"{"name":"A","app":{"version":"1"}}"#,
-            "app.version: is not known here; expected one of title, package_name, version_code, version_name",
+            "app.version: expected one of title, package_name, version_code, version_name, got another name",
         ),
         (
             r#"{"name":"A","app":{"version_name":1}}"#,
@@ -127,13 +128,30 @@ fn what_is_wrong_is_said_in_the_names_of_this_wire() {
             r#"{"name":"A","user":{"attributes":[]}}"#,
             "user.attributes: expected an object",
         ),
-        (r#"{"name":"A","name":"B"}"#, "expected each name once"),
+        (
+            r#"{"name":"A","name":"B"}"#,
+            "expected each name once, got one twice",
+        ),
     ] {
         assert!(
             refusal(event).starts_with(expected),
             "{event}: {}",
             refusal(event)
         );
+    }
+}
+
+/// PowerShell and .NET begin what they write with it.
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_body() {
+    for (body, count) in [
+        ("\u{feff}{\"name\":\"A\"}", 1),
+        ("\u{feff}[{\"name\":\"A\"},{\"name\":\"B\"}]", 2),
+        ("\u{feff}{\"name\":\"A\"}\n{\"name\":\"B\"}\n", 2),
+    ] {
+        let events = Body::read(body.as_bytes(), false).unwrap().events;
+        assert_eq!(events.len(), count, "{body}");
+        assert!(events.iter().all(Result::is_ok), "{body}");
     }
 }
 
@@ -144,7 +162,10 @@ fn what_events_share_is_of_those_that_do_not_say_it() {
     assert_eq!(read.endpoint_id.as_deref(), Some("c1"));
     assert_eq!(read.user_id.as_deref(), Some("u2"));
     let mistake = read_with(r#"{"name":"A"}"#, r#"{"endpoint":"c1"}"#).unwrap_err();
-    assert!(mistake.starts_with("endpoint: is not known"), "{mistake}");
+    assert!(
+        mistake.starts_with("endpoint: expected one of id, name"),
+        "{mistake}"
+    );
 }
 
 #[test]

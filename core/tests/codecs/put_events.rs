@@ -143,7 +143,10 @@ fn a_body_and_an_event_have_most_bytes() {
     let (path, reason) = event_error_of(&event_of(MAX_EVENT_BYTES + 1));
     assert_eq!(
         (path.as_str(), reason.as_str()),
-        ("", "expected an event of at most 1,000 KB")
+        (
+            "",
+            "expected an event of at most 1,000 KB, got a larger one"
+        )
     );
 }
 
@@ -157,7 +160,7 @@ fn a_path_has_room_for_a_name() {
     let expected = format!("Attributes.{}", "\u{e9}".repeat(32));
     assert_eq!(
         event_error_of(&event),
-        (expected, "expected a string".to_owned())
+        (expected, "expected a string, got a number".to_owned())
     );
 }
 

@@ -22,7 +22,7 @@ fn a_body_has_most_bytes() {
         Ok(Endpoint::default())
     );
     let error = decode(padded(MAX_BODY_BYTES + 1).as_bytes()).unwrap_err();
-    assert_eq!(error.to_string(), "expected at most 15 KB");
+    assert_eq!(error.to_string(), "expected at most 15 KB, got more");
 }
 
 #[test]
@@ -39,15 +39,15 @@ fn attributes_have_limits() {
     for (refused, expected) in [
         (
             body(51, 1, 1),
-            "User.UserAttributes: expected names of at most 50 characters",
+            "User.UserAttributes: expected names of at most 50 characters, got a longer one",
         ),
         (
             body(1, 51, 1),
-            "User.UserAttributes.n: expected at most 50 values",
+            "User.UserAttributes.n: expected at most 50 values, got more",
         ),
         (
             body(1, 1, 101),
-            "User.UserAttributes.n: expected values of at most 100 characters",
+            "User.UserAttributes.n: expected values of at most 100 characters, got a longer one",
         ),
     ] {
         assert_eq!(

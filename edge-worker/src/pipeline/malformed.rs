@@ -48,16 +48,10 @@ pub fn violations(
 
 /// What does not have the form that the wire asks for.
 pub fn wire(error: &DecodeError) -> Violation {
-    let expected = error.reason.strip_prefix("expected ");
-    let (expected, actual) = match expected {
-        Some(expected) => match expected.split_once(", got ") {
-            Some((expected, actual)) => (expected, actual.to_owned()),
-            None => (expected, "something else".to_owned()),
-        },
-        None if error.reason.starts_with("not readable as JSON") => {
-            ("JSON", format!("text that is {}", error.reason))
-        }
-        None => (error.reason.as_str(), "something else".to_owned()),
+    let reason = error.reason.strip_prefix("expected ");
+    let (expected, actual) = match reason.and_then(|reason| reason.split_once(", got ")) {
+        Some((expected, actual)) => (expected, actual.to_owned()),
+        None => ("JSON", format!("text that is {}", error.reason)),
     };
     Violation {
         path: error.path.clone(),

@@ -71,9 +71,9 @@ const EVENT_LIMITS: Limits = Limits {
     values: 64 * 1024,
 };
 
-const ID: &str = "expected an id of 1 to 256 characters";
-const ENDPOINT_ID: &str = "expected an endpoint id of 1 to 256 characters";
-const EVENT_ID_ONCE: &str = "expected each event id once";
+const ID: &str = "expected an id of 1 to 256 characters, got none or more";
+const ENDPOINT_ID: &str = "expected an endpoint id of 1 to 256 characters, got none or more";
+const EVENT_ID_ONCE: &str = "expected each event id once, got one twice";
 
 impl<'a> Request<'a> {
     /// Parts a request body into its endpoints and events.
@@ -117,7 +117,10 @@ fn not_parted(body: &[u8]) -> DecodeError {
     };
     match decode::parse(body, LIMITS) {
         Err(error) => error,
-        Ok(_) => refusal(String::from("BatchItem"), "expected an object"),
+        Ok(value) => {
+            let item = value.get("BatchItem").unwrap_or(&Value::Null);
+            no_object("BatchItem", item.kind())
+        }
     }
 }
 
@@ -156,7 +159,10 @@ impl<'a> Parts<'a> {
                 return scanner.value().map(drop);
             }
             if self.has_batch_item {
-                self.refusal = Some(refusal(String::new(), "expected each name once"));
+                self.refusal = Some(refusal(
+                    String::new(),
+                    "expected each name once, got one twice",
+                ));
                 return None;
             }
             if scanner.peek() != Some(b'{') {
@@ -188,14 +194,15 @@ impl<'a> Parts<'a> {
                 Some(())
             })?;
             if !has_events {
-                part.mistake = Some(not_a_map());
+                part.mistake = Some(no_object("Events", Value::Null.kind()));
             }
         } else {
             // As everywhere on this wire, null is absent.
-            if scanner.value()? == b"null" {
+            let value = scanner.value()?;
+            if value == b"null" {
                 return Some(());
             }
-            part.mistake = Some(refusal(String::new(), "expected an object"));
+            part.mistake = Some(no_object("", kind(value)));
         }
         if self.batches.len() == MAX_ENDPOINTS {
             let reason = "expected at most 100 endpoints";
@@ -208,8 +215,8 @@ impl<'a> Parts<'a> {
 
     fn events(&mut self, scanner: &mut Scanner<'a>, part: &mut Part<'a>) -> Option<()> {
         if scanner.peek() != Some(b'{') {
-            part.mistake = Some(not_a_map());
-            return scanner.value().map(drop);
+            part.mistake = Some(no_object("Events", kind(scanner.value()?)));
+            return Some(());
         }
         scanner.object(|scanner, name| {
             let value = scanner.value()?;
@@ -233,9 +240,23 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What stands under `Events`, or nothing, is no map.
-fn not_a_map() -> DecodeError {
-    refusal(String::from("Events"), "expected an object")
+fn no_object(path: &str, kind: &str) -> DecodeError {
+    refusal(
+        String::from(path),
+        &["expected an object, got ", kind].concat(),
+    )
+}
+
+/// What a value is by its first byte: it may be no JSON.
+fn kind(bytes: &[u8]) -> &'static str {
+    match bytes.first() {
+        Some(b'"') => "a string",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'-' | b'0'..=b'9') => "a number",
+        Some(b'n') | None => "nothing",
+        _ => "something else",
+    }
 }
 
 /// Whether a name with its quotes is this one.
@@ -296,7 +317,9 @@ fn merged<'a>(parts: &[Part<'a>]) -> Vec<Batch<'a>> {
         match known {
             Some(batch) => {
                 batch.events.extend(events);
-                batch.endpoint.refuse("expected each endpoint id once");
+                batch
+                    .endpoint
+                    .refuse("expected each endpoint id once, got one twice");
             }
             None => {
                 let mut endpoint = part.endpoint();
@@ -347,7 +370,7 @@ impl<'a> Part<'a> {
                     bytes: first,
                     ..SentEndpoint::default()
                 };
-                endpoint.refuse("expected one Endpoint");
+                endpoint.refuse("expected one Endpoint, got several");
                 endpoint
             }
         };
@@ -361,7 +384,7 @@ impl<'a> Part<'a> {
 impl<'a> SentEndpoint<'a> {
     fn missing() -> SentEndpoint<'a> {
         let mut endpoint = SentEndpoint::default();
-        endpoint.refuse("expected an object");
+        endpoint.refuse("expected an object, got nothing");
         endpoint
     }
 
@@ -439,7 +462,7 @@ fn check_size(event: &Node<'_, '_>) {
     let mut writer = Writer::new();
     writer.value(event.value());
     if writer.byte_len() > MAX_EVENT_BYTES {
-        event.refuse("expected an event of at most 1,000 KB");
+        event.refuse("expected an event of at most 1,000 KB, got a larger one");
     }
 }
 
