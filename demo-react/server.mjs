@@ -1,9 +1,11 @@
 // Serves the demo page on 127.0.0.1, and shows it what a browser cannot see by itself: the stream
 // and the lake.
 //
-//   node server.mjs --port 5173 --stack '{"edge":..,"kinesis":..,"stream":..,"lake":..,..}'
+//   node server.mjs --port 5173 --stack '{"edge":..,"kinesis":..,"stream":..,"lake":..,..}' --replay PROGRAM
 //
-// `--stack` is the line that `cargo xtask stack` prints.
+// `--stack` is the line that `cargo xtask stack` prints. With `--replay`, the program that is
+// `npx forebay-worker replay`, and FOREBAY_KEY, which opens the worker's metrics and may send events,
+// the page also shows the worker's sinks and sends dead letters again.
 
 import { readFile, realpath } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -11,6 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compile, tables } from "forebay/tools";
+import { Edge } from "./server/edge.mjs";
 import { assertSameOrigin, HttpError, readJson, sendFile, sendJson } from "./server/http.mjs";
 import { Lake, QueryError } from "./server/lake.mjs";
 import { kinesisClient, StreamTail } from "./server/stream.mjs";
@@ -28,7 +31,7 @@ const DIST = join(HERE, "dist");
 const OWN_SCHEMA = join(HERE, "forebay.schema.json");
 
 const { values } = parseArgs({
-  options: { port: { type: "string" }, stack: { type: "string" } },
+  options: { port: { type: "string" }, stack: { type: "string" }, replay: { type: "string" } },
 });
 if (!values.stack) {
   console.error("usage: node server.mjs --port PORT --stack '<the line cargo xtask stack prints>'");
@@ -37,8 +40,10 @@ if (!values.stack) {
 const stack = JSON.parse(values.stack);
 const schema = await readFile(stack.schema, "utf8");
 const schemaTables = tables(schema);
+const edge = new Edge(stack, process.env.FOREBAY_KEY, values.replay);
 const config = {
   ...stack,
+  replays: Boolean(process.env.FOREBAY_KEY && values.replay),
   event_types: schemaTables.map(({ event_type }) => event_type),
   ...((await realpath(stack.schema)) !== OWN_SCHEMA && { rules: compile(schema) }),
 };
@@ -46,27 +51,15 @@ const config = {
 const lake = await Lake.open(stack.lake, schemaTables);
 const kinesis = kinesisClient(stack.kinesis, stack.region);
 const stream = new StreamTail(kinesis, stack.stream);
-/** The latest dead letters by event id, those of endpoints by their own, oldest first. @type {Map<string, unknown>} */
+/** The latest dead letters by event id, those of endpoints by their own, oldest first. @type {Map<string, any>} */
 const deadLetters = new Map();
 const deadLetterStream = new StreamTail(kinesis, stack.dead_letter_stream, (record) => {
-  deadLetters.set(record.event_id ?? record.dead_letter_id, record);
+  const id = record.event_id ?? record.dead_letter_id;
+  deadLetters.delete(id);
+  deadLetters.set(id, record);
   const [oldest] = deadLetters.keys();
   if (oldest !== undefined && deadLetters.size > MAX_DEAD_LETTERS) deadLetters.delete(oldest);
 });
-
-/** Whether the worker answers, and how fast. */
-async function edgeHealth() {
-  const started = performance.now();
-  try {
-    const answer = await fetch(`${stack.edge}/healthz`, { signal: AbortSignal.timeout(2000) });
-    await answer.arrayBuffer();
-    return answer.ok
-      ? { state: "up", latency_ms: performance.now() - started }
-      : { state: "down", detail: `answers ${answer.status}` };
-  } catch {
-    return { state: "down", detail: "nothing answers at its address" };
-  }
-}
 
 async function lakeHealth() {
   try {
@@ -84,14 +77,21 @@ async function lakeHealth() {
 }
 
 async function status() {
-  const [edge, lakeStatus] = await Promise.all([edgeHealth(), lakeHealth()]);
+  const [edgeStatus, sinks, lakeStatus] = await Promise.all([
+    edge.health(),
+    edge.sinks(),
+    lakeHealth(),
+  ]);
   return {
-    edge,
+    edge: edgeStatus,
+    sinks,
     stream: stream.summary(),
     lake: lakeStatus,
     dead_letters: {
       count: deadLetterStream.summary().records,
-      latest: [...deadLetters.values()].reverse(),
+      latest: [...deadLetters.values()]
+        .map((letter) => ({ ...letter, is_in_stream: Boolean(stream.find(letter.event_id)) }))
+        .reverse(),
     },
   };
 }
@@ -104,6 +104,19 @@ async function trace(body) {
   await lake.refresh().catch(() => {});
   const found = ids.map((id) => [id, { kinesis: stream.find(id), parquet: lake.find(id) }]);
   return { events: Object.fromEntries(found) };
+}
+
+/** @param {Record<string, unknown>} body */
+async function send({ event }) {
+  if (event === null || typeof event !== "object") throw new HttpError(400, "send an `event`");
+  return edge.send(event);
+}
+
+/** @param {Record<string, unknown>} body */
+async function replay({ id, changes = {} }) {
+  const letter = deadLetters.get(String(id));
+  if (!letter) throw new HttpError(404, `there is no dead letter ${id}`);
+  return edge.replay(letter, /** @type {Record<string, unknown>} */ (changes));
 }
 
 /** @param {Record<string, unknown>} body */
@@ -133,6 +146,10 @@ async function answer(request, response) {
       return sendJson(response, 200, await status());
     case "POST /api/trace":
       return sendJson(response, 200, await trace(await readJson(request)));
+    case "POST /api/send":
+      return sendJson(response, 200, await send(await readJson(request)));
+    case "POST /api/replay":
+      return sendJson(response, 200, await replay(await readJson(request)));
     case "POST /api/sql":
       return sendJson(response, 200, await sql(await readJson(request)));
   }

@@ -5,8 +5,9 @@ import { Flow } from "./Flow";
 import { Guide } from "./Guide";
 import { Header, Troubles } from "./Header";
 import { READY_QUERIES } from "./queries";
+import { SinksPanel } from "./SinksPanel";
 import { type Query, SqlPanel } from "./SqlPanel";
-import { fetchStatus, type StackConfig } from "./server";
+import { fetchStatus, Stack, type StackConfig } from "./server";
 import { TrailPanel } from "./TrailPanel";
 import { useTrailFeed } from "./trail";
 import { usePoll } from "./usePoll";
@@ -41,40 +42,45 @@ export function App({ stack }: { stack: StackConfig }) {
     sqlPanel.current?.scrollIntoView({ block: "nearest" });
   }, []);
   return (
-    <div className="page">
-      <div>
-        <Header status={status} />
-        <Troubles status={status} />
-      </div>
-      <main>
-        <Guide hasAsked={hasAsked} />
-        <Flow status={status.value} />
-        <div className="columns">
-          <Composer eventTypes={stack.event_types} />
-          <div className="panels">
-            <TrailPanel status={status.value} onQuery={showInSql} />
-            <Suspense fallback={<div className="card chart" />}>
-              <ChartPanel eventTypes={stack.event_types} />
-            </Suspense>
-            <BehaviourPanel eventTypes={stack.event_types} />
-            <SqlPanel query={query} onQuery={ask} panel={sqlPanel} />
-          </div>
+    <Stack value={stack}>
+      <div className="page">
+        <div>
+          <Header status={status} />
+          <Troubles status={status} />
         </div>
-      </main>
-      <footer className="bottom">
-        <span>
-          App <code>{stack.app_id}</code>
-        </span>
-        <span>
-          Edge <code>{stack.edge}</code>
-        </span>
-        <span>
-          Stream <code>{stack.stream}</code>
-        </span>
-        <span>
-          Lake <code>{stack.lake}</code>
-        </span>
-      </footer>
-    </div>
+        <main>
+          <Guide hasAsked={hasAsked} hasReplay={stack.replays} />
+          <Flow status={status.value} />
+          <div className="columns">
+            <div className="side">
+              <Composer eventTypes={stack.event_types} />
+              {stack.replays && <SinksPanel sinks={status.value?.sinks} />}
+            </div>
+            <div className="panels">
+              <TrailPanel status={status.value} onQuery={showInSql} />
+              <Suspense fallback={<div className="card chart" />}>
+                <ChartPanel eventTypes={stack.event_types} />
+              </Suspense>
+              <BehaviourPanel eventTypes={stack.event_types} />
+              <SqlPanel query={query} onQuery={ask} panel={sqlPanel} />
+            </div>
+          </div>
+        </main>
+        <footer className="bottom">
+          <span>
+            App <code>{stack.app_id}</code>
+          </span>
+          <span>
+            Edge <code>{stack.edge}</code>
+          </span>
+          <span>
+            Stream <code>{stack.stream}</code>
+          </span>
+          <span>
+            Lake <code>{stack.lake}</code>
+          </span>
+        </footer>
+      </div>
+    </Stack>
   );
 }

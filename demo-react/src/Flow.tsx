@@ -28,7 +28,9 @@ export function Flow({ status }: { status: Status | undefined }) {
           {`${count(stats.rejected)} rejected, ${count(stats.dropped)} dropped`}
         </Station>
         <Station name="In Kinesis" count={status?.stream.records} scope="from all pages">
-          {`${count(status?.dead_letters.count ?? 0)} dead letters`}
+          {status?.dead_letters.count === 1
+            ? "1 dead letter"
+            : `${count(status?.dead_letters.count ?? 0)} dead letters`}
         </Station>
         <Station name="In Parquet" count={status?.lake.rows} scope="from all pages">
           {status?.lake.rejected_files

@@ -6,11 +6,15 @@ import { Icon, IconButton } from "./ui";
 const CLOSED = "forebay-demo.guide-closed";
 
 /** What to try first, in a minute; each step ticks itself off. */
-export function Guide({ hasAsked }: { hasAsked: boolean }) {
+export function Guide(props: { hasAsked: boolean; hasReplay: boolean }) {
   const { events, stats } = useTrail();
   const [isClosed, setClosed] = useState(wasClosed);
   const steps = [
-    { title: "Sign up", text: "Any address does.", done: stats.recorded > 0 },
+    {
+      title: "Sign up",
+      text: "Any address does. With the plan team, a sink fires.",
+      done: stats.recorded > 0,
+    },
     {
       title: "Watch it arrive",
       text: "The trail ends in a Parquet file.",
@@ -21,8 +25,13 @@ export function Guide({ hasAsked }: { hasAsked: boolean }) {
       text: "Sign up as “ada”: no address, no event.",
       done: stats.invalid > 0,
     },
-    { title: "Ask in SQL", text: "Pick a ready query at the end.", done: hasAsked },
-  ];
+    {
+      title: "Mend and replay",
+      text: "Send it anyway; mend its dead letter.",
+      done: events.some(({ isReplayed, parquet }) => isReplayed && parquet),
+    },
+    { title: "Ask in SQL", text: "Pick a ready query at the end.", done: props.hasAsked },
+  ].filter(({ title }) => props.hasReplay || title !== "Mend and replay");
   const done = steps.filter((step) => step.done).length;
   const next = steps.findIndex((step) => !step.done);
   useEffect(() => {

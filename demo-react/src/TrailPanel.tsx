@@ -1,12 +1,15 @@
-import { memo, useState } from "react";
-import { refusalText, violationText } from "./forms/FormFoot";
+import { memo, useEffect, useRef, useState } from "react";
+import { DeadLetters, Letter } from "./DeadLetters";
+import { refusalText, SendAnyway } from "./forms/FormFoot";
 import { sampleEvent } from "./samples";
 import type { DeadLetter, Status } from "./server";
 import {
-  endOf,
+  detailsId,
   formatDelay,
+  openEvent,
   STAGES,
   type Stage,
+  shortId,
   type TrailEvent,
   useTracedRecord,
   useTrail,
@@ -27,10 +30,9 @@ const PAGE = 100;
 
 /** Every event this page recorded, and how far it has come. */
 export function TrailPanel(props: { status: Status | undefined; onQuery: (sql: string) => void }) {
-  const { events } = useTrail();
+  const { events, open } = useTrail();
   const record = useTracedRecord();
   const [limit, setLimit] = useState(PAGE);
-  const [open, setOpen] = useState<string>();
   const deadLetters = props.status?.dead_letters.latest ?? [];
   return (
     <Card
@@ -72,7 +74,7 @@ export function TrailPanel(props: { status: Status | undefined; onQuery: (sql: s
                 key={event.id}
                 event={event}
                 open={event.id === open}
-                onToggle={setOpen}
+                letter={deadLetters.find(({ event_id }) => event_id === event.id)}
                 onQuery={props.onQuery}
               />
             ))}
@@ -92,30 +94,34 @@ export function TrailPanel(props: { status: Status | undefined; onQuery: (sql: s
 const TrailRow = memo(function TrailRow(props: {
   event: TrailEvent;
   open: boolean;
-  onToggle: (id: string | undefined) => void;
+  letter: DeadLetter | undefined;
   onQuery: (sql: string) => void;
 }) {
-  const { event, open } = props;
+  const { event, open, letter } = props;
   const last = STAGES.findLastIndex((stage) => event.times[stage] !== undefined);
-  const detailsId = `details-${event.id}`;
+  const row = useRef<HTMLLIElement>(null);
+  const hasLetter = letter !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a letter comes later, and has to be seen too
+  useEffect(() => {
+    if (open) row.current?.scrollIntoView({ block: "nearest" });
+  }, [open, hasLetter]);
   return (
-    <li className="trail-row" data-refused={event.refusal?.state} data-type={event.name}>
+    <li ref={row} className="trail-row" data-refused={event.refusal?.state} data-type={event.name}>
       <button
         type="button"
         className="trail-summary"
         aria-expanded={open}
-        aria-controls={detailsId}
-        onClick={() => props.onToggle(open ? undefined : event.id)}
+        aria-controls={detailsId(event)}
+        onClick={() => openEvent(open ? undefined : event.id)}
       >
         <span className="trail-event">
           <Icon name="chevron" />
           <span className="trail-name">{event.name}</span>
-          <code>{endOf(event.id)}</code>
+          <code>{shortId(event.id)}</code>
         </span>
         {event.refusal && last <= 0 ? (
           <span className="trail-refusal">
-            <Icon name="cross" />{" "}
-            {event.refusal.state === "invalid" ? "Invalid, not sent" : event.refusal.state}
+            <Icon name="cross" /> {refusalName(event, letter)}
           </span>
         ) : (
           <>
@@ -130,15 +136,29 @@ const TrailRow = memo(function TrailRow(props: {
           </>
         )}
       </button>
-      {open && <Details id={detailsId} event={event} onQuery={props.onQuery} />}
+      {open && <Details event={event} letter={letter} onQuery={props.onQuery} />}
     </li>
   );
 });
 
+function refusalName({ refusal }: TrailEvent, letter: DeadLetter | undefined) {
+  if (letter) return "Refused by the edge: a dead letter";
+  return refusal?.state === "invalid" ? "Invalid, not sent" : refusal?.state;
+}
+
 function StageCell(props: { event: TrailEvent; stage: Stage; index: number; last: number }) {
   const { event, stage, index, last } = props;
   const { refusal, kinesis, parquet } = event;
-  const state = index <= last ? "done" : refusal ? "never" : index === last + 1 ? "next" : "later";
+  const isPassedBy = event.isReplayed && index <= last && event.times[stage] === undefined;
+  const state = isPassedBy
+    ? "never"
+    : index <= last
+      ? "done"
+      : refusal
+        ? "never"
+        : index === last + 1
+          ? "next"
+          : "later";
   return (
     <span className="stage" data-state={state} data-stage={stage}>
       <span className="stage-dot" aria-hidden="true" />
@@ -168,12 +188,22 @@ function stageTime({ times }: TrailEvent, stage: Stage): string {
   return formatDelay(time - (times.recorded ?? time));
 }
 
-function Details(props: { id: string; event: TrailEvent; onQuery: (sql: string) => void }) {
+function Details(props: {
+  event: TrailEvent;
+  letter: DeadLetter | undefined;
+  onQuery: (sql: string) => void;
+}) {
+  const { letter } = props;
   const { event, kinesis, parquet, refusal, attempts, id } = props.event;
   const values = { ...event?.attributes, ...event?.metrics };
   return (
-    <div className="details" id={props.id}>
-      {refusal && <p className="bad">{refusalText(props.event)}</p>}
+    <div className="details" id={detailsId(props.event)}>
+      {refusal && !letter && (
+        <p className="bad">
+          {refusalText(props.event)} <SendAnyway event={props.event} />
+        </p>
+      )}
+      {letter && <Letter letter={letter} />}
       <dl>
         <Detail name="Event id">{id}</Detail>
         {Object.entries(values).map(([name, value]) => (
@@ -204,28 +234,6 @@ function Detail({ name, children }: { name: string; children: string }) {
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-/** What the edge refused, from any client, with its reasons. */
-function DeadLetters({ letters }: { letters: DeadLetter[] }) {
-  return (
-    <details className="dead-letters">
-      <summary>
-        <Icon name="chevron" /> Dead letters <span className="tally">{letters.length} latest</span>
-      </summary>
-      <ul>
-        {letters.map((letter) => (
-          <li key={letter.dead_letter_id}>
-            <span>
-              {letter.event_type ?? letter.kind}{" "}
-              <code>{endOf(letter.event_id ?? letter.client_id)}</code>
-            </span>
-            <span className="bad">{letter.reasons.map(violationText).join("; ")}</span>
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }
 

@@ -1,6 +1,7 @@
 // What the page's own server answers.
 
 import type { CompiledSchema } from "forebay";
+import { createContext } from "react";
 
 /** Where the parts of Forebay are: the line that `cargo xtask stack` prints, and its schema. */
 export interface StackConfig {
@@ -13,9 +14,14 @@ export interface StackConfig {
   identity_pool_id: string;
   region: string;
   event_types: string[];
+  /** Whether the server sends dead letters again, and reads the worker's metrics. */
+  replays: boolean;
   /** The rules of a schema that is not the demo's own. */
   rules?: CompiledSchema;
 }
+
+/** Where the parts are, for whoever shows or asks something of them. */
+export const Stack = createContext<StackConfig | undefined>(undefined);
 
 export type PartState = "starting" | "up" | "behind" | "down";
 
@@ -27,6 +33,30 @@ export interface DeadLetter {
   event_type: string | null;
   arrival_timestamp: number | string;
   reasons: { path: string; rule: string; expected: string; actual: string }[];
+  /** As it was sent; null where the letter holds none. */
+  event: { Attributes?: Record<string, unknown>; Metrics?: Record<string, unknown> } | null;
+  /** Whether the stream has a record of this event by now: it was replayed. */
+  is_in_stream: boolean;
+}
+
+/** What a sink got since the worker started. */
+export interface SinkStatus {
+  name: string;
+  /** Which records it takes, in EventBridge's pattern language; all where there is none. */
+  filter?: object;
+  records: number;
+  bytes: number;
+  /** Records that it did not take. */
+  failed: number;
+  /** Whether the worker makes no calls to it for now. */
+  left_alone: boolean;
+}
+
+/** What `npx forebay-worker replay` did. */
+export interface Replay {
+  command: string;
+  output: string;
+  accepted: boolean;
 }
 
 /** How the parts are. Times are milliseconds since the epoch. */
@@ -34,6 +64,8 @@ export interface Status {
   edge: { state: PartState; latency_ms?: number; detail?: string };
   stream: { state: PartState; detail?: string; name: string; shards: number; records: number };
   lake: { state: PartState; detail?: string; files: number; rows: number; rejected_files: number };
+  /** Nothing where the worker's metrics cannot be read. */
+  sinks?: SinkStatus[];
   dead_letters: { count: number; latest: DeadLetter[] };
 }
 
@@ -66,6 +98,20 @@ export function fetchStatus(): Promise<Status> {
 export async function fetchWhereabouts(ids: string[]): Promise<Record<string, Whereabouts>> {
   const { events } = await request<{ events: Record<string, Whereabouts> }>("/api/trace", { ids });
   return events;
+}
+
+/** Sends a plain event that nobody has validated; gives the worker's answer to it. */
+export function sendUnchecked(event: object): Promise<{ status: number; message: string }> {
+  return request("/api/send", { event });
+}
+
+/**
+ * Sends the event of a dead letter again.
+ * @param id of the event
+ * @param changes what members of it are to be, by their paths; an empty text takes one out
+ */
+export function replay(id: string, changes: Record<string, string>): Promise<Replay> {
+  return request("/api/replay", { id, changes });
 }
 
 /** Runs one SELECT over the lake. Rejects with DuckDB's message where the query is at fault. */

@@ -4,6 +4,7 @@
 import {
   type AnalyticsEvent,
   type Delivery,
+  identifiers,
   onDelivery,
   type Receipt,
   type Stats,
@@ -12,7 +13,14 @@ import {
 } from "forebay";
 import { useRecord } from "forebay/react";
 import { useCallback, useEffect, useSyncExternalStore } from "react";
-import { fetchWhereabouts, type Whereabouts } from "./server";
+import {
+  type DeadLetter,
+  fetchWhereabouts,
+  type Replay,
+  replay,
+  sendUnchecked,
+  type Whereabouts,
+} from "./server";
 
 /** The stages of an event's way, in order. */
 export const STAGES = ["recorded", "queued", "sent", "accepted", "kinesis", "parquet"] as const;
@@ -29,6 +37,8 @@ export interface TrailEvent {
   refusal?: { state: "invalid" | "rejected" | "dropped"; reason?: string; violations: Violation[] };
   /** How often it was sent. */
   attempts: number;
+  /** Whether it was accepted as the event of a dead letter: this browser's queue never had it. */
+  isReplayed?: boolean;
   kinesis?: Whereabouts["kinesis"];
   parquet?: Whereabouts["parquet"];
 }
@@ -37,6 +47,8 @@ export interface Trail {
   /** Newest first. */
   events: readonly TrailEvent[];
   stats: Stats;
+  /** The event whose details are shown. */
+  open?: string;
 }
 
 /** How many events are followed; the oldest are forgotten first. */
@@ -49,6 +61,7 @@ const events = new Map<string, TrailEvent>();
 const listeners = new Set<() => void>();
 let snapshot: Trail = { events: [], stats: stats() };
 let publishing = false;
+let open: string | undefined;
 
 /** Events come by the hundred: one render a frame is enough. */
 function publish() {
@@ -56,7 +69,7 @@ function publish() {
   publishing = true;
   setTimeout(() => {
     publishing = false;
-    snapshot = { events: [...events.values()].reverse(), stats: stats() };
+    snapshot = { events: [...events.values()].reverse(), stats: stats(), open };
     for (const listener of listeners) listener();
   }, 16);
 }
@@ -100,6 +113,65 @@ function find(id: string, { kinesis, parquet }: Whereabouts) {
     if (parquet) found = { ...reach(found, "parquet", parquet.written_at), parquet };
     return found;
   });
+}
+
+/** Shows the details of an event, or of none. */
+export function openEvent(id: string | undefined) {
+  open = id;
+  publish();
+}
+
+/** Sends an event that was refused in this page all the same, as a client without the schema would. */
+export async function sendAnyway({ id, name, event }: TrailEvent) {
+  const given = ([, value]: [string, unknown]) => value !== null && value !== undefined;
+  const { endpointId } = await identifiers();
+  const { status, message } = await sendUnchecked({
+    id,
+    endpoint_id: endpointId,
+    name,
+    attributes: Object.fromEntries(Object.entries(event?.attributes ?? {}).filter(given)),
+    metrics: event?.metrics ?? {},
+  });
+  update(id, (known) =>
+    status === 202
+      ? { ...reach(known, "accepted", Date.now()), refusal: undefined, isReplayed: true }
+      : { ...known, refusal: { state: "rejected", reason: message, violations: [] } },
+  );
+  openEvent(id);
+}
+
+/**
+ * Sends the event of a dead letter again; it is on the trail from then on.
+ * @param changes as for `replay` of the server
+ */
+export async function replayLetter(
+  letter: DeadLetter,
+  changes: Record<string, string>,
+): Promise<Replay> {
+  const id = letter.event_id ?? "";
+  const answer = await replay(id, changes);
+  if (answer.accepted) {
+    const change = (known: TrailEvent): TrailEvent => {
+      const begun = reach(known, "recorded", Number(letter.arrival_timestamp));
+      const accepted = reach(begun, "accepted", Date.now());
+      const event = known.event && mended(known.event, changes);
+      return { ...accepted, event, refusal: undefined, isReplayed: true };
+    };
+    update(id, change, letter.event_type ?? letter.kind);
+  }
+  return answer;
+}
+
+/** The event with its members changed: `Attributes.email` is a path. */
+function mended(event: AnalyticsEvent, changes: Record<string, string>): AnalyticsEvent {
+  const attributes = { ...event.attributes };
+  const metrics = { ...event.metrics };
+  for (const [path, value] of Object.entries(changes)) {
+    const name = path.slice(path.indexOf(".") + 1);
+    if (path.startsWith("Metrics.")) metrics[name] = Number(value);
+    else attributes[name] = value;
+  }
+  return { ...event, attributes, metrics };
 }
 
 /** Ids of the events that may still get further, newest first. */
@@ -169,14 +241,22 @@ export function useTracedRecord(): (event: AnalyticsEvent) => Receipt {
   );
 }
 
+/** The id of the element that has an event's details. */
+export function detailsId({ id }: TrailEvent): string {
+  return `details-${id}`;
+}
+
 /** How far an event has come. */
 export function latestStage({ times }: TrailEvent): Stage {
   return STAGES.findLast((stage) => times[stage] !== undefined) ?? "recorded";
 }
 
-/** What of an id tells it from others: ids begin with the time. */
-export function endOf(id: string): string {
-  return `…${id.slice(-8)}`;
+/**
+ * What of an id tells it from others: the end of its time, and its number within a millisecond. The first part is the
+ * same for a minute, the last ones for the whole of a burst.
+ */
+export function shortId(id: string): string {
+  return `…${id.slice(9, 18)}`;
 }
 
 /** A time between two stages, e.g. `+120 ms`. */

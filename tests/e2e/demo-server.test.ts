@@ -64,6 +64,13 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
+test("a server without a key sends nothing for the page", async () => {
+  assert.equal((await post("/api/send", { event: { name: "SignUpEvent" } })).status, 404);
+  assert.equal((await post("/api/replay", { id: "id-1" })).status, 404);
+  const config = await (await fetch(`${server.url}/config.json`)).json();
+  assert.equal((config as { replays: boolean }).replays, false);
+});
+
 describe("SQL", () => {
   test("knows every table before the first file, and its rows once there is one", async () => {
     const empty = await query("SELECT event_id, country, email FROM sign_up_event");

@@ -6,28 +6,24 @@ import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../support/chromium.ts";
+import { readStream } from "../support/kinesis.ts";
 import { eventIds, type Row, rows } from "../support/lake.ts";
-import { type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
-import { type PageServer, startPageServer } from "./page-server.ts";
+import { type Demo, startDemo } from "./demo-process.ts";
 
 const DESKTOP = { width: 1440, height: 900 };
 const PHONE = { width: 360, height: 780 };
 
-let stack: Stack;
-let server: PageServer;
+let stack: Demo;
 let browser: Browser;
 
 before(async () => {
-  const cf = { country: "SE", city: "Stockholm", timezone: "Europe/Stockholm" };
-  stack = await startStack({ cf });
-  server = await startPageServer(stack);
+  stack = await startDemo({ country: "SE", city: "Stockholm", timezone: "Europe/Stockholm" });
   browser = await launchChromium();
 });
 
 after(async () => {
   await browser?.close();
-  await server?.stop();
   await stack?.stop();
 });
 
@@ -40,7 +36,7 @@ async function openPage(viewport = DESKTOP) {
     if (!request.url().startsWith(stack.edge) || !request.url().includes("/events")) return;
     for (const session of sessionsOf(request.postDataBuffer())) sessions.add(session);
   });
-  await page.goto(server.url);
+  await page.goto(stack.url);
   await page.getByRole("heading", { name: "Forebay" }).waitFor();
   return { page, sessions };
 }
@@ -56,6 +52,13 @@ function sessionsOf(body: Buffer | null): string[] {
 async function signUp(page: Page, email: string) {
   await page.getByRole("tabpanel", { name: "Sign up" }).getByLabel("Email").fill(email);
   await page.getByRole("button", { name: "Sign up", exact: true }).click();
+}
+
+/** Mends the address in the dead letter that the trail shows, and replays it. */
+async function replay(page: Page, email: string) {
+  const field = trail(page).getByRole("textbox", { name: "email" });
+  await field.fill(email);
+  await field.press("Enter");
 }
 
 /** The trail's rows, newest first. */
@@ -139,12 +142,14 @@ test("the ready queries run, by button and by keyboard", async () => {
 test("the first steps tick themselves off, and what happened is counted beside the chart", async () => {
   const { page } = await openPage();
   const steps = page.getByRole("region", { name: "First steps" });
-  await steps.getByText("0 of 4").waitFor();
+  await steps.getByText("0 of 5").waitFor();
   // Its first query has run by itself, whatever the lake has by now.
   await page.getByText(/^(first )?\d+ rows? in \d+ ms$/).waitFor();
   await signUp(page, "dan");
+  await page.getByRole("button", { name: "Send it anyway" }).click();
+  await replay(page, `dan.${randomUUID()}@example.com`);
   await signUp(page, `dan.${randomUUID()}@example.com`);
-  await steps.getByText("3 of 4").waitFor();
+  await steps.getByText("4 of 5").waitFor();
   await page.getByRole("button", { name: "Sessions" }).click();
   await steps.getByText("That is all of it").waitFor();
   const funnel = page.getByRole("list", { name: "Funnel" }).getByRole("listitem");
@@ -154,6 +159,58 @@ test("the first steps tick themselves off, and what happened is counted beside t
   await page.reload();
   await page.getByRole("region", { name: "Events by stage" }).waitFor();
   assert.equal(await steps.count(), 0);
+});
+
+test("what the edge refused becomes a row once its dead letter is mended and replayed", async () => {
+  const { page } = await openPage();
+  await signUp(page, "eve");
+  const row = trail(page).first();
+  await row.getByText("Invalid, not sent").waitFor();
+  await page.getByRole("button", { name: "Send it anyway" }).click();
+  await row.getByText("Refused by the edge: a dead letter").waitFor();
+  await row.getByText(/^Attributes\.email: expected an email address/).waitFor();
+
+  await replay(page, "eve again");
+  await row.getByText(/1 refused again/).waitFor();
+  const email = `eve.${randomUUID()}@example.com`;
+  await replay(page, email);
+  await row.getByText(/npx forebay-worker replay - --endpoint .*1 accepted$/s).waitFor();
+  await row.getByText("Replayed: the stream has this event now").waitFor();
+  await row.locator('[data-stage="parquet"][data-state="done"]').waitFor();
+  // This browser's queue never had it.
+  assert.equal(await row.locator('[data-stage="queued"][data-state="done"]').count(), 0);
+  const replayed = (await rows(stack.lake, "sign_up_event")).filter((each) => each.email === email);
+  assert.equal(replayed.length, 1);
+  await row.getByText(String(replayed[0].event_id)).waitFor();
+
+  // Who comes later sees it too.
+  await page.reload();
+  await page.locator(".dead-letters > summary").click();
+  await page.locator(".dead-letters").getByText("Replayed").first().waitFor();
+});
+
+test("a sink takes what fits its filter, and the page counts what it took", async () => {
+  const { page } = await openPage();
+  const sinks = page.getByRole("region", { name: "Sinks" });
+  const count = async (name: string) => {
+    const sink = sinks.getByRole("listitem").filter({ hasText: new RegExp(`^${name}\\d`) });
+    const [, number] = /(\d+) records?/.exec((await sink.textContent()) ?? "") ?? [];
+    return Number(number);
+  };
+  const [{ name, stream }] = stack.sinks;
+  await sinks.getByText(name).waitFor();
+  const [all, team] = [await count("kinesis"), await count(name)];
+  await page.getByRole("switch", { name: "Send at once" }).first().check({ force: true });
+  await signUp(page, `fia.${randomUUID()}@example.com`);
+  const plans = page.getByRole("tabpanel", { name: "Sign up" });
+  await plans.getByRole("radio", { name: "team" }).check();
+  const email = `fia.${randomUUID()}@example.com`;
+  await signUp(page, email);
+  await until("both are counted", async () => (await count("kinesis")) === all + 2);
+  await until("the one that fits is counted", async () => (await count(name)) === team + 1);
+  const taken = await readStream({ ...stack, stream });
+  assert.equal(taken.length, team + 1);
+  assert.equal(taken.filter(({ json }) => json.attributes.email === email).length, 1);
 });
 
 test("a wrong email is told, and becomes no row", async () => {
@@ -202,6 +259,9 @@ test("every event of a burst has one row, and the page accounts for each", async
   );
   assert.equal(ids.length, before.length + 500);
   assert.equal(new Set(ids).size, ids.length);
+  const shown = await trail(page).locator("code").allTextContents();
+  assert.equal(shown.length, 100);
+  assert.equal(new Set(shown).size, shown.length, "two events are shown by one id");
   await page.getByText("500 recorded = 500 delivered").waitFor();
   await page.getByText("Every event is accounted for").waitFor();
 });

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::{Value, json};
 
 use crate::command::{command, root};
 use crate::parts::{self, Part};
@@ -32,9 +33,16 @@ pub fn run(options: &Options) -> Result<()> {
     if options.build {
         parts::build(&progress, &[Part::Sdk, Part::Edge, Part::Lake, Part::Page])?;
     }
+    let key = stack::random_secret()?;
+    let shown = stack::Options {
+        sinks: vec![team_sign_ups()],
+        key: Some(key.clone()),
+        ..options.stack.clone()
+    };
     let (mut stack, page) = progress.step("demo: start", |_| {
-        let mut stack = stack::start(&options.stack)?;
-        let page = start_page(&mut stack, options)?;
+        let mut stack = stack::start(&shown)?;
+        stack.description["sinks"] = json!(shown.sinks);
+        let page = start_page(&mut stack, options, &key)?;
         Ok((stack, page))
     })?;
     println!("{}", status(&progress, &stack, &page));
@@ -44,13 +52,26 @@ pub fn run(options: &Options) -> Result<()> {
     stack.supervisor.watch()
 }
 
-fn start_page(stack: &mut Stack, options: &Options) -> Result<String> {
+/// A sink that takes some of the events, so that the page has one to show whose filter fires.
+fn team_sign_ups() -> Value {
+    json!({
+        "name": "team-sign-ups",
+        "type": "kinesis",
+        "stream": "forebay-team-sign-ups",
+        "filter": { "event_type": ["SignUpEvent"], "attributes": { "plan": ["team"] } },
+    })
+}
+
+/// Starts the page's server. `key` is what it sends events and reads metrics with; the page does not get it.
+fn start_page(stack: &mut Stack, options: &Options, key: &str) -> Result<String> {
     let port = options.page_port.choose("--page-port")?.to_string();
     let description = stack.description.to_string();
     let mut node = command("node", ["demo-react/server.mjs", "--port", &port]);
+    node.arg("--stack").arg(description);
+    node.arg("--replay").arg(parts::replay_program());
     stack
         .supervisor
-        .start("page", node.arg("--stack").arg(description))?;
+        .start("page", node.env("FOREBAY_KEY", key))?;
     stack.supervisor.wait_for(READY_TIMEOUT, |line| {
         line.strip_prefix("ready ").map(str::to_owned)
     })

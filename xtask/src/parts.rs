@@ -353,7 +353,28 @@ fn wasm_opt(module: &Path, flags: &[&str], made: &Path) -> Result<()> {
     output(node.arg("-o").arg(made)).map(drop)
 }
 
+/// `npx forebay-worker replay` by itself: the page's server runs it, and the package of the worker takes a minute more.
+pub fn replay_program() -> PathBuf {
+    target().join("demo/replay.mjs")
+}
+
+fn replay(progress: &Progress) -> Result<()> {
+    let made = replay_program();
+    let source = root().join("npm/worker/src");
+    if is_fresh(&made, &[source.clone(), root().join("npm/src/cli")])? {
+        return Ok(());
+    }
+    progress.step("page: replay", |step| {
+        let run_it = "--footer:js=process.exitCode = await replay.run(process.argv.slice(2));";
+        let mut esbuild = command("node_modules/.bin/esbuild", [source.join("replay.ts")]);
+        esbuild.args(["--bundle", "--platform=node", "--format=esm", run_it]);
+        esbuild.arg(format!("--outfile={}", made.display()));
+        run(step, &mut esbuild).map(drop)
+    })
+}
+
 fn page(progress: &Progress) -> Result<()> {
+    replay(progress)?;
     let made = root().join("demo-react/dist/index.html");
     let demo = root().join("demo-react");
     let mut inputs: Vec<PathBuf> = [

@@ -60,6 +60,7 @@ impl Port {
 }
 
 /// What a stack is started with.
+#[derive(Clone)]
 pub struct Options {
     /// Where the lake is; a new folder when it is not said.
     pub lake: Option<PathBuf>,
@@ -75,6 +76,11 @@ pub struct Options {
     pub kinesis_url: Option<String>,
     /// JSON text of `request.cf`.
     pub cf: String,
+    /// Sinks that are not required, as the worker's configuration has them, without an endpoint. Each is a Kinesis
+    /// stream of its own.
+    pub sinks: Vec<Value>,
+    /// A key that may send events of every type and read the worker's metrics.
+    pub key: Option<String>,
 }
 
 impl Default for Options {
@@ -87,6 +93,8 @@ impl Default for Options {
             kinesis_port: Port::Preferably(4567),
             kinesis_url: None,
             cf: DEFAULT_CF.to_owned(),
+            sinks: Vec::new(),
+            key: None,
         }
     }
 }
@@ -164,6 +172,13 @@ fn start_kinesis(supervisor: &mut Supervisor, options: &Options) -> Result<Strin
     node.arg("--stream").arg(format!("{STREAM}:{SHARDS}"));
     node.arg("--stream")
         .arg(format!("{DEAD_LETTER_STREAM}:{DEAD_LETTER_SHARDS}"));
+    for stream in options
+        .sinks
+        .iter()
+        .filter_map(|sink| sink["stream"].as_str())
+    {
+        node.arg("--stream").arg(format!("{stream}:1"));
+    }
     supervisor.start("kinesis", &mut node)?;
     supervisor.wait_for(READY_TIMEOUT, |line| {
         line.strip_prefix("ready ").map(str::to_owned)
@@ -176,6 +191,10 @@ fn start_worker(
     run: &Path,
     kinesis: &str,
 ) -> Result<String> {
+    let sinks = options.sinks.iter().cloned().map(|mut sink| {
+        sink["endpoint"] = kinesis.into();
+        sink
+    });
     let forebay = json!({
         "region": REGION,
         "apps": [{ "app_id": APP_ID, "identity_pool_id": IDENTITY_POOL_ID }],
@@ -185,6 +204,7 @@ fn start_worker(
             "stream": STREAM,
             "dead_letter_stream": DEAD_LETTER_STREAM,
         },
+        "sinks": sinks.collect::<Vec<_>>(),
         "aws_account_id": null,
     });
     let config = write_config(
@@ -196,12 +216,22 @@ fn start_worker(
             schema: &std::fs::read_to_string(&options.schema)?,
         },
     )?;
+    let keys = match &options.key {
+        Some(key) => vec![
+            ("SERVER_KEYS", server_keys(key)?),
+            ("METRICS_KEY", key.clone()),
+        ],
+        None => Vec::new(),
+    };
+    let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
+    bind(&config, &names)?;
     // Control messages on standard output say which port it got.
     let mut workerd = command(workerd_program()?, ["serve", "--control-fd=1"]);
     workerd
         .arg(config)
         .env(MASTER_SECRETS, kept("master-secrets.json", master_secrets)?)
-        .env(PII_SALT, kept("pii-salt", |secret| secret)?);
+        .env(PII_SALT, kept("pii-salt", |secret| secret)?)
+        .envs(keys);
     supervisor.start("worker", &mut workerd)?;
     let port = supervisor.wait_for(READY_TIMEOUT, |line| {
         let message: Value = serde_json::from_str(line).ok()?;
@@ -210,6 +240,30 @@ fn start_worker(
             .flatten()
     })?;
     Ok(format!("http://127.0.0.1:{port}"))
+}
+
+/// Gives the worker of a configuration further secrets, each out of the environment variable of its name.
+fn bind(config: &Path, names: &[&str]) -> Result<()> {
+    let text = std::fs::read_to_string(config)?;
+    let first = text.find("    (name = \"MASTER_SECRETS\"");
+    let (before, after) = text.split_at(first.context("the worker has no secrets")?);
+    let lines: Vec<String> = names
+        .iter()
+        .map(|name| format!("    (name = \"{name}\", fromEnvironment = \"{name}\"),\n"))
+        .collect();
+    Ok(std::fs::write(
+        config,
+        format!("{before}{}{after}", lines.concat()),
+    )?)
+}
+
+/// The binding `SERVER_KEYS` of one bearer key, which the worker knows by its hash alone.
+fn server_keys(key: &str) -> Result<String> {
+    let hash = "require('crypto').createHash('sha256').update(process.argv[1]).digest('hex')";
+    let sha256 = output(&mut command("node", ["--print", hash, key]))?;
+    let key =
+        json!({ "name": "stack", "sha256": sha256.trim_end(), "apps": [APP_ID], "may": ["*"] });
+    Ok(json!([key]).to_string())
 }
 
 /// workerd itself: what the package calls `bin/workerd` may be a script that starts it, and would
@@ -285,6 +339,13 @@ fn master_secrets(secret: String) -> String {
     json!([{ "id": "1", "secret": secret }]).to_string()
 }
 
+/// 32 random bytes, in base64.
+pub fn random_secret() -> Result<String> {
+    let mut secret = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
+    Ok(STANDARD.encode(secret))
+}
+
 /// What stands in the file `.forebay/<name>`. It is made once, of a random secret in base64, so that
 /// what a page holds stays valid, and hashes stay the same, when the stack is started again.
 fn kept(name: &str, make: impl FnOnce(String) -> String) -> Result<String> {
@@ -292,9 +353,7 @@ fn kept(name: &str, make: impl FnOnce(String) -> String) -> Result<String> {
     if let Ok(text) = std::fs::read_to_string(&path) {
         return Ok(text);
     }
-    let mut secret = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut secret)?;
-    let text = make(STANDARD.encode(secret));
+    let text = make(random_secret()?);
     // Written whole before it gets its name: stacks may start side by side.
     let draft = path.with_extension(std::process::id().to_string());
     let mut file = std::fs::OpenOptions::new()

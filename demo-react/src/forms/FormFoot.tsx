@@ -1,5 +1,15 @@
 import type { Violation } from "forebay";
-import { endOf, formatDelay, latestStage, type TrailEvent, useTrail } from "../trail";
+import { useContext, useState } from "react";
+import { Stack } from "../server";
+import {
+  detailsId,
+  formatDelay,
+  latestStage,
+  sendAnyway,
+  shortId,
+  type TrailEvent,
+  useTrail,
+} from "../trail";
 import { Icon, Switch } from "../ui";
 
 const NEWS = {
@@ -40,17 +50,39 @@ function Outcome({ receipt }: { receipt: string | undefined }) {
     <p className="outcome" role="status">
       {event?.refusal ? (
         <span className="bad">
-          <Icon name="warning" /> {refusalText(event)}
+          <Icon name="warning" /> {refusalText(event)} <SendAnyway event={event} />
         </span>
       ) : (
         event && (
           <span className={event.parquet ? "good" : undefined}>
-            <Icon name={event.parquet ? "check" : "arrow"} /> <code>{endOf(event.id)}</code>{" "}
+            <Icon name={event.parquet ? "check" : "arrow"} /> <code>{shortId(event.id)}</code>{" "}
             {progressText(event)}
           </span>
         )
       )}
     </p>
+  );
+}
+
+/** Lets an event past the check of this page: the edge checks it again. */
+export function SendAnyway({ event }: { event: TrailEvent }) {
+  const stack = useContext(Stack);
+  const [error, setError] = useState("");
+  if (!stack?.replays || event.refusal?.state !== "invalid") return null;
+  const row = `[aria-controls="${detailsId(event)}"]`;
+  // This button is gone then: the focus goes where it goes on.
+  const send = () =>
+    sendAnyway(event).then(
+      () => document.querySelector<HTMLElement>(row)?.focus(),
+      ({ message }) => setError(message),
+    );
+  return (
+    <>
+      <button type="button" className="link" onClick={send}>
+        Send it anyway
+      </button>
+      {error}
+    </>
   );
 }
 
