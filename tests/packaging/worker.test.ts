@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { launchChromium } from "../support/chromium.ts";
 import { readStream } from "../support/kinesis.ts";
-import { freePort, ROOT, type Stack, startStack } from "../support/stack.ts";
+import { ROOT, type Stack, startStack } from "../support/stack.ts";
 import { until } from "../support/until.ts";
 import { App, pack } from "./support/app.ts";
 
@@ -241,114 +241,6 @@ test("what the stream behind dev --forward does not take is not accepted", async
     await dev.interrupt();
   }
 });
-
-test("on a machine of one's own: the folder of init, installed and served", async () => {
-  const app = await emptyApp("worker-self-hosted");
-  await app.run("forebay-worker", "init", ".", "--self-hosted", "--region", "eu-north-1");
-  const file = (name: string) => join(app.folder, name);
-  // Kinesis is here, and not on the internet.
-  const config = JSON.parse(await readFile(file("forebay.json"), "utf8"));
-  config.kinesis = { ...config.kinesis, ...kinesisHere() };
-  await writeFile(file("forebay.json"), JSON.stringify(config));
-  const capnp = await readFile(file("config.capnp"), "utf8");
-  await writeFile(file("config.capnp"), capnp.replace('["public"]', '["public", "local"]'));
-  const secrets = {
-    MASTER_SECRETS: (await app.run("forebay-worker", "secret", "MASTER_SECRETS")).trim(),
-    PII_SALT: (await app.run("forebay-worker", "secret", "PII_SALT")).trim(),
-    KINESIS_ACCESS_KEY_ID: "local",
-    KINESIS_SECRET_ACCESS_KEY: "local",
-  };
-  const port = await freePort();
-  const words = ["workerd", "serve", "config.capnp", `--socket-addr=http=127.0.0.1:${port}`];
-  const workerd = Program.start(app.folder, words, secrets);
-  const endpoint = `http://127.0.0.1:${port}`;
-  try {
-    await until("the worker", () => fetch(`${endpoint}/healthz`).catch(() => null));
-    await takesEvents(app, endpoint, config);
-  } finally {
-    await workerd.interrupt();
-  }
-});
-
-test("on Cloudflare: the folder of init, bundled by wrangler and run by its own runtime", async () => {
-  // Wrangler wants a newer Node than the worker does. Where this one is older, a package has it.
-  const isNewEnough = Number(process.versions.node.split(".")[0]) > 22;
-  const newer = { [`node-${process.platform}-${process.arch}`]: "^22.12.0" };
-  const packages = { ...FROM_REGISTRY, wrangler: "4.164.0", ...(isNewEnough ? {} : newer) };
-  const app = await App.install("worker-cloudflare", "worker", packages, ...packed);
-  await app.run("forebay-worker", "init", "deploy");
-  const folder = join(app.folder, "deploy");
-  const node = isNewEnough ? process.execPath : "node";
-  const wrangler = [node, "../node_modules/wrangler/bin/wrangler.js"];
-  const environment = { WRANGLER_SEND_METRICS: "false", CI: "1", HOME: app.folder };
-  const bundle = [...wrangler, "deploy", "--dry-run", "--outdir", "out"];
-  const dryRun = Program.start(app.folder, bundle, environment, folder);
-  assert.equal(await dryRun.ended(), 0, dryRun.output);
-  assert.match(dryRun.output, /env\.FOREBAY/);
-
-  // With all that is optional.
-  await app.run("forebay-worker", "init", "deploy-all", "--queue", "--analytics");
-  const all = Program.start(app.folder, bundle, environment, join(app.folder, "deploy-all"));
-  assert.equal(await all.ended(), 0, all.output);
-  for (const binding of ["FOREBAY", "QUEUE", "ANALYTICS"]) {
-    assert.match(all.output, new RegExp(`env\\.${binding}`));
-  }
-
-  const file = join(folder, "wrangler.jsonc");
-  const settings = JSON.parse((await readFile(file, "utf8")).replace(/^\s*\/\/.*$/gm, ""));
-  const forebay = settings.vars.FOREBAY;
-  Object.assign(forebay.kinesis, kinesisHere());
-  await writeFile(file, JSON.stringify(settings));
-  const secrets = [
-    `MASTER_SECRETS='${(await app.run("forebay-worker", "secret", "MASTER_SECRETS")).trim()}'`,
-    `PII_SALT='${(await app.run("forebay-worker", "secret", "PII_SALT")).trim()}'`,
-    "KINESIS_ACCESS_KEY_ID=local",
-    "KINESIS_SECRET_ACCESS_KEY=local",
-  ];
-  await writeFile(join(folder, ".dev.vars"), secrets.join("\n"));
-  const port = String(await freePort());
-  const serve = [...wrangler, "dev", "--ip", "127.0.0.1", "--port", port, "--inspector-port", "0"];
-  const dev = Program.start(app.folder, serve, environment, folder);
-  const endpoint = `http://127.0.0.1:${port}`;
-  try {
-    await until("the worker", () => fetch(`${endpoint}/healthz`).catch(() => null));
-    await takesEvents(app, endpoint, forebay);
-  } finally {
-    await dev.interrupt();
-  }
-});
-
-/** Where the worker finds the test's Kinesis. */
-function kinesisHere() {
-  return {
-    endpoint: stack.kinesis,
-    region: stack.region,
-    stream: stack.stream,
-    dead_letter_stream: stack.dead_letter_stream,
-  };
-}
-
-interface Settings {
-  region: string;
-  apps: { app_id: string; identity_pool_id: string }[];
-}
-
-/** Sends a good and a bad event as README.md says it, and looks for them in their streams. */
-async function takesEvents(app: App, endpoint: string, { region, apps }: Settings): Promise<void> {
-  const [{ app_id, identity_pool_id }] = apps;
-  const health = await fetch(`${endpoint}/healthz?deep=1`);
-  assert.equal(health.status, 200, await health.text());
-  const at = ["--endpoint", endpoint, "--app-id", app_id, "--region", region];
-  at.push("--identity-pool-id", identity_pool_id);
-  assert.match(await send(app, "SignUpEvent", SIGN_UP, ...at), /^accepted/);
-  assert.match(await send(app, "SignUpEvent", "{}", ...at), /not accepted.*email/);
-  const ofThisApp = async (stream: string) => {
-    const records = await readStream(stack, stream);
-    return records.filter(({ text }) => text.includes(app_id)).length;
-  };
-  assert.equal(await ofThisApp(stack.stream), 1);
-  assert.equal(await ofThisApp(stack.dead_letter_stream), 1);
-}
 
 /** Asks for a path under another host's name, as a page would whose name points here. */
 async function requestAs(endpoint: string, host: string, path: string) {

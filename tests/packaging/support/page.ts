@@ -17,14 +17,19 @@ const LEFT_OUT = /\s# (needs an account|builds for minutes)$/;
 /** What a page tells its reader to do. */
 type Step = { run: string } | { write: string; text: string };
 
+/** Languages of blocks that are to be read. */
+const READ = ["hcl", "json", "python", "sql"];
+
 /** What a page tells its reader to do, in its order. */
 function steps(page: string): Step[] {
-  const blocks = page.matchAll(/(?:^`([\w./]+)`:\n\n)?^```(sh|tsx|)\n(.*?)^```$/gms);
+  const blocks = page.matchAll(/(?:^`([\w./]+)`:\n\n)?^```(\w*)\n(.*?)^```$/gms);
   return [...blocks].flatMap(([, file, kind, text]): Step[] => {
     if (kind === "tsx") {
       assert.ok(file, "a block of code names its file in the line before");
       return [{ write: file, text }];
     }
+    if (READ.includes(kind)) return [];
+    assert.ok(kind === "sh" || kind === "", `what is to be done with a block of ${kind}?`);
     const commands = text
       .replace(/\\\n\s*/g, "")
       .trim()
@@ -105,8 +110,8 @@ export class Reader {
     }
   }
 
-  /** Starts a command that goes on; gives the address that it prints. */
-  async start(command: string): Promise<string> {
+  /** Starts a command that goes on; gives the address that it prints, or the one that it is known to answer at. */
+  async start(command: string, known?: string): Promise<string> {
     console.log(command);
     const env = { ...process.env, ...this.env };
     const child = spawn("sh", ["-c", command], { cwd: this.here, env, detached: true });
@@ -117,8 +122,13 @@ export class Reader {
         output += text;
       });
     }
-    const address = () => {
+    const address = async () => {
       if (child.exitCode !== null) throw new Error(`${command} ended:\n${output}`);
+      if (known)
+        return fetch(known).then(
+          () => known,
+          () => null,
+        );
       return /http:\/\/127\.0\.0\.1:\d+/.exec(stripVTControlCharacters(output))?.[0];
     };
     return until(`the address of ${command}`, address, { timeout: 120_000 });
