@@ -23,7 +23,9 @@ test(`of ${EVENTS} events each that the queue took reaches every required sink`,
 }, async (context) => {
   const app = await installWorker();
   const stack = await startStack({ withLake: false });
+  context.after(() => stack.stop());
   const sinks = await FaultySinks.start();
+  context.after(() => sinks.stop());
   const cloudflare = await startQueued(app, stack, {
     kinesis: sinks.url("kinesis"),
     consumers: { events: { maxBatchSize: 20, maxBatchTimeout: 0.2, maxRetries: 100 } },
@@ -58,7 +60,5 @@ test(`of ${EVENTS} events each that the queue took reaches every required sink`,
     }
   } finally {
     await cloudflare.stop();
-    sinks.stop();
-    await stack.stop();
   }
 });

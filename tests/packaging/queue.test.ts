@@ -53,8 +53,9 @@ async function visit(at: Cloudflare, count: number): Promise<string[]> {
   return ids.filter((id) => answers[id].StatusCode === 202);
 }
 
-test("what is answered 202 arrives, whatever happens to the stream and the consumer", async () => {
+test("what is answered 202 arrives, whatever happens to the stream and the consumer", async (context) => {
   const kinesis = await KinesisProxy.start(stack.stream);
+  context.after(() => kinesis.close());
   kinesis.upstream = stack.kinesis;
   // The first batches are delivered by a consumer that ends before it has said so.
   const main = `import { worker } from "./worker.js";
@@ -127,7 +128,6 @@ export default {
     assert.ok(await has("acknowledged")());
   } finally {
     await cloudflare.stop();
-    kinesis.close();
   }
 });
 
@@ -151,8 +151,9 @@ test("dead letters and updates of endpoints go through the queue too", async () 
   }
 });
 
-test("what is given up is in the queue's dead-letter queue, and comes from there when that is consumed", async () => {
+test("what is given up is in the queue's dead-letter queue, and comes from there when that is consumed", async (context) => {
   const kinesis = await KinesisProxy.start(stack.stream);
+  context.after(() => kinesis.close());
   kinesis.upstream = stack.kinesis;
   kinesis.fault = () => ({ kind: "refused", status: 400, error: "ResourceNotFoundException" });
   const consumer = {
@@ -179,7 +180,6 @@ test("what is given up is in the queue's dead-letter queue, and comes from there
     );
   } finally {
     await cloudflare.stop();
-    kinesis.close();
   }
 });
 

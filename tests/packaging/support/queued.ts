@@ -49,7 +49,11 @@ export interface Options {
   sinkKeys?: object;
 }
 
-/** Starts the shipped worker, with a queue in front of its sinks. */
+/**
+ * Starts the shipped worker, with a queue in front of its sinks.
+ *
+ * @throws Error with what the runtime printed, where it does not start.
+ */
 export async function startQueued(
   app: App,
   stack: StackDescription,
@@ -100,6 +104,10 @@ export async function startQueued(
     queueConsumers: consumers,
   };
   const miniflare = new Miniflare(convertV4MiniflareOptions(options));
-  const url: URL = await miniflare.ready;
+  const url: URL = await miniflare.ready.catch(async (error: Error) => {
+    // What it has begun would go on, and the tests with it.
+    await miniflare.dispose().catch(() => {});
+    throw error;
+  });
   return { edge: url.origin, stop: () => miniflare.dispose() };
 }
