@@ -42,8 +42,12 @@ function steps(page: string): Step[] {
 export class Reader {
   /** Where their shell is. */
   here: string;
-  /** What their shell has beside the environment of the tests. */
-  readonly env: Record<string, string> = {};
+  /** What their shell has beside the environment of the tests; no key of an account, so that nothing is deployed. */
+  readonly env: Record<string, string | undefined> = Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => /^(AWS|CLOUDFLARE)_/.test(name))
+      .map((name) => [name, undefined]),
+  );
   readonly #running: ChildProcess[] = [];
 
   private constructor(
