@@ -162,14 +162,16 @@ export async function replayLetter(
   return answer;
 }
 
-/** The event with its members changed: `Attributes.email` is a path. */
+/** The event with its members changed, as the server changes those of its letter. */
 function mended(event: AnalyticsEvent, changes: Record<string, string>): AnalyticsEvent {
   const attributes = { ...event.attributes };
   const metrics = { ...event.metrics };
   for (const [path, value] of Object.entries(changes)) {
+    const isMetric = path.startsWith("Metrics.");
+    const members: Record<string, unknown> = isMetric ? metrics : attributes;
     const name = path.slice(path.indexOf(".") + 1);
-    if (path.startsWith("Metrics.")) metrics[name] = Number(value);
-    else attributes[name] = value;
+    if (value === "") delete members[name];
+    else members[name] = isMetric ? Number(value) : value;
   }
   return { ...event, attributes, metrics };
 }

@@ -189,6 +189,27 @@ test("what the edge refused becomes a row once its dead letter is mended and rep
   await page.locator(".dead-letters").getByText("Replayed").first().waitFor();
 });
 
+test("a member that the schema does not have is taken out of a dead letter, by an empty field", async () => {
+  const { page } = await openPage();
+  await page.getByRole("tab", { name: "Custom" }).click();
+  const panel = page.getByRole("tabpanel", { name: "Custom" });
+  await panel.getByRole("button", { name: "Add attribute" }).click();
+  await panel.getByLabel("Name of the attribute").last().fill("mood");
+  await panel.getByLabel("Value of the attribute mood").fill("calm");
+  await panel.getByLabel("Value of the metric minutes").fill("601");
+  await panel.getByRole("button", { name: "Record event" }).click();
+  await panel.getByRole("button", { name: "Send it anyway" }).click();
+  const row = trail(page).first();
+  await row.getByRole("textbox", { name: "mood" }).fill("");
+  await row.getByRole("textbox", { name: "minutes" }).fill("61");
+  await row.getByRole("button", { name: "Replay" }).click();
+  const file = row.getByText("events/piece_played_event/");
+  await file.waitFor();
+  assert.equal(await row.getByText("mood").count(), 0);
+  const replayed = await rows(stack.lake, "piece_played_event");
+  assert.equal(replayed.filter(({ minutes }) => minutes === 61).length, 1);
+});
+
 test("a sink takes what fits its filter, and the page counts what it took", async () => {
   const { page } = await openPage();
   const sinks = page.getByRole("region", { name: "Sinks" });
