@@ -207,15 +207,6 @@ fn start_worker(
         "sinks": sinks.collect::<Vec<_>>(),
         "aws_account_id": null,
     });
-    let config = write_config(
-        &run.join("worker"),
-        &WorkerConfig {
-            address: format!("127.0.0.1:{}", options.edge_port.choose("--edge-port")?),
-            cf: &options.cf,
-            forebay: forebay.to_string(),
-            schema: &std::fs::read_to_string(&options.schema)?,
-        },
-    )?;
     let keys = match &options.key {
         Some(key) => vec![
             ("SERVER_KEYS", server_keys(key)?),
@@ -224,7 +215,16 @@ fn start_worker(
         None => Vec::new(),
     };
     let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
-    bind(&config, &names)?;
+    let config = write_config(
+        &run.join("worker"),
+        &WorkerConfig {
+            address: format!("127.0.0.1:{}", options.edge_port.choose("--edge-port")?),
+            cf: &options.cf,
+            forebay: forebay.to_string(),
+            schema: &std::fs::read_to_string(&options.schema)?,
+            secrets: &names,
+        },
+    )?;
     // Control messages on standard output say which port it got.
     let mut workerd = command(workerd_program()?, ["serve", "--control-fd=1"]);
     workerd
@@ -240,21 +240,6 @@ fn start_worker(
             .flatten()
     })?;
     Ok(format!("http://127.0.0.1:{port}"))
-}
-
-/// Gives the worker of a configuration further secrets, each out of the environment variable of its name.
-fn bind(config: &Path, names: &[&str]) -> Result<()> {
-    let text = std::fs::read_to_string(config)?;
-    let first = text.find("    (name = \"MASTER_SECRETS\"");
-    let (before, after) = text.split_at(first.context("the worker has no secrets")?);
-    let lines: Vec<String> = names
-        .iter()
-        .map(|name| format!("    (name = \"{name}\", fromEnvironment = \"{name}\"),\n"))
-        .collect();
-    Ok(std::fs::write(
-        config,
-        format!("{before}{}{after}", lines.concat()),
-    )?)
 }
 
 /// The binding `SERVER_KEYS` of one bearer key, which the worker knows by its hash alone.

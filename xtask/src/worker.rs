@@ -22,6 +22,8 @@ pub struct WorkerConfig<'a> {
     pub forebay: String,
     /// Text of the schema file.
     pub schema: &'a str,
+    /// Further secrets, each out of the environment variable of its name.
+    pub secrets: &'a [&'a str],
 }
 
 /// Environment variable out of which workerd fills the binding `MASTER_SECRETS`, so that no
@@ -68,6 +70,11 @@ pub fn write_config(folder: &Path, config: &WorkerConfig<'_>) -> Result<PathBuf>
 }
 
 fn text(config: &WorkerConfig<'_>, modules: &str) -> String {
+    let secrets: Vec<String> = config
+        .secrets
+        .iter()
+        .map(|name| format!("    (name = \"{name}\", fromEnvironment = \"{name}\"),\n"))
+        .collect();
     format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
 
@@ -97,7 +104,7 @@ const forebay :Workerd.Worker = (
     (name = "FOREBAY", json = {forebay}),
     (name = "MASTER_SECRETS", fromEnvironment = "{MASTER_SECRETS}"),
     (name = "PII_SALT", fromEnvironment = "{PII_SALT}"),
-    (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
+{secrets}    (name = "KINESIS_ACCESS_KEY_ID", text = "local"),
     (name = "KINESIS_SECRET_ACCESS_KEY", text = "local"),
   ],
   globalOutbound = "local",
@@ -106,6 +113,7 @@ const forebay :Workerd.Worker = (
 "#,
         address = literal(&config.address),
         cf = literal(config.cf),
+        secrets = secrets.concat(),
         forebay = literal(&config.forebay),
     )
 }
