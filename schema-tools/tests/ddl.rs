@@ -15,6 +15,10 @@ fn schema(defs: &Value) -> Schema {
 }
 
 fn read(changes: &Value) -> Result<Options, OptionsError> {
+    Options::read(&changed(changes))
+}
+
+fn changed(changes: &Value) -> String {
     let mut options = json!({
         "database": "forebay",
         "location": "s3://bucket/lake",
@@ -24,7 +28,7 @@ fn read(changes: &Value) -> Result<Options, OptionsError> {
     for (name, value) in changes.as_object().unwrap() {
         options[name] = value.clone();
     }
-    Options::read(&options.to_string())
+    options.to_string()
 }
 
 fn options() -> Options {
@@ -59,6 +63,7 @@ fn options_are_taken_or_refused_with_their_place() {
         (json!({"location": "s3://bucket/${x}"}), "/location"),
         (json!({"location": "s3://bucket/it's"}), "/location"),
         (json!({"location": "https://bucket/x"}), "/location"),
+        (json!({"location": "s3a://bucket/x"}), "/location"),
         (
             json!({"location": format!("s3://bucket/{}", "a".repeat(700))}),
             "/location",
@@ -80,6 +85,17 @@ fn options_are_taken_or_refused_with_their_place() {
         read(&json!({"location": "s3://bucket/lake/"})),
         Ok(options())
     );
+}
+
+#[test]
+fn an_engine_that_reads_files_takes_folders_and_hadoops_name_for_s3() {
+    let read = |location| Options::of_folder(&changed(&json!({ "location": location })));
+    for taken in ["s3://bucket/lake", "s3a://bucket/lake", "./lake", "/lake"] {
+        assert!(read(taken).is_ok(), "{taken}");
+    }
+    for refused in ["s3a://ab/x", "s3a://bucket/it's", "gs://bucket/x", "", "a*"] {
+        assert_eq!(read(refused).unwrap_err().path(), "/location", "{refused}");
+    }
 }
 
 #[test]

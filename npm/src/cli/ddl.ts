@@ -17,7 +17,7 @@ const FORMATS: Record<string, (schema: string, options: LakeOptions) => string> 
 
 /** The folders of tables that have files, where the lake is in a folder: engines refuse to read the others. */
 function filledFolders({ location }: LakeOptions): string[] | undefined {
-  if (location.startsWith("s3://")) return undefined;
+  if (/^s3a?:/.test(location)) return undefined;
   const events = join(location, "events");
   const names = existsSync(events) ? readdirSync(events) : [];
   const folders = [...names.map((name) => `events/${name}`), "rejected"];
@@ -40,7 +40,8 @@ Prints the tables of the lake, and views ready to use.
                        duckdb, spark: SQL over the files, also of a lake in a folder
   --schema FILE        (default: forebay.schema.json)
   --database NAME      (default: forebay)
-  --location ADDRESS   where the lake is, as s3://BUCKET/FOLDER; a folder for duckdb and spark
+  --location ADDRESS   where the lake is, as s3://BUCKET/FOLDER; for duckdb and spark also a folder,
+                       or s3a://BUCKET/FOLDER
   --first-year YEAR    the first year that queries look for (default: 2025)
   --last-year YEAR     the last one (default: 2035)
   --out FILE           write it there

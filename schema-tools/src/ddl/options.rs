@@ -83,13 +83,16 @@ impl Options {
         Options::checked(json, is_location)
     }
 
-    /// The same for engines that read files themselves: the location may be a folder.
+    /// The same for engines that read files themselves: the location may be a folder, or begin with `s3a://`, which
+    /// is Hadoop's name for S3.
     ///
     /// # Errors
     /// The first mistake in them.
     pub fn of_folder(json: &str) -> Result<Options, OptionsError> {
-        Options::checked(json, |location| {
-            is_location(location) || !location.contains("://") && is_path(location)
+        Options::checked(json, |location| match location.split_once("://") {
+            Some(("s3" | "s3a", place)) => is_place(place),
+            Some(_) => false,
+            None => is_path(location),
         })
     }
 
@@ -137,11 +140,13 @@ fn is_database(name: &str) -> bool {
 }
 
 fn is_location(location: &str) -> bool {
-    let Some(place) = location.strip_prefix("s3://") else {
-        return false;
-    };
+    location.strip_prefix("s3://").is_some_and(is_place)
+}
+
+/// A bucket and folders in it.
+fn is_place(place: &str) -> bool {
     let mut parts = place.split('/');
-    location.len() <= MAX_LOCATION_LENGTH
+    place.len() <= MAX_LOCATION_LENGTH
         && parts.next().is_some_and(is_bucket)
         && parts.all(is_folder)
 }
