@@ -13,6 +13,7 @@ mod support;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,12 +21,13 @@ use bytes::Bytes;
 use forebay_core::time::Timestamp;
 use forebay_lake::compact::merge::Bounds;
 use forebay_lake::cut::{File, Flush, Limits, Shard};
+use forebay_lake::record::{EventKey, Window};
 use forebay_lake::run::compact::{CompactSettings, Progress, compact};
 use forebay_lake::run::load::{LoadError, check_files, load_shard};
 use forebay_lake::run::repair::{RepairError, Repaired, Stream, repair};
 use forebay_lake::run::verify::verify;
 use forebay_lake::source::{Position, SequenceNumber, StreamRecord};
-use forebay_lake::state::{Checkpoint, StatePaths};
+use forebay_lake::state::{Checkpoint, Segment, StatePaths};
 use forebay_lake::store::{Existing, LeaseTimes, Store};
 use forebay_lake::table::Catalog;
 use futures_util::TryStreamExt;
@@ -321,19 +323,20 @@ async fn rows_and_rejected(world: &World) -> (Vec<String>, BTreeMap<String, usiz
 }
 
 /// `SEEDS=1000-2000` tries these instead.
-fn seeds(count: u64) -> std::ops::Range<u64> {
-    let asked = std::env::var("SEEDS").ok();
-    let asked = asked.as_deref().and_then(|range| range.split_once('-'));
-    asked.map_or(0..count, |(from, to)| {
-        from.parse().unwrap()..to.parse().unwrap()
-    })
+fn asked_seeds() -> Option<Range<u64>> {
+    let asked = std::env::var("SEEDS").ok()?;
+    let (from, to) = asked.split_once('-').unwrap();
+    Some(from.parse().unwrap()..to.parse().unwrap())
 }
 
 #[tokio::test]
 async fn a_damaged_lake_is_repaired_without_loss_and_without_doubles() {
     let mut damages = BTreeMap::<String, usize>::new();
-    // In the last one a repair ends before it has read the stream for what a merged file has lost.
-    'seeds: for seed in seeds(150).chain([250]) {
+    let asked = asked_seeds();
+    // In 250 a repair ends before it has read the stream for what a merged file has lost. In 229 and 308 merged files
+    // have rows of cuts that no manifest has any more.
+    let usual = (0..150).chain([229, 250, 308]);
+    'seeds: for seed in asked.clone().map_or(usual.collect(), Vec::from_iter) {
         let chance = &mut Chance(seed);
         let expected = Expected::any(chance);
         let stream = &expected.stream;
@@ -398,13 +401,14 @@ async fn a_damaged_lake_is_repaired_without_loss_and_without_doubles() {
         assert!(rejected.values().all(|times| *times == 1), "{told}");
         assert_eq!(world.findings().await, [""; 0], "{told}");
     }
-    assert!(damages.len() >= 7, "{damages:?}");
+    assert!(asked.is_some() || damages.len() >= 7, "{damages:?}");
 }
 
 #[tokio::test]
 async fn what_the_stream_has_forgotten_too_is_said_to_be_lost_and_nothing_else_is() {
     let mut lost = 0;
-    for seed in seeds(80) {
+    let asked = asked_seeds();
+    for seed in asked.clone().unwrap_or(0..80) {
         let chance = &mut Chance(seed);
         let expected = Expected::any(chance);
         let mut world = World::new();
@@ -452,7 +456,7 @@ async fn what_the_stream_has_forgotten_too_is_said_to_be_lost_and_nothing_else_i
         }
         assert_eq!(world.findings().await, [""; 0], "{told}");
     }
-    assert!(lost > 5, "only {lost}");
+    assert!(asked.is_some() || lost > 5, "only {lost}");
 }
 
 /// The rows of files that can be read, all but one.
@@ -465,6 +469,37 @@ async fn readable(world: &World, but: &str) -> Vec<String> {
     }
     ids.sort();
     ids
+}
+
+#[tokio::test]
+async fn a_shard_that_was_closed_without_records_is_whole_after_each_write_of_its_end() {
+    let world = World::new();
+    let mut window = Window::default();
+    window.extend([EventKey::new("of a parent")]);
+    let limits = Limits {
+        records: 1,
+        bytes: 1,
+    };
+    let (id, catalog) = (SHARD.to_owned(), world.catalog.clone());
+    let (checkpoint, segment) = (Checkpoint::default(), Segment::default());
+    let mut shard = Shard::new(id, catalog, limits, paths(), checkpoint, window, segment);
+    let records = Records {
+        records: &[],
+        calls_left: Cell::new(usize::MAX),
+    };
+    let files = shard.end().unwrap();
+    assert_eq!(files.len(), 2, "the window and the checkpoint");
+    for file in files {
+        world.write(&file.path, file.bytes).await;
+        assert_eq!(world.findings().await, [""; 0]);
+        let before = world.files().await;
+        let repaired = world.repair(&records).await.unwrap();
+        assert_eq!((repaired.done, repaired.lost), (Vec::new(), Vec::new()));
+        let (mut before, mut after) = (before, world.files().await);
+        before.remove("_state/lock");
+        after.remove("_state/lock");
+        assert_eq!(after, before);
+    }
 }
 
 #[tokio::test]

@@ -92,8 +92,12 @@ pub async fn repair<S: Stream>(
     let checkpoints = survey.shards.iter().flat_map(|shard| &shard.checkpoint);
     let pending = checkpoints.flat_map(|checkpoint| &checkpoint.pending);
     let pending = pending.flat_map(|cut| cut.files.iter().cloned()).collect();
+    let checkpoints = survey.shards.iter().flat_map(|shard| &shard.checkpoint);
+    let missing: u64 = checkpoints.map(|found| found.counts.missing).sum();
     let mut repair = Repair {
         gone: Vec::new(),
+        uncounted: Vec::new(),
+        adopted: 0,
         merged_lost: 0,
         remade: 0,
         is_unfinished: false,
@@ -113,6 +117,14 @@ pub async fn repair<S: Stream>(
         let strays = strays.get(&key).cloned().unwrap_or_default();
         let changed = repair.mend_files(&mut shard).await?;
         repair.mend_state(shard, strays, changed).await?;
+    }
+    // Merged files may have them, of cuts that nobody knows any more. An earlier repair may have counted them as
+    // missing already.
+    let uncounted: u64 = repair.uncounted.iter().map(|(_, rows)| rows).sum();
+    if uncounted > repair.adopted.saturating_sub(missing) {
+        for (what, _) in std::mem::take(&mut repair.uncounted) {
+            repair.lost(what);
+        }
     }
     let lost = repair.merged_lost.saturating_sub(repair.remade);
     if lost > 0 {
@@ -185,6 +197,10 @@ struct Repair<'r, S> {
     unnamed: BTreeMap<String, u64>,
     /// Rows that merged files have lost.
     merged_lost: u64,
+    /// Rows of merged files of which nobody knows the cut.
+    adopted: u64,
+    /// Rows that checkpoints count and that are in no file of a cut, in words, and how many.
+    uncounted: Vec<(String, u64)>,
     /// Rows that were made again where they were in no file.
     remade: u64,
     /// Whether merged files have lost rows, maybe in a repair that ended before it had read the stream.

@@ -53,6 +53,13 @@ impl ShardSurvey {
         }
     }
 
+    /// Whether nothing was ever committed of it. A shard that is closed without records hands on the window of its
+    /// parents, by its first run, before its checkpoint says that it has ended.
+    pub(super) fn is_unread(&self) -> bool {
+        let has_no_cuts = self.segments.is_empty() && self.runs.iter().eq(&[1]);
+        has_no_cuts && matches!(self.checkpoint, Err(Damage::Absent))
+    }
+
     /// The cuts that the manifest knows of.
     pub(super) fn cuts(&self) -> impl DoubleEndedIterator<Item = &CutEntry> {
         self.segments.iter().flat_map(|segment| &segment.cuts)

@@ -107,6 +107,7 @@ async fn verify_shard(
     let mut sum = Counts::default();
     let checkpoint = match &shard.checkpoint {
         Ok(checkpoint) => Some(checkpoint),
+        Err(_) if shard.is_unread() => None,
         Err(damage) => {
             verified.find(&path, damage);
             None

@@ -32,6 +32,7 @@ impl<S: Stream> Repair<'_, S> {
                 _ => self.rebuild(survey, &folder, Partition::default()).await?,
             };
             self.is_unfinished |= partition.lost > 0;
+            self.adopted += partition.adopted;
             for file in partition.replaced {
                 self.replaced.insert(file.path.clone());
                 self.unnamed.insert(file.path, file.rows);

@@ -88,7 +88,10 @@ impl<S: Stream> Repair<'_, S> {
             && adopted.is_empty()
             && merged.is_empty()
             && shard.damaged_segments.is_empty();
-        let same = shard.checkpoint.as_ref().is_ok_and(|found| *found == next);
+        let same = match &shard.checkpoint {
+            Ok(found) => *found == next,
+            Err(_) => shard.is_unread() && next == Checkpoint::default() && is_whole,
+        };
         // Rows of merged files may be of any shard.
         let is_asked =
             !self.gone.is_empty() || self.merged_lost > self.remade || self.is_unfinished;
@@ -331,12 +334,16 @@ impl<S: Stream> Repair<'_, S> {
         // What the checkpoint counts and no file has is missing.
         let rows = sum.rows + found.rows;
         let rejected = sum.rejected + found.rejected;
-        let gone =
-            next.counts.rows.saturating_sub(rows) + next.counts.rejected.saturating_sub(rejected);
+        let path = shard.paths.checkpoint(&shard.shard);
+        let gone = next.counts.rows.saturating_sub(rows);
         if gone > 0 {
-            let path = shard.paths.checkpoint(&shard.shard);
+            let what = format!("{path}: {gone} rows that it counts are in no file");
+            self.uncounted.push((what, gone));
+        }
+        let gone = next.counts.rejected.saturating_sub(rejected);
+        if gone > 0 {
             self.lost(format_args!(
-                "{path}: {gone} rows that it counts are in no file"
+                "{path}: {gone} rejected entries that it counts are in no file"
             ));
         }
         let counted = next.counts.records.max(sum.records);
