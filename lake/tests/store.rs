@@ -213,6 +213,10 @@ async fn a_process_that_was_ended_by_another_notices_at_its_next_write() {
         .put(&file(checkpoint, "2"), Existing::Replace)
         .await
         .unwrap();
+    // A merge may have taken the rows of this file, and deleted it.
+    let late = zombie.put(&file("events/a", "z"), Existing::Replace).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })));
+    assert!(successor.read("events/a").await.unwrap().is_none());
     // What others write may be read at any time, and makes no write possible.
     zombie.read(checkpoint).await.unwrap();
     let outcome = zombie.put(&file(checkpoint, "z"), Existing::Replace).await;

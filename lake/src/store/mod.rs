@@ -309,6 +309,11 @@ impl Store {
                 outcome => Ok(outcome.map(drop)?),
             };
         }
+        // The name of a file of rows may be free because a merge has taken its rows and deleted it. The condition that
+        // nothing is there would not stop a process that was paused meanwhile.
+        if !is_state(&file.path) {
+            self.lease.look().await?;
+        }
         let known = self.versions().get(&file.path).cloned();
         let mode = match known {
             Some(version) if existing == Existing::Replace => PutMode::Update(version),
