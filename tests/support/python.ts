@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "./stack.ts";
 
-const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
+/** The target folder. */
+export const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
 
 /**
  * What a script prints on standard output.
