@@ -139,6 +139,28 @@ async fn an_answer_that_was_lost_is_no_other_writer() {
     assert_eq!(text(&bucket, "_state/s/shard.json").await, "3");
 }
 
+/// Else compaction could delete it, by the time of its first write, before the last try of that write has arrived.
+#[tokio::test]
+async fn a_file_of_rows_that_is_there_already_is_as_old_as_its_last_write() {
+    let bucket = Arc::new(InMemory::new());
+    let store = open(&bucket, STUCK).await.unwrap();
+    let path = Path::from("events/a");
+    let version = async || bucket.head(&path).await.unwrap().e_tag.unwrap();
+    let mut before = String::new();
+    for (bytes, existing, after) in [
+        ("1", Existing::Replace, "1"),
+        ("1", Existing::Replace, "1"),
+        ("2", Existing::Keep, "1"),
+        ("2", Existing::Replace, "2"),
+    ] {
+        store.put(&file("events/a", bytes), existing).await.unwrap();
+        assert_eq!(text(&bucket, "events/a").await, after);
+        let now = version().await;
+        assert_ne!(now, before);
+        before = now;
+    }
+}
+
 #[tokio::test]
 async fn a_folder_whose_lock_was_deleted_is_written_to_by_one_process_alone() {
     let folder = std::env::temp_dir().join(format!("forebay-store-{}", std::process::id()));

@@ -20,8 +20,8 @@ use crate::table::rejected_entries;
 const DAY_GRACE_MILLIS: i64 = 60 * 60 * 1_000;
 /// A file that no checkpoint knows of is merged when it is this old: who writes without a checkpoint, as a
 /// function of AWS Lambda does, may write it again until then. In a bucket the same holds for all files: S3 takes a
-/// request for 15 minutes after it was signed, and a process that was paused and has lost a shard signs none for its
-/// files any more. So late it may write one of them again, which does nothing as long as the file is there.
+/// request for 15 minutes after it was signed, so an earlier try to write the file may arrive so late after its last
+/// write. That does nothing as long as the file is there.
 const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
 
 /// What a process claims that compacts.

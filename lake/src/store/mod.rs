@@ -320,18 +320,17 @@ impl Store {
             _ => PutMode::Create,
         };
         match self.put_object(file, mode).await {
-            Err(object_store::Error::AlreadyExists { .. }) if existing == Existing::Keep => Ok(()),
             Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
-            ) => self.settle(file).await,
+            ) => self.settle(file, existing).await,
             outcome => self.written(file, outcome?),
         }
     }
 
     /// A conditional write was refused: the file is of another writer, of an earlier life of this one, or of
     /// this very write, whose answer was lost. Another writer's state is not replaced.
-    async fn settle(&self, file: &File) -> Result<(), StoreError> {
+    async fn settle(&self, file: &File, existing: Existing) -> Result<(), StoreError> {
         let found = match self.objects.get(&Path::from(file.path.as_str())).await {
             // Gone since: the next try finds whose it is.
             Err(error @ object_store::Error::NotFound { .. }) => {
@@ -344,22 +343,30 @@ impl Store {
             e_tag: found.meta.e_tag.clone(),
             version: found.meta.version.clone(),
         };
-        if found.bytes().await? == file.bytes {
-            if is_state(&file.path) {
-                self.versions().insert(file.path.clone(), version);
-            }
-            return Ok(());
-        }
+        let bytes = found.bytes().await?;
         let other = format!("another process wrote {}", file.path);
         if is_state(&file.path) {
-            return Err(self.lease.lost(&other));
+            if bytes != file.bytes {
+                return Err(self.lease.lost(&other));
+            }
+            self.versions().insert(file.path.clone(), version);
+            return Ok(());
         }
+        // A file of rows is written once more even where it is as it should be. An earlier try may still be on its way,
+        // which does nothing as long as the file is there: compaction deletes it by the time of its last write.
+        let file = match existing {
+            Existing::Replace => file.clone(),
+            Existing::Keep => File {
+                path: file.path.clone(),
+                bytes,
+            },
+        };
         // The version was read before this look at the lease: if the lease is taken and the file
         // written after it, the version is not that of the file any more.
         self.lease.look().await?;
-        match self.put_object(file, PutMode::Update(version)).await {
+        match self.put_object(&file, PutMode::Update(version)).await {
             Err(object_store::Error::Precondition { .. }) => Err(self.lease.lost(&other)),
-            outcome => self.written(file, outcome?),
+            outcome => self.written(&file, outcome?),
         }
     }
 
