@@ -213,6 +213,7 @@ async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
     };
     let settings = CompactSettings {
         bounds: Bounds::default(),
+        wait_for_late: 0,
         now,
     };
     let mut code = ExitCode::SUCCESS;

@@ -57,6 +57,7 @@ const SMALL: Bounds = Bounds {
 fn settings() -> CompactSettings {
     CompactSettings {
         bounds: SMALL,
+        wait_for_late: 0,
         now: later,
     }
 }
@@ -216,6 +217,26 @@ async fn few_files_of_a_day_that_is_not_over_are_left() {
         ..settings()
     };
     assert_eq!(run(&store, &now).await.len(), 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_waits_for_more_late_events_after_its_latest_file() {
+    const LONG: i64 = 100 * 365 * DAY;
+    let bucket = Arc::new(InMemory::new());
+    read_into(&bucket, support::catalog(), &sign_ups(20), 4).await;
+    let store = open(&bucket).await;
+    let waiting = CompactSettings {
+        wait_for_late: LONG,
+        ..whole()
+    };
+    assert_eq!(run(&store, &waiting).await.len(), 0);
+    assert_eq!(run(&store, &whole()).await.len(), 1);
+    // It does not wait where it has many.
+    let bucket = Arc::new(InMemory::new());
+    read_into(&bucket, support::catalog(), &sign_ups(20), 1).await;
+    let store = open(&bucket).await;
+    assert_eq!(run(&store, &waiting).await.len(), 1);
     store.close().await;
 }
 

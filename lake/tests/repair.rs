@@ -200,6 +200,7 @@ impl World {
                 ids: 1 + chance.next() % 5,
                 fetch_bytes: [0, u64::MAX][chance.within(0..2)],
             },
+            wait_for_late: 0,
             now: later,
         };
         dying.writes_left.store(writes, Ordering::SeqCst);

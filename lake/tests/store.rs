@@ -275,6 +275,7 @@ async fn a_process_that_was_killed_as_it_compacted_keeps_no_other_from_it() {
     };
     let settings = CompactSettings {
         bounds: Bounds::default(),
+        wait_for_late: 0,
         now,
     };
     let first = compactor().await.unwrap();

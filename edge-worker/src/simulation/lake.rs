@@ -168,6 +168,7 @@ impl Lake {
         };
         let settings = CompactSettings {
             bounds: Bounds::default(),
+            wait_for_late: 0,
             now,
         };
         let mut merged = 0;

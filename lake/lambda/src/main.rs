@@ -104,6 +104,7 @@ async fn serve_compact(deadline: SystemTime, objects: Arc<dyn ObjectStore>) -> R
     };
     let settings = CompactSettings {
         bounds: Bounds::default(),
+        wait_for_late: 0,
         now,
     };
     let mut failures = Vec::new();

@@ -9,23 +9,23 @@ pub struct Candidate {
     pub bytes: u64,
 }
 
-/// So many small files of a day that is not over are merged.
+/// So many small files of a day are merged to which more are to be expected.
 const OPEN_FILES: usize = 16;
-/// The same of a day that is over.
-const CLOSED_FILES: usize = 2;
+/// The same of a day that is settled.
+const SETTLED_FILES: usize = 2;
 /// With so many small files, a merge is worth to write a large one again.
 const MANY_FILES: usize = 64;
 /// Else a file is written again together with others that have at least the fourth part of its bytes: so a
 /// row is not written again and again for each late event.
 const GROWTH: u64 = 4;
 
-/// The files to merge into one or more files of `target` bytes; empty where it is not worth it. `is_over`: the
-/// day of the partition is over, so that few new files are to be expected.
-pub fn choose(mut files: Vec<Candidate>, is_over: bool, target: u64) -> Vec<Candidate> {
+/// The files to merge into one or more files of `target` bytes; empty where it is not worth it. `is_settled`:
+/// few new files are to be expected, as the day of the partition is over.
+pub fn choose(mut files: Vec<Candidate>, is_settled: bool, target: u64) -> Vec<Candidate> {
     files.retain(|file| file.bytes < target / 2);
     files.sort_by(|one, other| (one.bytes, &one.path).cmp(&(other.bytes, &other.path)));
-    let least = match is_over {
-        true => CLOSED_FILES,
+    let least = match is_settled {
+        true => SETTLED_FILES,
         false => OPEN_FILES,
     };
     if files.len() < MANY_FILES {
@@ -54,17 +54,17 @@ mod tests {
     const MIB: u64 = 1_024 * 1_024;
     const TARGET: u64 = 128 * MIB;
 
-    fn chosen(bytes: &[u64], is_over: bool) -> Vec<u64> {
+    fn chosen(bytes: &[u64], is_settled: bool) -> Vec<u64> {
         let files = bytes.iter().enumerate().map(|(number, bytes)| Candidate {
             path: number.to_string(),
             bytes: *bytes,
         });
-        let chosen = choose(files.collect(), is_over, TARGET);
+        let chosen = choose(files.collect(), is_settled, TARGET);
         chosen.into_iter().map(|file| file.bytes).collect()
     }
 
     #[test]
-    fn a_day_that_is_over_is_merged_from_two_files_on() {
+    fn a_day_that_is_settled_is_merged_from_two_files_on() {
         assert_eq!(chosen(&[1], true), [0; 0]);
         assert_eq!(chosen(&[1, 1], true), [1, 1]);
         assert_eq!(chosen(&[1, 1], false), [0; 0]);

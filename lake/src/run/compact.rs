@@ -32,6 +32,9 @@ const CLAIM: &str = "compaction";
 pub struct CompactSettings {
     /// How much is held in memory, and the size of files.
     pub bounds: Bounds,
+    /// For how long after its latest file, in milliseconds, a day that is over waits for more late events, unless it
+    /// has many small files. Each late event is a file of its own, and to merge it costs more than to write it.
+    pub wait_for_late: i64,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -317,7 +320,8 @@ impl OpenPartition<'_> {
             path: file.path.clone(),
             bytes: file.bytes,
         });
-        let chosen = choose(candidates.collect(), self.is_over(), TARGET_BYTES);
+        let is_settled = self.is_over() && self.is_quiet();
+        let chosen = choose(candidates.collect(), is_settled, TARGET_BYTES);
         let chosen: HashSet<String> = chosen.into_iter().map(|file| file.path).collect();
         if chosen.is_empty() {
             return Ok(None);
@@ -491,6 +495,17 @@ impl OpenPartition<'_> {
         self.store.put(&file, Existing::Replace).await?;
         self.has_state = true;
         Ok(())
+    }
+
+    /// Whether no late events have come for long.
+    fn is_quiet(&self) -> bool {
+        let of_cuts = self
+            .files
+            .iter()
+            .filter(|file| !Partition::is_merged(&file.path));
+        let latest = of_cuts.map(|file| file.modified).max();
+        let since = (self.settings.now)().0 - self.settings.wait_for_late;
+        latest.is_none_or(|latest| latest <= since)
     }
 
     fn is_over(&self) -> bool {

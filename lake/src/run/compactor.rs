@@ -13,6 +13,9 @@ use crate::compact::merge::Bounds;
 use crate::source::kinesis::now;
 use crate::store::StoreError;
 
+/// Who compacts every few minutes would else write a file of the state three times for each late event.
+const WAIT_FOR_LATE_MILLIS: i64 = 60 * 60 * 1_000;
+
 /// Compacts until told to stop, each time so long after the last. An error is told, and ends nothing: the lake is whole without
 /// compaction.
 pub(super) async fn keep_compact(
@@ -38,6 +41,7 @@ pub(super) async fn keep_compact(
 async fn once(consumer: &Consumer, mut stop: watch::Receiver<bool>) -> Result<(), CompactError> {
     let settings = CompactSettings {
         bounds: Bounds::default(),
+        wait_for_late: WAIT_FOR_LATE_MILLIS,
         now,
     };
     let tell = |progress| match progress {

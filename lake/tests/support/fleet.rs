@@ -251,6 +251,7 @@ async fn live(
         if world.compacts && chance.once_in(20) {
             let settings = CompactSettings {
                 bounds: Bounds::default(),
+                wait_for_late: 0,
                 now: clock,
             };
             match compact(&store, &settings, |_| {}).await {
