@@ -55,7 +55,9 @@ pub(super) struct Outside {
     pub(super) pool: crate::config::Config,
     /// Requests that were repeated by the network, and sent again by clients.
     pub(super) repeated: Cell<u64>,
-    /// Told whenever an event has ended.
+    /// Requests that are under way. One that the network repeats may be so when its events have ended.
+    pub(super) under_way: Cell<u64>,
+    /// Told whenever an event or a request has ended.
     pub(super) ended: Notify,
 }
 
@@ -215,7 +217,9 @@ impl Client {
                 if let Some(number) = self.deleted.take()
                     && self.random.percent(undeleted)
                 {
+                    // It is sent again, although its end is known.
                     self.disk.insert(number);
+                    self.outside.events.borrow_mut()[number as usize].end = None;
                 }
                 self.open();
             }
@@ -287,12 +291,15 @@ impl Client {
             let (head, body, life) = (head.clone(), body.clone(), self.life);
             let latencies = [(); 2].map(|()| Duration::from_millis(self.random.between(1, 400)));
             outside.repeated.set(outside.repeated.get() + time as u64);
+            outside.under_way.set(outside.under_way.get() + 1);
             tokio::task::spawn_local(async move {
                 sleep(latencies[0]).await;
                 let answer = match is_lost {
                     true => None,
                     false => outside.edge.answer(head, &body).await,
                 };
+                outside.under_way.set(outside.under_way.get() - 1);
+                outside.ended.notify_one();
                 sleep(latencies[1]).await;
                 let heard = answer.filter(|_| !is_unheard);
                 // The client has gone where nobody hears this.

@@ -128,6 +128,7 @@ impl World {
             }),
             pool: config(0),
             repeated: Cell::new(0),
+            under_way: Cell::new(0),
             ended: Notify::new(),
         });
         let lake = Lake {
@@ -243,7 +244,7 @@ impl World {
         }
         let outside = self.outside.clone();
         let delivered = async {
-            while !outside.have_all_ended() {
+            while !outside.have_all_ended() || outside.under_way.get() > 0 {
                 outside.ended.notified().await;
             }
         };
