@@ -29,6 +29,7 @@ pub use check::{Checker, Given};
 pub use columns::{COMMON_COLUMNS, ColumnType, CommonColumn, EXTRA_COLUMN, PARTITION_COLUMNS};
 pub use judge::{Digits, JavaScript, Judge, Verdict};
 pub use names::snake_case;
+use rules::Patterns;
 pub use rules::{Rules, RulesError};
 pub use validate::{Stage, shortened};
 
@@ -42,7 +43,8 @@ pub struct Schema {
     pub version: u32,
     /// In the order of the file. What is changed here is not validated: [`Schema::new`] reads it once.
     pub events: Vec<EventSchema>,
-    /// Of each of the event types, in the compact form.
+    /// Of each of the event types, in the compact form, without what JavaScript's engine alone reads: a validator
+    /// goes through them for each field of each event.
     rules: Vec<String>,
 }
 
@@ -182,14 +184,19 @@ impl Schema {
     pub fn new(version: u32, events: Vec<EventSchema>) -> Schema {
         Schema {
             version,
-            rules: events.iter().map(rules::of_event).collect(),
+            rules: events
+                .iter()
+                .map(|event| rules::of_event(event, Patterns::LeftOut))
+                .collect(),
             events,
         }
     }
 
     /// The compact form, for [`Rules::read`].
     pub fn to_rules(&self) -> String {
-        [rules::FORM, &self.rules.concat()].concat()
+        let events = self.events.iter();
+        let rules = events.map(|event| rules::of_event(event, Patterns::Written));
+        [rules::FORM, &rules.collect::<String>()].concat()
     }
 
     /// The schema of the events of one type, by its name on the wire.

@@ -169,8 +169,15 @@ fn is_sigil(byte: u8) -> bool {
     matches!(byte, b':'..=b'@')
 }
 
+/// Whether formats have their regular expressions, which JavaScript's engine alone reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patterns {
+    Written,
+    LeftOut,
+}
+
 /// One event type with its fields. Equal event types have equal rules.
-pub(super) fn of_event(event: &EventSchema) -> String {
+pub(super) fn of_event(event: &EventSchema, patterns: Patterns) -> String {
     let mut rules = String::new();
     write(&mut rules, EVENT, None, &event.event_type);
     if event.additional_properties {
@@ -183,7 +190,7 @@ pub(super) fn of_event(event: &EventSchema) -> String {
             Some(b'A' + Traits::of_field(field).0),
             &field.name,
         );
-        write_constraints(&mut rules, &field.kind);
+        write_constraints(&mut rules, &field.kind, patterns);
     }
     rules
 }
@@ -192,12 +199,12 @@ pub(super) fn of_event(event: &EventSchema) -> String {
 pub(super) fn of_kind(kind: &Kind) -> String {
     let mut rules = String::new();
     write(&mut rules, FIELD, Some(b'A' + Traits::of(kind).0), "");
-    write_constraints(&mut rules, kind);
+    write_constraints(&mut rules, kind, Patterns::LeftOut);
     rules
 }
 
 /// In the order in which they are checked, which is that of the violations.
-fn write_constraints(rules: &mut String, kind: &Kind) {
+fn write_constraints(rules: &mut String, kind: &Kind, patterns: Patterns) {
     match kind {
         Kind::String {
             min_length,
@@ -209,7 +216,10 @@ fn write_constraints(rules: &mut String, kind: &Kind) {
                 write_value(rules, value);
             }
             if let Some(format) = format {
-                let [pattern, not] = format.patterns();
+                let [pattern, not] = match patterns {
+                    Patterns::Written => format.patterns(),
+                    Patterns::LeftOut => <[String; 2]>::default(),
+                };
                 write(rules, FORMAT, Some(format.letter()), &pattern);
                 if !not.is_empty() {
                     write(rules, FORMAT, Some(NOT), &not);
