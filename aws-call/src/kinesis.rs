@@ -6,6 +6,7 @@ mod records;
 use std::borrow::Cow;
 
 use base64_simd::STANDARD as BASE64;
+use bytes::Bytes;
 use forebay_core::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -286,8 +287,8 @@ pub struct Record {
     pub sequence_number: String,
     /// When the stream took it in, by the stream's clock.
     pub arrival: Timestamp,
-    /// Its bytes.
-    pub data: Vec<u8>,
+    /// Its bytes: a part of one buffer for all records of an answer.
+    pub data: Bytes,
 }
 
 impl<'de> Deserialize<'de> for Record {
@@ -307,7 +308,7 @@ impl<'de> Deserialize<'de> for Record {
         Ok(Record {
             sequence_number: wire.sequence_number,
             arrival: arrival(wire.approximate_arrival_timestamp),
-            data,
+            data: data.into(),
         })
     }
 }

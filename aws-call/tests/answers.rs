@@ -328,7 +328,7 @@ fn what_a_consumer_reads_is_of_the_service_models_form() {
     assert_eq!(records.millis_behind_latest, 7);
     assert_eq!(records.next_shard_iterator.as_deref(), Some("AAA"));
     let record = &records.records[0];
-    assert_eq!(record.data, b"{\"a\":1}\n");
+    assert_eq!(record.data, b"{\"a\":1}\n"[..]);
     assert_eq!(record.arrival, Timestamp(1_763_687_345_678));
     assert_eq!(record.sequence_number, "495");
     // At the end of a closed shard there is no iterator.

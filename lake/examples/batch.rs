@@ -35,7 +35,7 @@ fn main() {
             sequence_number: SequenceNumber::try_from(format!("4959{number:024}"))
                 .expect("digits are a number"),
             arrival: ARRIVAL,
-            data: line.to_vec(),
+            data: line.to_vec().into(),
         })
         .collect();
     drop(text);

@@ -290,7 +290,7 @@ async fn an_event_of_several_files_is_one_row_and_the_one_that_arrived_first() {
         let arrival = (NOON + 40).to_string();
         let later = (NOON + 90).to_string();
         assert!(json.contains(&arrival));
-        record.data = json.replace(&arrival, &later).into_bytes();
+        record.data = json.replace(&arrival, &later).into();
     }
     // The later copies are written first.
     let last = at(1_000, support::record("PiecePlayedEvent", "last").encode());

@@ -2,15 +2,20 @@
 //!
 //! It knows no errors: what is not in the form that Kinesis writes is left to `serde_json`.
 
+use std::ops::Range;
+
 use base64_simd::STANDARD as BASE64;
+use bytes::Bytes;
 use forebay_core::json::Number;
+use forebay_core::time::Timestamp;
 use memchr::memchr2;
 
 use super::{Record, Records};
 
 /// The answer in these bytes; `None` where `serde_json` must look.
 pub(super) fn read(body: &[u8]) -> Option<Records> {
-    let mut reader = Reader { body, at: 0 };
+    let data = Vec::with_capacity(body.len() / 4 * 3);
+    let mut reader = Reader { body, at: 0, data };
     let (mut records, mut next, mut behind) = (None, None, None);
     let mut is_first = true;
     while let Some(name) = reader.name(&mut is_first)? {
@@ -25,8 +30,17 @@ pub(super) fn read(body: &[u8]) -> Option<Records> {
         }
     }
     reader.space();
-    (reader.at == body.len()).then_some(Records {
-        records: records?,
+    if reader.at != body.len() {
+        return None;
+    }
+    let data = Bytes::from(reader.data);
+    let records = records?.into_iter().map(|found| Record {
+        sequence_number: found.sequence_number.to_owned(),
+        arrival: found.arrival,
+        data: data.slice(found.data),
+    });
+    Some(Records {
+        records: records.collect(),
         next_shard_iterator: next.flatten(),
         millis_behind_latest: behind.unwrap_or_default(),
     })
@@ -35,6 +49,15 @@ pub(super) fn read(body: &[u8]) -> Option<Records> {
 struct Reader<'a> {
     body: &'a [u8],
     at: usize,
+    /// The data of all records, one after the other: a buffer for each would be the dearest thing about them.
+    data: Vec<u8>,
+}
+
+/// A record, and where in `data` its own is.
+struct Found<'a> {
+    sequence_number: &'a str,
+    arrival: Timestamp,
+    data: Range<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -115,7 +138,7 @@ impl<'a> Reader<'a> {
         Some(number)
     }
 
-    fn records(&mut self) -> Option<Vec<Record>> {
+    fn records(&mut self) -> Option<Vec<Found<'a>>> {
         let mut records = Vec::new();
         self.take(b'[')?;
         self.space();
@@ -133,7 +156,7 @@ impl<'a> Reader<'a> {
         Some(records)
     }
 
-    fn record(&mut self) -> Option<Record> {
+    fn record(&mut self) -> Option<Found<'a>> {
         let (mut number, mut arrival, mut data) = (None, None, None);
         let mut is_first = true;
         while let Some(name) = self.name(&mut is_first)? {
@@ -147,8 +170,9 @@ impl<'a> Reader<'a> {
                     arrival.replace(super::arrival(seconds)).is_none()
                 }
                 b"Data" => {
-                    let text = self.text()?;
-                    data.replace(BASE64.decode_to_vec(text).ok()?).is_none()
+                    let (text, start) = (self.text()?, self.data.len());
+                    BASE64.decode_append(text, &mut self.data).ok()?;
+                    data.replace(start..self.data.len()).is_none()
                 }
                 b"PartitionKey" | b"EncryptionType" => self.plain().is_some(),
                 _ => false,
@@ -157,8 +181,8 @@ impl<'a> Reader<'a> {
                 return None;
             }
         }
-        Some(Record {
-            sequence_number: number?.to_owned(),
+        Some(Found {
+            sequence_number: number?,
             arrival: arrival?,
             data: data?,
         })

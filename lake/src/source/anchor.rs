@@ -81,6 +81,7 @@ impl Anchor {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use forebay_core::time::Timestamp;
 
     use super::*;
@@ -93,7 +94,7 @@ mod tests {
         let record = |sequence: &u64| StreamRecord {
             sequence_number: number(*sequence),
             arrival: Timestamp(0),
-            data: Vec::new(),
+            data: Bytes::new(),
         };
         numbers.iter().map(record).collect()
     }

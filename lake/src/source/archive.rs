@@ -74,7 +74,7 @@ impl ArchiveObject {
         Ok(StreamRecord {
             sequence_number: self.place(number)?,
             arrival: Timestamp(self.seen),
-            data,
+            data: data.into(),
         })
     }
 }

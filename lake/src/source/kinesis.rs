@@ -377,6 +377,8 @@ fn unreachable(error: &reqwest::Error) -> CallError {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -408,7 +410,7 @@ mod tests {
         let record = |number: &str| Record {
             sequence_number: number.to_owned(),
             arrival: Timestamp(0),
-            data: Vec::new(),
+            data: Bytes::new(),
         };
         assert!(StreamRecord::try_from(record("495")).is_ok());
         assert!(StreamRecord::try_from(record("../495")).is_err());

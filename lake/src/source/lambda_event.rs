@@ -51,7 +51,7 @@ impl KinesisEventRecord {
     pub fn into_stream_record(self) -> StreamRecord {
         StreamRecord {
             arrival: from_seconds(self.kinesis.approximate_arrival_timestamp),
-            data: decode(self.kinesis.data),
+            data: decode(self.kinesis.data).into(),
             sequence_number: self.kinesis.sequence_number,
         }
     }

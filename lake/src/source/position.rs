@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use bytes::Bytes;
 use forebay_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const MAX_DIGITS: usize = 129;
 
 /// Where a record stands in its shard: a decimal number, too long for any machine integer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SequenceNumber(String);
 
@@ -42,6 +43,17 @@ impl From<SequenceNumber> for String {
     }
 }
 
+impl Clone for SequenceNumber {
+    fn clone(&self) -> SequenceNumber {
+        SequenceNumber(self.0.clone())
+    }
+
+    /// The number of the last record is overwritten with each record, in its own memory.
+    fn clone_from(&mut self, other: &SequenceNumber) {
+        self.0.clone_from(&other.0);
+    }
+}
+
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
@@ -68,7 +80,7 @@ pub struct StreamRecord {
     /// When the stream took it in, by the stream's clock.
     pub arrival: Timestamp,
     /// Its bytes.
-    pub data: Vec<u8>,
+    pub data: Bytes,
 }
 
 /// Where reading a shard goes on.

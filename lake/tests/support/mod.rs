@@ -169,7 +169,7 @@ pub fn at(number: usize, data: impl Into<Vec<u8>>) -> StreamRecord {
     StreamRecord {
         sequence_number: sequence_number(number),
         arrival: Timestamp(NOON + 50),
-        data: data.into(),
+        data: data.into().into(),
     }
 }
 
