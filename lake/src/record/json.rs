@@ -4,12 +4,13 @@
 use forebay_core::event::{Map, Text};
 use forebay_core::json::Number;
 use forebay_core::time::Timestamp;
+use wide::u8x64;
 
 /// `core`'s own limits.
 const MAX_DEPTH: usize = 32;
 const MAX_VALUES: usize = 64 * 1024;
-/// An object with more names that no column is read from is left to `core`.
-const MAX_OTHERS: usize = 32;
+/// An object with more names that are not known here is left to `core`.
+const MAX_OTHERS: usize = 64;
 /// Room for those of all objects that are open at a time.
 const USUAL_OTHERS: usize = 16;
 
@@ -19,34 +20,58 @@ pub(super) struct Reader<'a> {
     at: usize,
     depth: usize,
     values_left: usize,
-    /// Names of the objects that are open which are passed over.
+    /// Which bytes of a block may end a text: a bit for each.
+    stops: u64,
+    /// The number of that block.
+    block: usize,
+    /// Names of the objects that are open, without those that are known here.
     pub(super) others: Vec<&'a str>,
 }
 
 /// Reads an object: of each member that is named here, what stands behind its name, and of others nothing.
+///
+/// Producers write the members of an object in one order, without white space. In that order they are asked for: a
+/// name is not read, it is compared with the one that should come. Where none of them comes, the name is read, and
+/// they are asked for once more.
 macro_rules! members {
     ($reader:ident, { $($name:literal => $read:expr,)* }) => {{
         let mut seen = 0_u64;
         let others = $reader.others.len();
-        let mut name = $reader.open()?;
-        while let Some(found) = name {
+        let mut found = None;
+        let mut is_open = $reader.open()?;
+        'object: while is_open {
+            let at = $reader.at();
             let mut bit = 1_u64;
-            'known: {
-                $(
-                    if found == $name {
-                        if seen & bit != 0 {
-                            return None;
-                        }
-                        seen |= bit;
-                        $read;
-                        break 'known;
+            $(
+                let is_next = match found {
+                    None => $reader.pass(concat!("\"", $name, "\":")),
+                    Some(name) => name == $name,
+                };
+                if is_next {
+                    if seen & bit != 0 {
+                        return None;
                     }
-                    bit <<= 1;
-                )*
-                let _ = bit;
-                $reader.pass_over(found, others)?;
+                    seen |= bit;
+                    found = None;
+                    $read;
+                    is_open = $reader.goes_on()?;
+                    if !is_open {
+                        break 'object;
+                    }
+                }
+                bit <<= 1;
+            )*
+            let _ = bit;
+            if $reader.at() != at {
+                continue;
             }
-            name = $reader.next_name()?;
+            match found.take() {
+                None => found = Some($reader.name()?),
+                Some(name) => {
+                    $reader.pass_over(name, others)?;
+                    is_open = $reader.goes_on()?;
+                }
+            }
         }
         $reader.others.truncate(others);
     }};
@@ -62,6 +87,8 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             values_left: MAX_VALUES,
+            stops: 0,
+            block: usize::MAX,
             others: Vec::with_capacity(USUAL_OTHERS),
         }
     }
@@ -70,6 +97,19 @@ impl<'a> Reader<'a> {
     pub(super) fn is_at_end(&mut self) -> bool {
         self.space();
         self.at == self.text.len()
+    }
+
+    /// Where it is in the text.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Passes over these characters, if they come next.
+    pub(super) fn pass(&mut self, text: &str) -> bool {
+        let rest = self.text.as_bytes().get(self.at..);
+        let is_next = rest.is_some_and(|rest| rest.starts_with(text.as_bytes()));
+        self.at += if is_next { text.len() } else { 0 };
+        is_next
     }
 
     pub(super) fn byte(&self) -> Option<u8> {
@@ -93,18 +133,17 @@ impl<'a> Reader<'a> {
         (self.byte()? == byte).then(|| self.at += 1)
     }
 
-    /// Passes over the start of an object, up to its first value. Gives the value's name; `None` for an object
-    /// that is empty.
-    pub(super) fn open(&mut self) -> Option<Option<&'a str>> {
+    /// Passes over the start of an object, up to its first name. Gives whether it has one.
+    pub(super) fn open(&mut self) -> Option<bool> {
         self.take(b'{')?;
         self.deeper()?;
         self.space();
         if self.byte()? == b'}' {
             self.at += 1;
             self.depth -= 1;
-            return Some(None);
+            return Some(false);
         }
-        self.name().map(Some)
+        Some(true)
     }
 
     pub(super) fn deeper(&mut self) -> Option<()> {
@@ -112,19 +151,19 @@ impl<'a> Reader<'a> {
         (self.depth <= MAX_DEPTH).then_some(())
     }
 
-    /// Behind a value of an object: the next name; `None` at the end of the object.
-    pub(super) fn next_name(&mut self) -> Option<Option<&'a str>> {
+    /// Behind a value of an object: passes over what is before the next name. Gives whether there is one.
+    pub(super) fn goes_on(&mut self) -> Option<bool> {
         self.space();
         match self.byte()? {
             b',' => {
                 self.at += 1;
                 self.space();
-                self.name().map(Some)
+                Some(true)
             }
             b'}' => {
                 self.at += 1;
                 self.depth -= 1;
-                Some(None)
+                Some(false)
             }
             _ => None,
         }
@@ -140,31 +179,35 @@ impl<'a> Reader<'a> {
     /// Passes over a value whose name is none of those that are read. `first`: where the names of its object
     /// begin in `others`.
     pub(super) fn pass_over(&mut self, name: &'a str, first: usize) -> Option<()> {
+        self.is_new(name, first)?;
+        self.skip()
+    }
+
+    fn is_new(&mut self, name: &'a str, first: usize) -> Option<()> {
         let others = self.others.get(first..)?;
         if others.len() >= MAX_OTHERS || others.contains(&name) {
             return None;
         }
         self.others.push(name);
-        self.skip()
+        Some(())
     }
 
     /// A text without escapes.
     pub(super) fn quoted(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
         let start = self.at;
-        let bytes = self.text.as_bytes();
-        // Eight bytes at a time: nearly all texts are short.
-        while let Some(chunk) = bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let found = stops(u64::from_le_bytes(*chunk));
-            if found != 0 {
-                self.at += (found.trailing_zeros() / 8) as usize;
+        loop {
+            let (block, bit) = (self.at / BLOCK, self.at % BLOCK);
+            if block != self.block {
+                self.stops = stops(self.text.as_bytes(), block * BLOCK);
+                self.block = block;
+            }
+            let next = self.stops >> bit;
+            if next != 0 {
+                self.at += next.trailing_zeros() as usize;
                 break;
             }
-            self.at += 8;
-        }
-        // At the end of the record there may be fewer.
-        while !matches!(self.byte()?, b'"' | b'\\' | 0..0x20) {
-            self.at += 1;
+            self.at += BLOCK - bit;
         }
         let text = self.text.get(start..self.at)?;
         self.take(b'"')?;
@@ -233,11 +276,15 @@ impl<'a> Reader<'a> {
         self.integer().map(Timestamp)
     }
 
-    pub(super) fn strings(&mut self) -> Option<Vec<Text<'a>>> {
+    /// An array of texts; one that is not kept is given empty.
+    pub(super) fn strings(&mut self, is_kept: bool) -> Option<Vec<Text<'a>>> {
         let mut strings = Vec::new();
         self.value()?;
         self.elements(|reader| {
-            strings.push(reader.string()?);
+            let string = reader.string()?;
+            if is_kept {
+                strings.push(string);
+            }
             Some(())
         })?;
         Some(strings)
@@ -261,17 +308,26 @@ impl<'a> Reader<'a> {
         self.take(b']')
     }
 
-    pub(super) fn map<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Map<'a, T>> {
+    /// An object of any names; one that is not kept is given empty.
+    pub(super) fn map<T>(
+        &mut self,
+        is_kept: bool,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Map<'a, T>> {
         let mut map = Map::new();
+        let others = self.others.len();
         self.value()?;
-        let mut name = self.open()?;
-        while let Some(found) = name {
-            if map.iter().any(|(other, _)| *other == found) {
-                return None;
+        let mut is_open = self.open()?;
+        while is_open {
+            let name = self.name()?;
+            self.is_new(name, others)?;
+            let value = read(self)?;
+            if is_kept {
+                map.push((Text::Borrowed(name), value));
             }
-            map.push((Text::Borrowed(found), read(self)?));
-            name = self.next_name()?;
+            is_open = self.goes_on()?;
         }
+        self.others.truncate(others);
         Some(map)
     }
 
@@ -280,10 +336,11 @@ impl<'a> Reader<'a> {
         match self.value()? {
             b'"' => self.quoted().map(drop),
             b'{' => {
-                let mut name = self.open()?;
-                while name.is_some() {
+                let mut is_open = self.open()?;
+                while is_open {
+                    self.name()?;
                     self.skip()?;
-                    name = self.next_name()?;
+                    is_open = self.goes_on()?;
                 }
                 Some(())
             }
@@ -296,12 +353,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A bit in each byte that is a quote, a backslash or below space; bytes above the lowest such byte may have one
-/// without being any.
-fn stops(bytes: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let is_zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
-    let is = |byte: u8| is_zero(bytes ^ (ONES * u64::from(byte)));
-    let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
-    (is(b'"') | is(b'\\') | is_control) & (ONES << 7)
+/// Bytes that are looked at at a time.
+const BLOCK: usize = 64;
+
+/// Which bytes of the block that begins here are a quote, a backslash or below space; so are those behind the end.
+fn stops(text: &[u8], start: usize) -> u64 {
+    let rest = text.get(start..).unwrap_or_default();
+    let block = match rest.first_chunk() {
+        Some(block) => *block,
+        None => {
+            let mut block = [0; BLOCK];
+            for (to, from) in block.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            block
+        }
+    };
+    let block = u8x64::new(block);
+    let is = |byte| block.simd_eq(u8x64::splat(byte));
+    let is_control = block.min(u8x64::splat(0x1f)).simd_eq(block);
+    (is(b'"') | is(b'\\') | is_control).to_bitmask()
 }

@@ -16,8 +16,8 @@ use crate::record::EventKey;
 /// A record that was understood.
 #[derive(Debug)]
 pub struct Decoded<'a> {
-    /// What it says.
-    pub record: Record<'a>,
+    /// What it says. In a box: it is some 2 KB, and is handed on several times.
+    pub record: Box<Record<'a>>,
     /// The event's id; for records that Pinpoint itself wrote, which have none, shard and sequence
     /// number in the form of Lambda's `eventID`.
     pub event_id: Text<'a>,
@@ -34,7 +34,7 @@ pub struct Row<'a> {
     /// The event's id.
     pub event_id: Text<'a>,
     /// What the record says, attributes and metrics aside: they are in `event`.
-    pub record: Record<'a>,
+    pub record: Box<Record<'a>>,
     /// The event as it was validated.
     pub event: Event<'a>,
     /// The record as it came.
@@ -82,13 +82,13 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = match read(data).map_or_else(|| Record::decode(data), Ok) {
+        let record = match read(data).map_or_else(|| Record::decode(data).map(Box::new), Ok) {
             Ok(record) => record,
             Err(error) => {
                 let (record, id) = dead_letter::read(data).ok_or_else(|| malformed(error))?;
                 let event_id = id.into();
                 return Ok(Decoded {
-                    record,
+                    record: Box::new(record),
                     event_id,
                     data,
                 });

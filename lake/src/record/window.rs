@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use sha2::{Digest, Sha256};
 
 use crate::state::{Damage, WindowRef, sha256};
@@ -60,16 +61,18 @@ impl Keys {
 
     /// Adds a key. Returns whether it is new.
     pub fn insert(&mut self, key: EventKey) -> bool {
-        if self.contains(key) {
-            return false;
-        }
         // A window has far fewer than 2^32 keys, and the numbers may wrap around.
         #[allow(clippy::cast_possible_truncation)]
         let number = self.first.wrapping_add(self.order.len() as u32);
-        self.order.push_back(key);
         let Keys { order, first, .. } = self;
+        let is_key = |number: &u32| at(order, *first, *number) == Some(&key);
         let bucket_of = |number: &u32| at(order, *first, *number).map_or(0, |key| key.bucket());
-        self.numbers.insert_unique(key.bucket(), number, bucket_of);
+        let entry = self.numbers.entry(key.bucket(), is_key, bucket_of);
+        let Entry::Vacant(place) = entry else {
+            return false;
+        };
+        place.insert(number);
+        order.push_back(key);
         true
     }
 
