@@ -89,7 +89,7 @@ impl ClosedBatch {
     /// [`EncodeError::Table`], [`EncodeError::Parquet`]
     pub fn encode(self) -> Result<EncodedBatch, EncodeError> {
         self.encode_with(|content| match content {
-            Content::Rows(table) => Ok(to_parquet(&table.finish()?)?),
+            Content::Rows(table) => Ok(table.to_parquet()?),
             Content::Rejected(entries) => Ok(to_parquet(&entries.finish()?)?),
         })
     }

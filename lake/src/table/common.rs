@@ -1,10 +1,7 @@
 //! The columns that every table begins with.
 
-use std::sync::Arc;
-
-use arrow::array::ArrayRef;
 use arrow::array::builder::{
-    BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+    BooleanBuilder, Int32Builder, Int64Builder, TimestampMillisecondBuilder,
 };
 use forebay_core::event::{Demographic, Location, Text};
 use forebay_core::plausible;
@@ -13,7 +10,8 @@ use forebay_core::time::Timestamp;
 use forebay_core::wire::event_stream::{Bot, Campaign, Forebay, Geo, Session};
 
 use super::arrow_type;
-use super::fields::{FIRST_BYTES, FIRST_ROWS};
+use super::column::{Column, FIRST_ROWS};
+use super::texts::Texts;
 use crate::record::Row;
 
 type ReadText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
@@ -275,7 +273,7 @@ fn place<'r, 'a>(
 /// A column being filled.
 #[derive(Debug)]
 pub(super) enum CommonBuilder {
-    Text(ReadText, StringBuilder),
+    Text(ReadText, Box<Texts>),
     Timestamp(ReadTimestamp, TimestampMillisecondBuilder),
     SmallInteger(ReadSmallInteger, Int32Builder),
     Integer(ReadInteger, Int64Builder),
@@ -285,9 +283,7 @@ pub(super) enum CommonBuilder {
 impl CommonBuilder {
     pub(super) fn new(read: Read) -> CommonBuilder {
         match read {
-            Read::Text(read) => {
-                CommonBuilder::Text(read, StringBuilder::with_capacity(FIRST_ROWS, FIRST_BYTES))
-            }
+            Read::Text(read) => CommonBuilder::Text(read, Box::default()),
             Read::Timestamp(read) => {
                 let builder = TimestampMillisecondBuilder::with_capacity(FIRST_ROWS);
                 let data_type = arrow_type(ColumnType::Timestamp);
@@ -307,7 +303,7 @@ impl CommonBuilder {
 
     pub(super) fn append(&mut self, row: &Row<'_>) {
         match self {
-            CommonBuilder::Text(read, builder) => builder.append_option(read(row)),
+            CommonBuilder::Text(read, texts) => texts.append(read(row)),
             CommonBuilder::Timestamp(read, builder) => {
                 builder.append_option(read(row).map(|timestamp| timestamp.0));
             }
@@ -317,13 +313,13 @@ impl CommonBuilder {
         }
     }
 
-    pub(super) fn finish(&mut self) -> ArrayRef {
+    pub(super) fn finish(self) -> Column {
         match self {
-            CommonBuilder::Text(_, builder) => Arc::new(builder.finish()),
-            CommonBuilder::Timestamp(_, builder) => Arc::new(builder.finish()),
-            CommonBuilder::SmallInteger(_, builder) => Arc::new(builder.finish()),
-            CommonBuilder::Integer(_, builder) => Arc::new(builder.finish()),
-            CommonBuilder::Boolean(_, builder) => Arc::new(builder.finish()),
+            CommonBuilder::Text(_, texts) => Column::Texts(texts),
+            CommonBuilder::Timestamp(_, mut builder) => Column::of(builder.finish()),
+            CommonBuilder::SmallInteger(_, mut builder) => Column::of(builder.finish()),
+            CommonBuilder::Integer(_, mut builder) => Column::of(builder.finish()),
+            CommonBuilder::Boolean(_, mut builder) => Column::of(builder.finish()),
         }
     }
 }

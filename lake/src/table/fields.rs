@@ -1,11 +1,9 @@
 //! The columns of an event type's own fields.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::array::builder::{
-    BooleanBuilder, Date32Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
+    BooleanBuilder, Date32Builder, Float64Builder, Int32Builder, Int64Builder,
     TimestampMillisecondBuilder,
 };
 use forebay_core::event::Event;
@@ -15,20 +13,16 @@ use forebay_core::schema::{ColumnType, Field, Pii};
 use forebay_core::time::Timestamp;
 
 use super::arrow_type;
+use super::column::{Column, FIRST_ROWS};
+use super::texts::Texts;
 
 /// A day in milliseconds.
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Room of a new column, in rows; it grows. Arrow's own is 1,024, which takes 130 KB for each table and day, however
-/// few rows there are: more than a gigabyte where many event types come on many days.
-pub(super) const FIRST_ROWS: usize = 8;
-/// Bytes of a new column of texts.
-pub(super) const FIRST_BYTES: usize = 128;
-
 /// A column being filled.
 #[derive(Debug)]
 pub(super) enum FieldBuilder {
-    Text(StringBuilder),
+    Text(Box<Texts>),
     Timestamp(TimestampMillisecondBuilder),
     Date(Date32Builder),
     Boolean(BooleanBuilder),
@@ -40,9 +34,7 @@ pub(super) enum FieldBuilder {
 impl FieldBuilder {
     pub(super) fn new(column_type: ColumnType) -> FieldBuilder {
         match column_type {
-            ColumnType::String => {
-                FieldBuilder::Text(StringBuilder::with_capacity(FIRST_ROWS, FIRST_BYTES))
-            }
+            ColumnType::String => FieldBuilder::Text(Box::default()),
             ColumnType::Timestamp => {
                 let builder = TimestampMillisecondBuilder::with_capacity(FIRST_ROWS);
                 FieldBuilder::Timestamp(builder.with_data_type(arrow_type(column_type)))
@@ -62,7 +54,7 @@ impl FieldBuilder {
     pub(super) fn append(&mut self, field: &Field, event: &Event<'_>) {
         let integer = || field.metric(event).and_then(Number::to_i64);
         match self {
-            FieldBuilder::Text(builder) => builder.append_option(text(field, event)),
+            FieldBuilder::Text(texts) => texts.append(text(field, event).as_deref()),
             FieldBuilder::Timestamp(builder) => {
                 let timestamp = text(field, event).and_then(|text| Timestamp::parse_iso8601(&text));
                 builder.append_option(timestamp.map(|timestamp| timestamp.0));
@@ -83,15 +75,15 @@ impl FieldBuilder {
         }
     }
 
-    pub(super) fn finish(&mut self) -> ArrayRef {
+    pub(super) fn finish(self) -> Column {
         match self {
-            FieldBuilder::Text(builder) => Arc::new(builder.finish()),
-            FieldBuilder::Timestamp(builder) => Arc::new(builder.finish()),
-            FieldBuilder::Date(builder) => Arc::new(builder.finish()),
-            FieldBuilder::Boolean(builder) => Arc::new(builder.finish()),
-            FieldBuilder::SmallInteger(builder) => Arc::new(builder.finish()),
-            FieldBuilder::Integer(builder) => Arc::new(builder.finish()),
-            FieldBuilder::Number(builder) => Arc::new(builder.finish()),
+            FieldBuilder::Text(texts) => Column::Texts(texts),
+            FieldBuilder::Timestamp(mut builder) => Column::of(builder.finish()),
+            FieldBuilder::Date(mut builder) => Column::of(builder.finish()),
+            FieldBuilder::Boolean(mut builder) => Column::of(builder.finish()),
+            FieldBuilder::SmallInteger(mut builder) => Column::of(builder.finish()),
+            FieldBuilder::Integer(mut builder) => Column::of(builder.finish()),
+            FieldBuilder::Number(mut builder) => Column::of(builder.finish()),
         }
     }
 }

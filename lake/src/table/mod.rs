@@ -1,28 +1,34 @@
 //! The tables: their columns, and rows on their way into a Parquet file.
 
+mod column;
 mod common;
 mod extra;
 mod fields;
 mod parquet;
 mod read;
 mod rejected;
+mod runs;
+mod texts;
 
 use std::sync::Arc;
 
-use arrow::array::builder::StringBuilder;
-use arrow::array::{ArrayRef, RecordBatch};
+use ::parquet::errors::ParquetError;
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use forebay_core::schema::{COMMON_COLUMNS, ColumnType, EXTRA_COLUMN, EventSchema, Field, Schema};
 
+use self::column::Column;
 use self::common::{CommonBuilder, READERS};
 use self::extra::extra;
 use self::fields::FieldBuilder;
+use self::parquet::columns_to_parquet;
 pub use self::parquet::{to_parquet, writer};
 pub use self::read::{
     Entry, count_rows, event_ids, ids_and_arrivals, rejected_entries, rejected_places,
 };
 pub use self::rejected::{Rejected, RejectedBuilder};
+use self::texts::Texts;
 use crate::record::Row;
 
 /// The schema, and the tables that come from it.
@@ -113,7 +119,7 @@ pub struct TableBuilder {
     common: Vec<CommonBuilder>,
     fields: Vec<FieldBuilder>,
     /// Where the event type allows additional properties.
-    extra: Option<StringBuilder>,
+    extra: Option<Box<Texts>>,
     rows: u64,
 }
 
@@ -127,7 +133,7 @@ impl TableBuilder {
                 .iter()
                 .map(|(_, column_type)| FieldBuilder::new(*column_type))
                 .collect(),
-            extra: table.event.additional_properties.then(StringBuilder::new),
+            extra: table.event.additional_properties.then(Box::default),
             table,
             rows: 0,
         }
@@ -153,7 +159,7 @@ impl TableBuilder {
             column.append(field, &row.event);
         }
         if let Some(column) = &mut self.extra {
-            column.append_option(extra(&self.table, row));
+            column.append(extra(&self.table, row).as_deref());
         }
     }
 
@@ -161,14 +167,26 @@ impl TableBuilder {
     ///
     /// # Errors
     /// Where Arrow refuses; not known to happen.
-    pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
-        let common = self.common.iter_mut().map(CommonBuilder::finish);
-        let fields = self.fields.iter_mut().map(FieldBuilder::finish);
-        let extra = self
-            .extra
-            .iter_mut()
-            .map(|extra| Arc::new(extra.finish()) as ArrayRef);
-        let columns = common.chain(fields).chain(extra).collect();
-        RecordBatch::try_new(self.table.columns.clone(), columns)
+    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
+        let table = self.table.clone();
+        let columns = self.columns().map(|column| column.to_array());
+        RecordBatch::try_new(table.columns.clone(), columns.collect())
+    }
+
+    /// The rows as a Parquet file.
+    ///
+    /// # Errors
+    /// Where the encoder refuses; not known to happen.
+    pub fn to_parquet(self) -> Result<Vec<u8>, ParquetError> {
+        let table = self.table.clone();
+        let columns: Vec<Column> = self.columns().collect();
+        columns_to_parquet(&table.columns, &columns)
+    }
+
+    fn columns(self) -> impl Iterator<Item = Column> {
+        let common = self.common.into_iter().map(CommonBuilder::finish);
+        let fields = self.fields.into_iter().map(FieldBuilder::finish);
+        let extra = self.extra.into_iter().map(Column::Texts);
+        common.chain(fields).chain(extra)
     }
 }
