@@ -135,7 +135,20 @@ test("the queries of docs/queries.md run in DuckDB", async () => {
   const blocks = [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) => sql);
   const views = duckdb(schema, { ...OPTIONS, location: "no lake" }, []);
   assert.ok(blocks.length > 5);
-  for (const block of blocks) await query(`${views}${block}`);
+  const folder = await mkdtemp(join(tmpdir(), "forebay-queries-"));
+  try {
+    const [files, copy] = ["files", "copy"].map((name) => join(folder, `${name}.parquet`));
+    await query(`${views}COPY (SELECT * FROM forebay.sign_up_event) TO '${files}'`);
+    for (const block of blocks) {
+      const here = block
+        .replace(/'lake\/[^']*'/, `'${files}'`)
+        .replace(/'by-client\/[^']*'/, `'${copy}'`);
+      await query(`${views}${here}`);
+    }
+    assert.deepEqual(await query(`SELECT count(*) AS rows FROM '${copy}'`), [{ rows: 0n }]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 describe("with files of the lake", () => {
