@@ -208,7 +208,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       soon();
     },
     stats,
-    sharesSessions: settings.sessions === "shared",
+    sharesSessions: settings.sessions !== "perTab",
     trackSessions(attributes) {
       addOwn(trackSessions(attributes));
     },

@@ -13,10 +13,7 @@ const settings = {
   flushInterval: 5000,
   flushSize: 100,
   bufferSize: 10_000,
-  sessions: "shared",
   sessionTimeout: 1_800_000,
-  sampleRate: 1,
-  dropPolicy: "oldest",
   bufferBytes: 32 * 1024 * 1024,
   maxAge: 30 * 86_400_000,
 };
@@ -41,6 +38,8 @@ test("Forebay's own form, with what it leaves out filled in", async () => {
     identityPoolId: "eu-west-1:pool",
   };
   assert.deepEqual(await readConfig(config), settings);
+  const usual = { sampleRate: 1, sessions: "shared", dropPolicy: "oldest" } as const;
+  assert.deepEqual(await readConfig({ ...config, ...usual }), settings);
   const schema = "[1]" as CompiledSchema;
   const more = { flushInterval: 10, flushSize: 5, bufferSize: 50, schema };
   assert.deepEqual(

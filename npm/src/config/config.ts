@@ -147,10 +147,7 @@ export interface Settings extends Options {
   bufferSize: number;
   bufferBytes: number;
   maxAge: number;
-  sampleRate: number;
   sessionTimeout: number;
-  sessions: "shared" | "perTab";
-  dropPolicy: "oldest" | "newest";
 
   // What options take that are not for plain configurations: see options.ts.
 
@@ -169,17 +166,14 @@ export interface Settings extends Options {
 // biome-ignore lint/suspicious/noExplicitAny: what comes may be anything; every member is checked.
 export type Anything = any;
 
-/** What is what, unless given. */
+/** What is what, unless given. What is not here is usual where it is absent. */
 const DEFAULTS = {
   flushInterval: 5000,
   flushSize: MAX_BATCH_EVENTS,
   bufferSize: 10_000,
   bufferBytes: 32 * 1024 * 1024,
   maxAge: 30 * 86_400_000,
-  sampleRate: 1,
   sessionTimeout: 1_800_000,
-  sessions: "shared",
-  dropPolicy: "oldest",
 } as const;
 
 export type Defaults = typeof DEFAULTS;

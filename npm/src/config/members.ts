@@ -26,6 +26,13 @@ export const CHOICES: Record<string, string[]> = {
   wire: ["forebay", "pinpoint"],
 };
 
+/** What is the same as nothing. */
+const USUAL: Record<string, unknown> = {
+  sampleRate: 1,
+  sessions: "shared",
+  dropPolicy: "oldest",
+};
+
 /** The types of what may be left out. */
 export const TYPES: Record<string, string> = {
   schema: "string",
@@ -51,6 +58,9 @@ export function judged(
   };
 
   for (const [name, value] of Object.entries(defaults)) read[name] ??= value;
+  for (const [name, value] of Object.entries(USUAL)) {
+    if ((read[name] ?? value) === value) read[name] = undefined;
+  }
   read.identityEndpoint ||= read.endpoint;
   for (const name of ["endpoint", "identityEndpoint", "stsEndpoint"]) {
     read[name] &&= address(read[name]);
@@ -59,7 +69,8 @@ export function judged(
     check(name, !!read[name] && typeof read[name] === "string");
   }
   check("stsEndpoint", read.stsEndpoint !== "");
-  check("sampleRate", read.sampleRate >= 0 && read.sampleRate <= 1);
+  const { sampleRate = 1 } = read;
+  check("sampleRate", sampleRate >= 0 && sampleRate <= 1);
   for (const [name, type] of Object.entries(TYPES)) {
     // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
     check(name, read[name] == undefined || typeof read[name] === type);

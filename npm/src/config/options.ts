@@ -35,7 +35,7 @@ export function read(given: Anything, defaults: Defaults, fail: Fail): Settings 
   if (wrong) {
     fail("InvalidConfig", `Forebay configuration: ${path(wrong, given)} must be ${rule(wrong)}.`);
   }
-  const { sampleRate, globalProperties, before, endpoint, identityEndpoint, wire } = read;
+  const { sampleRate = 1, globalProperties, before, endpoint, identityEndpoint, wire } = read;
   return {
     ...read,
     prepare: sampleRate < 1 || globalProperties || before ? preparation(read, fail) : undefined,

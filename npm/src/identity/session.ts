@@ -52,7 +52,7 @@ let written = 0;
 export const keyOfSession = () => nameOf("session.");
 
 export function openSessions(): void {
-  if (settings.sessions !== "shared") return;
+  if (settings.sessions === "perTab") return;
   sessionKey = keyOfSession();
   timeout = settings.sessionTimeout;
 }

@@ -15,8 +15,8 @@ const OFFLINE_PATIENCE = 600_000;
 async function online(): Promise<void> {
   if (navigator.onLine !== false) return;
   await new Promise((go) => {
-    addEventListener("online", go);
     setTimeout(go, OFFLINE_PATIENCE);
+    addEventListener("online", go);
   });
 }
 

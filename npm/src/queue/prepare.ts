@@ -19,7 +19,7 @@ let isTold = false;
  */
 export function preparation(
   {
-    sampleRate,
+    sampleRate = 1,
     globalProperties,
     before,
   }: Pick<Settings, "sampleRate" | "globalProperties" | "before">,
