@@ -49,8 +49,8 @@ export class Edge {
   }
 
   /**
-   * What each sink got since the worker started, by `/metrics`: records and bytes that it has, and records that it
-   * does not. Nothing where the metrics cannot be read.
+   * Reads from `/metrics` what each sink got since the worker started: accepted records, their bytes, and records that
+   * were not accepted. Gives nothing where the metrics cannot be read.
    */
   async sinks() {
     if (!this.#key) return undefined;

@@ -31,7 +31,7 @@ export function Letter({ letter }: { letter: DeadLetter }) {
   const stack = useContext(Stack);
   const part = useRef<HTMLDivElement>(null);
   const [changes, setChanges] = useState<Record<string, string>>({});
-  // What is refused again is another letter, which may have something against other members.
+  // The edge may refuse the event again. Then there is a new dead letter, and its reasons may name other members.
   const values = { ...wrongMembers(letter), ...changes };
   const [answer, setAnswer] = useState<Replay | { error: string }>();
   const [isRunning, setRunning] = useState(false);

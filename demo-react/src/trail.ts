@@ -254,8 +254,8 @@ export function latestStage({ times }: TrailEvent): Stage {
 }
 
 /**
- * What of an id tells it from others: the end of its time, and its number within a millisecond. The first part is the
- * same for a minute, the last ones for the whole of a burst.
+ * The part of an id that differs within a burst: the end of its time, and its number within a millisecond. The part
+ * before it is the same for a minute, and the parts behind it are the same for the whole burst.
  */
 export function shortId(id: string): string {
   return `…${id.slice(9, 18)}`;

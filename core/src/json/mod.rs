@@ -76,7 +76,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What it is, for messages: `a string`; `nothing` for `null`, which stands for what is absent.
+    /// The type of the value in words, for messages: `a string`. `null` is `nothing`: it means an absent member.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",

@@ -43,8 +43,8 @@ pub struct Schema {
     pub version: u32,
     /// In the order of the file. What is changed here is not validated: [`Schema::new`] reads it once.
     pub events: Vec<EventSchema>,
-    /// Of each of the event types, in the compact form, without what JavaScript's engine alone reads: a validator
-    /// goes through them for each field of each event.
+    /// The compact rules of each event type. They leave out the regular expressions, which only JavaScript's engine
+    /// reads: a validator goes through the rules for each field of each event.
     rules: Vec<String>,
 }
 

@@ -247,7 +247,7 @@ fn no_object(path: &str, kind: &str) -> DecodeError {
     )
 }
 
-/// What a value is by its first byte: it may be no JSON.
+/// The type of a value in words. The first byte decides, since the rest may not be JSON.
 fn kind(bytes: &[u8]) -> &'static str {
     match bytes.first() {
         Some(b'"') => "a string",
