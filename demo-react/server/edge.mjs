@@ -90,15 +90,17 @@ export class Edge {
    * Sends the event of a dead letter again.
    * @param {DeadLetter} letter
    * @param {Record<string, unknown>} changes what its members are to be, by their paths; `""` takes one out
+   * @returns what was run, what it said, and the event as it was sent
    */
   async replay(letter, changes) {
     if (!this.#replay || !this.#key) throw new HttpError(404, "this server replays nothing");
+    const event = changed(letter.event, changes);
     const words = ["-", "--endpoint", this.#url];
     const child = spawn(process.execPath, [this.#replay, ...words], {
       env: { ...process.env, FOREBAY_KEY: this.#key, NO_COLOR: "1" },
       timeout: 10_000,
     });
-    child.stdin.end(`${JSON.stringify(mended(letter, changes))}\n`);
+    child.stdin.end(`${JSON.stringify({ ...letter, event })}\n`);
     const ended = new Promise((done) => child.once("close", done));
     const [output, errors, code] = await Promise.all([
       text(child.stdout),
@@ -106,7 +108,7 @@ export class Edge {
       ended,
     ]);
     const command = ["npx forebay-worker replay", ...words].join(" ");
-    return { command, output: (output + errors).trim(), accepted: code === 0 };
+    return { command, output: (output + errors).trim(), accepted: code === 0, event };
   }
 
   /** @param {string} path @param {string} [body] */
@@ -123,9 +125,9 @@ export class Edge {
   }
 }
 
-/** @param {DeadLetter} letter @param {Record<string, unknown>} changes */
-function mended(letter, changes) {
-  const event = structuredClone(letter.event);
+/** @param {DeadLetter["event"]} original @param {Record<string, unknown>} changes */
+function changed(original, changes) {
+  const event = structuredClone(original);
   for (const [path, value] of Object.entries(changes)) {
     const [, parent, name] = MEMBER.exec(path) ?? [];
     const members = parent && event?.[parent];
@@ -135,7 +137,7 @@ function mended(letter, changes) {
     delete members[name];
     if (value !== "") members[name] = parent === "Metrics" ? Number(value) : value;
   }
-  return { ...letter, event };
+  return event;
 }
 
 /** The samples of a text in the format of OpenMetrics. @param {string} text */

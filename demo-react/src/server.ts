@@ -57,6 +57,8 @@ export interface Replay {
   command: string;
   output: string;
   accepted: boolean;
+  /** The event as it was sent: what the edge has accepted, where it is accepted. */
+  event: { Attributes?: Record<string, string>; Metrics?: Record<string, number> };
 }
 
 /** How the parts are. Times are milliseconds since the epoch. */

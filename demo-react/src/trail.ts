@@ -154,26 +154,13 @@ export async function replayLetter(
     const change = (known: TrailEvent): TrailEvent => {
       const begun = reach(known, "recorded", Number(letter.arrival_timestamp));
       const accepted = reach(begun, "accepted", Date.now());
-      const event = known.event && mended(known.event, changes);
+      const { Attributes: attributes, Metrics: metrics } = answer.event;
+      const event = { name: known.name, attributes, metrics };
       return { ...accepted, event, refusal: undefined, isReplayed: true };
     };
     update(id, change, letter.event_type ?? letter.kind);
   }
   return answer;
-}
-
-/** The event with its members changed, as the server changes those of its letter. */
-function mended(event: AnalyticsEvent, changes: Record<string, string>): AnalyticsEvent {
-  const attributes = { ...event.attributes };
-  const metrics = { ...event.metrics };
-  for (const [path, value] of Object.entries(changes)) {
-    const isMetric = path.startsWith("Metrics.");
-    const members: Record<string, unknown> = isMetric ? metrics : attributes;
-    const name = path.slice(path.indexOf(".") + 1);
-    if (value === "") delete members[name];
-    else members[name] = isMetric ? Number(value) : value;
-  }
-  return { ...event, attributes, metrics };
 }
 
 /** Ids of the events that may still get further, newest first. */
