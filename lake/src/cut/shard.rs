@@ -35,8 +35,16 @@ use crate::table::{Catalog, Rejected};
 
 /// A batch that would have so many files is cut: each takes some 20 KiB of memory, and a millisecond or two to write.
 const MOST_FILES: usize = 10_000;
+/// From so many files on, a batch may have [`SCATTERED_SIZE`] times the limits..
+const MANY_FILES: usize = 1_000;
+/// ..until it has so many records for each of them.
+const LEAST_RECORDS: u64 = 32;
+/// How many times the limits a batch may have whose records are scattered over many files. What costs most of such a
+/// batch is its files, and twice as many records hardly have more of them.
+const SCATTERED_SIZE: u64 = 4;
 
-/// When a batch is cut, whatever the clock says.
+/// When a batch is cut, whatever the clock says. One whose records are scattered over a thousand files or more, fewer
+/// than 32 in each, is cut at four times these limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Most records in a batch.
@@ -194,9 +202,12 @@ impl Shard {
             (Some(cut), Some((_, last))) => *last >= cut.last,
             (Some(_), None) => false,
             (None, _) => {
-                self.batch.counts.records >= self.limits.records
-                    || self.batch.bytes >= self.limits.bytes
-                    || self.batch.files() >= MOST_FILES
+                let (files, records) = (self.batch.files(), self.batch.counts.records);
+                let is_scattered = files >= MANY_FILES && records < LEAST_RECORDS * files as u64;
+                let times = if is_scattered { SCATTERED_SIZE } else { 1 };
+                records >= self.limits.records.saturating_mul(times)
+                    || self.batch.bytes >= self.limits.bytes.saturating_mul(times)
+                    || files >= MOST_FILES
             }
         }
     }
