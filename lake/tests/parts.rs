@@ -100,13 +100,17 @@ fn each_way_of_putting_events_together_is_undone() {
         .iter()
         .map(|event| event.trim_ascii().to_vec())
         .collect();
-    let marked = [&[0xef, 0xbb, 0xbf][..], &events.concat()].concat();
+    let mark = |text: &[u8]| [&[0xef, 0xbb, 0xbf][..], text].concat();
+    let marked = mark(&events.concat());
+    let each_marked = || events.iter().map(|event| mark(event));
     for whole in [
         events.concat(),
         bare.concat(),
         bare.join(&b"\r\n\r\n"[..]),
         array(&events),
         marked,
+        each_marked().collect::<Vec<_>>().concat(),
+        each_marked().flat_map(|event| gzip(&event)).collect(),
         gzip(&events.concat()),
         gzip(&array(&events)),
         // Members of gzip one after the other are one text.
@@ -148,6 +152,7 @@ fn a_part_that_is_no_event_harms_no_other() {
         [events[0].clone(), broken.clone(), events[1].clone()].concat(),
         array(&[events[0].clone(), broken.clone(), events[1].clone()]),
         aggregate(&[events[0].clone(), broken.clone(), events[1].clone()]),
+        aggregate(&[events[0].clone(), Vec::new(), events[1].clone()]),
         array(&[events[0].clone(), b"7".to_vec(), events[1].clone()]),
         [events.concat(), b"{\"event_type\":".to_vec()].concat(),
         [events.concat(), b"no JSON {}".to_vec()].concat(),
@@ -182,6 +187,10 @@ fn what_cannot_be_taken_apart_is_rejected_by_what_it_is() {
     let packed = gzip(&events.concat());
     assert!(actual(packed[..packed.len() / 2].to_vec()).contains("gzip that is damaged"));
     assert!(actual(gzip(&vec![b' '; 33 << 20])).contains("more"));
+    // What is small enough by itself is not where there is much of it.
+    let large = gzip(format!("{{\"a\":\"{}\"}}", "x".repeat(12 << 20)).as_bytes());
+    assert!(actual(aggregate(&[large.clone(), large.clone(), large])).contains("more"));
+    assert!(actual(aggregate(&[Vec::new(), b" ".to_vec()])).contains("without any"));
     assert!(actual([&[0xff, 0xfe][..], b"{\0}\0"].concat()).contains("UTF-16"));
     for empty in [&b""[..], b" \n", b"[]", b"[ ]\n", b"\xef\xbb\xbf"] {
         assert!(actual(empty).contains("without any"), "{empty:?}");

@@ -15,7 +15,7 @@ use super::row::{Reason, Rejection};
 
 /// Most parts of a record. Each takes memory, however small it is.
 pub const MAX_PARTS: usize = 10_000;
-/// Most bytes that a record is decompressed to.
+/// Most bytes that a record is decompressed to, all that is compressed in it together.
 pub const MAX_BYTES: usize = 32 * 1_024 * 1_024;
 /// Most wrappings within one another.
 const MAX_DEPTH: u8 = 4;
@@ -34,12 +34,23 @@ const MD5_BYTES: usize = 16;
 /// # Errors
 /// [`Reason::MalformedRecord`] where a wrapping cannot be taken off, in words that say which.
 pub fn parts(data: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Rejection> {
-    let mut parts = Vec::new();
-    take_apart(Cow::Borrowed(data), MAX_DEPTH, &mut parts)?;
-    if parts.is_empty() {
+    let mut taken = Taken {
+        parts: Vec::new(),
+        bytes_left: MAX_BYTES,
+    };
+    taken.take_apart(Cow::Borrowed(data), MAX_DEPTH)?;
+    if taken.parts.iter().all(|part| part.is_empty()) {
         return Err(rejection("at least one event", "a record without any"));
     }
-    Ok(parts)
+    Ok(taken.parts)
+}
+
+/// What was found of a record so far.
+struct Taken<'a> {
+    parts: Vec<Cow<'a, [u8]>>,
+    /// How many bytes may still be decompressed. A record of a megabyte could hold many that are small
+    /// compressed, and each of them large.
+    bytes_left: usize,
 }
 
 fn rejection(expected: &str, actual: impl Into<String>) -> Rejection {
@@ -54,37 +65,61 @@ fn rejection(expected: &str, actual: impl Into<String>) -> Rejection {
     }
 }
 
-fn take_apart<'a>(
-    data: Cow<'a, [u8]>,
-    depth: u8,
-    parts: &mut Vec<Cow<'a, [u8]>>,
-) -> Result<(), Rejection> {
-    let wrapped = data.starts_with(KPL) || data.starts_with(GZIP);
-    if wrapped && depth == 0 {
-        return Err(rejection("events", "wrappings within wrappings"));
-    }
-    if data.starts_with(KPL) {
-        for record in deaggregate(&data)? {
-            take_apart(part(&data, record), depth - 1, parts)?;
+impl<'a> Taken<'a> {
+    fn take_apart(&mut self, data: Cow<'a, [u8]>, depth: u8) -> Result<(), Rejection> {
+        let wrapped = data.starts_with(KPL) || data.starts_with(GZIP);
+        if wrapped && depth == 0 {
+            return Err(rejection("events", "wrappings within wrappings"));
         }
-        Ok(())
-    } else if data.starts_with(GZIP) {
-        let whole = Cow::Owned(decompress(&data)?);
-        take_apart(whole, depth - 1, parts)
-    } else if UTF16_MARKS.iter().any(|mark| data.starts_with(mark)) {
-        Err(rejection(
-            "text in UTF-8",
-            "text in UTF-16, by its byte order mark",
-        ))
-    } else {
-        for range in split(&data) {
-            if parts.len() == MAX_PARTS {
-                let most = format!("at most {MAX_PARTS} events in a record");
-                return Err(rejection(&most, "more"));
+        if data.starts_with(KPL) {
+            for record in deaggregate(&data)? {
+                let found = self.parts.len();
+                self.take_apart(part(&data, record), depth - 1)?;
+                if self.parts.len() == found {
+                    // One without an event is a part that is none: it counts.
+                    self.push(Cow::Borrowed(&[]))?;
+                }
             }
-            parts.push(part(&data, range));
+            Ok(())
+        } else if data.starts_with(GZIP) {
+            let whole = Cow::Owned(self.decompress(&data)?);
+            self.take_apart(whole, depth - 1)
+        } else if UTF16_MARKS.iter().any(|mark| data.starts_with(mark)) {
+            Err(rejection(
+                "text in UTF-8",
+                "text in UTF-16, by its byte order mark",
+            ))
+        } else {
+            let mut ranges = split(&data).into_iter();
+            ranges.try_for_each(|range| self.push(part(&data, range)))
         }
+    }
+
+    fn push(&mut self, part: Cow<'a, [u8]>) -> Result<(), Rejection> {
+        if self.parts.len() == MAX_PARTS {
+            let most = format!("at most {MAX_PARTS} events in a record");
+            return Err(rejection(&most, "more"));
+        }
+        self.parts.push(part);
         Ok(())
+    }
+
+    fn decompress(&mut self, data: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let mut whole = Vec::new();
+        let most = self.bytes_left as u64 + 1;
+        let read = MultiGzDecoder::new(data).take(most).read_to_end(&mut whole);
+        if read.is_err() {
+            return Err(rejection(
+                "data in gzip",
+                "gzip that is damaged or cut short",
+            ));
+        }
+        let left = self.bytes_left.checked_sub(whole.len());
+        self.bytes_left = left.ok_or_else(|| {
+            let most = format!("at most {MAX_BYTES} bytes after decompression");
+            rejection(&most, "more")
+        })?;
+        Ok(whole)
     }
 }
 
@@ -96,31 +131,11 @@ fn part<'a>(data: &Cow<'a, [u8]>, range: std::ops::Range<usize>) -> Cow<'a, [u8]
     }
 }
 
-fn decompress(data: &[u8]) -> Result<Vec<u8>, Rejection> {
-    let mut whole = Vec::new();
-    let most = MAX_BYTES as u64 + 1;
-    let read = MultiGzDecoder::new(data).take(most).read_to_end(&mut whole);
-    if read.is_err() {
-        return Err(rejection(
-            "data in gzip",
-            "gzip that is damaged or cut short",
-        ));
-    }
-    if whole.len() > MAX_BYTES {
-        let most = format!("at most {MAX_BYTES} bytes after decompression");
-        return Err(rejection(&most, "more"));
-    }
-    Ok(whole)
-}
-
 /// Where in JSON text the events are: objects one after the other, and the elements of arrays. What is
 /// no JSON is left whole from there on, for its reader to refuse.
 fn split(data: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
-    let mut at = match data.starts_with(UTF8_MARK) {
-        true => UTF8_MARK.len(),
-        false => 0,
-    };
+    let mut at = 0;
     while let Some(start) = next_mark(data, at) {
         let end = end_of_value(data, start).unwrap_or(data.len());
         match data.get(start) {
@@ -165,10 +180,17 @@ fn elements(data: &[u8], array: std::ops::Range<usize>, found: &mut Vec<std::ops
     }
 }
 
+/// Behind white space and byte order marks: texts that each begin with one may have been put together.
 fn next_mark(data: &[u8], from: usize) -> Option<usize> {
-    let rest = data.get(from..)?;
-    let is_mark = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    Some(from + rest.iter().position(is_mark)?)
+    let mut at = from;
+    loop {
+        let rest = data.get(at..)?;
+        at += match rest.first()? {
+            b' ' | b'\t' | b'\r' | b'\n' => 1,
+            _ if rest.starts_with(UTF8_MARK) => UTF8_MARK.len(),
+            _ => return Some(at),
+        };
+    }
 }
 
 /// Behind the bracket that closes the one at `start`; `None` where none does.
