@@ -146,17 +146,28 @@ async fn records_that_are_large_once_decompressed_are_several_batches() {
 
 fn transformed(records: &[Vec<u8>], destination: &Destination) -> Transformed {
     let records = records.iter().enumerate().map(|(number, data)| {
+        let metadata = json!({ "sequenceNumber": sequence_number(number), "subsequenceNumber": 0 });
+        (data.clone(), metadata)
+    });
+    transformed_from(&records.collect::<Vec<_>>(), destination)
+}
+
+/// Of records with their places in the shard.
+fn transformed_from(records: &[(Vec<u8>, Value)], destination: &Destination) -> Transformed {
+    let records = records.iter().enumerate().map(|(number, (data, place))| {
+        let mut metadata = json!({
+            "shardId": SHARD,
+            "partitionKey": "client",
+            "approximateArrivalTimestamp": NOON,
+        });
+        for (name, value) in place.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
         json!({
             "recordId": format!("record-{number}"),
             "approximateArrivalTimestamp": NOON,
             "data": BASE64_STANDARD.encode(data),
-            "kinesisRecordMetadata": {
-                "shardId": SHARD,
-                "sequenceNumber": sequence_number(number),
-                "subsequenceNumber": "",
-                "partitionKey": "client",
-                "approximateArrivalTimestamp": NOON,
-            },
+            "kinesisRecordMetadata": metadata,
         })
     });
     let records: Vec<_> = records.collect();
@@ -378,6 +389,21 @@ fn a_pipe_gets_an_array_of_events_with_their_event_id() {
     assert_eq!(tally, tally_expected);
 }
 
+#[test]
+fn events_of_a_pipe_without_any_id_are_told_by_what_they_are() {
+    let of_client = |client: &str| {
+        let mut record = sign_up("unused");
+        record.forebay = None;
+        record.client.client_id = client.to_owned().into();
+        json!({ "data": serde_json::from_str::<Value>(&record.encode()).unwrap() })
+    };
+    let records = json!([of_client("a"), of_client("b"), of_client("a")]);
+    let records: Vec<_> = serde_json::from_value(records).unwrap();
+    let (events, tally) = enrichment(&records, &support::catalog(), Timestamp(NOON)).unwrap();
+    assert_eq!((tally.rows, tally.duplicates), (2, 1));
+    assert_ne!(events[0]["event_id"], events[1]["event_id"]);
+}
+
 /// The ids of the rows that a batch of the lake has of a record.
 fn rows_of_a_batch(record: &StreamRecord) -> Vec<String> {
     let files = support::files_by(&support::catalog(), std::slice::from_ref(record));
@@ -392,6 +418,31 @@ fn a_record_without_an_event_id_has_the_same_id_by_every_way() {
     let expected = rows_of_a_batch(&at(0, data.clone()));
     let row = &results(&transformed(&[data], &iceberg()))[0]["data"][0];
     assert_eq!(row["event_id"], expected[0].as_str());
+}
+
+#[test]
+fn records_that_firehose_has_taken_apart_are_events_each() {
+    let mut record = sign_up("a");
+    record.forebay = None;
+    let data = record.encode().into_bytes();
+    // As they were put together in the stream.
+    let together = rows_of_a_batch(&at(7, [data.clone(), data.clone(), data.clone()].concat()));
+    let alone = rows_of_a_batch(&at(7, data.clone()));
+    for form in [json!([0, 1, 2]), json!(["", "1", "2"])] {
+        let records = form.as_array().unwrap().iter().map(|part| {
+            let place = json!({ "sequenceNumber": sequence_number(7), "subsequenceNumber": part });
+            (data.clone(), place)
+        });
+        let done = transformed_from(&records.collect::<Vec<_>>(), &iceberg());
+        let ids: Vec<_> = results(&done)
+            .iter()
+            .map(|result| result["data"][0]["event_id"].clone())
+            .collect();
+        assert_eq!(
+            ids,
+            [&alone[0], &together[1], &together[2]].map(|id| json!(id))
+        );
+    }
 }
 
 /// What a set of records has become: rows by their event ids, and what was rejected, by event id and reason. An id that

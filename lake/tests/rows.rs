@@ -516,8 +516,12 @@ fn a_rejected_event_is_not_remembered_as_seen() {
 fn records_that_pinpoint_wrote_are_told_by_their_place() {
     let mut own = sign_up("unused");
     own.forebay = None;
-    let files = files_of(&[own.clone(), own]);
     let ids = [0, 1].map(|number| format!("{SHARD}:{}", sequence_number(number)));
+    let files = files_of(&[own.clone(), own.clone()]);
+    assert_eq!(support::row_ids(&files), ids);
+    // An id without a character is none, whoever wrote it.
+    own.forebay = sign_up("").forebay;
+    let files = files_of(&[own.clone(), own]);
     assert_eq!(support::row_ids(&files), ids);
 }
 

@@ -18,8 +18,8 @@ use crate::record::EventKey;
 pub struct Decoded<'a> {
     /// What it says. In a box: it is some 2 KB, and is handed on several times.
     pub record: Box<Record<'a>>,
-    /// The event's id; for records that Pinpoint itself wrote, which have none, shard and sequence
-    /// number in the form of Lambda's `eventID`.
+    /// The event's id; for records that have none or an empty one, as those that Pinpoint itself wrote, shard
+    /// and sequence number in the form of Lambda's `eventID`.
     pub event_id: Text<'a>,
     data: &'a [u8],
 }
@@ -82,25 +82,22 @@ impl<'a> Decoded<'a> {
     /// # Errors
     /// [`Reason::MalformedRecord`].
     pub fn read(shard: &str, place: &str, data: &'a [u8]) -> Result<Decoded<'a>, Rejection> {
-        let record = match read(data).map_or_else(|| Record::decode(data).map(Box::new), Ok) {
-            Ok(record) => record,
+        let (record, id) = match read(data).map_or_else(|| Record::decode(data).map(Box::new), Ok) {
+            Ok(record) => {
+                let id = record.forebay.as_ref();
+                let id = id.map(|forebay| forebay.event_id.clone());
+                (record, id)
+            }
             Err(error) => {
                 let (record, id) = dead_letter::read(data).ok_or_else(|| malformed(error))?;
-                let event_id = id.into();
-                return Ok(Decoded {
-                    record: Box::new(record),
-                    event_id,
-                    data,
-                });
+                (Box::new(record), Some(id.into()))
             }
         };
-        let event_id = match &record.forebay {
-            Some(forebay) => forebay.event_id.clone(),
-            None => format!("{shard}:{place}").into(),
-        };
+        // By an id without a character, each event would be another's duplicate.
+        let event_id = id.filter(|id| !id.is_empty());
         Ok(Decoded {
             record,
-            event_id,
+            event_id: event_id.unwrap_or_else(|| format!("{shard}:{place}").into()),
             data,
         })
     }

@@ -4,12 +4,15 @@
 //! The shapes are those of AWS's documentation (Lambda developer guide "Using AWS Lambda with Amazon Kinesis",
 //! Firehose developer guide "Transform source data", EventBridge user guide "Event enrichment in Pipes").
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use forebay_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{SequenceNumber, StreamRecord};
+use crate::state::sha256;
 
 /// Records of a shard, as the event source mapping gives them.
 #[derive(Debug, Deserialize)]
@@ -103,15 +106,32 @@ pub struct KinesisMetadata {
     pub shard_id: String,
     /// Rises along the shard.
     pub sequence_number: String,
+    /// Which one it is of the records that the Kinesis Producer Library put together in one: Firehose takes them
+    /// apart, and all have the same sequence number. A number, 0 for a record that was alone; AWS's examples have
+    /// an empty text.
+    #[serde(default)]
+    pub subsequence_number: serde_json::Value,
+}
+
+impl KinesisMetadata {
+    /// As the lake numbers the parts of a record. The first of several is not told from one that was alone.
+    fn place(&self) -> Cow<'_, str> {
+        let number = &self.subsequence_number;
+        let text = number.as_str().and_then(|text| text.parse().ok());
+        match number.as_u64().or(text) {
+            None | Some(0) => Cow::Borrowed(&self.sequence_number),
+            Some(part) => Cow::Owned(format!("{}/{part}", self.sequence_number)),
+        }
+    }
 }
 
 impl FirehoseRecord {
     /// Shard and place in it. Records that a producer put into Firehose itself have none: the record's id
     /// stands for it.
-    pub fn place(&self) -> (&str, &str) {
+    pub fn place(&self) -> (&str, Cow<'_, str>) {
         match &self.kinesis_record_metadata {
-            Some(metadata) => (&metadata.shard_id, &metadata.sequence_number),
-            None => ("firehose", &self.record_id),
+            Some(metadata) => (&metadata.shard_id, metadata.place()),
+            None => ("firehose", Cow::Borrowed(&self.record_id)),
         }
     }
 
@@ -204,10 +224,16 @@ pub struct PipeRecord {
 }
 
 impl PipeRecord {
-    /// Shard and place in it.
-    pub fn place(&self) -> (&str, &str) {
-        let event_id = self.event_id.as_deref().unwrap_or_default();
-        event_id.split_once(':').unwrap_or(("pipe", event_id))
+    /// Shard and place in it. Where the template leaves the `eventID` out, the checksum of the record's bytes
+    /// stands for it: all records would have the same place, and of those without an event id one would be left.
+    pub fn place(&self, data: &[u8]) -> (&str, Cow<'_, str>) {
+        match self.event_id.as_deref() {
+            Some(event_id) => {
+                let (shard, number) = event_id.split_once(':').unwrap_or(("pipe", event_id));
+                (shard, Cow::Borrowed(number))
+            }
+            None => ("pipe", Cow::Owned(sha256(data))),
+        }
     }
 
     /// When the stream took it in, where the pipe says so.

@@ -82,8 +82,8 @@ pub fn enrichment(
 /// What each event of a record became; `None` is a duplicate.
 fn take(rows: &mut Rows<'_>, record: &PipeRecord, now: Timestamp) -> Vec<Option<Found>> {
     let data = record.bytes();
-    let (shard, place) = record.place();
-    let parts = match events(place, &data) {
+    let (shard, place) = record.place(&data);
+    let parts = match events(&place, &data) {
         Ok(parts) => parts,
         Err(rejection) => return vec![Some(Found::Rejected(rejection, data))],
     };

@@ -171,7 +171,7 @@ fn take(
     destination: &Destination,
 ) -> Result<Taken, (u64, Rejection)> {
     let (shard, place) = record.place();
-    let parts = events(place, data).map_err(|rejection| (1, rejection))?;
+    let parts = events(&place, data).map_err(|rejection| (1, rejection))?;
     let count = parts.len() as u64;
     // Columns of what no answer can hold would only take memory.
     let size: usize = parts.iter().map(|part| part.data().len()).sum();
