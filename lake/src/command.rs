@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::time::Duration;
 
 use forebay_aws_call::Endpoint;
@@ -149,6 +149,27 @@ const COMMANDS: [&str; 8] = [
     "forget",
     "import",
     "replay",
+impl Place {
+    /// Whether another place is this one, or lies in it.
+    pub fn has(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Folder(own), Place::Folder(other)) => {
+                // One that is not there yet has no other name.
+                let whole = |path: &PathBuf| path.canonicalize().or_else(|_| absolute(path));
+                let found = whole(own).and_then(|own| Ok(whole(other)?.starts_with(own)));
+                found.unwrap_or(false)
+            }
+            #[cfg(feature = "aws")]
+            (Place::Bucket(own), Place::Bucket(other)) => {
+                let parts = |bucket: &Bucket| PathBuf::from(&bucket.name).join(&bucket.prefix);
+                parts(other).starts_with(parts(own))
+            }
+            #[cfg(feature = "aws")]
+            _ => false,
+        }
+    }
+}
+
     "reconcile",
 ];
 

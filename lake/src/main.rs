@@ -258,6 +258,11 @@ async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
 async fn print_letters(lake: Place) -> Result<(), Fault> {
     let store = read_store(lake).await?;
     let mut output = std::io::stdout().lock();
+    if what.archive.has(&what.lake) {
+        let what =
+            "--lake lies in --archive, so each import would import the files of the one before";
+        return Err(Fault::Usage(what.to_owned()));
+    }
     let mut outcome = Ok(());
     dead_letters(&store, |letter| {
         if outcome.is_ok() {

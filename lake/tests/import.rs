@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use forebay_core::time::Timestamp;
@@ -18,6 +20,7 @@ use futures_util::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
 use support::chance::Chance;
 use support::dying::Dying;
 use support::{Files, NOON, record, rejected, row_ids, sign_up};
@@ -35,7 +38,10 @@ async fn archive(objects: &[(&str, Vec<u8>)]) -> Archive {
     let storage = InMemory::new();
     for (path, bytes) in objects {
         let bytes = bytes.clone().into();
-        storage.put(&Path::from(*path), bytes).await.unwrap();
+        storage
+            .put(&Path::parse(path).unwrap(), bytes)
+            .await
+            .unwrap();
     }
     Archive {
         objects: Arc::new(storage),
@@ -106,7 +112,10 @@ fn objects() -> Vec<(&'static str, Vec<u8>)> {
     let two_members = [gzip(&text(&["m1"], "")), gzip(&text(&["m2"], ""))].concat();
     vec![
         ("2026/11/21/00/a", text(&["a1", "a2", "a3"], "\n")),
-        ("2026/11/21/00/b.gz", gzip(&text(&["b1", "b2"], ""))),
+        (
+            "2026/11/21/00/b #2 [50%] ~å?.gz",
+            gzip(&text(&["b1", "b2"], "")),
+        ),
         (
             "2026/11/21/01/array",
             [b"[", text(&["c1"], "").as_slice(), b"]"].concat(),
@@ -154,7 +163,8 @@ async fn every_object_becomes_rows_and_entries_once() {
     let lake = Arc::new(InMemory::new());
     let archive = archive(&objects()).await;
     let imported = run(&lake, &archive, usize::MAX).await.unwrap();
-    assert_eq!((imported.objects, imported.read), (10, 10));
+    // One of them is empty.
+    assert_eq!((imported.objects, imported.read), (10, 9));
     assert_eq!(imported.problems, [""; 0]);
     let counts = imported.counts;
     assert_eq!(
@@ -210,6 +220,81 @@ async fn an_object_that_has_changed_is_told_and_not_imported_again() {
     let imported = run(&lake, &archive, usize::MAX).await.unwrap();
     assert_eq!(imported.problems.len(), 1);
     assert_eq!(row_ids(&files(&lake).await), ["a1", "a2", "a3"]);
+}
+
+#[tokio::test]
+async fn an_object_that_was_empty_is_imported_once_it_has_records() {
+    let lake = Arc::new(InMemory::new());
+    let archive = archive(&[("2026/a", Vec::new())]).await;
+    let imported = run(&lake, &archive, usize::MAX).await.unwrap();
+    assert_eq!((imported.objects, imported.read), (1, 0));
+    let event = sign_up("a1").encode().into_bytes();
+    archive
+        .objects
+        .put(&Path::from("2026/a"), event.into())
+        .await
+        .unwrap();
+    let imported = run(&lake, &archive, usize::MAX).await.unwrap();
+    assert_eq!((imported.read, imported.counts.rows), (1, 1));
+    assert_eq!(imported.problems, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_aws_could_not_deliver_is_taken_out_of_its_report() {
+    let lake = Arc::new(InMemory::new());
+    let base64 = |id: &str| BASE64_STANDARD.encode(sign_up(id).encode());
+    // By Firehose's guide: one object a record, without newlines.
+    let failed = |id: &str| {
+        format!(
+            r#"{{"attemptsMade":4,"arrivalTimestamp":{NOON},"errorCode":"Lambda.FunctionError","rawData":"{}"}}"#,
+            base64(id)
+        )
+    };
+    // By Lambda's guide, for an event source of Kinesis.
+    let record = |id: &str| {
+        json!({
+            "eventID": "shardId-000000000000:7", "eventName": "aws:kinesis:record",
+            "kinesis": {
+                "sequenceNumber": "7", "data": base64(id),
+                "approximateArrivalTimestamp": NOON as f64 / 1_000.0,
+            },
+        })
+    };
+    let payload = json!({ "Records": [record("l1"), record("l2")] }).to_string();
+    let batch = format!(
+        r#"{{ "requestContext": {{"condition": "RetryAttemptsExhausted"}}, "version": "1.0", "payload": {} }}"#,
+        json!(payload)
+    );
+    let archive = archive(&[
+        (
+            "failed/processing-failed/a",
+            (failed("f1") + &failed("f2")).into_bytes(),
+        ),
+        ("aws/lambda/b", batch.into_bytes()),
+        ("aws/lambda/other", b"{\"requestContext\":{}}".to_vec()),
+    ])
+    .await;
+    let imported = run(&lake, &archive, usize::MAX).await.unwrap();
+    assert_eq!((imported.counts.rows, imported.counts.rejected), (4, 1));
+    assert_eq!(row_ids(&files(&lake).await), ["f1", "f2", "l1", "l2"]);
+}
+
+#[tokio::test]
+async fn an_object_of_another_format_is_one_entry() {
+    let lake = Arc::new(InMemory::new());
+    let formats: [(&str, &[u8]); 6] = [
+        ("bzip2", b"BZh91AY&SY\n\n"),
+        ("hadoop-snappy", b"\0\0\x01\0\n{}\n{}\n"),
+        ("parquet", b"PAR1\n\n\n"),
+        ("snappy", b"\xff\x06\0\0sNaPpY\n\n"),
+        ("zip", b"PK\x03\x04\n\n\n"),
+        ("zstd", b"\x28\xb5\x2f\xfd\n{}\n"),
+    ];
+    let objects = formats.map(|(name, head)| (name, [head, b"a\nb\n"].concat()));
+    let text = sign_up("a1").encode().into_bytes();
+    let archive = archive(&[&objects[..], &[("text", text)]].concat()).await;
+    let imported = run(&lake, &archive, usize::MAX).await.unwrap();
+    assert_eq!((imported.counts.rejected, imported.counts.rows), (6, 1));
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ function objects(): Map<string, Buffer> {
   return new Map([
     ["2026/01/plain", Buffer.from(`${signUps.slice(0, half).join("")}{"event_type":"cut sh`)],
     ["2026/01/zipped.gz", gzipSync(signUps.slice(half).join("").replaceAll("\n", ""))],
-    ["2026/02/pinpoint.gz", gzipSync(opened.join(""))],
+    ["2026/02/pin point #2 [å] 50%~.gz", gzipSync(opened.join(""))],
   ]);
 }
 
@@ -112,15 +112,29 @@ test("an archive becomes rows once, however often the process is killed", async 
   await run(["verify", "--lake", lake]);
 });
 
+test("an archive that has the lake in it is refused", async () => {
+  const place = ["--s3-endpoint", bucket.url, "--region", REGION, "--schema", SCHEMA];
+  const within = join(await archive("around"), "lake");
+  for (const [around, lake] of [
+    [join(folder, "around"), within],
+    ["s3://lakes/a", "s3://lakes/a/lake"],
+    ["s3://lakes", "s3://lakes/lake"],
+  ]) {
+    await run(["import", "--archive", around, "--lake", lake, ...place], 2);
+  }
+});
+
 test("an archive in a bucket is imported into a lake there", async () => {
   for (const [path, bytes] of objects()) {
     const etag = `"${createHash("md5").update(bytes).digest("hex")}"`;
     bucket.objects.set(`archive/${path}`, { bytes, etag });
   }
+  // What the console makes for a folder.
+  bucket.objects.set("archive/2026/02/", { bytes: Buffer.alloc(0), etag: '"0"' });
   const place = ["--s3-endpoint", bucket.url, "--region", REGION];
   const words = ["import", "--archive", "s3://lakes/archive", "--lake", "s3://lakes/lake"];
   const imported = JSON.parse(await run([...words, ...place, "--schema", SCHEMA]));
-  assert.deepEqual([imported.objects, imported.problems], [3, []]);
+  assert.deepEqual([imported.objects, imported.problems], [4, []]);
   const copy = join(folder, "copy");
   await bucket.copyTo(copy, "lake/");
   await holdsAll(copy);

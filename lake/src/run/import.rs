@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 use super::ledger::{Ledger, LedgerError, carry_out_once};
 use super::load::{check_files, load_shard};
 use crate::cut::{Limits, Shard};
-use crate::source::archive::{ArchiveObject, IMPORT_SHARD, Splitter, object_of};
+use crate::source::archive::{ArchiveObject, IMPORT_SHARD, Splitter, object_of, undelivered};
 use crate::source::{Position, StreamRecord};
 use crate::state::{Counts, StatePaths};
 use crate::store::Store;
@@ -32,8 +32,10 @@ const LEDGER_OBJECTS: usize = 1_000;
 /// Bytes that are decompressed at a time: each may become a thousand.
 const SLICE_BYTES: usize = 16 * 1_024;
 const GZIP: &[u8] = &[0x1f, 0x8b];
-/// How objects begin that hold no text: ZIP and Parquet.
-const OTHERS: [&[u8]; 2] = [b"PK\x03\x04", b"PAR1"];
+/// How objects of other formats begin that could be text: Parquet and bzip2.
+const OTHERS: [&[u8]; 2] = [b"PAR1", b"BZh"];
+/// How many bytes of an object are looked at to know whether it is text.
+const HEAD_BYTES: usize = 4;
 
 /// Where the objects are.
 #[derive(Debug)]
@@ -137,6 +139,11 @@ pub async fn import(
             known.bytes == meta.size && known.modified == meta.last_modified.timestamp_millis()
         };
         let earlier = known.get(path.as_str());
+        // Without bytes there are no records, yet. In a bucket, what the console shows as an empty folder is such an
+        // object, and cannot be read by its name.
+        if earlier.is_none() && meta.size == 0 {
+            continue;
+        }
         if !archive.has_checksums && earlier.as_ref().is_some_and(is_same) {
             continue;
         }
@@ -224,7 +231,8 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
                 path: object.path.clone(),
             });
         };
-        let location = Path::from(location);
+        // As it was listed: `Path::from` would encode characters that are in the name.
+        let location = Path::parse(location).map_err(object_store::Error::from)?;
         let found = match self.archive.objects.get(&location).await {
             Err(object_store::Error::NotFound { .. }) => {
                 self.problem(&object.path, "it is not there any more");
@@ -278,7 +286,13 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
         records: Vec<Vec<u8>>,
     ) -> Result<(), ImportError> {
         let mut numbered: VecDeque<StreamRecord> = VecDeque::new();
-        for data in records {
+        for data in records
+            .into_iter()
+            .flat_map(|data| match undelivered(&data) {
+                Some(records) => records,
+                None => vec![data],
+            })
+        {
             numbered.push_back(object.record(*count, data).map_err(LedgerError::Place)?);
             *count += 1;
         }
@@ -313,6 +327,18 @@ impl<P: FnMut(&Imported)> Import<'_, P> {
     }
 }
 
+/// Whether an object that begins like this is text: others have bytes at once that no text has.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+    let has_controls = |text: &str| text.chars().any(|c| c.is_control() && !c.is_whitespace());
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(text) => !has_controls(text),
+        // A character may go on behind.
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !OTHERS.iter().any(|other| bytes.starts_with(other))
+}
+
 /// The bytes of an object on their way into records.
 enum Reader {
     /// Nothing was read yet.
@@ -330,10 +356,8 @@ impl Reader {
                 _ if bytes.starts_with(GZIP) => {
                     Reader::Gzip(Box::new(MultiGzDecoder::new(Splitter::default())))
                 }
-                _ if OTHERS.iter().any(|other| bytes.starts_with(other)) => {
-                    Reader::Damaged(Splitter::default())
-                }
-                _ => Reader::Text(Splitter::default()),
+                _ if is_text(bytes) => Reader::Text(Splitter::default()),
+                _ => Reader::Damaged(Splitter::default()),
             };
         }
         let is_fine = match self {

@@ -9,7 +9,9 @@ use std::mem::take;
 
 use forebay_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::lambda_event::{KinesisEvent, decode};
 use super::{SequenceNumber, StreamRecord};
 use crate::state::{Damage, seal, unseal};
 
@@ -86,9 +88,40 @@ pub fn object_of(place: &SequenceNumber) -> Option<u64> {
     digits.get(..end)?.parse().ok()
 }
 
-/// Takes an object apart: JSON values one after the other, with or without newlines. What is damaged costs
-/// the record that it is in: where a text, a line or a bracket shows that a value cannot go on, another
-/// begins.
+/// What AWS writes about records that it could not deliver, with the records.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Undelivered {
+    /// Of Firehose: the record in base64.
+    raw_data: Option<String>,
+    /// Of an event source of Lambda: what it invoked the function with, or the JSON text of it.
+    payload: Option<Value>,
+}
+
+/// The records in an entry of what Firehose keeps below its error prefix, or Lambda in the destination of failed
+/// batches; `None` for any other record. (Firehose developer guide "Data transformation failure handling"; Lambda
+/// developer guide "Retain discarded batch records".)
+pub fn undelivered(entry: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let members = entry.strip_prefix(b"{")?.trim_ascii_start();
+    let firsts: [&[u8]; 2] = [b"\"attemptsMade\"", b"\"requestContext\""];
+    if !firsts.iter().any(|first| members.starts_with(first)) {
+        return None;
+    }
+    let entry: Undelivered = serde_json::from_slice(entry).ok()?;
+    if let Some(data) = entry.raw_data {
+        return Some(vec![decode(data)]);
+    }
+    let event: KinesisEvent = match entry.payload? {
+        Value::String(text) => serde_json::from_str(&text).ok()?,
+        value => serde_json::from_value(value).ok()?,
+    };
+    let records = event.records.into_iter();
+    Some(records.map(|record| decode(record.kinesis.data)).collect())
+}
+
+/// Takes an object apart: JSON values one after the other, with or without newlines, and the elements of arrays,
+/// however many these are. What is damaged costs the record that it is in: where a text, a line or a bracket shows
+/// that a value cannot go on, another begins.
 #[derive(Debug, Default)]
 pub struct Splitter {
     /// Of the record at hand.
@@ -101,11 +134,11 @@ pub struct Splitter {
     last: u8,
     /// Whether the last byte ended a line.
     is_line_start: bool,
-    /// Whether no value has begun here: the rest of the line is passed on as it is.
+    /// Whether no value has begun here: the rest of the line, or of the element, is passed on as it is.
     is_junk: bool,
+    /// Whether an array was begun whose elements are records.
+    in_array: bool,
     records: Vec<Vec<u8>>,
-    /// How many bytes came so far.
-    offset: usize,
 }
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -136,20 +169,21 @@ impl Splitter {
     }
 
     fn push(&mut self, byte: u8) {
-        let is_mark = UTF8_MARK.get(self.offset) == Some(&byte) && self.bytes.is_empty();
-        self.offset += 1;
-        if is_mark {
-            return;
-        }
         if self.bytes.len() >= MAX_RECORD_BYTES || self.open.len() > MAX_DEPTH {
             self.complete();
             self.is_junk = true;
         }
         if self.is_junk {
-            return match byte {
-                b'\n' => self.complete(),
-                _ => self.bytes.push(byte),
-            };
+            if byte == b'\n' || self.in_array && byte == b',' {
+                return self.complete();
+            }
+            self.bytes.push(byte);
+            // Files that each begin with a byte order mark may have been put together.
+            if self.bytes == UTF8_MARK {
+                self.bytes.clear();
+                self.is_junk = false;
+            }
+            return;
         }
         if self.in_text {
             // No text of JSON goes over the end of a line.
@@ -174,6 +208,8 @@ impl Splitter {
             return;
         }
         match byte {
+            b'[' if self.open.is_empty() && !self.in_array => self.in_array = true,
+            b',' | b']' if self.open.is_empty() && self.in_array => self.in_array = byte == b',',
             b'{' | b'[' => {
                 if !self.may_begin(byte) {
                     self.complete();
@@ -200,10 +236,10 @@ impl Splitter {
         self.is_line_start = false;
     }
 
-    /// Whether a value may begin here. An object at the start of a line is the next record, unless it is in an
-    /// array of records: what is nested is indented where it stands in a line of its own.
+    /// Whether a value may begin here. An object at the start of a line is the next record: what is nested is
+    /// indented where it stands in a line of its own.
     fn may_begin(&self, byte: u8) -> bool {
-        let is_record = byte == b'{' && self.is_line_start && self.open != b"[";
+        let is_record = byte == b'{' && self.is_line_start;
         match (self.open.last(), self.last) {
             (Some(_), _) if is_record => false,
             (None, _) | (Some(b'{'), b':') | (Some(b'['), b'[' | b',') => true,
@@ -248,13 +284,27 @@ mod tests {
         );
         assert_eq!(split("\u{feff}{}\n{}"), ["{}", "{}"]);
         assert_eq!(
+            split("\u{feff}{}\n\u{feff}{\n\"a\":1}\u{feff}{}"),
+            ["{}", "{\n\"a\":1}", "{}"]
+        );
+        assert_eq!(
             split("{\"a\":1}{\"b\":2} {}"),
             ["{\"a\":1}", "{\"b\":2}", "{}"]
         );
         assert_eq!(
             split("{\n  \"a\": {\n \"b\": 1 }\n}\n[{},\n{}]"),
-            ["{\n  \"a\": {\n \"b\": 1 }\n}", "[{},\n{}]"]
+            ["{\n  \"a\": {\n \"b\": 1 }\n}", "{}", "{}"]
         );
+    }
+
+    #[test]
+    fn elements_of_an_array_are_records_however_many_they_are() {
+        assert_eq!(
+            split("[ ] [{\"a\":[1,[2]]} ,\r\n{\"b\":2},7,{}]{\"c\":3}\n"),
+            ["{\"a\":[1,[2]]}", "{\"b\":2}", "7", "{}", "{\"c\":3}"]
+        );
+        let many = format!("[{}]", vec!["{\"a\":1}"; 20_000].join(","));
+        assert_eq!(split(&many), vec!["{\"a\":1}"; 20_000]);
     }
 
     #[test]
@@ -271,8 +321,12 @@ mod tests {
             "no JSON at all",
             "\"a text\"",
             "5",
+            "[",
+            "[[",
             "[[[",
             "[{",
+            "[{},",
+            "[1,\"{",
         ] {
             let good = "{\"event_type\":\"a\"}";
             let found = split(&format!("{good}\n{damaged}\n{good}\n{good}\n"));

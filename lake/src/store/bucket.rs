@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{CredentialProvider, ObjectStore, RetryConfig};
 
@@ -28,7 +29,7 @@ pub struct Bucket {
 /// Opens a bucket. Nothing is asked of it yet.
 ///
 /// # Errors
-/// [`StoreError::Object`] where the name or the endpoint is none.
+/// [`StoreError::Object`] where the name, the prefix or the endpoint is none.
 pub fn open(bucket: &Bucket, identity: Arc<Identity>) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&bucket.name)
@@ -44,7 +45,9 @@ pub fn open(bucket: &Bucket, identity: Arc<Identity>) -> Result<Arc<dyn ObjectSt
             .with_allow_http(endpoint.starts_with("http://"));
     }
     let objects = builder.build()?;
-    Ok(Arc::new(PrefixStore::new(objects, bucket.prefix.as_str())))
+    // As it stands: `Path::from` would encode characters that are in it, and other programs would look elsewhere.
+    let prefix = Path::parse(&bucket.prefix).map_err(object_store::Error::from)?;
+    Ok(Arc::new(PrefixStore::new(objects, prefix)))
 }
 
 /// The lake's own credentials, for S3.
