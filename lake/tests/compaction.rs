@@ -321,6 +321,51 @@ async fn an_event_of_several_files_is_one_row_and_the_one_that_arrived_first() {
     store.close().await;
 }
 
+/// As a function that is invoked again with other boundaries writes them: beside a file that is much larger.
+#[tokio::test]
+async fn what_a_merged_file_has_goes_out_of_a_small_file_that_stays_beside_it() {
+    let bucket = Arc::new(InMemory::new());
+    let records = sign_ups(100);
+    read_into(&bucket, support::catalog(), &records, 20).await;
+    forget_state(&bucket).await;
+    let store = open(&bucket).await;
+    let large = CompactSettings {
+        bounds: whole().bounds,
+        ..in_a_year()
+    };
+    assert_eq!(run(&store, &large).await.len(), 1);
+    store.close().await;
+    let second = [&records[7..9], &[at(100, sign_up("late").encode())]].concat();
+    read_shard(
+        &bucket,
+        "shardId-000000000009",
+        support::catalog(),
+        &second,
+        3,
+    )
+    .await;
+    forget_state(&bucket).await;
+    let store = open(&bucket).await;
+    // More late events may come, to be merged with.
+    let soon = CompactSettings {
+        now: || Timestamp(forebay_lake::source::kinesis::now().0 + DAY / 2 + 3_600_000),
+        ..large
+    };
+    assert_eq!(run(&store, &soon).await.len(), 0);
+    let done = run(&store, &large).await;
+    let [done] = done.as_slice() else {
+        panic!("{done:?}")
+    };
+    assert_eq!((done.files_before, done.rows, done.duplicates), (1, 1, 2));
+    let ids = support::row_ids(&files(&bucket).await);
+    assert_eq!(ids.len(), 101);
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 101);
+    assert_eq!(findings(&store).await, [""; 0]);
+    // Not again and again.
+    assert_eq!(run(&store, &large).await.len(), 0);
+    store.close().await;
+}
+
 /// The storage in memory says that files are as old as the test.
 fn in_a_year() -> CompactSettings {
     CompactSettings {

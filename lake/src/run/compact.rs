@@ -23,6 +23,8 @@ const DAY_GRACE_MILLIS: i64 = 60 * 60 * 1_000;
 /// request for 15 minutes after it was signed, so an earlier try to write the file may arrive so late after its last
 /// write. That does nothing as long as the file is there.
 const LEAST_AGE_MILLIS: i64 = 15 * 60 * 1_000;
+/// A small file of a cut that lies beside merged files for so long, with nothing to be merged with, is merged alone.
+const LEFT_OVER_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What a process claims that compacts.
 const CLAIM: &str = "compaction";
@@ -322,11 +324,29 @@ impl OpenPartition<'_> {
         });
         let is_settled = self.is_over() && self.is_quiet();
         let chosen = choose(candidates.collect(), is_settled, TARGET_BYTES);
-        let chosen: HashSet<String> = chosen.into_iter().map(|file| file.path).collect();
+        let mut chosen: HashSet<String> = chosen.into_iter().map(|file| file.path).collect();
+        if chosen.is_empty() && is_settled {
+            chosen = self.left_over();
+        }
         if chosen.is_empty() {
             return Ok(None);
         }
         self.merge(&chosen, None).await
+    }
+
+    /// Files that are too small to write the merged ones beside them again. A function that was invoked twice may
+    /// have written rows in them that a merged file has: merged alone, they lose these.
+    fn left_over(&self) -> HashSet<String> {
+        if self.state.files.is_empty() {
+            return HashSet::new();
+        }
+        let old = (self.settings.now)().0 - LEFT_OVER_MILLIS;
+        let is_left = |file: &&Found| {
+            let is_free = !self.held.contains(&file.path) && file.modified <= old;
+            is_free && file.bytes < TARGET_BYTES / 2 && !Partition::is_merged(&file.path)
+        };
+        let left = self.files.iter().filter(is_left);
+        left.map(|file| file.path.clone()).collect()
     }
 
     /// Writes the files again that have rows of a person. Looks into each file once.
@@ -430,7 +450,10 @@ impl OpenPartition<'_> {
         let objects = self.store.objects();
         let inputs = Inputs::new(open(objects, &inputs, &bounds).await?);
         let others = open(objects, &others, &bounds).await?;
-        if inputs.paths().count() < 2 && forget.is_none() {
+        // A file alone is written again to take rows out: a person's, or those that a merged file has.
+        let is_alone = inputs.paths().count() < 2;
+        let has_none_to_lose = others.is_empty() || inputs.paths().all(Partition::is_merged);
+        if is_alone && has_none_to_lose && forget.is_none() {
             return Ok(None);
         }
         self.state.begin();
