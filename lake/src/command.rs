@@ -61,6 +61,7 @@ replay:
 reconcile: what the edge has accepted, each as often as needed
   --accepted FILE          an event id a line, and after a space the time of its answer, if known
   --metrics FILE           the text of a worker's /metrics
+  --stream NAME            look there for events that are missing (--kinesis-endpoint URL)
 forget: whose rows, each as often as needed
   --user ID                rows with this user_id
   --client ID              rows with this client_id
@@ -92,8 +93,9 @@ pub enum Command {
     Verify(Place),
     /// Mend a lake.
     Repair(Box<Stream>),
-    /// Compare with what the edge has accepted: files of ids, and files of metrics.
-    Reconcile(Place, Vec<PathBuf>, Vec<PathBuf>),
+    /// Compare with what the edge has accepted: files of ids, and files of metrics. What is missing may be in a
+    /// stream.
+    Reconcile(Place, Vec<PathBuf>, Vec<PathBuf>, Option<Box<Source>>),
     /// Merge small files.
     Compact(Place),
     /// Take a person's rows out.
@@ -106,14 +108,20 @@ pub enum Command {
     DeadLetters(Place),
 }
 
-/// A stream, and the lake it is read into.
-pub struct Stream {
-    /// The stream's name.
+/// A stream of Kinesis.
+pub struct Source {
+    /// Its name.
     pub stream: String,
     /// Its region.
     pub region: String,
     /// Where Kinesis answers.
     pub endpoint: Endpoint,
+}
+
+/// A stream, and the lake it is read into.
+pub struct Stream {
+    /// The stream.
+    pub source: Source,
     /// The schema file.
     pub schema: PathBuf,
     /// The lake.
@@ -141,14 +149,6 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-const COMMANDS: [&str; 8] = [
-    "consume",
-    "verify",
-    "repair",
-    "compact",
-    "forget",
-    "import",
-    "replay",
 impl Place {
     /// Whether another place is this one, or lies in it.
     pub fn has(&self, other: &Place) -> bool {
@@ -170,6 +170,14 @@ impl Place {
     }
 }
 
+const COMMANDS: [&str; 8] = [
+    "consume",
+    "verify",
+    "repair",
+    "compact",
+    "forget",
+    "import",
+    "replay",
     "reconcile",
 ];
 
@@ -224,6 +232,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             }
             ("reconcile", Long("accepted")) => accepted.push(parser.value()?.into()),
             ("reconcile", Long("metrics")) => counters.push(parser.value()?.into()),
+            ("reconcile", Long(name @ ("stream" | "kinesis-endpoint"))) => {
+                let name = name.to_owned();
+                words.take(&name, &mut parser)?;
+            }
             ("replay", Long("dead-letters")) => dead_letters = true,
             ("import", Long("archive")) => words.archive = Some(parser.value()?),
             ("import" | "replay", Long("schema")) => words.schema = Some(parser.value()?.into()),
@@ -247,7 +259,12 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         "reconcile" if accepted.is_empty() && counters.is_empty() => {
             Err(missing("--accepted or --metrics"))
         }
-        "reconcile" => Ok(Command::Reconcile(words.place()?, accepted, counters)),
+        "reconcile" => {
+            let source = words.stream.is_some().then(|| words.source());
+            let source = source.transpose()?.map(Box::new);
+            let lake = words.place()?;
+            Ok(Command::Reconcile(lake, accepted, counters, source))
+        }
         "repair" => Ok(Command::Repair(Box::new(words.stream()?))),
         "compact" => Ok(Command::Compact(words.place()?)),
         "forget" if person == Person::default() => Err(missing("--user or --client")),
@@ -405,19 +422,26 @@ impl Words {
         })
     }
 
-    fn stream(self) -> Result<Stream, Usage> {
+    fn source(&self) -> Result<Source, Usage> {
         let region = self.region()?;
-        let lake = self.place();
         let endpoint = match &self.endpoint {
             Some(url) => Endpoint::parse(url)
                 .map_err(|problem| Usage(format!("--kinesis-endpoint '{url}' {problem}")))?,
             None => Endpoint::of_region(&KINESIS, &region, false)
                 .map_err(|problem| Usage(format!("the region '{region}' {problem}")))?,
         };
-        Ok(Stream {
-            stream: self.stream.ok_or_else(|| missing("--stream"))?,
+        Ok(Source {
+            stream: self.stream.clone().ok_or_else(|| missing("--stream"))?,
             region,
             endpoint,
+        })
+    }
+
+    fn stream(self) -> Result<Stream, Usage> {
+        let source = self.source()?;
+        let lake = self.place();
+        Ok(Stream {
+            source,
             schema: self.schema.ok_or_else(|| missing("--schema"))?,
             lake: lake?,
         })

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use command::{Command, HELP, Place, Stream, Usage};
+use command::{Command, HELP, Place, Source, Stream, Usage};
 use forebay_core::schema::Schema;
 use forebay_lake::compact::merge::{Bounds, Person};
 use forebay_lake::cut::Limits;
@@ -18,7 +18,7 @@ use forebay_lake::run::compact::{CompactError, CompactSettings, Progress, compac
 use forebay_lake::run::dead_letters::{DeadLettersError, dead_letters};
 use forebay_lake::run::import::{Archive, ImportError, import};
 use forebay_lake::run::metrics::{Metrics, serve};
-use forebay_lake::run::reconcile::{Accepted, ReconcileError, reconcile};
+use forebay_lake::run::reconcile::{Accepted, ReconcileError, find_unread, reconcile};
 use forebay_lake::run::repair::{RepairError, repair};
 use forebay_lake::run::replay::replay;
 use forebay_lake::run::verify::verify;
@@ -106,8 +106,8 @@ fn run() -> Result<ExitCode, Fault> {
             runtime.block_on(start(*stream, settings, address))?;
         }
         Command::Verify(lake) => return runtime.block_on(look(lake)),
-        Command::Reconcile(lake, accepted, metrics) => {
-            return runtime.block_on(set_against(lake, &accepted, &metrics));
+        Command::Reconcile(lake, accepted, metrics, source) => {
+            return runtime.block_on(set_against(lake, &accepted, &metrics, source));
         }
         Command::Repair(stream) => runtime.block_on(mend(*stream))?,
         Command::Compact(lake) => return runtime.block_on(merge(lake, None)),
@@ -129,15 +129,16 @@ async fn start(
     address: Option<SocketAddr>,
 ) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let kinesis = open_stream(&stream).await?;
-    let store = Arc::new(join_store(stream.lake, Role::Consume).await?);
+    let kinesis = open_stream(&stream.source).await?;
     let metrics = Arc::new(Metrics::default());
+    // Before the lake is joined: a process that cannot start takes no shard.
     if let Some(address) = address {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| Fault::Usage(format!("--metrics {address}: {error}")))?;
         tokio::spawn(serve(listener, metrics.clone()));
     }
+    let store = Arc::new(join_store(stream.lake, Role::Consume).await?);
     let (stop, stopped) = watch::channel(false);
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -173,7 +174,12 @@ async fn look(lake: Place) -> Result<ExitCode, Fault> {
 }
 
 /// Exit code 1 where the edge and the lake differ.
-async fn set_against(lake: Place, ids: &[PathBuf], metrics: &[PathBuf]) -> Result<ExitCode, Fault> {
+async fn set_against(
+    lake: Place,
+    ids: &[PathBuf],
+    metrics: &[PathBuf],
+    source: Option<Box<Source>>,
+) -> Result<ExitCode, Fault> {
     let mut accepted = Accepted::default();
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path)
@@ -185,7 +191,17 @@ async fn set_against(lake: Place, ids: &[PathBuf], metrics: &[PathBuf]) -> Resul
     for path in metrics {
         accepted.add_metrics(&path.display().to_string(), &read(path)?)?;
     }
-    let done = reconcile(&read_store(lake).await?, &accepted).await?;
+    let until = now();
+    let store = read_store(lake).await?;
+    let mut done = reconcile(&store, &accepted).await?;
+    if let Some(source) = source {
+        let kinesis = open_stream(&source).await?;
+        let created = kinesis.describe().await?.created_seconds();
+        let paths = StatePaths::new(kinesis.stream(), created);
+        let shards = kinesis.shards().await?;
+        let shards: Vec<&str> = shards.iter().map(|shard| shard.shard_id.as_str()).collect();
+        find_unread(&store, &paths, &shards, &kinesis, until, &mut done).await?;
+    }
     for difference in &done.differences {
         println!("{difference}");
     }
@@ -242,6 +258,11 @@ async fn merge(lake: Place, person: Option<Person>) -> Result<ExitCode, Fault> {
 /// Exit code 1 where an object was not imported.
 async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
     let catalog = Arc::new(Catalog::new(schema(&what.schema)?));
+    if what.archive.has(&what.lake) {
+        let what =
+            "--lake lies in --archive, so each import would import the files of the one before";
+        return Err(Fault::Usage(what.to_owned()));
+    }
     let archive = open_archive(what.archive).await?;
     let store = Arc::new(open_store(what.lake).await?);
     let report = |done: &_| eprintln!("{}", serde_json::to_string(done).unwrap_or_default());
@@ -258,11 +279,6 @@ async fn take_in(what: command::Import) -> Result<ExitCode, Fault> {
 async fn print_letters(lake: Place) -> Result<(), Fault> {
     let store = read_store(lake).await?;
     let mut output = std::io::stdout().lock();
-    if what.archive.has(&what.lake) {
-        let what =
-            "--lake lies in --archive, so each import would import the files of the one before";
-        return Err(Fault::Usage(what.to_owned()));
-    }
     let mut outcome = Ok(());
     dead_letters(&store, |letter| {
         if outcome.is_ok() {
@@ -315,7 +331,7 @@ async fn open_archive(place: Place) -> Result<Archive, Fault> {
 
 async fn mend(stream: Stream) -> Result<(), Fault> {
     let catalog = Catalog::new(schema(&stream.schema)?);
-    let kinesis = open_stream(&stream).await?;
+    let kinesis = open_stream(&stream.source).await?;
     let store = Arc::new(open_store(stream.lake).await?);
     let created = kinesis.describe().await?.created_seconds();
     let paths = StatePaths::new(kinesis.stream(), created);
@@ -334,10 +350,10 @@ async fn mend(stream: Stream) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn open_stream(stream: &Stream) -> Result<Kinesis, Fault> {
-    let identity = identity(&stream.region).await?;
-    let (name, region) = (stream.stream.clone(), stream.region.clone());
-    let kinesis = Kinesis::new(stream.endpoint.clone(), region, name, identity)?;
+async fn open_stream(source: &Source) -> Result<Kinesis, Fault> {
+    let identity = identity(&source.region).await?;
+    let (name, region) = (source.stream.clone(), source.region.clone());
+    let kinesis = Kinesis::new(source.endpoint.clone(), region, name, identity)?;
     if let Err(error) = kinesis.check_credentials().await
         && !error.may_pass()
     {

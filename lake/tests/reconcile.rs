@@ -10,8 +10,9 @@ use forebay_lake::cut::{File, Limits, Shard};
 use forebay_lake::record::Window;
 use forebay_lake::run::carry_out::{Write, carry_out};
 use forebay_lake::run::load::load_shard;
-use forebay_lake::run::reconcile::{Accepted, Difference, Reconciled, reconcile};
-use forebay_lake::source::StreamRecord;
+use forebay_lake::run::reconcile::{Accepted, Difference, Reconciled, find_unread, reconcile};
+use forebay_lake::run::repair::Stream;
+use forebay_lake::source::{Position, SequenceNumber, StreamRecord};
 use forebay_lake::state::StatePaths;
 use forebay_lake::store::{Existing, LeaseTimes, Store, StoreError};
 use object_store::ObjectStore;
@@ -80,11 +81,11 @@ fn records() -> Vec<StreamRecord> {
 /// A list of events that were answered at noon.
 fn accepted(ids: &[&str]) -> Accepted {
     let time = Timestamp(NOON + 1_000).to_iso8601();
-    let lines = ids.iter().map(|id| format!("{id} {time}\n"));
+    let lines = ids.iter().map(|id| format!("{id} {time}\r\n"));
     let mut accepted = Accepted::default();
-    accepted
-        .add_ids("list", &lines.collect::<String>())
-        .unwrap();
+    // As programs of Windows write it.
+    let text = format!("\u{feff}{}", lines.collect::<String>());
+    accepted.add_ids("list", &text).unwrap();
     accepted
 }
 
@@ -145,6 +146,56 @@ async fn what_is_missing_doubled_rejected_and_not_accepted_is_listed() {
     assert_eq!(done.differences, expected);
     let hour = done.hours[&Some(Timestamp(NOON))];
     assert_eq!((hour.missing, hour.doubled, hour.rejected), (2, 4, 1));
+}
+
+/// A shard of which the lake has read a part. Two records come at a time.
+struct Shards(Vec<StreamRecord>);
+
+impl Stream for Shards {
+    type Error = std::convert::Infallible;
+
+    async fn read(
+        &self,
+        shard: &str,
+        from: &Position,
+        _: Option<&SequenceNumber>,
+    ) -> Result<Vec<StreamRecord>, Self::Error> {
+        assert_eq!(shard, SHARD);
+        let Position::After(last) = from else {
+            unreachable!("{from:?}: the lake has read some")
+        };
+        let behind = self.0.iter();
+        let behind = behind.filter(|record| record.sequence_number > *last);
+        Ok(behind.take(2).cloned().collect())
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_and_still_in_the_stream_is_told() {
+    let mut all = records();
+    let store = lake_of(&all[..2]).await;
+    let [d, e] = ["d", "e"].map(|id| sign_up(id).encode());
+    all.push(at(20, d + &e));
+    let list = accepted(&["a", "b", "c", "d", "e", "f", "lost"]);
+    let mut done = compare(&store, &list).await;
+    assert_eq!(done.differences.len(), 5);
+    // Three records and what holds two more; the rest is not in it.
+    let stream = Shards([&all[2..3], &all[6..]].concat());
+    let paths = StatePaths::new("stream", 1);
+    let until = Timestamp(NOON + 60_000);
+    find_unread(&store, &paths, &[SHARD], &stream, until, &mut done)
+        .await
+        .unwrap();
+    let unread = |id: &str| Difference::Unread(id.to_owned());
+    let missing = |id: &str| Difference::Missing(id.to_owned());
+    let expected = [
+        unread("c"),
+        unread("d"),
+        unread("e"),
+        missing("f"),
+        missing("lost"),
+    ];
+    assert_eq!(done.differences, expected);
 }
 
 #[tokio::test]

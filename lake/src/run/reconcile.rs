@@ -10,9 +10,12 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
-use super::load::LoadError;
+use super::load::{LoadError, load_checkpoint};
+use super::repair::Stream;
 use super::survey::Survey;
-use crate::state::{Counts, Partition};
+use crate::record::{Decoded, parts};
+use crate::source::Position;
+use crate::state::{Checkpoint, Counts, Partition, StatePaths};
 use crate::store::{Store, StoreError};
 use crate::table::ids_and_arrivals;
 
@@ -38,6 +41,9 @@ pub enum ReconcileError {
         /// Why.
         error: String,
     },
+    /// The stream.
+    #[error("the stream cannot be read: {0}")]
+    Stream(Box<dyn std::error::Error + Send + Sync>),
     /// What the edge has accepted.
     #[error("{path}, line {line}: {problem}")]
     Accepted {
@@ -67,6 +73,8 @@ impl Accepted {
     /// # Errors
     /// [`ReconcileError::Accepted`]
     pub fn add_ids(&mut self, path: &str, text: &str) -> Result<(), ReconcileError> {
+        // Editors and spreadsheets of Windows begin a file with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}');
         for (line, number) in text.lines().zip(1..) {
             let mut words = line.split_whitespace();
             let Some(id) = words.next() else {
@@ -133,6 +141,8 @@ impl Accepted {
 pub enum Difference {
     /// An event that was accepted is neither a row nor rejected.
     Missing(String),
+    /// The same, and the stream has it behind what the lake has read.
+    Unread(String),
     /// An event has more than one row.
     Doubled(String, usize),
     /// An event that was accepted was rejected, and is no row.
@@ -152,6 +162,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Difference::Missing(id) => write!(formatter, "missing: {id}"),
+            Difference::Unread(id) => write!(formatter, "unread: {id}"),
             Difference::Doubled(id, rows) => write!(formatter, "doubled: {id} has {rows} rows"),
             Difference::Rejected(id) => write!(formatter, "rejected: {id}"),
             Difference::NotAccepted(id) => write!(formatter, "not accepted: {id}"),
@@ -316,6 +327,61 @@ fn compare(done: &mut Reconciled, accepted: &Accepted, found: &Found) {
         let records = done.counts.records;
         done.differences
             .push(Difference::Counts { accepted, records });
+    }
+}
+
+/// Looks for the events that are missing in what the shards of a stream have behind their checkpoints, up to what
+/// arrived `until` then.
+///
+/// # Errors
+/// [`ReconcileError::Load`], [`ReconcileError::Stream`]
+pub async fn find_unread<S: Stream>(
+    store: &Store,
+    paths: &StatePaths,
+    shards: &[&str],
+    stream: &S,
+    until: Timestamp,
+    done: &mut Reconciled,
+) -> Result<(), ReconcileError> {
+    let mut missing: HashMap<String, &mut Difference> = HashMap::new();
+    for difference in &mut done.differences {
+        if let Difference::Missing(id) = difference {
+            missing.insert(id.clone(), difference);
+        }
+    }
+    for shard in shards {
+        let mut from = behind(load_checkpoint(store, paths, shard).await?);
+        while !missing.is_empty() {
+            let read = stream.read(shard, &from, None).await;
+            let records = read.map_err(|error| ReconcileError::Stream(Box::new(error)))?;
+            for record in &records {
+                let place = record.sequence_number.as_str();
+                for part in parts(&record.data).unwrap_or_default() {
+                    if let Ok(event) = Decoded::read(shard, place, &part)
+                        && let Some(found) = missing.remove(&*event.event_id)
+                    {
+                        *found = Difference::Unread(event.event_id.into_owned());
+                    }
+                }
+            }
+            match records.last() {
+                Some(last) if last.arrival <= until => {
+                    from = Position::After(last.sequence_number.clone());
+                }
+                _ => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the records begin that are not in the lake for good.
+fn behind(checkpoint: Checkpoint) -> Position {
+    match (checkpoint.resume, checkpoint.committed, checkpoint.start) {
+        (Some(next), ..) => Position::At(next),
+        (_, Some(last), _) => Position::After(last),
+        (_, _, Some(start)) => Position::Time(Timestamp(start)),
+        _ => Position::TrimHorizon,
     }
 }
 
