@@ -199,6 +199,24 @@ test("CloudFormation and Terraform allow the same", async () => {
 const functions = () =>
   Object.values(template.Resources).filter(({ Type }) => Type === "AWS::Lambda::Function");
 
+test("each function and each event source has an alarm", () => {
+  const named = (Type: string) =>
+    Object.keys(template.Resources).filter((name) => template.Resources[name].Type === Type);
+  const watched = (metric: string) =>
+    named("AWS::CloudWatch::Alarm")
+      .map((name) => template.Resources[name].Properties)
+      .filter(({ MetricName }) => MetricName === metric)
+      .map(({ Dimensions: [{ Value }] }) => Value.Ref);
+  assert.deepEqual(watched("Errors").sort(), named("AWS::Lambda::Function").sort());
+  const sources = named("AWS::Lambda::EventSourceMapping").sort();
+  assert.deepEqual(watched("OnFailureDestinationDeliveredEventCount").sort(), sources);
+  for (const name of sources) {
+    // Else Lambda does not count.
+    const { MetricsConfig } = template.Resources[name].Properties;
+    assert.deepEqual(MetricsConfig, { Metrics: ["EventCount"] }, name);
+  }
+});
+
 test("the program knows the Handlers and the variables of the template", async () => {
   const handlers = functions().map(({ Properties }) => Properties.Handler);
   assert.deepEqual(handlers.sort(), ["compact", "enrichment", "stream", "transform"]);

@@ -37,15 +37,15 @@ locals {
         statistic   = "Maximum"
         threshold   = var.iterator_age_millis
       }
-      failed = {
-        description = "Batches were given up; their records are in the raw bucket."
-        namespace   = "AWS/Lambda"
-        metric      = "OnFailureDestinationDeliveredEventCount"
-        dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream["events"].uuid }
-        statistic   = "Sum"
-        threshold   = 0
-      }
     } : {},
+    { for name, arn in local.sources : "${name}-failed" => {
+      description = "Batches were given up; their records are in the raw bucket."
+      namespace   = "AWS/Lambda"
+      metric      = "OnFailureDestinationDeliveredEventCount"
+      dimensions  = { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream[name].uuid }
+      statistic   = "Sum"
+      threshold   = 0
+    } },
     local.is_firehose ? {
       behind = {
         description = "Records wait in the stream; those older than its retention are lost."
@@ -77,7 +77,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  period              = 300
+  period              = each.value.statistic == "Maximum" ? 60 : 300
   evaluation_periods  = 1
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"

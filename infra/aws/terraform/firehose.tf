@@ -243,6 +243,12 @@ resource "aws_kinesis_firehose_delivery_stream" "iceberg" {
       buffering_interval  = 300
       buffering_size      = 64
       compression_format  = "GZIP"
+
+      cloudwatch_logging_options {
+        enabled         = true
+        log_group_name  = aws_cloudwatch_log_group.firehose[0].name
+        log_stream_name = aws_cloudwatch_log_stream.firehose[0].name
+      }
     }
   }
 }
@@ -332,6 +338,12 @@ resource "aws_kinesis_firehose_delivery_stream" "parquet" {
       buffering_interval  = 300
       buffering_size      = 64
       compression_format  = "GZIP"
+
+      cloudwatch_logging_options {
+        enabled         = true
+        log_group_name  = aws_cloudwatch_log_group.firehose[0].name
+        log_stream_name = aws_cloudwatch_log_stream.firehose[0].name
+      }
     }
   }
 }

@@ -180,7 +180,10 @@ data "aws_iam_policy_document" "identity" {
   for_each = var.application_id == null ? [] : toset(["unauthenticated", "authenticated"])
 
   statement {
-    actions = ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
+    actions = concat(
+      ["sts:AssumeRoleWithWebIdentity"],
+      each.key == "authenticated" ? ["sts:TagSession"] : [],
+    )
 
     principals {
       type        = "Federated"
