@@ -1,7 +1,7 @@
 // A lake in a bucket: who may write to it, and that a process which has lost the lease writes nothing more.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -42,7 +42,15 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-const place = (stream: string) => ["--lake", `s3://lakes/a/${stream}`, "--s3-endpoint", bucket.url];
+/** What stands before the paths of a lake: other programs look for just this. */
+const prefix = (stream: string) => `å~1/${stream}`;
+
+const place = (stream: string) => [
+  "--lake",
+  `s3://lakes/${prefix(stream)}`,
+  "--s3-endpoint",
+  bucket.url,
+];
 
 function consume(stream: string) {
   const words = ["consume", "--stream", stream, "--region", REGION, "--schema", SCHEMA];
@@ -61,7 +69,7 @@ function signUps(...ids: string[]): Event[] {
 /** The event ids in the bucket, read by DuckDB from a copy of it. */
 async function ids(stream: string): Promise<string[]> {
   const copy = join(folder, stream);
-  await bucket.copyTo(copy, `a/${stream}/`);
+  await bucket.copyTo(copy, `${prefix(stream)}/`);
   return eventIds(copy);
 }
 
@@ -85,6 +93,15 @@ test("a lake in a bucket goes on after a stop, and is verified there", async () 
   assert.deepEqual(await ids("plain"), ["a", "b", "c"]);
   const verified = runLake(["verify", "--region", REGION, ...place("plain")]);
   assert.equal(await verified.ended, 0, verified.output());
+  // What nobody has read yet is told from what is lost.
+  await putEvents(client, "plain", signUps("d"));
+  const accepted = join(folder, "accepted.txt");
+  await writeFile(accepted, "a\nb\nc\nd\nlost\n");
+  const words = ["reconcile", "--accepted", accepted, "--region", REGION, ...place("plain")];
+  words.push("--stream", "plain", "--kinesis-endpoint", kinesis.url);
+  const reconciled = runLake(words);
+  assert.equal(await reconciled.ended, 1, reconciled.log());
+  assert.match(reconciled.output(), /^unread: d\nmissing: lost\n/);
 });
 
 test("a process that slept loses the lake to another, and writes nothing more", async () => {
