@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use arrow::array::Array;
 use forebay_core::schema::Schema;
 use forebay_lake::table::Catalog;
 use serde_json::{Value, json};
@@ -265,6 +266,19 @@ fn parts_that_pinpoint_left_out_or_wrote_otherwise_cost_no_row() {
     }
     let (table, extra) = row(&catalog, &bare, &["extra"]);
     assert_eq!((table.as_str(), extra), ("sms_optout", vec![None]));
+}
+
+#[test]
+fn a_number_that_no_column_can_hold_is_in_extra() {
+    let price = json!({ "metrics": { "price_in_millicents_usd": 7 } });
+    let text = with(message("_SMS.SUCCESS", json!({})), &price).to_string();
+    let text = text.replace("_usd\":7", "_usd\":1e400");
+    let files = files_by(&support::catalog(), &[at(0, text)]);
+    let rows = read_parquet(files.values().next().unwrap().clone());
+    let column = rows.column_by_name("price_in_millicents_usd").unwrap();
+    assert_eq!(column.null_count(), 1);
+    let extra = strings(&rows, "extra").remove(0).unwrap();
+    assert!(extra.contains("_usd\":1e400"), "{extra}");
 }
 
 #[test]

@@ -175,7 +175,11 @@ impl Rest<'_> {
                 _ => false,
             },
             ["attributes", name] => self.table.has_attribute(name),
-            ["metrics", name] => self.table.has_metric(name),
+            ["metrics", name] => {
+                let is_beyond =
+                    matches!(value, Value::Number(number) if !number.to_f64().is_finite());
+                self.table.has_metric(name) && !is_beyond
+            }
             ["endpoint", member @ ..] if self.row.event.event_type == EVENT_TYPE => {
                 let column = endpoint_column(member);
                 let mut attributes = self.row.event.attributes.iter();

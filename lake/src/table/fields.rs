@@ -70,7 +70,9 @@ impl FieldBuilder {
             }
             FieldBuilder::Integer(builder) => builder.append_option(integer()),
             FieldBuilder::Number(builder) => {
-                builder.append_option(field.metric(event).map(Number::to_f64));
+                // Pinpoint's records are not validated, and a number may be beyond any double.
+                let number = field.metric(event).map(Number::to_f64);
+                builder.append_option(number.filter(|number| number.is_finite()));
             }
         }
     }
