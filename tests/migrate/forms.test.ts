@@ -6,24 +6,17 @@ import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { changes, fields, folderOf, git, left, section } from "./support/folders.ts";
-
-const V5 = { "package.json": '{ "dependencies": { "aws-amplify": "^5.3.0" } }' };
-const V6 = { "package.json": '{ "dependencies": { "aws-amplify": "^6.0.0" } }' };
-
-/** One file a form: its text, and what becomes of it; what stays is not named. */
-type Forms = Record<string, [before: string, after?: string]>;
-
-async function becomes(project: object, forms: Forms): Promise<void> {
-  const files = Object.entries(forms).map(([path, [before]]) => [path, before]);
-  const folder = await folderOf({ ...project, ...Object.fromEntries(files) });
-  await folder.run(["migrate", "--write", "--endpoint", "/ingest"]);
-  for (const [path, [before, after = before]] of Object.entries(forms)) {
-    assert.equal(await folder.read(path), after, path);
-  }
-  const again = await folder.run(["migrate"]);
-  assert.equal(again.stdout, "", "a second run changes something");
-}
+import {
+  becomes,
+  changes,
+  fields,
+  folderOf,
+  git,
+  left,
+  section,
+  V5,
+  V6,
+} from "./support/folders.ts";
 
 describe("forms", { concurrency: 2 }, () => {
   test("of v6, where Analytics is all that the app has of Amplify", () =>

@@ -1,4 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SchemaError, type SchemaMistake, said } from "../tools.js";
 import { UsageError } from "./command.js";
@@ -25,18 +35,22 @@ export function unreadable(path: string, error: unknown): UsageError {
 }
 
 /**
- * Puts a text into a file, which never holds half of it. Makes the folder where there is none.
+ * Puts a text into a file, which never holds half of it, and keeps its mode. Makes the folder where there is none.
  *
  * @throws UsageError that names it
  */
 export function write(path: string, text: string): void {
-  const draft = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  // What a symbolic link leads to is written, and the link stays.
+  const target = existsSync(path) ? realpathSync(path) : path;
+  const draft = join(dirname(target), `.${basename(target)}.${process.pid}`);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(target), { recursive: true });
+    const mode = statSync(target, { throwIfNoEntry: false })?.mode;
     writeFileSync(draft, text);
-    renameSync(draft, path);
+    if (mode !== undefined) chmodSync(draft, mode);
+    renameSync(draft, target);
   } catch (error) {
-    rmSync(draft, { force: true });
+    if (existsSync(draft)) rmSync(draft, { force: true });
     throw new UsageError(`${path}: cannot be written: ${(error as Error).message}`);
   }
 }

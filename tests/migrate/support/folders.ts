@@ -1,5 +1,6 @@
 // Folders with apps in them, and what `migrate` prints of them.
 
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after } from "node:test";
 import { promisify } from "node:util";
@@ -16,6 +17,24 @@ export async function folderOf(
   folders.push(folder);
   await Promise.all(Object.entries(files).map(([path, text]) => folder.write(path, text)));
   return folder;
+}
+
+export const V5 = { "package.json": '{ "dependencies": { "aws-amplify": "^5.3.0" } }' };
+export const V6 = { "package.json": '{ "dependencies": { "aws-amplify": "^6.0.0" } }' };
+
+/** One file a form: its text, and what becomes of it; what stays is not named. */
+export type Forms = Record<string, [before: string, after?: string]>;
+
+/** Moves files, and looks at what became of each. */
+export async function becomes(project: object, forms: Forms): Promise<void> {
+  const files = Object.entries(forms).map(([path, [before]]) => [path, before]);
+  const folder = await folderOf({ ...project, ...Object.fromEntries(files) });
+  await folder.run(["migrate", "--write", "--endpoint", "/ingest"]);
+  for (const [path, [before, after = before]] of Object.entries(forms)) {
+    assert.equal(await folder.read(path), after, path);
+  }
+  const again = await folder.run(["migrate"]);
+  assert.equal(again.stdout, "", "a second run changes something");
 }
 
 /** Runs Git in a folder. */

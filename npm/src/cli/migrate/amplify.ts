@@ -73,6 +73,9 @@ export const HARMLESS = [
   "Analytics",
 ];
 
+/** Modules of Amplify's that describe the backend, and are in no page. */
+export const BUILD_ONLY = /^@aws-amplify\/(backend|data-schema|seed)([-/]|$)/;
+
 /** The kind of a module of Amplify's that has Analytics or `Amplify`. */
 export function amplifyModule(source: string): ModuleKind | undefined {
   return Object.hasOwn(MODULES, source) ? MODULES[source] : undefined;
@@ -88,8 +91,11 @@ export function moduleEntity(source: string): Entity | undefined {
   return module && { of: "amplify", kind: "module", module };
 }
 
-/** What a module has under a name. */
+/** What a module has under a name, and v5's `Analytics`. */
 export function memberOf(entity: Entity | undefined, name: string): Entity | undefined {
+  if (entity?.kind === "Analytics" && name === "record") {
+    return { of: entity.of, kind: "function", name };
+  }
   if (entity?.kind !== "module") return undefined;
   const { of, module } = entity;
   if (module !== "functions" && name === "Analytics") return { of, kind: "Analytics" };

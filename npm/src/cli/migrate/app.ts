@@ -1,8 +1,8 @@
 // The app as a whole: its files as syntax trees, read when they are asked for, and what names refer to across them.
 
-import { posix } from "node:path";
 import type * as parser from "@babel/parser";
 import { type Entity, memberOf, moduleEntity } from "./amplify.js";
+import { Modules } from "./modules.js";
 import type { Skipped, Sources } from "./sources.js";
 import {
   type Binding,
@@ -32,33 +32,16 @@ export interface Place {
 
 /** Most steps from a name to what it refers to. */
 const MAX_STEPS = 12;
-const EXTENSIONS = [
-  "",
-  ".ts",
-  ".tsx",
-  ".mts",
-  ".cts",
-  ".js",
-  ".jsx",
-  ".mjs",
-  ".cjs",
-  ".vue",
-  ".svelte",
-];
 
 export class App {
   readonly #files = new Map<string, SourceFile | undefined>();
-  /** Folders of packages, by their names. */
-  readonly #packages = new Map<string, string>();
+  readonly #modules: Modules;
 
   constructor(
     readonly sources: Sources,
     private readonly parse: typeof parser.parse,
   ) {
-    for (const [path, text] of sources.packages) {
-      const { name } = members(text);
-      if (typeof name === "string") this.#packages.set(name, posix.dirname(path));
-    }
+    this.#modules = new Modules(sources, parse);
   }
 
   /** Files in whose text `part` stands; those that are no programs are skipped. */
@@ -87,50 +70,10 @@ export class App {
     return file;
   }
 
-  /** The nearest `package.json` above a file. */
-  packageOf(path: string): { folder: string; members: Record<string, unknown> } {
-    for (let folder = posix.dirname(path); ; folder = posix.dirname(folder)) {
-      const text = this.sources.packages.get(posix.join(folder, "package.json"));
-      if (text !== undefined) return { folder, members: members(text) };
-      if (folder === "." || folder === "/") return { folder: ".", members: {} };
-    }
-  }
-
   /** The file of the app that an import in another one names. */
   resolve(from: string, source: string): SourceFile | undefined {
-    const bases: string[] = [];
-    if (source.startsWith(".")) {
-      bases.push(posix.join(posix.dirname(from), source));
-    } else {
-      // The usual short form of the folder of the sources.
-      const short = /^(?:@|~|src)\/(.*)$/.exec(source);
-      const { folder } = this.packageOf(from);
-      if (short) bases.push(posix.join(folder, "src", short[1]), posix.join(folder, short[1]));
-      for (const [name, home] of this.#packages) {
-        if (source === name) bases.push(posix.join(home, "src"), ...this.#mainOf(home), home);
-        if (!source.startsWith(`${name}/`)) continue;
-        const rest = source.slice(name.length + 1);
-        bases.push(posix.join(home, "src", rest), posix.join(home, rest));
-      }
-    }
-    for (const base of bases) {
-      for (const stem of [base, base.replace(/\.[cm]?jsx?$/, ""), posix.join(base, "index")]) {
-        for (const extension of EXTENSIONS) {
-          const path = stem + extension;
-          if (this.sources.texts.has(path)) return this.file(path);
-        }
-      }
-    }
-    return undefined;
-  }
-
-  #mainOf(home: string): string[] {
-    const { main, module } = members(
-      this.sources.packages.get(posix.join(home, "package.json")) ?? "",
-    );
-    return [module, main]
-      .filter((path) => typeof path === "string")
-      .map((path) => posix.join(home, path));
+    const path = this.#modules.path(from, source);
+    return path === undefined ? undefined : this.file(path);
   }
 
   /** What of Amplify's or Forebay's an expression is. */
@@ -215,9 +158,6 @@ export class App {
       const source = loadedModule(bare(init));
       const other = source === undefined ? undefined : this.resolve(file.path, source);
       if (other) return this.exportedEntity(other, name, steps);
-      // A method that is taken out of v5's object.
-      if (whole?.kind === "Analytics" && name === "record")
-        return { ...whole, kind: "function", name };
       return memberOf(whole, name);
     }
     return undefined;
@@ -309,16 +249,6 @@ export class App {
 export function importSource(script: Script, { node }: Binding): string | undefined {
   const declaration = script.parents.get(node);
   return declaration?.type === "ImportDeclaration" ? declaration.source.value : undefined;
-}
-
-/** The members of a JSON object; none where it is no such text. */
-export function members(text: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(text);
-    return value !== null && typeof value === "object" ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 /** Line and column of a node, from 1. */

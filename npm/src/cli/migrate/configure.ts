@@ -21,13 +21,71 @@ const READ = /^(Analytics|Auth|analytics|auth|aws_.*|endpoint)$/;
  */
 export function configurations(rewriter: Rewriter, found: Survey, endpoint: string): boolean {
   const ofAmplify = found.configurations.filter(({ of }) => of === "Amplify");
-  const calls = ofAmplify.length > 0 ? ofAmplify : found.configurations;
+  const all = ofAmplify.length > 0 ? ofAmplify : found.configurations;
+  const calls = all.filter((call) => !isForAmplifyAlone(call));
+  // Forebay takes one configuration, which has all of it.
+  const completed = calls.map((call) => complete(rewriter, found, call, calls));
   for (const call of calls) {
-    if (isForAmplifyAlone(call)) continue;
+    if (completed.includes(call)) continue;
     if (call.of === "Amplify" && rewriter.keeps) beside(rewriter, found, call, endpoint);
     else inPlace(rewriter, call, endpoint);
   }
-  return calls.length > 0;
+  return all.length > 0;
+}
+
+/**
+ * Where v6 is configured in parts, `{ ...Amplify.getConfig(), Analytics }`, puts the first part into the last one, if
+ * Forebay alone is configured: Amplify gives both.
+ *
+ * @returns the call that had the first part
+ */
+function complete<Call extends Place>(
+  rewriter: Rewriter,
+  found: Survey,
+  call: Call,
+  calls: Call[],
+): Call | undefined {
+  const at = bare(argumentOf(call)?.inner ?? call.node);
+  const members = at.type === "ObjectExpression" ? at.properties : [];
+  const known = members.find((member) => isKnownConfig(call, member));
+  if (rewriter.version(call.file) === 5 || known?.type !== "SpreadElement") return undefined;
+  const blockOf = ({ script, node }: Place) => {
+    const statement = script.parents.get(node);
+    return statement?.type === "ExpressionStatement" ? script.parents.get(statement) : undefined;
+  };
+  const isBefore = (other: Call) => (other.node.start as number) < (call.node.start as number);
+  const first = calls.findLast(
+    (other) => other.file === call.file && isBefore(other) && blockOf(other) === blockOf(call),
+  );
+  if (!first || !blockOf(call)) {
+    const advice = "Forebay takes one configuration: put what this one adds into the first.";
+    leave(found, call, "Amplify is configured in parts", advice);
+    return undefined;
+  }
+  if (rewriter.keeps) return first;
+  const { file, script } = call;
+  const { start, end } = known.argument;
+  rewriter.edit(
+    file,
+    start as number,
+    end as number,
+    textOf(first, argumentOf(first)?.inner ?? at),
+  );
+  const statement = script.parents.get(first.node) as Node;
+  const from = (statement.start as number) - indentAt(file.text, statement.start as number).length;
+  const line = newLine(file.text);
+  const to = statement.end as number;
+  rewriter.edit(file, from, to + (file.text.startsWith(line, to) ? line.length : 0), "");
+  return first;
+}
+
+/** `...Amplify.getConfig()`, or a variable with that. */
+function isKnownConfig(place: Place, member: Node): boolean {
+  if (member.type !== "SpreadElement") return false;
+  const at = bare(member.argument);
+  const declared = place.script.bindings.get(at)?.node;
+  const init = declared?.type === "VariableDeclarator" ? declared.init : undefined;
+  return /getConfig\(\)$/.test(textOf(place, bare(init ?? at)));
 }
 
 interface Argument {
@@ -57,9 +115,7 @@ function isForAmplifyAlone(place: Place): boolean {
   if (!argument) return true;
   const at = bare(argument.inner);
   if (at.type !== "ObjectExpression") return false;
-  const adds = at.properties.some(
-    (member) => member.type === "SpreadElement" && /getConfig\(\)$/.test(textOf(place, member)),
-  );
+  const adds = at.properties.some((member) => isKnownConfig(place, member));
   return adds && !at.properties.some((member) => READ.test(keyOf(member) ?? ""));
 }
 
@@ -86,8 +142,11 @@ function inPlace(rewriter: Rewriter, place: Place, endpoint: string): void {
 }
 
 /** Whether an argument has, as far as one sees, a type that says less than Forebay asks for. */
-function needsCast(rewriter: Rewriter, { file, script }: Place, node: Node): boolean {
+function needsCast(rewriter: Rewriter, place: Place, node: Node): boolean {
+  const { file, script } = place;
   if (!/\.[cm]?tsx?$/.test(file.path) || rewriter.version(file) === 5) return false;
+  if (node.type === "ObjectExpression")
+    return node.properties.some((member) => isKnownConfig(place, member));
   if (node.type === "CallExpression") return true;
   const binding = node.type === "Identifier" ? script.bindings.get(node) : undefined;
   if (!binding) return false;

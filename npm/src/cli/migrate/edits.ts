@@ -34,7 +34,9 @@ export function diff(path: string, text: string, edits: Edit[]): string[] {
   const after = lines(edited(text, edits));
   const hunks = joined(changes(before, after));
   if (hunks.length === 0) return [];
-  const out = [`--- a/${path}`, `+++ b/${path}`];
+  // Git ends a name that has white space with a tab.
+  const name = /\s/.test(path) ? `${path}\t` : path;
+  const out = [`--- a/${name}`, `+++ b/${name}`];
   for (const hunk of hunks) {
     const from = Math.max(0, hunk[0].from - CONTEXT);
     const last = hunk[hunk.length - 1];

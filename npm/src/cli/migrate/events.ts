@@ -1,7 +1,8 @@
 // The events that an app records, as far as its code tells: names, attributes and metrics.
 
 import { type App, importSource, type Place, position, type SourceFile } from "./app.js";
-import { elementsOf, TEXT } from "./elements.js";
+import { callsIn, exportsOf, stemOf, TEST } from "./calls.js";
+import { elementsOf, PREFIX, TEXT, type Tracking } from "./elements.js";
 import type { Left, Survey } from "./survey.js";
 import {
   type Binding,
@@ -36,13 +37,19 @@ export interface Observed {
 
 export interface Events {
   observed: Observed[];
-  /** Records of events whose names the code does not say. */
+  /** Records of events whose names the code does not say, and where somebody gets `record` who is not followed. */
   unnamed: Left[];
 }
 
-/** Files in which tests record what nobody sends. */
-const TEST = /(^|\/)__(tests|mocks)__\/|\.(test|spec|stories|cy)\.[cm]?[jt]sx?$/;
 const SESSION = ["_session.start", "_session.stop"];
+const UNNAMED = {
+  what: "an event whose name the code does not say",
+  advice: "Its call stays as it is. Add the event to the schema, by hand or by a sample (--from).",
+};
+const HANDED_ON = {
+  what: "what records is handed on, and who calls it is not followed",
+  advice: "It stays as it is. Add its events to the schema, by hand or by a sample (--from).",
+};
 /** Most functions between the one that knows an event's name and `record`. */
 const MAX_WRAPPERS = 3;
 
@@ -50,73 +57,29 @@ const MAX_WRAPPERS = 3;
  * @param isOld whether a file is written for v5
  */
 export function eventsOf(app: App, found: Survey, isOld: (file: SourceFile) => boolean): Events {
-  const reader = new Reader(app, found);
+  const reader = new Reader(app);
   for (const begin of found.begins) {
     const { file, node } = begin;
     const text = file.text.slice(node.start as number, node.end as number);
     const isSilent = /\b(autoSessionRecord\s*:\s*false|disabled\s*:\s*true)/.test(text);
     if ((begin.of === "forebay" || isOld(file)) && !isSilent) reader.sessions(begin);
   }
-  for (const call of reader.recordCalls()) reader.read(call, 0);
-  const observed = [...reader.observed, ...elementsOf(app.sources.texts)];
-  return { observed, unnamed: reader.unnamed };
+  const calls = callsIn(app, found);
+  for (const call of calls.sessions) reader.sessions(call);
+  for (const call of calls.tracking) reader.autoTrack(call);
+  for (const place of calls.handedOn) reader.leave(place, HANDED_ON);
+  for (const call of calls.records) reader.read(call, 0);
+  const elements = elementsOf(app.sources, reader.elements);
+  for (const place of elements.unnamed) reader.unnamed.push({ ...place, ...UNNAMED });
+  return { observed: [...reader.observed, ...elements.observed], unnamed: reader.unnamed };
 }
 
 class Reader {
   readonly observed: Observed[] = [];
   readonly unnamed: Left[] = [];
+  readonly elements: Tracking = { prefixes: new Set([PREFIX]), attributes: new Map(), open: [] };
 
-  constructor(
-    readonly app: App,
-    readonly found: Survey,
-  ) {}
-
-  /** Calls of `record`, of Amplify's or of Forebay's, under whatever name. */
-  recordCalls(): Located[] {
-    const { app } = this;
-    const files = new Set<SourceFile>();
-    const names = new Set(["record", "autoTrack", "AutoTrack"]);
-    for (const part of ["mplify", "forebay"]) {
-      for (const file of app.filesWith(part)) {
-        files.add(file);
-        app.visit(file, (place) => {
-          // Exported under another name.
-          if (place.node.type !== "ExportSpecifier") return;
-          const name = nameOf(place.node.exported);
-          if (app.exportedEntity(file, name)?.kind === "function") names.add(name);
-        });
-      }
-    }
-    if (files.size > 0)
-      for (const name of names) for (const file of app.filesWith(name)) files.add(file);
-    const calls: Located[] = [];
-    for (const file of files) {
-      if (TEST.test(file.path)) continue;
-      app.visit(file, (place) => {
-        if (this.#isCallOf(place, "record")) calls.push(place);
-        else if (this.#isCallOf(place, "startSession")) this.sessions(place);
-        else if (
-          this.#isCallOf(place, "configureAutoTrack") ||
-          this.#isCallOf(place, "autoTrack")
-        ) {
-          this.#autoTrack(place);
-        }
-      });
-    }
-    return calls;
-  }
-
-  #isCallOf(place: Place, name: string): boolean {
-    const { node } = place;
-    if (node.type !== "CallExpression" && node.type !== "OptionalCallExpression") return false;
-    const callee = bare(node.callee);
-    const called = this.app.entityOf({ ...place, node: callee });
-    if (called?.kind === "function") return called.name === name;
-    if (callee.type !== "MemberExpression" && callee.type !== "OptionalMemberExpression")
-      return false;
-    if (keyOf(callee) !== name || this.found.stays.has(callee.object)) return false;
-    return this.app.entityOf({ ...place, node: callee.object })?.kind === "Analytics";
-  }
+  constructor(readonly app: App) {}
 
   /**
    * Reads one call, with what is known of the parameters around it.
@@ -174,13 +137,12 @@ class Reader {
   }
 
   #unnamed(call: Place): void {
-    const entry = {
-      file: call.file.path,
-      ...position(call),
-      what: "an event whose name the code does not say",
-      advice:
-        "Its call stays as it is. Add the event to the schema, by hand or by a sample (--from).",
-    };
+    this.leave(call, UNNAMED);
+  }
+
+  /** Says once of a place what is to be done there. */
+  leave(place: Place, said: typeof UNNAMED): void {
+    const entry = { file: place.file.path, ...position(place), ...said };
     const isKnown = this.unnamed.some(
       ({ file, line, column }) =>
         file === entry.file && line === entry.line && column === entry.column,
@@ -288,7 +250,11 @@ class Reader {
     const name = functionName({ file, script, node });
     if (!name) return [];
     const calls: Located[] = [];
-    for (const other of app.filesWith(name.text)) {
+    // A default export has any name where it is imported.
+    const parts = exportsOf(file).includes("default")
+      ? [name.text, stemOf(file.path)]
+      : [name.text];
+    for (const other of new Set(parts.flatMap((part) => app.filesWith(part)))) {
       if (TEST.test(other.path)) continue;
       app.visit(other, (place) => {
         const { node: call } = place;
@@ -362,38 +328,62 @@ class Reader {
   }
 
   /** Events that Amplify records by itself, as it is told to. */
-  #autoTrack(place: Located): void {
+  autoTrack(place: Located): void {
     const { app } = this;
     if (place.node.type !== "CallExpression") return;
-    const [first, second] = place.node.arguments;
-    const member = (node: Node | undefined, name: string): Located | undefined => {
-      const at = node && origin(app, { ...place, node });
+    const [first, second] = place.node.arguments.map((node): Located => ({ ...place, node }));
+    const member = (of: Located | undefined, name: string): Located | undefined => {
+      const at = of && origin(app, of);
       const members = at?.node.type === "ObjectExpression" ? at.node.properties : [];
       const found = members.find((one) => keyOf(one) === name);
       return at && found?.type === "ObjectProperty" ? { ...at, node: found.value } : undefined;
     };
-    const type = second ? { ...place, node: first } : member(first, "type");
-    const options = second ?? member(first, "options")?.node;
-    const kind = type && valuesOf(app, type).known[0];
+    const type = second ? first : member(first, "type");
+    const options = second ?? member(first, "options");
+    const kinds = type && valuesOf(app, type);
+    if (!kinds?.complete) this.#unnamed(place);
+    for (const kind of kinds?.known ?? []) {
+      if (kind === "session" || kind === "pageView") this.#automatic(place, kind, options, member);
+      if (kind === "event") this.#ofElements(place, options, member);
+    }
+  }
+
+  #automatic(
+    place: Place,
+    kind: "session" | "pageView",
+    options: Located | undefined,
+    member: (of: Located | undefined, name: string) => Located | undefined,
+  ): void {
     const isSession = kind === "session";
-    if (kind !== "pageView" && !isSession) return;
     const named = isSession ? undefined : member(options, "eventName");
-    const names = isSession ? SESSION : named ? valuesOf(app, named).known : ["pageView"];
-    for (const name of names) {
-      const attributes = member(options, "attributes");
-      const observed = {
+    const values = named && valuesOf(this.app, named);
+    if (values && !values.complete) this.#unnamed(place);
+    const attributes = member(options, "attributes");
+    for (const name of isSession ? SESSION : (values?.known ?? ["pageView"])) {
+      const observed: Observed = {
+        ...{ name: `${name}`, file: place.file.path, ...position(place) },
         attributes: new Map(isSession ? [] : [["url", [TEXT]]]),
         metrics: new Map(),
-        open: [] as string[],
+        open: [],
       };
       if (attributes) this.#fields(attributes, observed.attributes, observed.open, 0);
-      this.observed.push({
-        name: `${name}`,
-        file: place.file.path,
-        ...position(place),
-        ...observed,
-      });
+      this.observed.push(observed);
     }
+  }
+
+  /** What the events of elements have in common. */
+  #ofElements(
+    place: Place,
+    options: Located | undefined,
+    member: (of: Located | undefined, name: string) => Located | undefined,
+  ): void {
+    const { prefixes, attributes, open } = this.elements;
+    const prefix = member(options, "selectorPrefix");
+    const values = prefix && valuesOf(this.app, prefix);
+    if (values && !values.complete) this.#unnamed(place);
+    for (const known of values?.known ?? []) if (known) prefixes.add(`${known}`);
+    const more = member(options, "attributes");
+    if (more) this.#fields(more, attributes, open, 0);
   }
 
   /** Events of sessions, which v5 records by itself. */
@@ -430,9 +420,10 @@ function partsOf(
     // v6 has `{ input }` nowhere, and v5's first form had the event under `event`.
     return { name: part("name"), attributes: part("attributes"), metrics: part("metrics"), isOpen };
   }
-  const isText = /^(StringLiteral|TemplateLiteral|ConditionalExpression|LogicalExpression)$/.test(
-    node.type,
-  );
+  const isText =
+    /^(StringLiteral|TemplateLiteral|BinaryExpression|ConditionalExpression|LogicalExpression)$/.test(
+      node.type,
+    );
   // Analytics.record("name", attributes, metrics)
   if (isText || second) return { name: first, attributes: second, metrics: third, isOpen: false };
   return undefined;

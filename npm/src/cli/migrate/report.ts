@@ -1,8 +1,8 @@
 // What `migrate` says besides the diff.
 
 import { paint } from "../terminal.js";
-import { members } from "./app.js";
 import type { Migration } from "./migrate.js";
+import { members } from "./modules.js";
 
 /** A diff in the colours that Git has for one. */
 export function coloured(diff: string): string {

@@ -1,8 +1,9 @@
 // The edits that move an app's analytics from Amplify to Forebay: which module each name is imported from.
 
 import { amplifyModule, FOREBAY, FOREBAY_V5, FUNCTIONS, TYPES } from "./amplify.js";
-import { type App, members, type SourceFile } from "./app.js";
+import type { App, SourceFile } from "./app.js";
 import { Draft, indentAt, newLine, type Target, unused } from "./draft.js";
+import { members, packageOf } from "./modules.js";
 import { leave, namesAt, type Site, type Survey } from "./survey.js";
 import { type Binding, bare, keyOf, type Node, nameOf } from "./syntax.js";
 
@@ -52,7 +53,7 @@ export class Rewriter extends Draft {
   #declared(file: SourceFile): 5 | 6 | undefined {
     const root = members(this.app.sources.packages.get("package.json") ?? "");
     for (const { dependencies, devDependencies, peerDependencies } of [
-      this.app.packageOf(file.path).members,
+      packageOf(this.app.sources, file.path),
       root,
     ] as Record<string, Record<string, string> | undefined>[]) {
       const all = { ...peerDependencies, ...devDependencies, ...dependencies };
@@ -77,7 +78,7 @@ export class Rewriter extends Draft {
         : this.version(site.file) === 5;
       if (kind === "functions" || (kind === "either" && !isOld)) this.#functions(site);
       else if (site.by === "mock") this.#mock(site);
-      else if (site.by === "type") this.#swap(site, FOREBAY_V5);
+      else if (site.by === "type") this.#type(site);
       else this.#root(site);
     }
   }
@@ -111,6 +112,7 @@ export class Rewriter extends Draft {
       });
     }
     for (const specifier of node.specifiers) {
+      if (specifier.type === "ImportNamespaceSpecifier") this.#typesOf(site, specifier.local);
       const isImport = specifier.type === "ImportSpecifier";
       if (!isImport && specifier.type !== "ExportSpecifier") continue;
       const from = isImport ? specifier.imported : specifier.local;
@@ -122,9 +124,30 @@ export class Rewriter extends Draft {
     }
   }
 
+  /** `analytics.RecordInput` of `import * as analytics`. */
+  #typesOf({ file, script }: Site, local: Node): void {
+    for (const id of script.bindings.get(local)?.references ?? []) {
+      const parent = script.parents.get(id);
+      if (parent?.type !== "TSQualifiedName" || parent.left !== id) continue;
+      const { name, start, end } = parent.right;
+      const renamed = Object.hasOwn(TYPES, name) ? TYPES[name] : name;
+      if (renamed !== name) this.edit(file, start as number, end as number, renamed);
+    }
+  }
+
   #swap({ file, literal }: Site, module: string): void {
     const quote = file.text[literal.start];
     this.edit(file, literal.start, literal.end, quote + module + quote);
+  }
+
+  /** `import("aws-amplify").Analytics` as a type. The types of all else stay where they are. */
+  #type(site: Site): void {
+    const { node } = site;
+    const qualifier = node.type === "TSImportType" ? node.qualifier : undefined;
+    const name = qualifier?.type === "Identifier" ? qualifier.name : undefined;
+    if (name === undefined) {
+      if (this.version(site.file) === 5) this.#byHand(site);
+    } else if (this.#targetOf(site, name, false)?.imported === name) this.#swap(site, FOREBAY_V5);
   }
 
   #mock(site: Site): void {

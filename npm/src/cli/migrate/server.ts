@@ -1,4 +1,6 @@
 import type { App, Place } from "./app.js";
+import { frontmatter } from "./component.js";
+import { packageOf } from "./modules.js";
 import { isFunction, type Node } from "./syntax.js";
 
 /** Files of Next.js that run on a server, whatever they say, and those that do unless they say otherwise. */
@@ -11,16 +13,16 @@ const SERVER_FUNCTIONS = /^(getServerSideProps|getStaticProps|getInitialProps|lo
 
 /** Why a place is on a server, in half a sentence; nothing where it is in a browser, as far as files tell. */
 export function serverReason(app: App, { file, script, node }: Place): string | undefined {
-  const { members } = app.packageOf(file.path);
-  const dependencies = {
-    ...(members.dependencies as object),
-    ...(members.devDependencies as object),
-  };
+  const { dependencies: own, devDependencies } = packageOf(app.sources, file.path);
+  const dependencies = { ...(own as object), ...(devDependencies as object) };
   const says = (directive: string) =>
     script.program.directives.some(({ value }) => value.value === directive);
   if (says("use server")) return '"use server"';
   if (/["']server-only["']/.test(file.text)) return "server-only";
   if (ROUTES.test(file.path)) return "a route or middleware";
+  if ((node.start as number) < frontmatter(file.path, file.text).length) {
+    return "the frontmatter of an Astro component";
+  }
   if (
     SERVER_FOLDERS.test(file.path) &&
     !/\.(jsx|tsx|vue|svelte)$/.test(file.path) &&

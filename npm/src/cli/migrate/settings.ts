@@ -1,6 +1,7 @@
 // Amplify's configuration files: which application they are for, and what Forebay misses in them.
 
-import { type App, members } from "./app.js";
+import type { App } from "./app.js";
+import { members } from "./modules.js";
 import type { Survey } from "./survey.js";
 import { keyOf } from "./syntax.js";
 

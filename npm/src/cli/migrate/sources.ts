@@ -19,12 +19,18 @@ export interface Sources {
   texts: Map<string, string>;
   /** Texts of `package.json`. */
   packages: Map<string, string>;
+  /** Texts of TypeScript's configuration: JSON with comments. */
+  compilers: Map<string, string>;
+  /** Texts of templates that stand beside their components. */
+  templates: Map<string, string>;
   /** Paths of Amplify's configuration files that are JSON. */
   configurations: Map<string, string>;
   skipped: Skipped[];
 }
 
 const SCRIPT = /\.([cm]?[jt]sx?|vue|svelte|astro)$/;
+const TEMPLATE = /\.html$/;
+const COMPILER = /^(ts|js)config(\..*)?\.json$/;
 const CONFIGURATION = /^(amplifyconfiguration|amplify_outputs|aws-exports)\.json$/;
 /** Dependencies, and what is made of the sources. */
 const PASSED_OVER = /^(\..*|node_modules|bower_components|dist|build|out|coverage|vendor|target)$/;
@@ -39,6 +45,8 @@ export function sourcesIn(root: string): Sources {
   const sources: Sources = {
     texts: new Map(),
     packages: new Map(),
+    compilers: new Map(),
+    templates: new Map(),
     configurations: new Map(),
     skipped: [],
   };
@@ -59,6 +67,10 @@ export function sourcesIn(root: string): Sources {
       } else if (!entry.isFile()) {
       } else if (entry.name === "package.json") {
         take(root, path, sources.packages, sources);
+      } else if (COMPILER.test(entry.name)) {
+        take(root, path, sources.compilers, sources);
+      } else if (TEMPLATE.test(entry.name) && !ignored.has(path)) {
+        take(root, path, sources.templates, sources);
       } else if (CONFIGURATION.test(entry.name)) {
         take(root, path, sources.configurations, sources);
       } else if (isScript && (!ignored.has(path) || /^aws-exports\./.test(entry.name))) {
@@ -83,12 +95,13 @@ function entriesOf(path: string, shown: string, { skipped }: Sources) {
 /** Reads a file that is a text of a size that people write; what else it is matters only where Amplify is in it. */
 function take(root: string, path: string, into: Map<string, string>, { skipped }: Sources): void {
   const skip = (why: string) => skipped.push({ file: path, why });
+  let matters = true;
   try {
     const { size } = statSync(join(root, path));
     if (size > MAX_LOOKED_AT)
       return void skip(`${Math.round(size / MAX_BYTES)} MiB, too large to be looked at`);
     const bytes = readFileSync(join(root, path));
-    const matters = bytes.includes(MENTIONS);
+    matters = bytes.includes(MENTIONS);
     if (bytes.includes(0)) return void (matters && skip("not a text"));
     if (size > MAX_BYTES) {
       return void (matters && skip("larger than 1 MiB, so taken for one that a bundler has made"));
@@ -97,7 +110,8 @@ function take(root: string, path: string, into: Map<string, string>, { skipped }
     into.set(path, new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    skip(code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "not UTF-8" : `cannot be read: ${message}`);
+    if (code !== "ERR_ENCODING_INVALID_ENCODED_DATA") skip(`cannot be read: ${message}`);
+    else if (matters) skip("not UTF-8");
   }
 }
 

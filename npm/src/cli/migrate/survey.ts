@@ -2,6 +2,7 @@
 
 import {
   amplifyModule,
+  BUILD_ONLY,
   type Entity,
   elsewhere,
   HARMLESS,
@@ -11,6 +12,7 @@ import {
   PROVIDER_ADVICE,
 } from "./amplify.js";
 import { type App, type Place, position, type SourceFile } from "./app.js";
+import { members } from "./modules.js";
 import { serverReason } from "./server.js";
 import { bare, keyOf, loadedModule, type Node, nameOf } from "./syntax.js";
 
@@ -193,6 +195,7 @@ function module(site: Site, found: Survey): void {
   const whole = elsewhere(source);
   if (whole) leave(found, site, whole.what, whole.advice);
   if (!/^@?aws-amplify\b/.test(source) && !/^@aws-amplify\//.test(source)) return;
+  if (BUILD_ONLY.test(source)) return;
   for (const name of names ?? []) {
     const one = whole ? undefined : elsewhere(source, name);
     if (one) leave(found, site, `${one.what} (${name})`, one.advice);
@@ -235,8 +238,7 @@ function member(app: App, place: Place, node: Node & { object: Node }, found: Su
   if (entity.kind === "Amplify") {
     if (name === "configure" && call)
       found.configurations.push({ ...place, node: call, of: "Amplify" });
-    else if (!["configure", "getConfig", "Logger"].includes(name))
-      other(found, place, `Amplify.${name}`);
+    else if (!["configure", "getConfig"].includes(name)) other(found, place, `Amplify.${name}`);
     if (name === "addPluggable")
       leave(found, place, "a provider that is added to Amplify", OWN_PROVIDER);
   } else if (entity.kind === "Analytics") {
@@ -327,9 +329,7 @@ function hub(place: Place, found: Survey): void {
 /** Packages for React Native, where Forebay does not run. */
 function reactNative(app: App, found: Survey): void {
   for (const [file, text] of app.sources.packages) {
-    const { dependencies } = app.packageOf(file).members as {
-      dependencies?: Record<string, string>;
-    };
+    const { dependencies } = members(text) as { dependencies?: Record<string, string> };
     const isNative = dependencies && Object.hasOwn(dependencies, "react-native");
     if (!isNative || !Object.keys(dependencies).some((name) => /aws-amplify/.test(name))) continue;
     const line = text.slice(0, text.indexOf('"react-native"')).split("\n").length;

@@ -2,6 +2,7 @@
 
 import type * as parser from "@babel/parser";
 import type { File, Identifier, Node, Program } from "@babel/types";
+import { mayHaveJsx, scriptsAlone, withCalls } from "./component.js";
 
 export type { Node } from "@babel/types";
 
@@ -62,31 +63,35 @@ const NO_CHILDREN = new Set([
 ]);
 
 /**
- * Parses a file by what its name says it holds. All scripts of a component are one, as they share their names.
+ * Parses a file by what its name says it holds. All scripts of a component are one, as they share their names, and calls
+ * in its markup of what its scripts declare belong to it.
  *
  * @throws Unparsable
  */
 export function scriptOf(path: string, text: string, parse: Parse): Script {
   const isComponent = /\.(vue|svelte|astro)$/.test(path);
-  return script(parsed(path, isComponent ? scriptsAlone(text) : text, parse));
-}
-
-/** The scripts of a component in a text of the same length in which all else is blank, so that places agree. */
-function scriptsAlone(text: string): string {
-  const blank = (part: string) => part.replace(/[^\r\n]/g, " ");
-  let alone = "";
-  // As HTML has it: all up to the closing tag is the script.
-  const scripts = /(<script\b(?:"[^"]*"|'[^']*'|[^>"'])*>)([\s\S]*?)<\/script\s*>/gi;
-  for (const { index, 1: tag, 2: script } of text.matchAll(scripts)) {
-    alone += blank(text.slice(alone.length, index + tag.length)) + script;
-  }
-  return alone + blank(text.slice(alone.length));
-}
-
-function parsed(path: string, text: string, parse: Parse): File {
-  const isTyped = /\.[cm]?tsx?$/.test(path) || /\.(vue|svelte|astro)$/.test(path);
+  const isTyped = isComponent || /\.[cm]?tsx?$/.test(path);
   // In a .ts file `<T>x` is an assertion, and a JSX element in no other file of TypeScript than .tsx.
-  const jsx = /\.[cm]?ts$/.test(path) ? [] : (["jsx"] as const);
+  const hasJsx = isComponent ? mayHaveJsx(path, text) : !/\.[cm]?ts$/.test(path);
+  const read = (text: string) => parsed(text, isTyped, hasJsx, parse);
+  if (!isComponent) return script(read(text));
+  const alone = scriptsAlone(path, text);
+  const scripts = script(read(alone));
+  const declared = [...scripts.bindings.values()].filter(({ isParameter }) => !isParameter);
+  const names = new Set(declared.map(({ name }) => name));
+  const isProgram = (part: string) => {
+    try {
+      return read(part).program.body.length === 1;
+    } catch {
+      return false;
+    }
+  };
+  const whole = withCalls(text, alone, names, isProgram);
+  return whole === alone ? scripts : script(read(whole));
+}
+
+function parsed(text: string, isTyped: boolean, hasJsx: boolean, parse: Parse): File {
+  const jsx = hasJsx ? (["jsx"] as const) : [];
   try {
     const file = parse(text, {
       sourceType: "unambiguous",

@@ -2,7 +2,7 @@
 
 import type { App, Place } from "./app.js";
 import { importSource } from "./app.js";
-import { type Binding, bare, keyOf, type Node, nameOf } from "./syntax.js";
+import { type Binding, bare, keyOf, loadedModule, type Node, nameOf } from "./syntax.js";
 
 /** What parameters stand for in a call that is looked at, by the binding. */
 export type Arguments = Map<Binding, Located | undefined>;
@@ -28,6 +28,8 @@ export interface Parameter extends Place {
 }
 
 const MAX_STEPS = 16;
+/** Most texts that the parts of one text are put together to. */
+const MAX_JOINED = 100;
 /** What a parameter is that a call does not give. */
 const UNDEFINED = { type: "Identifier", name: "undefined" } as Node;
 
@@ -46,10 +48,13 @@ export function origin(app: App, at: Located, steps = 0): Located {
     const source = importSource(script, binding);
     if (source !== undefined) return follow(imported(app, here, binding, source));
     if (binding.node.type === "TSEnumDeclaration") return { ...here, node: binding.node };
-    if (binding.node.type !== "VariableDeclarator" || binding.node.id !== binding.id) return here;
-    return follow(
-      isConstant(here, binding) ? { ...here, node: binding.node.init as Node } : undefined,
-    );
+    if (binding.node.type !== "VariableDeclarator" || !isConstant(here, binding)) return here;
+    const { id, init } = binding.node;
+    const whole: Located = { ...here, node: init as Node };
+    if (id === binding.id) return follow(whole);
+    const name = memberName(id, binding.id);
+    if (name === undefined) return here;
+    return follow(memberAt(app, origin(app, whole, steps + 1), name));
   }
   if (here.node.type === "MemberExpression" || here.node.type === "OptionalMemberExpression") {
     const name = keyOf(here.node) ?? computed(app, here, steps);
@@ -63,6 +68,15 @@ export function origin(app: App, at: Located, steps = 0): Located {
     return callee === "Object.freeze" && first ? follow({ ...here, node: first }) : here;
   }
   return here;
+}
+
+/** The member that an object's pattern takes under a name; nothing where it takes no such one, or has something in its place. */
+function memberName(pattern: Node, id: Node): string | undefined {
+  if (pattern.type !== "ObjectPattern") return undefined;
+  const taken = pattern.properties.find(
+    (property) => property.type === "ObjectProperty" && property.value === id,
+  );
+  return taken && keyOf(taken);
 }
 
 function textOf({ file }: Place, { start, end }: Node): string {
@@ -131,8 +145,9 @@ function memberAt(app: App, object: Located, name: string): Located | undefined 
       : undefined;
   }
   const binding = node.type === "Identifier" ? script.bindings.get(node) : undefined;
-  if (binding?.node.type !== "ImportNamespaceSpecifier") return undefined;
-  const other = app.resolve(file.path, importSource(script, binding) ?? "");
+  const isWhole = binding?.node.type === "ImportNamespaceSpecifier";
+  const source = isWhole ? importSource(script, binding) : loadedModule(node);
+  const other = source === undefined ? undefined : app.resolve(file.path, source);
   const exported = other && app.exported(other, name);
   return exported && "node" in exported ? exported : undefined;
 }
@@ -163,8 +178,15 @@ export function valuesOf(app: App, at: Located, steps = 0): Values {
     case "NullLiteral":
       return one(null);
     case "TemplateLiteral":
-      if (node.expressions.length === 0) return one(node.quasis[0].value.cooked ?? "");
-      return { ...both(...(node.expressions as Node[])), known: [], complete: false };
+      return joined(
+        node.quasis.flatMap(({ value }, at) => {
+          const next = node.expressions[at];
+          return next ? [one(value.cooked ?? ""), both(next)] : [one(value.cooked ?? "")];
+        }),
+      );
+    case "BinaryExpression":
+      if (node.operator !== "+") return { known: [], complete: false, parameters: [] };
+      return joined([both(node.left), both(node.right)]);
     case "UnaryExpression":
       if (node.operator === "-" && node.argument.type === "NumericLiteral")
         return one(-node.argument.value);
@@ -194,6 +216,19 @@ export function parameterOf({ node, file, script, given }: Located): Parameter |
   const binding = node.type === "Identifier" ? script.bindings.get(node) : undefined;
   if (!binding?.isParameter || given?.has(binding)) return undefined;
   return { file, script, node: binding.node, binding };
+}
+
+/** The texts that parts are one after the other, such as those of a template. */
+function joined(parts: Values[]): Values {
+  const parameters = parts.flatMap((part) => part.parameters);
+  const count = parts.reduce((product, { known }) => product * known.length, 1);
+  const isKnown = parts.every(({ complete }) => complete) && count > 0 && count <= MAX_JOINED;
+  // A sum of numbers is none.
+  const isText = parts.some(({ known }) => known.every((value) => typeof value === "string"));
+  if (!isKnown || !isText) return { known: [], complete: false, parameters };
+  let known = [""];
+  for (const part of parts) known = known.flatMap((text) => part.known.map((one) => text + one));
+  return { known, complete: true, parameters };
 }
 
 function texts(values: Values): Values {
