@@ -3,6 +3,7 @@ import {
   configure,
   createEvent,
   type ForebayConfig,
+  ForebayError,
   type IdentifyUserInput,
   identifiers,
   identifyUser,
@@ -49,6 +50,9 @@ const [LEFT_ANONYMOUS, LEFT_USER] = ["ajs_anonymous_id", "ajs_user_id"];
 /** Whom this page has identified. */
 let userId: string | undefined;
 let anonymousId: string | undefined;
+/** Whether `load` was called, and what was called before. */
+let isLoaded = false;
+const early: (() => void)[] = [];
 const listeners = new Map<string, Set<Listener>>();
 const told = new Set<string>();
 
@@ -60,6 +64,8 @@ const told = new Set<string>();
 function load(config: ForebayConfig | AmplifyConfig): void {
   const endpointId = left(LEFT_ANONYMOUS);
   configure(endpointId ? { endpointId, ...config } : config);
+  isLoaded = true;
+  for (const call of early.splice(0)) call();
   identifiers().then(
     (ids) => {
       anonymousId = ids.endpointId;
@@ -68,8 +74,8 @@ function load(config: ForebayConfig | AmplifyConfig): void {
   );
   const user = left(LEFT_USER);
   if (!user) return;
-  userId = user;
-  describe({}).then(
+  userId ??= user;
+  describe({}, userId).then(
     () => localStorage.removeItem(LEFT_USER),
     () => {},
   );
@@ -87,75 +93,90 @@ function left(key: string): string | undefined {
 
 /** Records an event, `Order Completed` as `OrderCompleted`. Resolves at once with the receipt. */
 function track(
-  event: string,
+  event: string | { event: string; properties?: Properties | null },
   properties?: Properties | Callback | null,
   options?: SegmentOptions | Callback | null,
   callback?: Callback,
 ): Promise<Receipt> {
-  const { objects, done } = sorted([properties, options, callback], 0);
-  emit("track", event, objects[0], objects[1]);
-  return recorded(eventName(event), flat(objects[0]), done);
+  return said(() => {
+    const isWhole = isObject(event);
+    const name = isWhole ? event.event : event;
+    const given = isWhole ? [event.properties] : [];
+    const { objects, done } = sorted([...given, properties, options, callback], 0);
+    emit("track", name, objects[0], objects[1]);
+    return recorded(eventName(name as string), flat(objects[0]), done);
+  });
 }
 
 /** Records `pageView`, with what the browser knows of the page. */
 function page(...given: Paged): Promise<Receipt> {
-  const { texts, objects, done } = sorted(given, 2);
-  // A single text is the name.
-  const [category, name] = texts.length > 1 ? texts : [undefined, texts[0]];
-  const [properties, options] = objects;
-  emit("page", category, name, properties, options);
-  const own = { ...flat({ name, category }), ...flat(properties) };
-  return recorded(
-    "pageView",
-    { ...pageOf(options?.context as SegmentOptions["context"]), ...own },
-    done,
-  );
+  return said(() => {
+    const { texts, objects, done } = sorted(given, 2);
+    const words = texts.filter((text) => text !== undefined);
+    // A single text is the name.
+    const [category, name] = words.length > 1 ? words : [undefined, words[0]];
+    const [properties, options] = objects;
+    emit("page", category, name, properties, options);
+    const own = { ...flat({ name, category }), ...flat(properties) };
+    const known = pageOf(options?.context as SegmentOptions["context"]);
+    return recorded("pageView", { ...known, ...own }, done);
+  });
 }
 
 /** Says who the user is, and describes them; traits that are not said again stay. */
 function identify(...given: Identified): Promise<void> {
-  const { texts, objects, done } = sorted(given, 1);
-  emit("identify", texts[0], objects[0], objects[1]);
-  if (texts[0]) userId = texts[0];
-  return described(attributesOf(objects[0]), done);
+  return said(() => {
+    const { texts, objects, done } = sorted(given, 1);
+    emit("identify", texts[0], objects[0], objects[1]);
+    if (texts[0]) userId = texts[0];
+    return described(attributesOf(objects[0]), done);
+  });
 }
 
 /** Says which group the user belongs to: user attributes `group_id` and `group_<trait>`. */
 function group(...given: Identified): Promise<void> {
-  const { texts, objects, done } = sorted(given, 1);
-  emit("group", texts[0], objects[0], objects[1]);
-  return described(
-    { ...attributesOf({ group_id: texts[0] }), ...attributesOf(objects[0], "group_") },
-    done,
-  );
+  return said(() => {
+    const { texts, objects, done } = sorted(given, 1);
+    emit("group", texts[0], objects[0], objects[1]);
+    const own = attributesOf({ group_id: texts[0] });
+    return described({ ...own, ...attributesOf(objects[0], "group_") }, done);
+  });
 }
 
 /** Says that a user was known by another id before, by the user attribute `previous_id`. */
-async function alias(
-  to: string,
-  from?: Text | SegmentOptions | Callback,
+function alias(
+  to: string | number,
+  from?: Text | number | SegmentOptions | Callback,
   options?: SegmentOptions | Callback | null,
   callback?: Callback,
 ): Promise<void> {
-  const { texts, done } = sorted([from, options, callback], 1);
-  emit("alias", to, texts[0]);
-  const previous = texts[0] ?? userId;
-  userId = to;
-  const known = async () => previous ?? (await identifiers()).endpointId;
-  const id = await known().catch(() => undefined);
-  return described(attributesOf({ previous_id: id }), done);
+  return said(async () => {
+    const { texts, done } = sorted([from, options, callback], 1);
+    emit("alias", to, texts[0]);
+    if (to === "" || !/string|number/.test(typeof to)) {
+      throw new ForebayError("InvalidUser", "Forebay: alias() needs the id that the user has now.");
+    }
+    const previous = texts[0] ?? userId;
+    const id = String(to);
+    userId = id;
+    const known = async () => previous ?? (await whenLoaded(identifiers)).endpointId;
+    const before = await known().catch(() => undefined);
+    return described(attributesOf({ previous_id: before }), done, id);
+  });
 }
 
 /** Forgets the user and the group. The anonymous id stays: `forget()` of the package gives a new one. */
 function reset(): Promise<void> {
-  emit("reset");
-  userId = undefined;
-  try {
-    for (const key of [LEFT_ANONYMOUS, LEFT_USER]) localStorage.removeItem(key);
-  } catch {
-    // Without a storage nothing was left.
-  }
-  return said(identifyUser({} as IdentifyUserInput));
+  return said(() => {
+    emit("reset");
+    userId = undefined;
+    try {
+      for (const key of [LEFT_ANONYMOUS, LEFT_USER]) localStorage.removeItem(key);
+    } catch {
+      // Without a storage nothing was left.
+    }
+    return whenLoaded(() => identifyUser({} as IdentifyUserInput));
+  });
 }
 
 /** `track`, `identify`, `page`, `group`, `alias` and `reset` of analytics.js. */
@@ -171,12 +192,10 @@ export const analytics = {
   user: () => ({ id: () => userId ?? null, anonymousId: () => anonymousId ?? null }),
   /** Calls `callback` once events can be sent. */
   ready(callback: Callback): Promise<void> {
-    return said(
-      identifiers().then((ids) => {
-        anonymousId = ids.endpointId;
-        callback();
-      }),
-    );
+    return said(async () => {
+      anonymousId = (await whenLoaded(identifiers)).endpointId;
+      callback();
+    });
   },
   /** Calls `listener` with what this method is called with, sorted. */
   on(method: Method, listener: Listener) {
@@ -198,13 +217,12 @@ function sorted(given: unknown[], most: number) {
   let count = 0;
   while (count < Math.min(most, rest.length) && isText(rest[count])) count++;
   const texts = rest.slice(0, count).map((value) => (value == null ? undefined : String(value)));
-  const objects = rest.slice(count).map((value) => (value ?? undefined) as Properties | undefined);
+  const objects = rest.slice(count).map((value) => (isObject(value) ? value : undefined));
   return { texts, objects, done };
 }
 
-async function recorded(name: string, fields: Properties, done?: Callback): Promise<Receipt> {
-  // Not in the page's own call: analytics.js does not throw there, either.
-  const receipt = said((async () => record(createEvent(name, fields)))());
+function recorded(name: string, fields: Properties, done?: Callback): Promise<Receipt> {
+  const receipt = whenLoaded(() => record(createEvent(name, fields)));
   receipt.then(
     ({ settled }) => call(done, settled),
     () => call(done),
@@ -212,23 +230,44 @@ async function recorded(name: string, fields: Properties, done?: Callback): Prom
   return receipt;
 }
 
-function described(attributes: Record<string, string[]>, done?: Callback): Promise<void> {
-  const sent = said(describe(attributes));
+function described(
+  attributes: Record<string, string[]>,
+  done?: Callback,
+  id = userId,
+): Promise<void> {
+  const sent = whenLoaded(() => describe(attributes, id));
   call(done, sent);
   return sent;
 }
 
-const describe = async (userAttributes: Record<string, string[]>) =>
+const describe = async (userAttributes: Record<string, string[]>, id: string | undefined) =>
   identifyUser({
     // Who is nobody yet may be described, too.
-    userId: userId as string,
+    userId: id as string,
     userProfile: {},
     options: { userAttributes, merge: true },
   });
 
-/** Says on the console what is wrong, since those who come from analytics.js wait for nothing. */
-function said<T>(promise: Promise<T>): Promise<T> {
-  promise.catch((error) => console.error(error.message));
+/** Calls what needs a configuration: at once, or when there is one. */
+async function whenLoaded<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if ((error as ForebayError).code !== "NotConfigured") throw error;
+    if (isLoaded) return run();
+    return new Promise((resolve) => {
+      early.push(() => resolve((async () => run())()));
+    });
+  }
+}
+
+/**
+ * Makes a call that does not throw, and says on the console what is wrong, since those who come from analytics.js wait
+ * for nothing.
+ */
+function said<T>(run: () => Promise<T>): Promise<T> {
+  const promise = (async () => run())();
+  promise.catch((error) => console.error(error?.message ?? error));
   return promise;
 }
 
@@ -240,7 +279,13 @@ function call(done: Callback | undefined, ended?: Promise<unknown>): void {
 }
 
 function emit(method: Method, ...given: unknown[]): void {
-  for (const listener of listeners.get(method) ?? []) listener(...given);
+  for (const listener of listeners.get(method) ?? []) {
+    try {
+      listener(...given);
+    } catch (error) {
+      reportError(error);
+    }
+  }
 }
 
 /** A name that a schema can have: the words of others joined, `Order Completed` as `OrderCompleted`. */
@@ -266,17 +311,22 @@ function flat(values: Properties | undefined, prefix = "", depth = 0): Propertie
     const given = plain(value);
     if (given == null) continue;
     if (Array.isArray(given)) fields[name] = listed(name, given);
-    else if (!isObject(given)) fields[name] = given;
+    else if (typeof given !== "object" || given instanceof Date) fields[name] = given;
+    else if (!isObject(given)) leftOut(name, "it is no plain object");
     else if (depth < DEEPEST) Object.assign(fields, flat(given, `${name}_`, depth + 1));
     else leftOut(name, `properties are looked into ${DEEPEST} deep`);
   }
   return fields;
 }
 
-/** Dates stay as they are; others that know how they are written, such as addresses, are written. */
+/** A value as JSON has it; nothing where JSON has none, as for functions and for what is no number. Dates stay. */
 function plain(value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  if (typeof value === "function" || typeof value === "symbol") return undefined;
+  if (value instanceof Date) return Number.isNaN(+value) ? undefined : value;
   const { toJSON } = (value ?? {}) as { toJSON?: unknown };
-  return typeof toJSON === "function" && !(value instanceof Date) ? toJSON.call(value) : value;
+  return typeof toJSON === "function" ? toJSON.call(value) : value;
 }
 
 function isObject(value: unknown): value is Properties {

@@ -67,6 +67,62 @@ test("track takes its arguments in every order, and properties become attributes
   ]);
 });
 
+test("track and page take every form of analytics.js, and what JSON has no value for is left out", async () => {
+  const page = await site.open();
+  await run(
+    page,
+    `const ended = async (receipt) => (await receipt).settled;
+    analytics.on("track", () => { throw new Error("a listener's own"); });
+    await ended(analytics.track({ event: "Whole One", properties: { n: 1 } }, { integrations: {} }));
+    await ended(analytics.track("Listed", ["a"]));
+    await ended(analytics.track("Texted", "abc"));
+    await ended(analytics.track("Odd", { none: NaN, all: Infinity, big: 12n, call() {}, mark: Symbol(),
+      when: new Date(NaN), map: new Map([[1, 2]]), element: document.body, left: 1 }));
+    await ended(analytics.page("Home", null));
+    await ended(analytics.page("Home", undefined, {}));`,
+  );
+  assert.deepEqual(events().slice(0, 4).map(said), [
+    { name: "WholeOne", n: 1 },
+    { name: "Listed" },
+    { name: "Texted" },
+    { name: "Odd", big: "12", left: 1 },
+  ]);
+  const pages = events().slice(4);
+  assert.deepEqual(
+    pages.map(({ Attributes }) => [Attributes?.category, Attributes?.name]),
+    [
+      [undefined, "Home"],
+      [undefined, "Home"],
+    ],
+  );
+});
+
+test("what is called before load is done then, in its order", async () => {
+  const page = await site.open();
+  const ids = await page.evaluate(
+    `(async () => {
+      const { analytics } = await import("/forebay/segment.js");
+      const ready = new Promise((ready) => analytics.ready(ready));
+      const first = analytics.track("First", { n: 1 });
+      const known = analytics.identify("u1", { plan: "pro" });
+      const second = analytics.track("Second");
+      await new Promise((soon) => setTimeout(soon));
+      analytics.load(${JSON.stringify(endpoint.config)});
+      const third = analytics.track("Third");
+      await Promise.all([ready, known]);
+      for (const receipt of [first, second, third]) await (await receipt).settled;
+      return [analytics.user().id(), typeof analytics.user().anonymousId()];
+    })()`,
+  );
+  assert.deepEqual(ids, ["u1", "string"]);
+  assert.deepEqual(
+    events().map(({ EventType }) => EventType),
+    ["First", "Second", "Third"],
+  );
+  const { User } = await described((body) => JSON.stringify(body).includes("u1"));
+  assert.deepEqual(User, { UserId: "u1", UserAttributes: { plan: ["pro"] } });
+});
+
 test("a list that is too long is left out and named, and what is endless ends", async () => {
   const page = await site.open();
   const words: string[] = [];
@@ -222,6 +278,11 @@ test("listeners hear each call, and nothing throws where a call makes no sense",
     analytics.track(null, null, null);
     analytics.identify(Symbol.iterator);
     analytics.identify("u", { bio: "x".repeat(500) });
+    const before = analytics.user().id();
+    analytics.alias();
+    analytics.alias(null, "u");
+    analytics.track("Getter", { get bad() { throw new Error("own"); } });
+    if (analytics.user().id() !== before) heard.unshift("alias() has forgotten the user");
     await new Promise((soon) => setTimeout(soon));
     return JSON.stringify(heard.slice(0, 3));`,
   );
