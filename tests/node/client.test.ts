@@ -238,6 +238,28 @@ test("Retry-After is kept to, in seconds and as a date, by flush() too", async (
   }
 });
 
+test("a clock that is set back holds nothing up", async (t) => {
+  const { now } = Date;
+  t.after(() => {
+    Date.now = now;
+  });
+  front.script = () => {
+    if (front.seen.length > 1) return undefined;
+    // Behind it lie the wait for others, and the wait after a failure.
+    Date.now = () => now() - 3_600_000;
+    return "reset";
+  };
+  const sender = client({ flushInterval: 200 });
+  const first = await sender.record(signUp());
+  const { settled } = first;
+  const late = new Promise((resolve) => setTimeout(resolve, 10_000, { state: "late" }).unref());
+  assert.equal(((await Promise.race([settled, late])) as { state: string }).state, "delivered");
+  const second = await sender.record(signUp());
+  Date.now = () => now() - 7_200_000;
+  const end = (await Promise.race([second.settled, late])) as { state: string };
+  assert.equal(end.state, "delivered");
+});
+
 test("of a batch that is partly throttled those events alone are sent again", async () => {
   const sender = client();
   front.script = ({ events }) => {
@@ -355,11 +377,16 @@ test("memory is bounded: what there is no room for is dropped at once", async ()
   assert.equal((await sender.record(signUp())).state, "dropped");
 });
 
-test("close() sends what waits, and waits no longer than it is told", async () => {
+test("close() sends what waits, and waits no longer than it is told", async (t) => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on("warning", warned);
+  t.after(() => process.off("warning", warned));
   const sender = client({ flushInterval: 60_000 });
   const receipts = await Promise.all([sender.record(signUp()), sender.record(signUp())]);
-  const { delivered, queued } = await sender.close();
+  const { delivered, queued } = await sender.close({ timeout: Number.POSITIVE_INFINITY });
   assert.deepEqual([delivered, queued], [2, 0]);
+  assert.deepEqual(warnings, []);
   await onceInStream(receipts.map(({ id }) => id));
 
   front.script = () => ({ status: 429, headers: { "retry-after": "60" } });

@@ -105,6 +105,12 @@ export function createClient(options: ClientOptions): Client {
 
 type Waiting = Entry<Place>;
 
+/**
+ * Milliseconds since the epoch by a clock that goes on where the machine's is set: what waits for its time would wait
+ * as long as that was set back.
+ */
+const clock = () => performance.timeOrigin + performance.now();
+
 class NodeClient implements Client {
   readonly #options: ClientOptions;
   readonly #url: string;
@@ -192,7 +198,8 @@ class NodeClient implements Client {
     if (this.#closing) return drop(CLOSED);
     if (bytes > MOST_EVENT_BYTES) return drop("too large");
     if (event.immediate) this.#queue.urge();
-    const entry: Waiting = { id, name: sent.name, line, bytes, at: now, tries: 0, notBefore: 0 };
+    const waits = { at: clock(), tries: 0, notBefore: 0 };
+    const entry: Waiting = { id, name: sent.name, line, bytes, ...waits };
     const spool = this.#spool;
     if (!spool) {
       if (!this.#queue.hasRoom(bytes)) return drop(TOO_MANY);
@@ -277,7 +284,7 @@ class NodeClient implements Client {
     clearTimeout(this.#timer);
     const at = this.#canRead() ? 0 : this.#queue.wakeAt();
     if (at === undefined || this.#abort.signal.aborted) return;
-    const wait = at - Date.now();
+    const wait = at - clock();
     if (wait <= 0) this.#running = this.#run();
     else {
       this.#timer = setTimeout(() => this.#wake(), Math.min(wait, MOST_TIMER));
@@ -288,7 +295,7 @@ class NodeClient implements Client {
   async #run(): Promise<void> {
     for (;;) {
       await this.#read();
-      const now = Date.now();
+      const now = clock();
       await this.#end(this.#queue.expired(now));
       const batch = this.#abort.signal.aborted ? undefined : this.#queue.take(now);
       if (!batch) break;
@@ -332,7 +339,7 @@ class NodeClient implements Client {
     const failed = (why: string) => this.#tell(why);
     const target = { url: this.#url, key, fetch, failed, signal: this.#abort.signal };
     const answer = await send(batch, target);
-    const outcome = this.#queue.answered(batch, answer, Date.now(), Math.random());
+    const outcome = this.#queue.answered(batch, answer, clock(), Math.random());
     this.#counts.throttled += outcome.throttled;
     this.#counts.failed += outcome.failed;
     await this.#end(outcome.ended);
@@ -351,14 +358,14 @@ class NodeClient implements Client {
   }
 
   async #close(timeout: number): Promise<NodeStats> {
-    const deadline = Date.now() + timeout;
+    const deadline = clock() + Math.max(timeout || 0, 0);
     await this.#spool?.written();
     while (this.#queue.size > 0 || this.#spool?.hasUnread) {
       this.#queue.urge();
       this.#wake();
-      const left = deadline - Date.now();
+      const left = deadline - clock();
       // Not sooner than the endpoint has asked for.
-      const next = this.#running ? left : (this.#queue.wakeAt() ?? 0) - Date.now();
+      const next = this.#running ? left : (this.#queue.wakeAt() ?? 0) - clock();
       if (left <= 0 || next > left) break;
       await within(next, this.#running);
     }
@@ -406,7 +413,9 @@ function entryOf(text: string, place: Place): Waiting | undefined {
     const { id, name } = JSON.parse(line);
     const bytes = Buffer.byteLength(line);
     if (typeof id !== "string" || !/^\d+$/.test(head)) return undefined;
-    return { id, name, line, bytes, at: Number(head), place, tries: 0, notBefore: 0 };
+    // The clock may have been set back since.
+    const at = Math.min(Number(head), clock());
+    return { id, name, line, bytes, at, place, tries: 0, notBefore: 0 };
   } catch {
     return undefined;
   }
@@ -416,7 +425,7 @@ function entryOf(text: string, place: Place): Waiting | undefined {
 async function within(milliseconds: number, other: Promise<void> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const time = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, milliseconds));
+    timer = setTimeout(resolve, Math.min(Math.max(0, milliseconds), MOST_TIMER));
   });
   await Promise.race([time, other ?? time]);
   clearTimeout(timer);
