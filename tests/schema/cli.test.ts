@@ -141,6 +141,22 @@ describe("codegen", () => {
     assert.equal(await ended, 0);
   });
 
+  test("says what it cannot watch, and where it cannot write, and no more than that", async () => {
+    for (const [words, message] of [
+      [["--watch", "--schema", "nowhere/a.json"], "nowhere/a.json: there is no such file\n"],
+      [["--watch", "--schema", "gone.json"], "gone.json: there is no such file\n"],
+      [
+        ["--output", "forebay.schema.json/a.ts"],
+        /^forebay\.schema\.json\/a\.ts: cannot be written: .*\n$/,
+      ],
+    ] as const) {
+      const { code, stderr, stdout } = await folder.run(["codegen", ...words]);
+      assert.deepEqual([code, stdout], [2, ""]);
+      if (typeof message === "string") assert.equal(stderr, message);
+      else assert.match(stderr, message);
+    }
+  });
+
   test("names every mistake with file, line, column and pointer", async () => {
     const text = `{
   "$defs": {
@@ -277,6 +293,17 @@ describe("ddl", () => {
     assert.match(sql, /2027,2029/);
   });
 
+  test("says that a folder has no lake in it", async () => {
+    const duckdb = ["ddl", "--format", "duckdb", "--location"];
+    const { code, stdout, stderr } = await folder.run([...duckdb, "./lkae"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /sign_up_event/);
+    assert.equal(stderr, "./lkae has no files of a lake yet: the tables will be empty\n");
+    await folder.write("lake/events/sign_up_event/a.parquet", "");
+    assert.equal((await folder.run([...duckdb, "./lake"])).stderr, "");
+    assert.equal((await folder.run([...duckdb, "s3://bucket/lake"])).stderr, "");
+  });
+
   test("says what it needs", async () => {
     for (const [words, message] of [
       [[], /--location s3:\/\/BUCKET\/FOLDER/],
@@ -366,6 +393,17 @@ describe("the command line", () => {
       assert.ok(help.stdout.startsWith(`npx forebay ${name}`), help.stdout);
     }
     assert.match((await folder.run(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  test("a Node that is too old is named, and what is wanted", async () => {
+    const older = '{ value: { ...process.versions, node: "20.18.3" } }';
+    await folder.write("old.cjs", `Object.defineProperty(process, "versions", ${older});`);
+    const env = { NODE_OPTIONS: "--require ./old.cjs" };
+    for (const program of ["forebay", "forebay-worker"] as const) {
+      const { code, stderr } = await folder.run(["--version"], "", { program, env });
+      assert.equal(code, 2);
+      assert.equal(stderr, `npx ${program} needs Node 20.19 or newer; this is 20.18.3\n`);
+    }
   });
 
   test("what cannot be understood ends with 2, and says what can be", async () => {

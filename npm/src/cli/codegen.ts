@@ -62,6 +62,8 @@ async function compare({ schema, output }: Config): Promise<ExitCode> {
 /** Generates now and after every change, until the program is told to end. */
 async function follow(config: Config): Promise<ExitCode> {
   const { schema } = config;
+  // Says so where there is none: nobody would wait for it.
+  read(schema);
   let seen: string | undefined;
   const update = () => {
     // Editors empty a file, or put another in its place, before it has its new content: that is

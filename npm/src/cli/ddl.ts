@@ -6,14 +6,13 @@ import { type Command, ExitCode, UsageError } from "./command.js";
 import { CONFIG_FILE, type Config, readConfig } from "./config.js";
 import { withSchema } from "./files.js";
 import { deliver } from "./output.js";
+import { printError } from "./terminal.js";
 
-const FORMATS: Record<string, (schema: string, options: LakeOptions) => string> = {
-  athena,
-  cloudformation,
-  terraform,
-  duckdb: (schema, options) => duckdb(schema, options, filledFolders(options)),
-  spark: (schema, options) => spark(schema, options, filledFolders(options)),
-};
+type Format = (schema: string, options: LakeOptions, filled?: string[]) => string;
+
+/** Those that `--location` may be a folder for. */
+const OF_FOLDERS: Record<string, Format> = { duckdb, spark };
+const FORMATS: Record<string, Format> = { athena, cloudformation, terraform, ...OF_FOLDERS };
 
 /** The folders of tables that have files, where the lake is in a folder: engines refuse to read the others. */
 function filledFolders({ location }: LakeOptions): string[] | undefined {
@@ -71,10 +70,12 @@ All but --format and --out may stand in ${CONFIG_FILE}, with _ for -.
       last_year: lastYear && Number(lastYear),
     });
     const lake = located(config);
-    await deliver(
-      withSchema(config.schema, (schema) => FORMATS[format](schema, lake)),
-      out,
-    );
+    const filled = Object.hasOwn(OF_FOLDERS, format) ? filledFolders(lake) : undefined;
+    const text = withSchema(config.schema, (schema) => FORMATS[format](schema, lake, filled));
+    if (filled?.length === 0) {
+      printError(`${lake.location} has no files of a lake yet: the tables will be empty`);
+    }
+    await deliver(text, out);
     return ExitCode.Fine;
   },
 };

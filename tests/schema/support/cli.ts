@@ -7,7 +7,17 @@ import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "../../support/stack.ts";
 
-const PROGRAM = join(ROOT, "npm/bin/forebay.js");
+/** The programs, by the names of their packages. */
+const PROGRAMS = {
+  forebay: join(ROOT, "npm/bin/forebay.js"),
+  "forebay-worker": join(ROOT, "npm/worker/bin/forebay-worker.js"),
+};
+
+/** How a program is run: `forebay`, with the environment of the tests, unless said otherwise. */
+export interface Running {
+  program?: keyof typeof PROGRAMS;
+  env?: Record<string, string>;
+}
 
 /** How a program ended, and what it printed. */
 export interface Ended {
@@ -41,13 +51,16 @@ export class Folder {
   }
 
   /** Starts `forebay <words>`; standard output is no terminal. */
-  start(words: string[]): ChildProcess {
-    return spawn(process.execPath, [PROGRAM, ...words], { cwd: this.path });
+  start(words: string[], { program = "forebay", env }: Running = {}): ChildProcess {
+    return spawn(process.execPath, [PROGRAMS[program], ...words], {
+      cwd: this.path,
+      env: { ...process.env, ...env },
+    });
   }
 
   /** Runs `forebay <words>` to its end. */
-  async run(words: string[], input: string | Uint8Array = ""): Promise<Ended> {
-    return ended(this.start(words), input);
+  async run(words: string[], input: string | Uint8Array = "", as?: Running): Promise<Ended> {
+    return ended(this.start(words, as), input);
   }
 }
 
