@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readStream } from "../support/kinesis.ts";
@@ -27,23 +27,40 @@ async function operator(): Promise<Reader> {
   return reader;
 }
 
-test("docs/deploy-self-hosted.md leads to a worker that takes events", async () => {
+test("docs/deploy-self-hosted.md, and the README that it leads to, lead to a worker that takes events", async () => {
   const reader = await operator();
   try {
     await reader.follow("deploy-self-hosted.md");
     const file = (name: string) => join(reader.here, name);
-    // Kinesis is here, and not on the internet.
-    const config = JSON.parse(await readFile(file("forebay.json"), "utf8"));
-    assert.equal(config.region, "eu-central-1");
-    Object.assign(config.kinesis, kinesisHere());
-    await writeFile(file("forebay.json"), JSON.stringify(config));
-    const capnp = await readFile(file("config.capnp"), "utf8");
-    await writeFile(file("config.capnp"), capnp.replace('["public"]', '["public", "local"]'));
-    Object.assign(reader.env, await secrets(reader));
-    const endpoint = `http://127.0.0.1:${await freePort()}`;
-    const socket = endpoint.slice("http://".length);
-    await reader.start(`npm start -- --socket-addr=http=${socket}`, `${endpoint}/healthz`);
-    await takesEvents(reader, endpoint, config);
+    const port = await freePort();
+    const endpoint = `http://127.0.0.1:${port}`;
+    let settings: Settings | undefined;
+    const start = async (command: string) => {
+      // Kinesis is here, and not on the internet.
+      const config = JSON.parse(await readFile(file("forebay.json"), "utf8"));
+      assert.equal(config.region, "eu-central-1");
+      Object.assign(config.kinesis, kinesisHere());
+      await writeFile(file("forebay.json"), JSON.stringify(config));
+      const capnp = await readFile(file("config.capnp"), "utf8");
+      await writeFile(file("config.capnp"), capnp.replace('["public"]', '["public", "local"]'));
+      assert.equal((await stat(file("worker.env"))).mode & 0o777, 0o600);
+      const socket = `-- --socket-addr=http=127.0.0.1:${port}`;
+      await reader.start(`${command} ${socket}`, `${endpoint}/healthz`);
+      settings = config;
+    };
+    await reader.follow(
+      file("README.md"),
+      (command) => {
+        if (command.startsWith("aws ")) return Promise.resolve();
+        return command.endsWith("npm start") ? start(command) : undefined;
+      },
+      (text) =>
+        text
+          .replaceAll("127.0.0.1:8787", `127.0.0.1:${port}`)
+          .replace(" send ", ` send --endpoint ${endpoint} `),
+    );
+    assert.ok(settings, "the README does not start the worker");
+    await takesEvents(reader, endpoint, settings, 2);
   } finally {
     await reader.leave();
   }
@@ -59,6 +76,10 @@ test("docs/deploy-cloudflare.md leads to a worker that Cloudflare's runtime runs
       PATH: await pathForWrangler(reader),
     });
     await reader.follow("deploy-cloudflare.md");
+    const needsAccount = /^(aws|curl) |wrangler (queues|secret|deploy$)|forebay-worker send /;
+    await reader.follow(join(reader.here, "README.md"), (command) =>
+      needsAccount.test(command) ? Promise.resolve() : undefined,
+    );
 
     // With all that is optional.
     const init = "npx forebay-worker init all --queue --analytics";
@@ -200,11 +221,12 @@ interface Settings {
   apps: { app_id: string; identity_pool_id: string }[];
 }
 
-/** Sends a good and a bad event as README.md says it, and looks for them in their streams. */
+/** Sends a good and a bad event as README.md says it, and looks for them, and for so many good ones, in their streams. */
 async function takesEvents(
   reader: Reader,
   endpoint: string,
   { region, apps }: Settings,
+  good = 1,
 ): Promise<void> {
   const [{ app_id, identity_pool_id }] = apps;
   const health = await fetch(`${endpoint}/healthz?deep=1`);
@@ -221,6 +243,6 @@ async function takesEvents(
     const records = await readStream(stack, stream);
     return records.filter(({ text }) => text.includes(app_id)).length;
   };
-  assert.equal(await ofThisApp(stack.stream), 1);
+  assert.equal(await ofThisApp(stack.stream), good);
   assert.equal(await ofThisApp(stack.dead_letter_stream), 1);
 }

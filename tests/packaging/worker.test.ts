@@ -1,11 +1,12 @@
 // The package forebay-worker as its users have it: installed from its file into a folder with nothing else.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { launchChromium } from "../support/chromium.ts";
 import { readStream } from "../support/kinesis.ts";
 import { ROOT, type Stack, startStack } from "../support/stack.ts";
@@ -70,6 +71,12 @@ class Program {
         throw new Error(`${this.name} ended with ${exitCode}:\n${this.output}`);
       return this.output.match(pattern);
     });
+  }
+
+  /** The processes that it has started. */
+  async children(): Promise<number[]> {
+    const { stdout } = await promisify(execFile)("pgrep", ["-P", `${this.child.pid}`]);
+    return stdout.trim().split("\n").map(Number);
   }
 
   /** Waits for its end; gives its exit status. */
@@ -225,7 +232,7 @@ test("npx forebay-worker dev --forward", async () => {
   }
 });
 
-test("what the stream behind dev --forward does not take is not accepted", async () => {
+test("what the stream behind dev --forward does not take is not accepted, and dev ends with its worker", async () => {
   const app = await emptyApp("worker-dev");
   const to = ["--forward", "no-such-stream", "--forward-endpoint", stack.kinesis];
   const dev = Program.start(app.folder, ["forebay-worker", "dev", "--port", "0", ...to], KEY);
@@ -237,6 +244,10 @@ test("what the stream behind dev --forward does not take is not accepted", async
     );
     await dev.says(/no-such-stream answered 400 .*ResourceNotFoundException/);
     assert.deepEqual(await json(`${endpoint}/good`), []);
+    const [workerd] = await dev.children();
+    process.kill(workerd, "SIGKILL");
+    assert.equal(await dev.ended(), 2, "it goes on without a worker");
+    assert.match(dev.output, /workerd has ended \(SIGKILL\)\n$/);
   } finally {
     await dev.interrupt();
   }

@@ -1,4 +1,5 @@
 import { UsageError } from "../../src/cli/command.js";
+import { jsonObject } from "./json.js";
 
 /** How long the worker may take to answer, in milliseconds. */
 const TIME_OUT = 30_000;
@@ -21,14 +22,16 @@ export async function asked(request: string | Request, init?: RequestInit): Prom
   try {
     response = await fetch(request, { ...init, signal: AbortSignal.timeout(TIME_OUT) });
   } catch (error) {
-    const { cause, message } = error as Error;
-    throw new UsageError(`${where} does not answer: ${(cause as Error)?.message ?? message}`);
+    throw new UsageError(`${where} does not answer: ${reasonOf(error)}`);
   }
-  try {
-    return { status: response.status, headers: response.headers, body: await response.json() };
-  } catch {
-    throw new UsageError(
-      `${where} is no Forebay worker: it answered ${response.status} without JSON`,
-    );
-  }
+  const { status, headers } = response;
+  const body = jsonObject(await response.text().catch(() => ""));
+  if (body) return { status, headers, body };
+  throw new UsageError(`${where} is no Forebay worker: it answered ${status} without JSON`);
+}
+
+/** Why `fetch` failed. Where a host has several addresses, the reason has no words of its own. */
+export function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error & { cause?: Error & { code?: string } };
+  return cause?.message || cause?.code || message;
 }

@@ -5,14 +5,24 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Command, ExitCode, UsageError } from "../../src/cli/command.js";
 import { SCHEMA_FILE } from "../../src/cli/config.js";
+import { read } from "../../src/cli/files.js";
 import { print } from "../../src/cli/terminal.js";
-import { DEV_APPLICATION } from "./places.js";
+import { type Application, DEV_APPLICATION } from "./places.js";
 import { readSchema } from "./schema.js";
 
 /** Folders beside the program, each with the files of one way to run the worker. */
 const TEMPLATES = new URL("./", import.meta.url);
 /** The package's names for files that a package must not contain under their own names. */
-const RENAMED: Record<string, string> = { gitignore: ".gitignore" };
+const RENAMED: Record<string, string> = {
+  dockerignore: ".dockerignore",
+  gitignore: ".gitignore",
+};
+
+/** The file of each way that has the worker's configuration. */
+const SETTINGS = { cloudflare: "wrangler.jsonc", "self-hosted": "forebay.json" } as const;
+
+/** Files of everybody: without that configuration they are somebody else's. */
+const COMMON = ["README.md", "main.js", "package.json"];
 
 /** The marks of optional lines in the configuration. */
 const OPTIONAL = ["queue", "analytics"] as const;
@@ -22,8 +32,8 @@ export const init: Command = {
   help: `npx forebay-worker init [FOLDER]
 
 Writes what \`npx wrangler deploy\` takes, into FOLDER (forebay-worker): the worker, your schema, a
-configuration with a new app id and identity pool id. Its README.md says what to do next. A file that is
-there already stays as it is.
+configuration with a new app id and identity pool id. Its README.md says what to do next. A second time it
+writes the files that are gone, with the ids that the configuration has; the others stay as they are.
 
   --queue           Cloudflare Queues in front of the streams: events are taken while these are down
   --analytics       counts go to Cloudflare's Analytics Engine
@@ -45,8 +55,8 @@ there already stays as it is.
     });
     const [folder = "forebay-worker", ...others] = positionals;
     if (others.length) throw new UsageError(`name one folder\n\n${init.help.trimEnd()}`);
-    const region = values.region ?? DEV_APPLICATION.region;
-    if (!/^[a-z]{2,}(-[a-z0-9]+)+$/.test(region)) {
+    const { region } = values;
+    if (region !== undefined && !/^[a-z]{2,}(-[a-z0-9]+)+$/.test(region)) {
       throw new UsageError(`--region is no region, such as eu-central-1: ${region}`);
     }
     const schema = readSchema(values.schema).text;
@@ -55,7 +65,7 @@ there already stays as it is.
       throw new UsageError("--queue and --analytics are Cloudflare's: workerd has neither");
     }
     const marks = OPTIONAL.filter((name) => values[name]);
-    const wrote = fill(folder, template, schema, region, marks);
+    const wrote = fill(folder, template, schema, applicationOf(folder, template, region), marks);
     await print(`${wrote.map((line) => `${line}\n`).join("")}
 Next: ${join(folder, "README.md")} says how to deploy it.
 `);
@@ -63,18 +73,67 @@ Next: ${join(folder, "README.md")} says how to deploy it.
   },
 };
 
+/**
+ * The application of the folder, as its configuration has it, or else a new one.
+ *
+ * @param region as it was said
+ * @throws UsageError where the folder is another's, or its application is in another region
+ */
+function applicationOf(
+  folder: string,
+  template: keyof typeof SETTINGS,
+  region: string | undefined,
+): Application {
+  const has = (file: string) => existsSync(join(folder, file));
+  const strange = Object.entries(SETTINGS).find(([way, file]) => way !== template && has(file));
+  if (strange) {
+    throw new UsageError(
+      `${folder} has ${strange[1]}, to run the worker otherwise: name another folder`,
+    );
+  }
+  const settings = SETTINGS[template];
+  if (!has(settings)) {
+    const own = COMMON.find(has);
+    if (own) {
+      const where = join(folder, own);
+      throw new UsageError(
+        `${where} is of something else: name a folder that is empty or not there`,
+      );
+    }
+    const chosen = region ?? DEV_APPLICATION.region;
+    return {
+      appId: randomBytes(16).toString("hex"),
+      identityPoolId: `${chosen}:${randomUUID()}`,
+      region: chosen,
+    };
+  }
+  const text = read(join(folder, settings));
+  const member = (name: string) => new RegExp(`"${name}":\\s*"([^"]*)"`).exec(text)?.[1] ?? "";
+  const known = {
+    appId: member("app_id"),
+    identityPoolId: member("identity_pool_id"),
+    region: member("region"),
+  };
+  if (region !== undefined && region !== known.region) {
+    throw new UsageError(
+      `${join(folder, settings)} has the region ${known.region}: change it there`,
+    );
+  }
+  return known;
+}
+
 /** Writes the files; gives a line about each. */
 function fill(
   folder: string,
   template: string,
   schema: string,
-  region: string,
+  { appId, identityPoolId, region }: Application,
   marks: readonly string[],
 ): string[] {
   // An app and a pool of their own in place of those that every example has.
   const names = [
-    [DEV_APPLICATION.appId, randomBytes(16).toString("hex")],
-    [DEV_APPLICATION.identityPoolId, `${region}:${randomUUID()}`],
+    [DEV_APPLICATION.appId, appId],
+    [DEV_APPLICATION.identityPoolId, identityPoolId],
     [DEV_APPLICATION.region, region],
   ];
   const filled = (text: string) =>

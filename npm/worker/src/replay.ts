@@ -234,6 +234,7 @@ async function* lines(path: string): AsyncGenerator<[number, string]> {
   for (let number = 1; ; number++) {
     const next = await Promise.race([read.next(), failed]);
     if (next.done) return;
-    yield [number, next.value];
+    // PowerShell writes a mark of the byte order first.
+    yield [number, number === 1 ? next.value.replace(/^\ufeff/, "") : next.value];
   }
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { ROOT } from "../../support/stack.ts";
 import { until } from "../../support/until.ts";
@@ -18,11 +18,12 @@ const LEFT_OUT = /\s# (needs an account|builds for minutes)$/;
 type Step = { run: string } | { write: string; text: string };
 
 /** Languages of blocks that are to be read. */
-const READ = ["hcl", "json", "python", "sql"];
+const READ = ["hcl", "json", "nginx", "python", "sql"];
 
 /** What a page tells its reader to do, in its order. */
 function steps(page: string): Step[] {
-  const blocks = page.matchAll(/(?:^`([\w./]+)`:\n\n)?^```(\w*)\n(.*?)^```$/gms);
+  // In a list they are indented.
+  const blocks = page.matchAll(/(?:^`([\w./]+)`:\n\n)?^ *```(\w*)\n(.*?)^ *```$/gms);
   return [...blocks].flatMap(([, file, kind, text]): Step[] => {
     if (kind === "tsx") {
       assert.ok(file, "a block of code names its file in the line before");
@@ -34,7 +35,7 @@ function steps(page: string): Step[] {
       .replace(/\\\n\s*/g, "")
       .trim()
       .split("\n");
-    return commands.map((run) => ({ run }));
+    return commands.map((run) => ({ run: run.trim() }));
   });
 }
 
@@ -72,8 +73,9 @@ export class Reader {
   }
 
   /**
-   * Follows a page of docs/ from its first command to its last, without those that are marked to be left out.
+   * Follows a page from its first command to its last, without those that are marked to be left out.
    *
+   * @param page of docs/, or the path of another one
    * @param instead does in its own way what a command is for, and says so by a promise; the others are run
    * @param text of a command or a file, as it is in this place
    * @throws Error with what a command printed, where it fails.
@@ -83,7 +85,7 @@ export class Reader {
     instead: (command: string) => Promise<unknown> | undefined = () => undefined,
     text = (text: string) => text,
   ): Promise<void> {
-    const all = steps(await readFile(join(ROOT, "docs", page), "utf8"));
+    const all = steps(await readFile(resolve(ROOT, "docs", page), "utf8"));
     assert.ok(all.length > 0, `${page} has no command`);
     for (const step of all) {
       if ("write" in step) {

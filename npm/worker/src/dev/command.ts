@@ -63,16 +63,23 @@ browser to see what came, what was refused and why. Tests ask for the same as JS
       },
     });
     const app = application(values);
+    if (values["forward-endpoint"] && !values.forward) {
+      throw new UsageError(
+        "--forward-endpoint says where the stream of --forward is: name that too",
+      );
+    }
     const schema = readSchema(values.schema);
     const forward = values.forward
       ? forwardTo(values.forward, app.region, values["forward-endpoint"])
       : undefined;
     const session = new Session(app, cf(values.cf), schema.path, forward);
+    // Before anything runs that has to be stopped.
+    const interrupt = interrupted();
     try {
       await session.start(port(values.port), schema.text);
       await print(welcome(session, app, schema.path, forward));
       if (schema.path) session.watchSchema(schema.path);
-      await interrupted();
+      await Promise.race([interrupt, session.failed]);
     } finally {
       await session.stop();
     }
@@ -92,13 +99,20 @@ class Session {
   #watcher?: FSWatcher;
   /** One change of the schema after the other. */
   #restarted = Promise.resolve();
+  #fail: (error: unknown) => void = () => {};
+  /** Rejects where the worker is gone. */
+  readonly failed = new Promise<never>((_, reject) => {
+    this.#fail = reject;
+  });
 
   constructor(
     readonly app: Application,
     readonly cf: object,
     readonly schemaPath: string | undefined,
     readonly forward: Forward | undefined,
-  ) {}
+  ) {
+    this.failed.catch(() => {});
+  }
 
   get url(): string {
     return `http://127.0.0.1:${this.#worker?.port}`;
@@ -139,23 +153,25 @@ class Session {
   watchSchema(path: string): void {
     let [current, timer] = [readFileSync(path, "utf8"), undefined as NodeJS.Timeout | undefined];
     const changed = async () => {
+      let text: string;
       try {
-        const text = usableSchema(path);
-        if (text === current) return;
-        current = text;
-        await this.#worker?.stop();
-        await this.#run(Number(new URL(this.url).port), text);
-        await print(`${paint("dim", time())} ${path} was read again\n`);
+        text = usableSchema(path);
       } catch (error) {
         printError(`${(error as Error).message}\nThe schema from before stays in use.`);
+        return;
       }
+      if (text === current) return;
+      current = text;
+      await this.#worker?.stop();
+      await this.#run(Number(new URL(this.url).port), text);
+      await print(`${paint("dim", time())} ${path} was read again\n`);
     };
     // The folder: an editor may put a new file in the place of the old one.
     this.#watcher = watch(dirname(resolve(path)), (_, file) => {
       if (file !== basename(path)) return;
       clearTimeout(timer);
       timer = setTimeout(() => {
-        this.#restarted = this.#restarted.then(changed);
+        this.#restarted = this.#restarted.then(changed).catch(this.#fail);
       }, SETTLED_MS);
     });
   }
@@ -192,6 +208,7 @@ class Session {
       },
     };
     this.#worker = await start(settings, (line) => this.#printed(line));
+    this.#worker.ended.catch(this.#fail);
   }
 
   #took(stream: string, data: string): void {
@@ -243,9 +260,13 @@ function kept<T>(make: () => T): T {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
     const secrets = make();
-    if (existsSync("node_modules")) {
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+    try {
+      if (existsSync("node_modules")) {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+      }
+    } catch {
+      // Who may not write there has new ones each time.
     }
     return secrets;
   }

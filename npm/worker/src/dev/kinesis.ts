@@ -2,6 +2,7 @@
 // handed to the collector, after another Kinesis has taken it where there is one to forward to.
 
 import { AwsClient } from "aws4fetch";
+import { reasonOf } from "../ask.js";
 
 /** The names of the two streams that the worker writes to here. */
 export const STREAM = "events";
@@ -116,8 +117,7 @@ export class Kinesis {
       }
       return { status: answer.status, body };
     } catch (error) {
-      const { cause, message } = error as Error;
-      this.failed(`${to.endpoint} does not answer: ${(cause as Error)?.message ?? message}`);
+      this.failed(`${to.endpoint} does not answer: ${reasonOf(error)}`);
       return { status: 500, body: { __type: "InternalFailure" } };
     }
   }

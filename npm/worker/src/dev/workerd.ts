@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../../src/cli/command.js";
 
 /** What the worker is started with. */
 export interface Settings {
@@ -26,11 +27,11 @@ export interface Settings {
 
 export interface Running {
   port: number;
+  /** Rejects where it ends without `stop()`. */
+  ended: Promise<never>;
   stop(): Promise<void>;
 }
 
-/** The program itself: what the package has as `bin/workerd` may be a script that starts it. */
-const WORKERD: string = createRequire(import.meta.url)("workerd").default;
 const PACKAGE = fileURLToPath(new URL("./", import.meta.url));
 const FILES = ["worker.js", "forebay.wasm", "front.js"];
 
@@ -38,14 +39,15 @@ const FILES = ["worker.js", "forebay.wasm", "front.js"];
  * Starts workerd.
  *
  * @param line gets each line that it prints
- * @throws Error with what it printed, where it does not start
+ * @throws UsageError with what it printed, where it does not start
  */
 export async function start(settings: Settings, line: (text: string) => void): Promise<Running> {
+  const workerd = program();
   const folder = mkdtempSync(join(tmpdir(), "forebay-worker-"));
   for (const file of FILES) copyFileSync(join(PACKAGE, file), join(folder, file));
   writeFileSync(join(folder, "forebay.schema.json"), settings.schema);
   writeFileSync(join(folder, "config.capnp"), config(settings));
-  const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
+  const child = spawn(workerd, ["serve", "config.capnp", "--control-fd=3"], {
     cwd: folder,
     env: { ...process.env, ...settings.secrets },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -61,15 +63,42 @@ export async function start(settings: Settings, line: (text: string) => void): P
   try {
     const port = await listening(child, printed);
     printed.length = 0;
-    return { port, stop: () => stopped(child) };
+    let isStopped = false;
+    const ended = new Promise<never>((_, reject) => {
+      child.once("exit", (code, signal) => {
+        if (!isStopped) reject(new UsageError(`workerd has ended (${signal ?? code})`));
+      });
+    });
+    ended.catch(() => {});
+    const stop = () => {
+      isStopped = true;
+      return stopped(child);
+    };
+    return { port, ended, stop };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/**
+ * The program itself: what the package has as `bin/workerd` may be a script that starts it.
+ *
+ * @throws UsageError where there is none for this machine
+ */
+function program(): string {
+  try {
+    return createRequire(import.meta.url)("workerd").default;
+  } catch (error) {
+    const [why] = (error as Error).message.split("\n");
+    throw new UsageError(
+      `workerd is not installed: ${why}\nInstall it by \`npm install workerd\`, without --omit=optional.`,
+    );
+  }
+}
+
 async function listening(child: ChildProcess, printed: string[]): Promise<number> {
   const ended = once(child, "exit").then(() => {
-    throw new Error(`workerd does not start:\n${printed.join("\n")}`);
+    throw new UsageError(`workerd does not start:\n${printed.join("\n")}`);
   });
   ended.catch(() => {});
   const messages = createInterface({ input: child.stdio[3] as NodeJS.ReadableStream });
