@@ -123,6 +123,7 @@ export const OPTIONS = { selectorPrefix: prefix, attributes: { shop: "north" } }
       "old.js": Buffer.from("// caf\xe9", "latin1"),
       "List.jsx": `export const A = ({ name }) => <a data-track-on="click" data-track-name={name} />;
 export const B = () => <a data-amplify-analytics-name={"usual"} data-track-name={\`item_\${id}\`} />;\n`,
+      "Tab.test.jsx": `<a data-track-name="of_a_test" /><a data-track-name={name} />;\n`,
       "Tab.vue": `<template><a :data-track-name="name" data-track-name="tab" /></template>\n`,
     });
     const always = { shop: "string", type: "string", target: "string" };
@@ -278,6 +279,33 @@ configure({ endpoint: "/ingest", ...known, Analytics: {} })
       "later.js": `import { Amplify } from "aws-amplify";\nAmplify.configure({ ...Amplify.getConfig(), Analytics: {} });\n`,
     });
     assert.deepEqual(left, ["later.js:2:1: Amplify is configured in parts"]);
+  });
+
+  test("stays with Amplify for what is used of it as a whole", async () => {
+    const { left, others } = await found({
+      ...V5,
+      "a.js": `import * as AWS from "aws-amplify";
+AWS.Amplify.configure({ Analytics: {} });
+AWS.Analytics.record({ name: "a" });
+AWS.Auth.signIn();
+const { Storage, Analytics } = AWS;
+use(Plugin, AWS);
+`,
+      "b.cjs": `const aws = require("aws-amplify");\nexports.go = () => aws.API.get();\n`,
+      "c.js": `import("aws-amplify").then((all) => all.PubSub.publish());\n`,
+    });
+    const shown = others.map(
+      ({ file, line, what }: Record<string, string>) => `${file}:${line}: ${what}`,
+    );
+    assert.deepEqual(shown.toSorted(), [
+      "a.js:4: Auth",
+      "a.js:5: Storage",
+      "a.js:6: all of aws-amplify",
+      "b.cjs:2: API",
+      "c.js:1: PubSub",
+    ]);
+    const what = "aws-amplify is loaded as a whole, and what is used of it cannot be followed";
+    assert.deepEqual(left, [`a.js:1:1: ${what}`]);
   });
 
   test("loses nothing that Forebay does not have", async () => {

@@ -319,8 +319,11 @@ describe("ddl", () => {
   });
 });
 
-test("docs prints a catalogue", async () => {
+test("docs prints a catalogue, and writes it to no folder", async () => {
   await folder.write("forebay.schema.json", SCHEMA);
+  await folder.write("new/a.txt", "");
+  const { stderr } = await folder.run(["docs", "--out", "new"]);
+  assert.equal(stderr, "new: cannot be written: it is a folder\n");
   const { code, stdout } = await folder.run(["docs"]);
   assert.equal(code, 0);
   assert.match(stdout, /SignUpEvent[\s\S]*email/);

@@ -45,9 +45,10 @@ export function write(path: string, text: string): void {
   const draft = join(dirname(target), `.${basename(target)}.${process.pid}`);
   try {
     mkdirSync(dirname(target), { recursive: true });
-    const mode = statSync(target, { throwIfNoEntry: false })?.mode;
+    const there = statSync(target, { throwIfNoEntry: false });
+    if (there?.isDirectory()) throw new Error("it is a folder");
     writeFileSync(draft, text);
-    if (mode !== undefined) chmodSync(draft, mode);
+    if (there) chmodSync(draft, there.mode);
     renameSync(draft, target);
   } catch (error) {
     if (existsSync(draft)) rmSync(draft, { force: true });

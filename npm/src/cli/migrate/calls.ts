@@ -96,7 +96,7 @@ function isHook(node: Node | undefined): boolean {
 }
 
 /** Whether an expression is a value that somebody else gets: an argument, a member, a property of an element. */
-function isGiven(node: Node, parent: Node): boolean {
+export function isGiven(node: Node, parent: Node): boolean {
   switch (parent.type) {
     case "CallExpression":
     case "OptionalCallExpression":

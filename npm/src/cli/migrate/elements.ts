@@ -1,5 +1,6 @@
 // Events of elements, which their attributes name, in JSX and in templates.
 
+import { TEST } from "./calls.js";
 import type { Observed } from "./events.js";
 import type { Sources } from "./sources.js";
 import type { Left } from "./survey.js";
@@ -35,6 +36,7 @@ export function elementsOf(
   const observed: Observed[] = [];
   const unnamed: Omit<Left, "what" | "advice">[] = [];
   for (const [file, text] of [...texts, ...templates]) {
+    if (TEST.test(file)) continue;
     const found = [...tracking.prefixes].flatMap((prefix) => attributesIn(text, prefix));
     // Which attributes belong to which name depends on the element; each may have each.
     const attrs = found.filter(({ kind }) => kind === "attrs");

@@ -308,19 +308,18 @@ export class Rewriter extends Draft {
     const uses = (binding?.references ?? []).map((id) => {
       const parent = script.parents.get(id);
       const isMember = parent?.type === "MemberExpression" && parent.object === id;
-      const name = isMember ? keyOf(parent) : undefined;
+      const isType = parent?.type === "TSQualifiedName" && parent.left === id;
+      const name = isMember ? keyOf(parent) : isType ? parent.right.name : undefined;
       const stays = isMember && this.found.stays.has(parent);
       return {
         parent: parent as Node,
         name,
-        target: stays || !name ? undefined : this.#targetOf(site, name, false),
+        target: stays || !isMember || !name ? undefined : this.#targetOf(site, name, false),
       };
     });
     const moving = uses.filter(({ target }) => target);
-    if (moving.length === 0) {
-      if (uses.some(({ name }) => name === undefined)) this.#byHand(site);
-      return;
-    }
+    if (uses.some(({ name }) => name === undefined)) this.#byHand(site);
+    if (moving.length === 0) return;
     const modules = new Set(uses.map(({ target }) => target?.module));
     const [module] = modules;
     if (modules.size === 1 && module) {

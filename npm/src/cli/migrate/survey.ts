@@ -12,6 +12,7 @@ import {
   PROVIDER_ADVICE,
 } from "./amplify.js";
 import { type App, type Place, position, type SourceFile } from "./app.js";
+import { isGiven } from "./calls.js";
 import { members } from "./modules.js";
 import { serverReason } from "./server.js";
 import { bare, keyOf, loadedModule, type Node, nameOf } from "./syntax.js";
@@ -85,6 +86,10 @@ function lookAt(app: App, file: SourceFile, found: Survey): void {
     } else if (node.type === "CallExpression") {
       if (!isTold) isTold = onServer(app, place, found);
       hub(place, found);
+    } else if (node.type === "Identifier") {
+      givenAsWhole(app, place, found);
+    } else if (node.type === "VariableDeclarator") {
+      takenApart(app, place, found);
     } else if (node.type === "ClassDeclaration") {
       for (const { expression } of (node.implements ?? []) as { expression?: Node }[]) {
         if (expression?.type !== "Identifier" || expression.name !== "AnalyticsProvider") continue;
@@ -252,8 +257,41 @@ function member(app: App, place: Place, node: Node & { object: Node }, found: Su
     } else if (name === "configure" && call) {
       found.configurations.push({ ...place, node: call, of: "Analytics" });
     }
-  } else if (entity.kind === "module" && name === "Analytics") {
-    found.usesAnalytics = true;
+  } else if (entity.kind === "module") {
+    part(found, place, entity, name);
+  }
+}
+
+/** A name that is taken from a module that the app has as a whole. */
+function part(found: Survey, place: Place, { module }: Entity & { kind: "module" }, name: string) {
+  if (name === "Analytics") found.usesAnalytics = true;
+  const isPromise = ["then", "catch", "finally"].includes(name);
+  if (module !== "root" || isPromise || HARMLESS.includes(name)) return;
+  const away = elsewhere("aws-amplify", name);
+  if (away) leave(found, place, `${away.what} (${name})`, away.advice);
+  other(found, place, name);
+}
+
+/** `const { Auth } = AWS`, where that is a module. */
+function takenApart(app: App, place: Place, found: Survey): void {
+  const { node } = place;
+  if (node.type !== "VariableDeclarator" || node.id.type !== "ObjectPattern" || !node.init) return;
+  // What is loaded here is read where the module is named.
+  if (loadedModule(bare(node.init)) !== undefined) return;
+  const entity = app.entityOf({ ...place, node: node.init });
+  if (entity?.of !== "amplify" || entity.kind !== "module") return;
+  for (const property of node.id.properties) {
+    part(found, place, entity, keyOf(property as Node) ?? "all of aws-amplify");
+  }
+}
+
+/** A module that somebody gets who may use all of it. */
+function givenAsWhole(app: App, place: Place, found: Survey): void {
+  const parent = place.script.parents.get(place.node);
+  if (!parent || !isGiven(place.node, parent)) return;
+  const entity = app.entityOf(place);
+  if (entity?.of === "amplify" && entity.kind === "module" && entity.module === "root") {
+    other(found, place, "all of aws-amplify");
   }
 }
 
