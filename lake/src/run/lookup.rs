@@ -1,4 +1,4 @@
-//! Reads a Kinesis stream for a repair.
+//! Reads a Kinesis stream for a repair, and for what `reconcile` misses.
 
 use std::time::Duration;
 
