@@ -126,6 +126,35 @@ test("send and replay say who does not answer, and who is no worker", async () =
   assert.deepEqual([dry.code, dry.stdout], [0, "1 dead letter: 1 would be sent\n"]);
 });
 
+test("replay says what was accepted where another application is refused", async () => {
+  const server = createServer(async (request, response) => {
+    const bodies = [];
+    for await (const chunk of request) bodies.push(chunk);
+    if (request.url?.endsWith("app=b")) {
+      response.writeHead(404).end('{"message": "no such application"}');
+      return;
+    }
+    const { id } = JSON.parse(Buffer.concat(bodies).toString());
+    response.end(JSON.stringify({ results: [{ id, status: 202, message: "Accepted" }] }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const letter = (app_id: string) => ({
+    ...{ dead_letter_version: 1, app_id, client_id: "c", event_id: "e", kind: "event" },
+    ...{ format: "plain", event: { name: "A" }, redacted: [] },
+  });
+  const letters = ["a", "b"].map((app) => `${JSON.stringify(letter(app))}\n`).join("");
+  const env = { FOREBAY_KEY: "k" };
+  const { code, stdout } = await run(["replay", "-", "--endpoint", endpoint], letters, env);
+  server.close();
+  server.closeAllConnections();
+  assert.equal(code, 1);
+  assert.equal(
+    stdout,
+    "2 dead letters: 1 accepted, 1 refused again\n  1  the worker answered 404: no such application\n",
+  );
+});
+
 test("dev refuses what would have no effect", async () => {
   const { code, stderr } = await run(["dev", "--forward-endpoint", "http://127.0.0.1:1"]);
   assert.equal(code, 2);

@@ -214,10 +214,11 @@ class Replay {
     // The whole request was refused: a wrong key, or no memory for it now.
     const { status } = answer;
     const message = answer.body.Message ?? answer.body.message ?? "without a message";
-    if (status !== 429 && status < 500) {
-      throw new UsageError(`the worker answered ${status}: ${message}`);
-    }
-    return failed(status, message, retryAfter);
+    if (status === 429 || status >= 500) return failed(status, message, retryAfter);
+    const refusal = `the worker answered ${status}: ${message}`;
+    // Later, it is this application that is refused, and what was taken has to be told.
+    if (this.#counts.accepted + this.#counts.refused === 0) throw new UsageError(refusal);
+    return failed(status, refusal);
   }
 }
 
