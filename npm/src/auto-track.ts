@@ -1,4 +1,5 @@
 import type { Engine } from "./engine.js";
+import { report } from "./report.js";
 import type { AnalyticsEvent } from "./types.js";
 
 type Attributes = AnalyticsEvent["attributes"];
@@ -111,7 +112,7 @@ function guarded(run: () => void): void {
   try {
     run();
   } catch (error) {
-    reportError(error);
+    report(error);
   }
 }
 
@@ -233,7 +234,9 @@ function trackEvents(options: EventTracking = {}): () => void {
         .includes(type)
     )
       return;
-    const own = { type, target: `${element.localName} with id ${element.id}` };
+    // Not `element.id`: of a form that may be its field of that name.
+    const id = element.getAttribute("id") ?? "";
+    const own = { type, target: `${element.localName} with id ${id}` };
     const more = pairs(said("attrs"), mended);
     emit(said("name") || "event", own, attributes, more);
   });
@@ -277,16 +280,21 @@ function withAttributes(
   try {
     attributes = typeof given === "function" ? given() : given;
   } catch (error) {
-    reportError(error);
+    report(error);
   }
-  if (attributes instanceof Promise) {
-    attributes
+  if (isPromise(attributes)) {
+    Promise.resolve(attributes)
       .catch((error) => {
-        reportError(error);
+        report(error);
         return undefined;
       })
       .then((attributes) => guarded(() => use(attributes)));
   } else guarded(() => use(attributes as Attributes));
+}
+
+/** By what it can do: zone.js puts another class in the place of `Promise`, and async functions give the browser's. */
+function isPromise(given: Attributes | Promise<Attributes>): given is Promise<Attributes> {
+  return typeof given?.then === "function";
 }
 
 /** Before the page's own listeners, which may stop an event. Gives a function that ends it. */

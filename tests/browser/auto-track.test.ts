@@ -252,6 +252,22 @@ test("what the page's own functions throw is reported, and reaches nobody who ca
   assert.deepEqual([...new Set(errors)].sort(), ["address", "attributes", "attributes later"]);
 });
 
+test("attributes that come later are waited for, whatever kind of promise they come by", async () => {
+  const page = await site.open();
+  await page.evaluate((config) => {
+    // As zone.js does: what an async function gives is none of these.
+    globalThis.Promise = class extends Promise<unknown> {} as PromiseConstructor;
+    forebay.configure(config);
+    const attributes = async () => ({ a: "b" });
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options: { attributes } });
+  }, endpoint.config);
+  await page.evaluate(trackers);
+  await page.evaluate(() => history.pushState(null, "", "/1"));
+  await delivered(page, 1);
+  const [view] = await recorded(page);
+  assert.deepEqual(view.Attributes, { url: `${site.url}1`, a: "b" });
+});
+
 test("navigations by the Navigation API count, each once", {
   skip: lacks("navigation"),
 }, async () => {
@@ -364,14 +380,20 @@ test("what happens in open shadow roots is recorded, in nested ones too", async 
     const inner = host.attachShadow({ mode: "open" });
     inner.innerHTML = `<p>bare</p><article></article>`;
     const nested = inner.querySelector("article") as HTMLElement;
-    nested.attachShadow({ mode: "open" }).innerHTML = `<button ${named("Inner")}>go</button>`;
+    // A form's fields stand in the place of its own members.
+    nested.attachShadow({
+      mode: "open",
+    }).innerHTML = `<form ${named("Inner")}><input name="id"><button type="button">go</button></form>`;
   });
   await page.click("button");
   await page.click("p");
   await delivered(page, 2);
   assert.deepEqual(
-    (await recorded(page)).map(({ EventType }) => EventType),
-    ["Inner", "Outer"],
+    (await recorded(page)).map(({ EventType, Attributes }) => [EventType, Attributes?.target]),
+    [
+      ["Inner", "form with id "],
+      ["Outer", "section with id "],
+    ],
   );
 });
 

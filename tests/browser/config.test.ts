@@ -115,6 +115,15 @@ test("what Amplify Gen 2 writes to amplify_outputs.json", async () => {
   );
 });
 
+test("an endpoint id may be a number, and an empty one is none", async () => {
+  const config = { endpoint, appId: "app", region: "eu-west-1", identityPoolId: "eu-west-1:pool" };
+  const read = (endpointId: unknown) => readConfig({ ...config, endpointId } as never);
+  assert.deepEqual(await read(7), { ...settings, endpointId: "7" });
+  for (const nothing of ["", null, undefined]) assert.deepEqual(await read(nothing), settings);
+  const longest = "🎉".repeat(256);
+  assert.deepEqual(await read(longest), { ...settings, endpointId: longest });
+});
+
 const POOL = "eu-west-1:pool";
 const exported = {
   aws_project_region: "us-east-2",
@@ -229,6 +238,11 @@ test("what is missing or wrong is named", async () => {
     [{ ...good, sessionTimeout: 0 }, "sessionTimeout"],
     [{ ...good, before: "filter" }, "before"],
     [{ ...good, sampleRate: 1.5 }, "sampleRate"],
+    // Taken for a number it is 0, and no event is sent.
+    [{ ...good, sampleRate: "" }, "sampleRate"],
+    [{ ...good, endpointId: "x".repeat(257) }, "endpointId"],
+    [{ ...good, endpointId: "\ud83d" }, "endpointId"],
+    [{ ...good, endpointId: {} }, "endpointId"],
     [{ ...good, dropPolicy: "none" }, "dropPolicy"],
     [{ ...good, wire: "smoke" }, "wire"],
     [{ ...good, disabled: "false" }, "disabled"],

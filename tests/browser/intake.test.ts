@@ -48,6 +48,48 @@ test("before() changes an event, or vetoes it", () => {
   }
 });
 
+test("global properties that stand in no place are said", (test) => {
+  const warn = test.mock.method(console, "warn", () => {});
+  const flat = { release: "7", attributes: { theme: "dark" } };
+  prepared({ name: "Opened" }, { globalProperties: flat });
+  assert.equal(warn.mock.callCount(), 1);
+  assert.match(warn.mock.calls[0].arguments[0], /globalProperties\.release is not read/);
+});
+
+test("what before() does to one event holds for that one alone", () => {
+  const globalProperties = { attributes: { release: "7" }, metrics: { width: 640 } };
+  const marks = (event: { attributes: Record<string, string> }) => {
+    event.attributes.seen = "1";
+    return event;
+  };
+  prepared({ name: "Marked" }, { globalProperties, before: marks });
+  const taken = prepared({ name: "Opened" }, { globalProperties });
+  assert.deepEqual(taken, { event: { name: "Opened", ...globalProperties } });
+  assert.deepEqual(globalProperties, { attributes: { release: "7" }, metrics: { width: 640 } });
+  // Those of sessions are the same object each time.
+  const attributes = {};
+  prepared({ name: "_session.start", attributes }, { before: marks });
+  assert.deepEqual(attributes, {});
+
+  const template = { name: "Filled", attributes: { piece: "" } };
+  const fills = ({ name }: { name: string }) => {
+    template.attributes.piece = name;
+    return template;
+  };
+  const all = ["Prelude", "Fugue"].map((name) => prepared({ name }, { before: fills }));
+  assert.deepEqual(
+    all,
+    ["Prelude", "Fugue"].map((piece) => ({ event: { name: "Filled", attributes: { piece } } })),
+  );
+  class Renamed {
+    get name() {
+      return "Renamed";
+    }
+  }
+  const renamed = prepared({ name: "Opened" }, { before: () => new Renamed() });
+  assert.deepEqual(renamed, { event: { name: "Renamed" } });
+});
+
 test("ids are shared out evenly, and the same way each time", () => {
   const ids = Array.from({ length: 10_000 }, (_, n) => `0b1c2d3e-0000-4000-8000-${n + 1e11}`);
   const shares = ids.map(share);

@@ -63,6 +63,8 @@ test("the hook, global properties and sampling decide what leaves", async () => 
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.evaluate((config) => {
+    // Chromium 94 has none.
+    Reflect.deleteProperty(globalThis, "reportError");
     forebay.configure({
       ...config,
       globalProperties: { attributes: { release: "7" } },

@@ -9,6 +9,9 @@ export { path } from "./amplify.js";
 /** The longest wait that a browser's timer takes. */
 const LONGEST = 2 ** 31 - 1;
 
+/** Most characters of an endpoint id, as core/src/wire/put_events has it. */
+const LONGEST_ID = 256;
+
 /** Whole numbers from 1, and the most that each may be. */
 export const COUNTS: Record<string, number> = {
   flushInterval: LONGEST,
@@ -70,7 +73,10 @@ export function judged(
   }
   check("stsEndpoint", read.stsEndpoint !== "");
   const { sampleRate = 1 } = read;
-  check("sampleRate", sampleRate >= 0 && sampleRate <= 1);
+  check("sampleRate", typeof sampleRate === "number" && sampleRate >= 0 && sampleRate <= 1);
+  const { endpointId } = read;
+  read.endpointId = typeof endpointId === "number" ? String(endpointId) : endpointId || undefined;
+  check("endpointId", read.endpointId === undefined || isId(read.endpointId));
   for (const [name, type] of Object.entries(TYPES)) {
     // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
     check(name, read[name] == undefined || typeof read[name] === type);
@@ -82,6 +88,13 @@ export function judged(
     check(name, (read[name] ?? undefined) === undefined || choices.includes(read[name]));
   }
   return { read, wrong: wrong[0] };
+}
+
+/** Whether an endpoint takes it as an endpoint id: one that it does not take would end every event. */
+function isId(given: unknown): boolean {
+  // Half of a surrogate pair is no character.
+  const isText = typeof given === "string" && !/[\ud800-\udfff]/u.test(given);
+  return isText && [...given].length <= LONGEST_ID;
 }
 
 /**

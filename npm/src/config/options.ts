@@ -20,6 +20,7 @@ const RULES: Record<string, string> = {
   appId: TEXT,
   region: TEXT,
   identityPoolId: TEXT,
+  endpointId: "a string of 1 to 256 characters",
   schema: "the `schema` that `npx forebay codegen` generates, not the schema file itself",
   globalProperties: "an object with `attributes` and `metrics`",
   sampleRate: "a number from 0 to 1",

@@ -1,6 +1,8 @@
 // What a page may ask for besides: sampling, global properties, and its own look at every event.
 
 import type { Settings } from "../config/config.js";
+import { copy } from "../copy.js";
+import { report } from "../report.js";
 import type { AnalyticsEvent, Fail } from "../types.js";
 import type { Judged } from "./intake.js";
 
@@ -27,6 +29,13 @@ export function preparation(
 ): Prepared {
   check("attributes", "string", globalProperties?.attributes, fail);
   check("metrics", "number", globalProperties?.metrics, fail);
+  for (const member of Object.keys(globalProperties ?? {})) {
+    if (member === "attributes" || member === "metrics") continue;
+    console.warn(
+      `Forebay configuration: globalProperties.${member} is not read. What every event is to have stands in ` +
+        "globalProperties.attributes or globalProperties.metrics.",
+    );
+  }
   return (event, endpointId) => {
     if (share(endpointId) >= sampleRate) return { reason: "not sampled" };
     const whole = withGlobals(event, globalProperties);
@@ -38,14 +47,22 @@ export function preparation(
         isTold = true;
         return { reason: ASYNC };
       }
-      if (given?.name && typeof given.name === "string") return { event: given };
-      return { reason: "vetoed by before()" };
+      return fixed(given) ?? { reason: "vetoed by before()" };
     } catch (error) {
       // The page's own mistake, and what it may have wanted to hide must not leave.
-      reportError(error);
+      report(error);
       return { reason: "before() threw" };
     }
   };
+}
+
+/** An event as the hook gave it, which may change it for the next one; nothing where it has no name. */
+function fixed(given: AnalyticsEvent | null | undefined): Judged | undefined {
+  const { name, attributes, metrics, immediate } = given ?? ({} as AnalyticsEvent);
+  if (!name || typeof name !== "string") return;
+  const members = { attributes: copy(attributes), metrics: copy(metrics), immediate };
+  const said = Object.entries(members).filter(([, value]) => value !== undefined);
+  return { event: { name, ...Object.fromEntries(said) } };
 }
 
 /** All values of these global properties have the type that events' have. */
@@ -65,20 +82,20 @@ function check(member: string, type: string, values: object | null | undefined, 
   );
 }
 
-/** The event with the global properties that it does not have itself. */
+/** The event with the global properties that it does not have itself, for the hook to change. */
 function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"]): AnalyticsEvent {
-  if (!globals) return event;
   const { attributes, metrics } = event;
   return {
     ...event,
-    attributes: merged(globals.attributes, attributes),
-    metrics: merged(globals.metrics, metrics),
+    attributes: merged(globals?.attributes, attributes),
+    metrics: merged(globals?.metrics, metrics),
   };
 }
 
 /** Own values win. The validator judges what is no object. */
-function merged<T extends object>(globals: T | undefined, own: T | undefined): T | undefined {
-  if (!globals || (own ?? undefined) === undefined) return own ?? globals;
+function merged<T extends object>(globals: T | undefined, given: T | undefined): T | undefined {
+  const own = copy(given);
+  if ((own ?? undefined) === undefined) return globals && { ...globals };
   return typeof own === "object" ? { ...globals, ...own } : own;
 }
 
