@@ -57,7 +57,7 @@ for (const source of ["client", "loading", "types"]) NAMES.set(here(`src/${sourc
  * version. They get short names.
  */
 const INTERNAL =
-  "adopt adoptEndpointId asksForPrivacy byId byNumber credential ending evict explain forgetLeft isAccepted isLeader isOurs isRunning isStored keysOfLeft lately numberOf offer poolHeaders prepare remember retryAfter setAside setEnabled shed sharesSessions tellTabs trackSessions untilChanged whenOpen withCore endedElsewhere".split(
+  "adopt adoptEndpointId asksForPrivacy byId byNumber credential ending evict explain forgetLeft isAccepted isLeader isOurs isRunning isStored keysOfLeft lately numberOf offer poolHeaders prepare remember retryAfter setAside setEnabled shed sharesSessions tellTabs trackSessions untilChanged untilLoaded deliver lose hold accept whenOpen withCore endedElsewhere".split(
     " ",
   );
 

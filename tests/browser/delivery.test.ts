@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
+import { setClock } from "../delivery/support/numbered.ts";
 import { type Endpoint, results } from "../support/endpoint.ts";
 import { lacks } from "../support/engines/engine.ts";
 import { delivered, states } from "../support/page.ts";
@@ -144,20 +145,26 @@ test("an event that failed inside a 202 is sent again by itself, under its id", 
   assert.equal(new Set(endpoint.accepted).size, endpoint.accepted.length);
 });
 
-test("a 503 is tried again, not before the time it asks for", async () => {
-  endpoint.next(() => ({ status: 503, headers: { "retry-after": "2" } }));
-  const page = await site.open();
-  const id = await page.evaluate((config) => {
-    forebay.configure(config);
-    return forebay.record({ name: "Patient" }).id;
-  }, endpoint.config);
-  await delivered(page, 1);
+for (const [what, after, ahead] of [
+  ["seconds", () => "2", 0],
+  ["a date of its clock", () => new Date(Date.now() + 3_000).toUTCString(), -600_000],
+] as const) {
+  test(`a 503 is tried again, not before the time it asks for by ${what}`, async () => {
+    endpoint.next(() => ({ status: 503, headers: { "retry-after": after() } }));
+    const page = await site.open();
+    await setClock(page, ahead);
+    const id = await page.evaluate((config) => {
+      forebay.configure(config);
+      return forebay.record({ name: "Patient" }).id;
+    }, endpoint.config);
+    await delivered(page, 1);
 
-  assert.equal(endpoint.batches.length, 2);
-  const [first, second] = endpoint.batches;
-  assert.ok(second.at - first.at >= 2000, `waited ${second.at - first.at} ms`);
-  assert.deepEqual([...second.events.keys()], [id]);
-});
+    assert.equal(endpoint.batches.length, 2);
+    const [first, second] = endpoint.batches;
+    assert.ok(second.at - first.at >= 2000, `waited ${second.at - first.at} ms`);
+    assert.deepEqual([...second.events.keys()], [id]);
+  });
+}
 
 test("a reset connection is no error of record(), and nothing is lost by it", async () => {
   for (let n = 0; n < 3; n++) endpoint.next(() => "reset");

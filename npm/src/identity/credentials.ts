@@ -131,5 +131,5 @@ function credentialsIn(text: string | null): Credentials | undefined {
 
 function isCredentials(found: Credentials | undefined): found is Credentials {
   const { AccessKeyId, SecretKey, SessionToken, Expiration } = found ?? {};
-  return !!AccessKeyId && !!SecretKey && !!SessionToken && Number.isFinite(Expiration);
+  return !!(AccessKeyId && SecretKey && SessionToken && Number.isFinite(Expiration));
 }

@@ -40,9 +40,7 @@ export function openTurns(by: typeof carryOut, whenAwake: typeof wakeUp): void {
 /** How an event ended, by the core's action. */
 function endingBy(action: number): Ending {
   const end = ENDS[action - DELIVERED];
-  return end === "delivered" || end === "rejected"
-    ? { state: end }
-    : { state: "dropped", reason: end };
+  return action > REJECTED ? { state: "dropped", reason: end } : { state: end as Ending["state"] };
 }
 
 /** The core's action for an ending, which another tab may have told. */
@@ -119,14 +117,11 @@ export function drain(core: Core, isHeard = false): void {
 
 /** Whether anything can be sent may have changed. */
 export function network(): void {
+  const isOffline = navigator.onLine === false;
   // `onLine` is a guess of the browser. After a while the engine tries all the same.
   clearTimeout(doubting);
-  if (navigator.onLine === false) {
-    doubting = setTimeout(() => setOnline(true), OFFLINE_PATIENCE);
-    setOnline(false);
-  } else {
-    setOnline(true);
-  }
+  if (isOffline) doubting = setTimeout(() => setOnline(true), OFFLINE_PATIENCE);
+  setOnline(!isOffline);
 }
 
 function setOnline(isOnline: boolean): void {

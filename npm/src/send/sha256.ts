@@ -1,5 +1,6 @@
 // SHA-256 (FIPS 180-4), and HMAC (RFC 2104) by it. By hand, since the browser's own answers later, and a page that
-// goes away signs at once; and here, since it is half as long as in WebAssembly.
+// goes away signs at once; and here, since it is half as long as in WebAssembly. Prototype.js and MooTools put their own in
+// the place of `Array.from` and `Array.prototype.entries`, so that neither is called.
 
 const rotated = (word: number, by: number) => (word >>> by) | (word << (32 - by));
 
@@ -46,9 +47,13 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
       const sum = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
       [a, b, c, d, e, f, g, h] = [(h + sum) | 0, a, b, c, (d + h) | 0, e, f, g];
     }
-    for (const [at, word] of [a, b, c, d, e, f, g, h].entries()) state[at] += word;
+    [a, b, c, d, e, f, g, h].forEach((word, at) => {
+      state[at] += word;
+    });
   }
-  for (const [at, word] of state.entries()) view.setInt32(4 * at, word);
+  state.forEach((word, at) => {
+    view.setInt32(4 * at, word);
+  });
   return message.slice(0, 32);
 }
 
@@ -64,5 +69,5 @@ export function hmac(given: Uint8Array, bytes: Uint8Array): Uint8Array<ArrayBuff
 }
 
 export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return bytes.reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
 }
