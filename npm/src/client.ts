@@ -1,9 +1,11 @@
 import type { AutoTrackInput } from "./auto-track.js";
 import type { AmplifyConfig, ForebayConfig, Unread } from "./config/config.js";
+import { copy } from "./copy.js";
 import { keepEarly } from "./early.js";
 import type { Engine, Recorded, SignIn, StartEngine } from "./engine.js";
 import { untilLoaded } from "./loading.js";
 import { receipts, sweepReceipts, Tracked } from "./receipts.js";
+import { report } from "./report.js";
 import {
   type AnalyticsEvent,
   type Delivery,
@@ -86,10 +88,14 @@ export function configure(
 
 /** Where events go, and for which application, in any form of configuration. */
 function application(config: Unread): string {
-  const { endpoint, appId, Analytics, analytics, aws_mobile_analytics_app_id } = config;
+  return `${`${config.endpoint}`.replace(/\/$/, "")}.${idOf(config)}`;
+}
+
+/** The application id in any form of configuration. */
+function idOf({ appId, Analytics, analytics, aws_mobile_analytics_app_id }: Unread): string {
   const pinpoint = Analytics?.Pinpoint ?? Analytics?.AWSPinpoint ?? Analytics;
   const id = pinpoint?.appId ?? analytics?.amazon_pinpoint?.app_id ?? aws_mobile_analytics_app_id;
-  return `${endpoint}`.replace(/\/$/, "") + (appId ?? id);
+  return appId ?? id;
 }
 
 /** What `configure` was given, as Amplify v6 has it; empty before, and on a server. */
@@ -127,18 +133,13 @@ function text(value: unknown): string {
  * @throws ForebayError `NotConfigured`, `InvalidEvent` (no name).
  */
 export function record(event: AnalyticsEvent): Receipt {
-  if (!event?.name || typeof event.name !== "string") {
-    fail("InvalidEvent", "Forebay: an event needs a name.");
-  }
+  const copied = copyOf(event);
   const at = Date.now();
   const id = uuid(at);
   const receipt = new Tracked(id);
   if (!inBrowser()) return receipt;
   configured();
   receipts.set(id, receipt);
-  // A copy: the caller may change the event afterwards.
-  const { attributes, metrics } = event;
-  const copied = { ...event, attributes: copy(attributes), metrics: copy(metrics) };
   const recorded = { id, at, event: copied };
   if (enabled === false) drop(recorded, "disabled");
   else waiting.push(recorded);
@@ -268,11 +269,11 @@ export function configureAutoTrack(input: AutoTrackInput): void {
 /**
  * Gives what `record(event)` would find wrong with an event, without recording it.
  *
- * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `WasmBlocked`; and what says that
- * the script with the words for what is wrong could not be loaded, where the event is not valid.
+ * @throws ForebayError `NotConfigured`, `NotInBrowser`, `InvalidConfig`, `InvalidEvent` (no name), `WasmBlocked`;
+ * and what says that the script with the words for what is wrong could not be loaded, where the event is not valid.
  */
 export async function validate(event: AnalyticsEvent): Promise<Violation[]> {
-  return (await configured()).validate(event);
+  return (await configured()).validate(copyOf(event));
 }
 
 /** Calls `listener` with every step of every event. Gives a function that ends it. */
@@ -352,12 +353,17 @@ function started(
   config: ForebayConfig | AmplifyConfig,
   load: () => Promise<{ start: StartEngine }>,
 ): Promise<Engine> {
-  const { endpoint, appId, Analytics, disabled, respectPrivacySignals }: Unread = config;
-  const early = `forebay.early.${endpoint}.${appId}.`;
+  const { Analytics, disabled, respectPrivacySignals }: Unread = config;
+  const early = `forebay.early.${application(config)}.`;
   const own = early + uuid();
   const leave = ({ type }: Event) => {
     // A burst may not be handed over yet.
     if (engine) pump();
+    try {
+      // What consent.ts reads: a page may end before it had an engine to write it.
+      if (!engine && enabled !== undefined)
+        localStorage[`forebay.enabled.${idOf(config)}`] = enabled;
+    } catch {}
     if (!waiting.length) return;
     // Nothing is kept where the user may not want it.
     if (disabled || respectPrivacySignals || Analytics?.disabled) return;
@@ -444,10 +450,7 @@ export function deliver(delivery: Delivery): void {
     try {
       listener(delivery);
     } catch (error) {
-      // The page's own mistake: for its error reporting, and not for the other listeners.
-      setTimeout(() => {
-        throw error;
-      });
+      report(error);
     }
   }
 }
@@ -465,9 +468,10 @@ export function begin(other: Engine): void {
   drops = {};
 }
 
-/** A copy of an object's members. A list or a `Map` becomes the name of its kind: the validator refuses it. */
-function copy<T>(values: T): T {
-  const kind = {}.toString.call(values);
-  if (kind === "[object Object]") return { ...values };
-  return typeof values === "object" && values ? (kind as T) : values;
+/** An event as it is now, and no more than that: the caller may change it afterwards. */
+function copyOf(event: AnalyticsEvent): AnalyticsEvent {
+  // As members are read, not as they are listed: a class may have them as getters.
+  const { name, attributes, metrics, immediate } = event ?? ({} as AnalyticsEvent);
+  if (!name || typeof name !== "string") fail("InvalidEvent", "Forebay: an event needs a name.");
+  return { name, attributes: copy(attributes), metrics: copy(metrics), immediate };
 }

@@ -62,6 +62,27 @@ test("nothing is kept of a browser before its consent, and its id from then on",
   assert.equal(kept, endpoint.batches[0].endpointId);
 });
 
+test("what a page said that ended before it had its engine holds on the next visit", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context, stuck: "engine.js" });
+  const { appId, ...rest } = endpoint.config;
+  // In a form of Amplify's, too.
+  const config = { ...rest, Analytics: { Pinpoint: { appId } } };
+  await page.evaluate((config) => {
+    forebay.configure(config as never);
+    forebay.disable();
+  }, config);
+  await page.goto("about:blank");
+  await page.goto(site.url);
+  await page.waitForFunction(() => globalThis.forebay);
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Refused" });
+  }, endpoint.config);
+  await delivered(page, 1, "dropped");
+  assert.deepEqual(names(), []);
+});
+
 test("what waits is held by disable(), and leaves after enable()", async () => {
   const page = await site.open();
   await page.evaluate((config) => {

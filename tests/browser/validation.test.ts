@@ -298,6 +298,58 @@ test("mistakes of the program are thrown", async () => {
   ]);
 });
 
+test("an event is read by its members, and one that cannot be read traps nothing", async () => {
+  const page = await open(false);
+  const said = await page.evaluate(async () => {
+    class Opened {
+      get name() {
+        return "Opened";
+      }
+      get attributes() {
+        return { by: "menu" };
+      }
+    }
+    const throwing = {
+      get by(): string {
+        throw new RangeError("gone");
+      },
+    };
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const given = [
+      new Opened(),
+      Object.create({ name: "Inherited" }),
+      { name: "Throwing", attributes: throwing },
+      { name: "Revoked", metrics: revoked },
+    ];
+    const found: unknown[] = [];
+    for (const event of [undefined, {}, { name: 7 }, ...given]) {
+      const validated = forebay.validate(event);
+      found.push(
+        await validated.then(
+          (all) => all.map(({ path, actual }) => `${path} is ${actual}`),
+          ({ code }) => code,
+        ),
+      );
+    }
+    const ended = await Promise.all(given.map((event) => forebay.record(event).settled));
+    const { traps, droppedBy } = forebay.stats();
+    return { found, ended: ended.map(({ name, state }) => `${name} ${state}`), traps, droppedBy };
+  });
+  assert.deepEqual(said, {
+    found: [
+      ...Array(3).fill("InvalidEvent"),
+      ...[[], [], ["Attributes is Error"], ["Metrics is Error"]],
+    ],
+    ended: ["Opened delivered", "Inherited delivered", "Throwing invalid", "Revoked invalid"],
+    traps: 0,
+    droppedBy: {},
+  });
+  const sent = endpoint.batches.flatMap(({ events }) => [...events.values()]);
+  const opened = sent.find(({ EventType }) => EventType === "Opened");
+  assert.deepEqual(opened?.Attributes, { by: "menu" });
+});
+
 test("what is recorded before the module has loaded keeps to itself what is to be dropped", async () => {
   const noted = compile(
     JSON.stringify({
