@@ -17,7 +17,7 @@ import {
   withCore,
 } from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { heard, openOthers, others } from "./others/coming.js";
+import { openOthers, others } from "./others/coming.js";
 import {
   adopt,
   begin,
@@ -184,8 +184,6 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     if (message.forget) forgetAll(true);
     if (isLeader && message.ping) tellTabs({ pong: true, endpoint: endpointId });
     others().then(({ hear }) => hear(message));
-    // This one may send nothing by itself, and so hear of no network where the browser says that there is none.
-    heard();
   });
   load(source);
   listen();

@@ -3,9 +3,6 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
-import { others } from "../../npm/src/others/coming.ts";
-import { ask } from "../../npm/src/send/requests.ts";
-import { setUp } from "../../npm/src/setup.ts";
 import { delivered, hold } from "../support/page.ts";
 import { endpoint, site } from "../support/visits.ts";
 
@@ -237,24 +234,6 @@ test("a browser that says it is offline, and is not, is not believed for ever", 
   await page.waitForFunction(() => forebay.stats().leader);
   await page.clock.runFor(120_000);
   await delivered(page, 1);
-});
-
-test("what is loaded offline is asked for once something is answered, whatever the browser says", {
-  timeout: 10_000,
-}, async (test) => {
-  test.mock.method(globalThis, "fetch", async () => new Response("{}"));
-  const untilLoaded = (load: () => Promise<unknown>) => load();
-  setUp({ appId: "app" } as never, { untilLoaded } as never);
-  Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true });
-  Object.assign(globalThis, { addEventListener: () => {} });
-  let isAsked = false;
-  const loaded = others().then(() => {
-    isAsked = true;
-  });
-  await import("../../npm/src/others/others.ts");
-  assert.equal(isAsked, false, "Firefox would never ask again");
-  await ask("POST", "https://events.example.com", {}, "{}");
-  await loaded;
 });
 
 test("ids are of version 7, differ, and count up within a millisecond", async () => {

@@ -8,18 +8,15 @@ type Others = typeof import("./others.js");
 let parts: Parts;
 let coming: Promise<Others> | undefined;
 
-/** There is a network: something of use was answered. */
-export let heard = () => {};
+/** Milliseconds after which a browser is not believed any more that it is offline. */
+const OFFLINE_PATIENCE = 600_000;
 
-/**
- * Resolves when there is a network, whether or not the browser says so: Firefox never asks again for a script that
- * it could not get.
- */
+/** Resolves when the browser is online: Firefox never asks again for a script that it could not get. */
 async function online(): Promise<void> {
   if (navigator.onLine !== false) return;
-  await new Promise<void>((go) => {
-    heard = go;
-    addEventListener("online", () => go());
+  await new Promise((go) => {
+    setTimeout(go, OFFLINE_PATIENCE);
+    addEventListener("online", go);
   });
 }
 
