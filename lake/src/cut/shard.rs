@@ -25,8 +25,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use forebay_core::time::Timestamp;
-
 use crate::cut::{Batch, ClosedBatch, EncodeError, EncodedBatch, File, Flush};
 use crate::record::{EventKey, Window};
 use crate::source::{Position, SequenceNumber, StreamRecord};
@@ -110,34 +108,10 @@ impl Shard {
 
     /// Where to read on.
     pub fn position(&self) -> Position {
-        match (&self.batch.range, &self.checkpoint) {
+        match (&self.batch.range, &self.checkpoint.pending) {
             (Some((_, last)), _) => Position::After(last.clone()),
-            (
-                None,
-                Checkpoint {
-                    pending: Some(cut), ..
-                },
-            ) => Position::At(cut.first.clone()),
-            (
-                None,
-                Checkpoint {
-                    resume: Some(next), ..
-                },
-            ) => Position::At(next.clone()),
-            (
-                None,
-                Checkpoint {
-                    committed: Some(last),
-                    ..
-                },
-            ) => Position::After(last.clone()),
-            (
-                None,
-                Checkpoint {
-                    start: Some(start), ..
-                },
-            ) => Position::Time(Timestamp(*start)),
-            (None, _) => Position::TrimHorizon,
+            (None, Some(cut)) => Position::At(cut.first.clone()),
+            (None, None) => self.checkpoint.uncommitted(),
         }
     }
 

@@ -15,7 +15,7 @@ use super::repair::Stream;
 use super::survey::Survey;
 use crate::record::{Decoded, parts};
 use crate::source::Position;
-use crate::state::{Checkpoint, Counts, Partition, StatePaths};
+use crate::state::{Counts, Partition, StatePaths};
 use crate::store::{Store, StoreError};
 use crate::table::ids_and_arrivals;
 
@@ -350,7 +350,7 @@ pub async fn find_unread<S: Stream>(
         }
     }
     for shard in shards {
-        let mut from = behind(load_checkpoint(store, paths, shard).await?);
+        let mut from = load_checkpoint(store, paths, shard).await?.uncommitted();
         while !missing.is_empty() {
             let read = stream.read(shard, &from, None).await;
             let records = read.map_err(|error| ReconcileError::Stream(Box::new(error)))?;
@@ -373,16 +373,6 @@ pub async fn find_unread<S: Stream>(
         }
     }
     Ok(())
-}
-
-/// Where the records begin that are not in the lake for good.
-fn behind(checkpoint: Checkpoint) -> Position {
-    match (checkpoint.resume, checkpoint.committed, checkpoint.start) {
-        (Some(next), ..) => Position::At(next),
-        (_, Some(last), _) => Position::After(last),
-        (_, _, Some(start)) => Position::Time(Timestamp(start)),
-        _ => Position::TrimHorizon,
-    }
 }
 
 impl Survey {

@@ -7,9 +7,10 @@ mod seal;
 
 use std::ops::AddAssign;
 
+use forebay_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::source::SequenceNumber;
+use crate::source::{Position, SequenceNumber};
 pub use manifest::{CutEntry, FileEntry, Segment};
 pub use partition::{Merge, PARTITIONS_FOLDER, Partition, Replaced};
 pub use seal::{Damage, seal, sha256, unseal};
@@ -39,6 +40,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Where the records begin that are not committed.
+    pub fn uncommitted(&self) -> Position {
+        match (&self.resume, &self.committed, self.start) {
+            (Some(next), ..) => Position::At(next.clone()),
+            (None, Some(last), _) => Position::After(last.clone()),
+            (None, None, Some(start)) => Position::Time(Timestamp(start)),
+            (None, None, None) => Position::TrimHorizon,
+        }
+    }
+
     /// As it is written.
     ///
     /// # Errors
