@@ -132,7 +132,7 @@ impl<'a> Forebay<'a> {
         writer.raw(shared).end_object();
     }
 
-    /// What is the same for all events of a batch, from `amr` on, encoded as members of `forebay`.
+    /// Encodes the members of `forebay` that all events of a batch share: `amr` and those behind it.
     pub(super) fn encode_shared(&self) -> String {
         let mut writer = Writer::new();
         writer.name("amr").string(&self.amr);

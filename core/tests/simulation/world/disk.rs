@@ -27,7 +27,7 @@ impl World {
             }
         }
         tab.loaded();
-        // The end of what was there once and no longer is was missed.
+        // Another tab has ended the events that are not on disk any more, and this tab did not hear of it.
         let known = if whose.is_none() { known } else { &[] };
         let missed = known.iter().filter(|event| !rows.contains(event));
         for event in missed {
@@ -35,14 +35,15 @@ impl World {
                 tab.ended_elsewhere(*event, Action::Delivered);
             }
         }
-        // What was there before it was known what waits on disk.
+        // These events were stored before the tab had read the disk, so it could not evict them then.
         for event in known.iter().filter(|event| rows.contains(event)) {
             tab.evict(*event, events[*event as usize].new.who);
         }
-        // Who sent it was gone before it could delete it.
+        // The outbox has no room for these events: they wait on disk.
         without_room
             .into_iter()
             .for_each(|event| self.note_room(event, false));
+        // The tab that sent these events was gone before it could delete them.
         let tab = &self.tabs[&id];
         let ended = rows.iter().filter(|row| tab.ended.contains(row));
         let ended: Vec<u64> = ended.copied().collect();
@@ -56,7 +57,7 @@ impl World {
         let Step::Store(event) = step else {
             return self.write(step);
         };
-        // What the disk does not take is handed over all the same.
+        // The tab hands an event over to the leader tab even where the disk has no room for it.
         let is_full = self.random.percent(self.trouble.store_failures);
         let tab = self.tabs.get_mut(&id).expect("a tab");
         if is_full {

@@ -23,7 +23,7 @@ const CALM_MS: u64 = 60 * 60_000;
 /// How far the time of an accepted event may be off: what a signature's may, and a slow answer's.
 const TIME_TOLERANCE_MS: i64 = 6 * 60_000;
 
-/// What is done in some tab.
+/// An action in a tab that is chosen at random.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Doing {
     Record,
@@ -66,7 +66,7 @@ pub(crate) enum ToTab {
     Disk(Step),
     /// To read the disk for a module: whole, or until an identity has enough.
     Read(u32, Option<u32>),
-    /// What the disk held when it was read, and what the tab knew to be there then.
+    /// The disk was read: the events on it, and those that the tab knew to be on it at that time.
     Rows(u32, Option<u32>, Vec<u64>, Vec<u64>),
     /// Another module has taken over.
     Restarted,
@@ -102,7 +102,7 @@ pub(crate) struct Trouble {
     pub pool: u64,
 }
 
-/// What the world knows about one event.
+/// The record that the simulation keeps of one event.
 struct Known {
     fate: Fate,
     new: NewEvent,
@@ -251,7 +251,7 @@ impl World {
         known.rejected || known.dropped || self.server.ledger.contains_key(&event)
     }
 
-    /// What is left, for who looks into a failure.
+    /// Lists the events that have not ended yet, for the message of a failure.
     fn rest(&self) -> String {
         let tabs = self.tabs.iter().map(|(id, tab)| {
             let held: Vec<u64> = tab.numbers.keys().copied().collect();

@@ -1,4 +1,4 @@
-//! What the shell of a tab does: it is told something, gives it to the outbox, and does what the outbox asks for.
+//! The shell of a tab. It hands each message to the outbox, and carries out the actions that the outbox asks for.
 
 use forebay_core::outbox::{Action, Now};
 

@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    /// What the disk was asked for last may have been carried out or not.
+    /// Ends a tab. The disk may or may not have carried out the last writes that this tab asked for.
     pub(super) fn crash(&mut self, id: u32) {
         self.summary.crashes += 1;
         let mut carried_out = true;
