@@ -215,14 +215,15 @@ impl Outbox {
 
     /// An event is on disk. Gives whether it is evicted: it waits on disk alone from now on, and its number means
     /// nothing any more. It is if other events of its identity were evicted, or if too many of them wait in memory.
+    /// The oldest stay: they are sent next.
     pub fn evict(&mut self, event: u32) -> bool {
         let Some(at) = self.queue.find(event) else {
             return false;
         };
-        let entry = &self.queue.entries[at];
+        let entry = self.queue.entries[at];
         let most = self.config.resident_events;
         let identity = &mut self.identities[place(entry.who)];
-        let is_far = identity.evicted > 0 || identity.waiting > most;
+        let is_far = identity.evicted > 0 || at >= most && self.queue.ahead(at) >= most;
         let is_evicted = self.is_loaded && is_far && entry.is_waiting();
         if is_evicted {
             identity.evicted += 1;

@@ -89,6 +89,14 @@ impl Queue {
         Some(at)
     }
 
+    /// How many events of the same identity wait before the one at a place.
+    pub fn ahead(&self, at: usize) -> usize {
+        let (before, from) = self.entries.split_at(at);
+        let who = from.first().map(|entry| entry.who);
+        let is_ahead = |entry: &&Entry| entry.is_waiting() && Some(entry.who) == who;
+        before.iter().filter(is_ahead).count()
+    }
+
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.
     /// `newest`: from the end, passing over what does not fit. Gives how many events and bytes.
     pub fn take(
