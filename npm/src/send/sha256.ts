@@ -4,6 +4,9 @@
 
 const rotated = (word: number, by: number) => (word >>> by) | (word << (32 - by));
 
+const spread = (word: number, one: number, other: number) =>
+  rotated(word, one) ^ rotated(word, other);
+
 /** The first 32 bits of a number's fraction. */
 const fraction = (number: number) => ((number % 1) * 2 ** 32) | 0;
 
@@ -31,21 +34,25 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   for (let block = 0; block < message.length; block += 64) {
     let [a, b, c, d, e, f, g, h] = state;
     for (let at = 0; at < 64; at++) {
-      const [early, late] = [words[at - 15], words[at - 2]];
       words[at] =
         at < 16
           ? view.getInt32(block + 4 * at)
           : words[at - 16] +
-            (rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3)) +
+            (spread(words[at - 15], 7, 18) ^ (words[at - 15] >>> 3)) +
             words[at - 7] +
-            (rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10));
+            (spread(words[at - 2], 17, 19) ^ (words[at - 2] >>> 10));
       h +=
-        (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
-        ((e & f) ^ (~e & g)) +
-        cubeRoots[at] +
-        words[at];
-      const sum = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-      [a, b, c, d, e, f, g, h] = [(h + sum) | 0, a, b, c, (d + h) | 0, e, f, g];
+        (spread(e, 6, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + cubeRoots[at] + words[at];
+      const sum = (spread(a, 2, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+      const last = h;
+      h = g;
+      g = f;
+      f = e;
+      e = (d + last) | 0;
+      d = c;
+      c = b;
+      b = a;
+      a = (last + sum) | 0;
     }
     [a, b, c, d, e, f, g, h].forEach((word, at) => {
       state[at] += word;
@@ -61,7 +68,8 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 export function hmac(given: Uint8Array, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const key = given.length > 64 ? sha256(given) : given;
   const hashed = (pad: number, rest: Uint8Array) => {
-    const block = Uint8Array.from([...new Uint8Array(64), ...rest]);
+    const block = new Uint8Array(64 + rest.length);
+    block.set(rest, 64);
     for (let at = 0; at < 64; at++) block[at] = pad ^ key[at];
     return sha256(block);
   };
