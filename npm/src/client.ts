@@ -171,7 +171,9 @@ export async function identifyUser(input: IdentifyUserInput): Promise<void> {
  * names both identities. Before that it is the guest's, who keeps what was recorded, and until
  * `signOut()`, or until the page closes. On a server it does nothing.
  *
- * What a user leaves behind waits on this browser's disk until that user signs in again.
+ * What a user leaves behind waits on this browser's disk until that user signs in again. Whoever is signed in already
+ * goes on, with the new tokens. A later `signIn()` or `signOut()` takes the place of this, even where the pool has not
+ * answered yet.
  *
  * @throws ForebayError `NotConfigured`, `InvalidConfig`, `NotSignedIn` (the pool does not take the
  * tokens); and what the function that gives the tokens throws.

@@ -1,7 +1,7 @@
 import { type AmplifyConfig, type ForebayConfig, options, readConfig } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
 import { numberOf, renew } from "./identity/credentials.js";
-import { adoptEndpointId, endpointId } from "./identity/ids.js";
+import { adoptEndpointId, endpointId, forgetKept } from "./identity/ids.js";
 import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, link, signIn, signOut } from "./identity/user.js";
@@ -17,7 +17,7 @@ import {
   withCore,
 } from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { openOthers, others } from "./others/coming.js";
+import { heard, openOthers, others } from "./others/coming.js";
 import {
   adopt,
   begin,
@@ -53,12 +53,13 @@ import { forgetAll, reset } from "./reset.js";
 import {
   describe,
   described,
+  keepProfile,
   mendProfile,
   overhead,
   sendBatch,
   sendEndpoint,
 } from "./send/deliveries.js";
-import { identify, mistakes, page, say, settings, setUp } from "./setup.js";
+import { identify, mistakes, page, round, say, settings, setUp } from "./setup.js";
 import { joinTabs, tellTabs } from "./tabs/channel.js";
 import { doubt, follow, stand, stepDown } from "./tabs/leader.js";
 import { campaign, handOver, isLeader } from "./tabs/lock.js";
@@ -181,9 +182,11 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   });
   openTurns(carryOut, doubt);
   joinTabs((message) => {
-    if (message.forget) forgetAll(true);
+    if (message.forget) forgetAll();
     if (isLeader && message.ping) tellTabs({ pong: true, endpoint: endpointId });
     others().then(({ hear }) => hear(message));
+    // This one may send nothing by itself, and so hear of no network where the browser says that there is none.
+    heard();
   });
   load(source);
   listen();
@@ -196,8 +199,9 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       return withCore((core) => !!checked(core, event)) ? [] : explained(event);
     },
     async identifyUser(input) {
+      const begun = round;
       const { description } = await page.untilLoaded(identify);
-      describe(description(input, page.uuid(), described(), page.fail));
+      if (begun === round) describe(description(input, page.uuid(), described(), page.fail));
     },
     identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),
     async compare(config) {
@@ -214,14 +218,17 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     },
     setEnabled(enabled) {
       consent(enabled);
+      if (enabled) keepProfile();
       network();
     },
     signIn,
     signOut,
     async forget() {
-      clear();
+      const cleared = clear();
+      forgetKept();
       tellTabs({ forget: true });
       forgetAll();
+      await cleared;
     },
   };
 }

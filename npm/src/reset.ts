@@ -1,13 +1,12 @@
 // Beginning anew: the core, and everything.
 
 import { forgetCredentials, forgetGiven } from "./identity/credentials.js";
-import { forgetIds } from "./identity/ids.js";
 import { current, forgetUser } from "./identity/user.js";
 import { withCore } from "./module/core.js";
 import { forgetBrowser } from "./queue/intake.js";
 import { forgetEvents } from "./queue/outbox.js";
 import { network } from "./queue/turns.js";
-import { forgetDeliveries, forgetProfile, isDescribed, keptOffset } from "./send/deliveries.js";
+import { forgetProfile, isDescribed, keptOffset } from "./send/deliveries.js";
 import { nextRound, settings } from "./setup.js";
 import { follow } from "./tabs/leader.js";
 
@@ -31,13 +30,9 @@ export function reset(): void {
   network();
 }
 
-/** Goes on as if nothing had been. `isHeard`: another tab has deleted what is kept. */
-export function forgetAll(isHeard = false): void {
+/** Goes on as if nothing had been. What is kept this tab has deleted, or another one. */
+export function forgetAll(): void {
   forgetEvents();
-  if (!isHeard) {
-    forgetDeliveries();
-    forgetIds();
-  }
   forgetBrowser();
   forgetCredentials();
   forgetUser();

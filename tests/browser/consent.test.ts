@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { APP_ID, IDENTITY_POOL_ID } from "../support/endpoint.ts";
-import { delivered, hold } from "../support/page.ts";
+import { changeRows, countRows, delivered, hold } from "../support/page.ts";
+import { until } from "../support/until.ts";
 import { endpoint, site } from "../support/visits.ts";
 
 test("after disable() events are dropped, on later visits too, until enable()", async () => {
@@ -50,6 +51,7 @@ test("nothing is kept of a browser before its consent, and its id from then on",
   const page = await site.open();
   const before = await page.evaluate(async (config) => {
     forebay.configure({ ...config, disabled: true });
+    await forebay.identifyUser({ userId: "u", userProfile: { email: "ada@example.com" } });
     await forebay.record({ name: "Refused" }).settled;
     return Object.keys(localStorage);
   }, endpoint.config);
@@ -57,9 +59,40 @@ test("nothing is kept of a browser before its consent, and its id from then on",
   const kept = await page.evaluate(async (appId) => {
     forebay.enable();
     await forebay.record({ name: "Allowed" }).settled;
-    return localStorage.getItem(`forebay.endpointId.${appId}`);
+    return ["endpointId", "user"].map((what) => localStorage.getItem(`forebay.${what}.${appId}`));
   }, APP_ID);
-  assert.equal(kept, endpoint.batches[0].endpointId);
+  const [{ endpointId, endpoint: described }] = endpoint.batches;
+  assert.deepEqual([kept[0], JSON.parse(kept[1] ?? "")], [endpointId, described]);
+});
+
+test("what is said while localStorage is full holds, here and on later visits", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    forebay.enable();
+    await forebay.identifyUser({ userId: "first", userProfile: {} });
+    Storage.prototype.setItem = () => {
+      throw new DOMException("It is full.", "QuotaExceededError");
+    };
+    await forebay.identifyUser({ userId: "second", userProfile: {} });
+    await forebay.record({ name: "Described" }).settled;
+    forebay.disable();
+    forebay.record({ name: "Refused" });
+  }, endpoint.config);
+  await delivered(page, 1, "dropped");
+  assert.deepEqual(Object(endpoint.batches[0].endpoint).User, { UserId: "second" });
+
+  const later = await site.open({ context });
+  await later.evaluate(
+    (config) => {
+      forebay.configure(config);
+      forebay.record({ name: "Refused" });
+    },
+    { ...endpoint.config, disabled: true },
+  );
+  await delivered(later, 1, "dropped");
+  assert.deepEqual(names(), ["Described"]);
 });
 
 test("what a page said that ended before it had its engine holds on the next visit", async () => {
@@ -154,6 +187,8 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
       localStorage.setItem(`aws-amplify-cacheAnalytics:pinpoint:${app}`, '{"data":"amplify-v6"}');
       localStorage.setItem(`com.amplify.Cognito.${pool}.identityId`, "us-east-1:amplify");
       localStorage.setItem("theirs", "stays");
+      // Of someone who signed in on an earlier visit.
+      localStorage.setItem(`forebay.credentials.${pool}.us-east-1:user`, "{}");
     },
     [APP_ID, IDENTITY_POOL_ID],
   );
@@ -172,7 +207,7 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
   assert.equal(state, "dropped: forgotten");
   assert.deepEqual([stats.recorded, stats.queued], [0, 0]);
   assert.deepEqual(
-    keys.filter((key) => !key.startsWith("forebay.")),
+    keys.filter((key) => !key.startsWith("forebay.") || key.includes("credentials")),
     ["theirs"],
   );
   await page.evaluate(() => forebay.record({ name: "Newcomer", immediate: true }));
@@ -187,6 +222,43 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
   assert.ok(asked().includes("GetId"), "the newcomer is another guest");
 });
 
+test("forget() deletes what earlier visits left, even before the disk has opened", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  endpoint.fault = () => ({ status: 503 });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    forebay.record({ name: "Left" });
+  }, endpoint.config);
+  await delivered(page, 1, "stored");
+  await changeRows(page, [{ id: "later", name: "Later", v: 99 }]);
+  await page.reload();
+  await page.waitForFunction(() => globalThis.forebay);
+  // A page that had no engine left it.
+  await page.evaluate(
+    ({ config, early }) => {
+      const left = { id: "early", at: Date.now(), event: { name: "Early" } };
+      localStorage.setItem(`${early}any`, JSON.stringify([left]));
+      forebay.configure(config);
+      return forebay.forget();
+    },
+    { config: endpoint.config, early: `forebay.early.${endpoint.url}.${APP_ID}.` },
+  );
+  endpoint.fault = undefined;
+  await page.evaluate(() => forebay.record({ name: "Newcomer" }).settled);
+  assert.deepEqual(
+    endpoint.batches.filter(({ accepted }) => accepted.length).map(({ events }) => events.size),
+    [1],
+  );
+  assert.equal(await countRows(page, "aside"), 0);
+  await until("the disk is empty", async () => (await countRows(page, "outbox")) === 0);
+  const kept = await page.evaluate(() => Object.keys(localStorage));
+  assert.deepEqual(
+    kept.filter((key) => key.startsWith("forebay.early.")),
+    [],
+  );
+});
+
 test("an identity that comes after forget() was asked for before it, and is not kept", async () => {
   const page = await site.open();
   const identities = "**/?X-Amz-Target=*";
@@ -198,13 +270,17 @@ test("an identity that comes after forget() was asked for before it, and is not 
   }, endpoint.config);
   const first = await asking;
   await page.evaluate(async () => {
+    // Its script has not come yet.
+    const identified = forebay.identifyUser({ userId: "forgotten", userProfile: {} });
     await forebay.forget();
+    await identified;
     forebay.record({ name: "Newcomer" });
   });
   await delivered(page, 1);
+  assert.deepEqual(endpoint.endpointUpdates, []);
   const kept = () =>
     page.evaluate(() =>
-      Object.entries(localStorage).filter(([key]) => /identityId|credentials/.test(key)),
+      Object.entries(localStorage).filter(([key]) => /identityId|credentials|user/.test(key)),
     );
   const newcomers = await kept();
   assert.equal(newcomers.length, 2);

@@ -51,6 +51,51 @@ test("events are delivered under the identity that they were recorded under", as
   assert.deepEqual(renewal?.body.Logins, { "login.example.com": "a token" });
 });
 
+test("the last sign-in or sign-out holds, and whoever goes on keeps the session", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    await forebay.record({ name: "AsGuest" }).settled;
+  }, endpoint.config);
+  // The pool knows who that is at the second try only.
+  const tries: string[] = [];
+  endpoint.nextIdentity = "us-east-1:a-user";
+  endpoint.fault = ({ operation }) => (tries.push(operation) === 1 ? { status: 503 } : undefined);
+  await page.evaluate(async () => {
+    const logins = { "login.example.com": "a token" };
+    const late = forebay.signIn({ logins });
+    await forebay.signOut();
+    await late;
+    forebay.record({ name: "StillGuest" });
+    await forebay.signIn({ logins });
+    forebay.record({ name: "AsUser" });
+    await forebay.signIn({ logins: { "login.example.com": "a newer token" } });
+    forebay.record({ name: "StillUser" });
+  });
+  await delivered(page, 5);
+  // A page does not know who is signed in until it says so.
+  await page.reload();
+  await page.waitForFunction(() => globalThis.forebay);
+  await page.evaluate(async (config) => {
+    forebay.configure(config);
+    await forebay.signIn({ logins: { "login.example.com": "a token" } });
+    forebay.record({ name: "UserAgain" });
+  }, endpoint.config);
+  await delivered(page, 2);
+  const sent = endpoint.batches.flatMap(({ identityId, events }) =>
+    [...events.values()].map(({ EventType, Session }) => ({ EventType, identityId, Session })),
+  );
+  const [guest, user] = [/Guest/, /User/].map((name) => {
+    const own = sent.filter(({ EventType }) => name.test(EventType));
+    return new Set(own.map(({ identityId, Session }) => `${identityId} ${Session.Id}`));
+  });
+  assert.deepEqual([guest.size, user.size], [1, 1], JSON.stringify(sent));
+  assert.notDeepEqual(guest, user);
+  const links = sent.filter(({ EventType }) => EventType === "_identity.link");
+  assert.equal(links.length, 2, "once a page");
+});
+
 test("the tokens are asked for whenever credentials are renewed", async () => {
   endpoint.credentialsLifetime = 1_000;
   const page = await site.open();

@@ -18,7 +18,8 @@ export function refusal(): string | undefined {
 
 export function consent(enabled: boolean): void {
   said = enabled;
-  keep(consentKey(), String(enabled));
+  // Else what was said before would hold, here and on later visits.
+  if (!keep(consentKey(), String(enabled))) keep(consentKey(), null);
 }
 
 /** Another tab has changed what is kept under this key. Gives whether it was this. */

@@ -1,7 +1,7 @@
 // Whose events this tab has, and what their requests are signed with.
 
 import { parsed } from "../json.js";
-import { keep, kept, remove } from "../local-storage.js";
+import { keep, kept } from "../local-storage.js";
 import { untilChanged, withCore } from "../module/core.js";
 import { type Answer, ask, type Credentials } from "../send/requests.js";
 import { identify, page, round, say, settings } from "../setup.js";
@@ -66,9 +66,8 @@ export function forgetGiven(): void {
   credentials.length = 0;
 }
 
-/** Deletes what is kept here. */
+/** Nobody is known any more. */
 export function forgetCredentials(): void {
-  remove(identities.map(keyOf));
   identities.length = 1;
   credentials.length = 0;
   logins.clear();

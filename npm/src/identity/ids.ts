@@ -1,9 +1,8 @@
 // This browser's ids: where they are kept, and where Amplify kept the ids that it used before.
 
 import { parsed } from "../json.js";
-import { keep, kept, remove } from "../local-storage.js";
+import { keep, kept, keysOf, remove } from "../local-storage.js";
 import { nameOf, page, settings } from "../setup.js";
-import { keyOfSession } from "./session.js";
 
 /** The endpoint id that events carry. It is kept in localStorage once consent allows it. */
 export let endpointId: string;
@@ -27,7 +26,7 @@ const amplifyIdentities = () => [
 export function nameEndpoint(): void {
   endpointId =
     settings.endpointId ??
-    (kept(endpointKey()) || first(amplifyEndpoints(), dataOf) || page.uuid());
+    (kept(endpointKey()) || amplifyEndpoints().map(dataIn).find(Boolean) || page.uuid());
 }
 
 /**
@@ -44,34 +43,27 @@ export function keepEndpointId(): void {
 
 /** The guest's identity id, if there is one: the kept one, or Amplify's. */
 export function identityId(): string | undefined {
-  return kept(identityKey()) || first(amplifyIdentities(), (id) => id);
+  return [identityKey(), ...amplifyIdentities()].map(kept).find(Boolean) ?? undefined;
 }
 
 export function keepIdentityId(id: string): void {
   keep(identityKey(), id);
 }
 
-/** Deletes all ids and the session. Amplify's too, since they would be taken over again on the next visit. */
-export function forgetIds(): void {
-  remove([
-    keyOfSession(),
-    endpointKey(),
-    identityKey(),
-    ...amplifyEndpoints(),
-    ...amplifyIdentities(),
-  ]);
-}
-
-/** What `read` finds under the first of these keys that has something. */
-function first(keys: string[], read: (text: string) => string | undefined): string | undefined {
-  for (const key of keys) {
-    const found = read(kept(key) ?? "");
-    if (found) return found;
-  }
+/**
+ * Deletes what is kept of this application and of its identity pool, but not what was said of consent. Amplify's ids,
+ * too, since they would be taken over again on the next visit.
+ */
+export function forgetKept(): void {
+  const { appId, identityPoolId } = settings;
+  const isOfThese = (key: string) =>
+    key !== nameOf("enabled.") &&
+    [appId, identityPoolId].some((name) => `${key}.`.includes(`.${name}.`));
+  remove([...keysOf("forebay.").filter(isOfThese), ...amplifyEndpoints(), ...amplifyIdentities()]);
 }
 
 /** The value in an item of Amplify's cache. */
-function dataOf(item: string): string | undefined {
-  const { data } = parsed(item);
+function dataIn(key: string): string | undefined {
+  const { data } = parsed(kept(key));
   return typeof data === "string" ? data : undefined;
 }

@@ -12,6 +12,8 @@ interface Session {
   last: number;
   /** Whether its `_session.start` was recorded, so that `_session.stop` will be. */
   announced?: boolean;
+  /** The identity that it began under; empty for the guest. */
+  who: string;
 }
 
 /** What an event says about its session. */
@@ -44,16 +46,16 @@ let timeout = Number.POSITIVE_INFINITY;
 /** Whether the start and the end of sessions are events themselves. */
 let announces = false;
 let session: Session | undefined;
+/** The identity that goes on at present. */
+let owner = "";
 let isRead = false;
 /** The text in storage, and `last` in it. */
 let text: string | null | undefined;
 let written = 0;
 
-export const keyOfSession = () => nameOf("session.");
-
 export function openSessions(): void {
   if (settings.sessions === "perTab") return;
-  sessionKey = keyOfSession();
+  sessionKey = nameOf("session.");
   timeout = settings.sessionTimeout;
 }
 
@@ -102,7 +104,16 @@ export function sessionOf(name: string, at: number): [SessionStamp, SessionEvent
   return [stamp(session as Session), events];
 }
 
-/** Ends the session, because another user goes on. Gives the event that is to be recorded about it, if any. */
+/**
+ * Another identity goes on: in the session, where that began under it on an earlier page, or else in a new one. Gives
+ * the event that is to be recorded about the end of the other, if any.
+ */
+export function passTo(identity: string): SessionEvent[] {
+  owner = identity;
+  return read()?.who === identity ? [] : renewSession();
+}
+
+/** Ends the session. Gives the event that is to be recorded about it, if any. */
 export function renewSession(): SessionEvent[] {
   const events = ended(read());
   write(undefined);
@@ -110,7 +121,7 @@ export function renewSession(): SessionEvent[] {
 }
 
 function begun(at: number): Session {
-  return { id: page.uuid(), start: at, last: at };
+  return { id: page.uuid(), start: at, last: at, who: owner };
 }
 
 /** The event about the end of a session, with the time of the session's last event. */
@@ -159,8 +170,8 @@ function write(next: Session | undefined): void {
 }
 
 function sessionIn(text: string): Session | undefined {
-  const { id, start, last, announced } = parsed(text);
+  const { id, start, last, announced, who } = parsed(text);
   if (id && typeof id === "string" && Number.isFinite(start) && Number.isFinite(last)) {
-    return { id, start, last, announced: announced === true };
+    return { id, start, last, announced: announced === true, who };
   }
 }

@@ -13,6 +13,8 @@ import type { SignIn } from "./sign-in.js";
 export let current = 0;
 /** Who signed in, as long as it is not known which guest that was. */
 let newUser = "";
+/** Goes up with each of the calls below: the last one holds, and not the one that the pool answers last. */
+let calls = 0;
 
 /** Takes events that are theirs. */
 export function addOwn(all: Taken[]): void {
@@ -20,20 +22,27 @@ export function addOwn(all: Taken[]): void {
 }
 
 export async function signIn(input: SignIn): Promise<void> {
+  const call = ++calls;
   const user = await loggedIn(input);
+  if (call !== calls) return;
   become(user);
-  newUser = user;
   link();
 }
 
 export function signOut(): void {
+  calls++;
   become("");
 }
 
+/** The session of whoever goes on is not ended. What is new may be the tokens: they are tried at once. */
 function become(identity: string): void {
-  addOwn(takeOver());
-  current = numberOf(identity);
-  withCore((core) => core.outbox_set_current(current));
+  const number = numberOf(identity);
+  if (number !== current) {
+    addOwn(takeOver(identity));
+    current = number;
+    newUser = identity || newUser;
+    withCore((core) => core.outbox_set_current(current));
+  }
   network();
 }
 
@@ -49,5 +58,6 @@ export function link(): void {
 
 /** Goes on as the guest. */
 export function forgetUser(): void {
+  calls++;
   current = 0;
 }

@@ -86,7 +86,7 @@ async function scan(take: (row: Row, place: Place, isStored: boolean) => Verdict
   let count = RECORDS;
   for (let range: IDBKeyRange | undefined; ; ) {
     let found = 0;
-    const transaction = parts.begin([OUTBOX, ASIDE]);
+    const transaction = parts.begin();
     const outbox = transaction.objectStore(OUTBOX);
     const records = await answer<Stored[]>(outbox.getAll(range, count));
     for (const record of records) {

@@ -8,15 +8,18 @@ type Others = typeof import("./others.js");
 let parts: Parts;
 let coming: Promise<Others> | undefined;
 
-/** Milliseconds after which a browser is not believed any more that it is offline. */
-const OFFLINE_PATIENCE = 600_000;
+/** There is a network: something of use was answered. */
+export let heard = () => {};
 
-/** Resolves when the browser is online: Firefox never asks again for a script that it could not get. */
+/**
+ * Resolves when there is a network, whether or not the browser says so: Firefox never asks again for a script that
+ * it could not get.
+ */
 async function online(): Promise<void> {
   if (navigator.onLine !== false) return;
-  await new Promise((go) => {
-    setTimeout(go, OFFLINE_PATIENCE);
-    addEventListener("online", go);
+  await new Promise<void>((go) => {
+    heard = go;
+    addEventListener("online", () => go());
   });
 }
 

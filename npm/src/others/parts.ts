@@ -35,7 +35,7 @@ export interface Parts {
   adopt(key: string): void;
   put(row: Row): Place;
   whenOpen(): Promise<void>;
-  begin(stores: string[]): IDBTransaction;
+  begin(): IDBTransaction;
   /** What other pages left may be on disk by now. */
   forgetLeft(): void;
 

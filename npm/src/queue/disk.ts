@@ -79,6 +79,9 @@ const failed = new Set<Unsaved>();
 let ending = new Map<string, Ending>();
 const deleting = new Set<Ending[]>();
 
+/** Who waits for the disk to be cleared. */
+let clearing: (() => void)[] = [];
+
 let settled: (rows: Row[], isStored: boolean) => void;
 let emptied: () => void;
 
@@ -158,6 +161,8 @@ function flushSoon(): void {
 function flush(): void {
   isDue = false;
   seal();
+  // First, since what waits was recorded afterwards.
+  if (clearing.length) clearRows();
   if (waiting.length) putRecords(waiting);
   waiting = [];
   if (ending.size) deleteRows();
@@ -258,14 +263,26 @@ function leaveItem(item: (Row | string)[], key: string, stale: Set<string>): voi
   }
 }
 
-export function clear(): void {
+/** Deletes all rows. Resolves once the disk has done that, or cannot. */
+export function clear(): Promise<void> {
   waiting = [];
   unsaved.clear();
   failed.clear();
   ending.clear();
-  removeKept(keysOf(leaving()));
+  return new Promise((resolve) => {
+    clearing.push(resolve);
+    flushSoon();
+  });
+}
+
+function clearRows(): void {
+  const asked = clearing;
+  clearing = [];
   transact((outbox) => {
     outbox.clear();
+    outbox.transaction.objectStore(ASIDE).clear();
+  }).then(() => {
+    for (const done of asked) done();
   });
 }
 
@@ -293,7 +310,7 @@ export const whenOpen = () => opening;
 /** The keys of all records on disk. Fails where there is no disk. */
 export async function keysOnDisk(): Promise<IDBValidKey[]> {
   await opening;
-  return answer(begin([OUTBOX]).objectStore(OUTBOX).getAllKeys());
+  return answer(begin().objectStore(OUTBOX).getAllKeys());
 }
 
 /**
@@ -340,8 +357,8 @@ function use(opened: IDBDatabase, isNew: boolean): void {
   tryAgain();
 }
 
-export function begin(names: string[]): IDBTransaction {
-  const transaction = (database as IDBDatabase).transaction(names, "readwrite");
+export function begin(): IDBTransaction {
+  const transaction = (database as IDBDatabase).transaction([OUTBOX, ASIDE], "readwrite");
   active.add(transaction);
   for (const end of ["complete", "abort"]) {
     transaction.addEventListener(end, () => active.delete(transaction));
@@ -353,7 +370,7 @@ export function begin(names: string[]): IDBTransaction {
 function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
   return new Promise((resolve) => {
     try {
-      const transaction = begin([OUTBOX]);
+      const transaction = begin();
       transaction.oncomplete = () => resolve(undefined);
       transaction.onabort = () => resolve(transaction.error ?? true);
       // Else a page that dies now would take with it what it asked for.

@@ -7,6 +7,7 @@ import { endpointId, keepEndpointId, nameEndpoint } from "../identity/ids.js";
 import {
   announce,
   openSessions,
+  passTo,
   renewSession,
   type SessionEvent,
   type SessionStamp,
@@ -43,6 +44,7 @@ function nameBrowser(): void {
 
 /** Goes on as a newcomer. */
 export function forgetBrowser(): void {
+  passTo("");
   renewSession();
   nameBrowser();
 }
@@ -69,9 +71,9 @@ export function trackSessions(attributes: AnalyticsEvent["attributes"] | undefin
   return !attributes || refused() ? [] : announced(touch(Date.now()));
 }
 
-/** The next event begins a session, since another user goes on. Gives what is to be sent about it. */
-export function takeOver(): Taken[] {
-  return announced(renewSession());
+/** Another identity goes on. Gives what is to be sent about the session that this ends. */
+export function takeOver(identity: string): Taken[] {
+  return announced(passTo(identity));
 }
 
 /** Why no event is taken at present. The endpoint id is kept once events may be. */

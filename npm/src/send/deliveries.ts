@@ -1,5 +1,6 @@
 // Requests to the endpoint: composed, sent, and their answers told to the core.
 
+import { refusal } from "../identity/consent.js";
 import { credentials } from "../identity/credentials.js";
 import { endpointId } from "../identity/ids.js";
 import { keep, kept, remove } from "../local-storage.js";
@@ -23,8 +24,10 @@ import {
 
 const ACCEPTED = 202;
 
-/** The last description of the endpoint, for where nothing can be kept. */
-let profile = "{}";
+/** No description of the endpoint. */
+const NOTHING = "{}";
+/** The last description of the endpoint by this page. */
+let profile = NOTHING;
 /** Whether it was described before there was a core to tell. */
 export let isDescribed = false;
 
@@ -57,21 +60,22 @@ export async function mendProfile(): Promise<void> {
 /** Describes the endpoint from now on, as JSON. */
 export function describe(endpoint: string): void {
   profile = endpoint;
-  keep(profileKey(), profile);
+  keepProfile();
   isDescribed = !core;
   withCore((core) => core.outbox_update_endpoint());
   soon();
 }
 
-/** The endpoint is not described any more. */
-export function forgetProfile(): void {
-  profile = "{}";
-  isDescribed = false;
+/** Keeps for later visits what this one said, where that may be kept: else what was said before would hold. */
+export function keepProfile(): void {
+  const isSaid = profile !== NOTHING;
+  if (isSaid && (refusal() || !keep(profileKey(), profile))) remove([profileKey()]);
 }
 
-/** Deletes what is kept here. */
-export function forgetDeliveries(): void {
-  remove([offsetKey(), profileKey(), uncheckedKey()]);
+/** The endpoint is not described any more. */
+export function forgetProfile(): void {
+  profile = NOTHING;
+  isDescribed = false;
 }
 
 /** Bytes of a batch without events. */
@@ -91,7 +95,7 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
     tell(held, "sent");
   }
   const isSame = untilChanged();
-  const body = envelope(events.join(), describes ? described() : "{}");
+  const body = envelope(events.join(), describes ? described() : NOTHING);
   const post = (body: Uint8Array<ArrayBuffer>) => {
     // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
     // refused, and sent again with others.

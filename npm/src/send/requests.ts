@@ -1,6 +1,7 @@
 import { parsed } from "../json.js";
 import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { encode } from "../module/validator.js";
+import { heard } from "../others/coming.js";
 import { isLeaving } from "../queue/turns.js";
 import { say, settings } from "../setup.js";
 import { hex, hmac, sha256 } from "./sha256.js";
@@ -87,8 +88,10 @@ export async function ask(
     if (isLast) await new Promise((go) => setTimeout(go, GONE));
   }
   // A web server or a proxy answers with a page; the endpoint with JSON, and STS with an id of the request.
-  unanswered = answer.status < 500 && /^{|Id>/.test(answer.text) ? 0 : unanswered + 1;
-  if (unanswered > MOST_UNANSWERED && navigator.onLine) say("unanswered", { url, answer });
+  if (answer.status < 500 && /^{|Id>/.test(answer.text)) {
+    unanswered = 0;
+    heard();
+  } else if (++unanswered > MOST_UNANSWERED && navigator.onLine) say("unanswered", { url, answer });
   return answer;
 }
 
