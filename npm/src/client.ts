@@ -57,6 +57,8 @@ let drops: Record<string, number> = {};
 /** Whether the console was told that this is no browser. */
 let isTold = false;
 const listeners = new Set<(delivery: Delivery) => void>();
+/** What auto-track was asked for last, by its types. */
+const tracked: Record<string, AutoTrackInput> = {};
 /** `configure` of every entry. They differ in where the engine comes from. */
 export function configure(
   config: ForebayConfig | AmplifyConfig,
@@ -262,10 +264,23 @@ export async function forget(): Promise<void> {
  */
 export function configureAutoTrack(input: AutoTrackInput): void {
   if (!inBrowser()) return;
-  Promise.all([configured(), import("./auto-track.js")]).then(
-    ([engine, { configureAutoTrack }]) => configureAutoTrack(input, engine, record),
-    console.warn,
-  );
+  configured();
+  tracked[input.type] = input;
+  // However late both come: nobody waits for this, who could call again.
+  const load = async () => {
+    const started = configured().catch((error: ForebayError) => {
+      throw error.code === "NotLoaded" ? Error(error.message) : error;
+    });
+    const [engine, { configureAutoTrack }] = await Promise.all([
+      started,
+      import("./auto-track.js"),
+    ]);
+    // What it throws is no reason to load it again.
+    queueMicrotask(() => {
+      if (tracked[input.type] === input) configureAutoTrack(input, engine, record);
+    });
+  };
+  untilLoaded(load).catch(() => {});
 }
 
 /**

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { compile } from "forebay/tools";
 import type { ConsoleMessage } from "playwright-core";
 import { delivered, hold } from "../support/page.ts";
+import { until } from "../support/until.ts";
 import { endpoint, site } from "../support/visits.ts";
 
 /** What the package says of the files that browsers load. */
@@ -67,6 +68,40 @@ test("what an earlier visit left is sent once the script for it has come", async
   assert.equal(tries, 2);
   assert.equal(endpoint.accepted.length, 2, "each is sent once");
   await context.close();
+});
+
+test("scripts that do not come at first are asked for again: of roles, of users and of auto-track", async () => {
+  const page = await site.open();
+  await page.clock.install();
+  const tries: Record<string, number> = {};
+  await page.route(/(identify|auto-track)\.js$/, (route) => {
+    const name = route.request().url().split("/").at(-1) as string;
+    tries[name] = (tries[name] ?? 0) + 1;
+    return tries[name] > 2 ? route.continue() : route.abort();
+  });
+  await page.evaluate(
+    (config) => {
+      forebay.configure(config);
+      forebay.configureAutoTrack({
+        enable: true,
+        type: "pageView",
+        options: { appType: "singlePage", first: true },
+      });
+      forebay.record({ name: "OfGuest" });
+      forebay.signIn({ logins: { "login.example.com": "a token" } }).then(() => {
+        forebay.record({ name: "OfUser" });
+      });
+    },
+    { ...endpoint.config, guestRoleArn: "arn:aws:iam::1:role/Guest", stsEndpoint: endpoint.url },
+  );
+  const arrived = () =>
+    endpoint.batches.flatMap(({ events }) => [...events.values()].map((event) => event.EventType));
+  const asksForRole = () =>
+    endpoint.identityCalls.some(({ operation }) => operation === "GetOpenIdToken");
+  await until("all have come", async () => {
+    await page.clock.runFor(1_000);
+    return ["OfUser", "pageView"].every((name) => arrived().includes(name)) && asksForRole();
+  });
 });
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {

@@ -39,7 +39,8 @@ export async function renew(number: number): Promise<void> {
   } else {
     const answer = await issued(identity, (id) => {
       if (begun === round) keepIdentityId(id);
-    });
+      // The function that gives a user's tokens is the page's, and may fail; the script with roles may not come.
+    }).catch(() => undefined);
     // Another core asks for itself.
     if (!isSame()) return;
     const given = answer?.body.Credentials;
@@ -55,7 +56,7 @@ export async function renew(number: number): Promise<void> {
 
 /** Gives the identity id of whoever signs in. */
 export async function loggedIn(input: SignIn): Promise<string> {
-  const { logIn } = await identify();
+  const { logIn } = await page.untilLoaded(identify);
   const login = await logIn({ pool, ask }, settings, input, page.fail);
   logins.set(login.identityId, login);
   return login.identityId;
@@ -84,14 +85,8 @@ async function issued(
   identity: string,
   keepIdentityId: (id: string) => void,
 ): Promise<Answer | undefined> {
-  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later. The function
-  // that gives the tokens is the page's, and may fail.
-  if (identity) {
-    return logins
-      .get(identity)
-      ?.renew()
-      .catch(() => undefined);
-  }
+  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later.
+  if (identity) return logins.get(identity)?.renew();
   if (settings.guestRoleArn) {
     const { guestRole } = await identify();
     return guestRole({ pool, ask }, settings, identityId(), keepIdentityId);
