@@ -19,6 +19,8 @@ const MAX_BYTES = 3_500_000;
 /** How often an event is sent that the worker could not store yet, and the first wait, in milliseconds. */
 const MAX_TRIES = 6;
 const FIRST_WAIT_MS = 500;
+/** The longest wait, whatever the worker asks for: what is not taken then is told, and may be sent another time. */
+const LONGEST_WAIT_MS = 60_000;
 /** How many reasons of refusals are printed. */
 const MAX_REASONS = 20;
 
@@ -179,7 +181,9 @@ class Replay {
       }
       events = again;
       if (events.length) {
-        const wait = Math.max(FIRST_WAIT_MS * 2 ** (tries - 1), 1000 * retryAfter);
+        const asked = Math.max(FIRST_WAIT_MS * 2 ** (tries - 1), 1000 * retryAfter);
+        const wait = Math.min(asked, LONGEST_WAIT_MS);
+        if (wait >= 5000) printError(`the worker asks to wait: ${wait / 1000} s`);
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
