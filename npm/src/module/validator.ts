@@ -23,27 +23,24 @@ export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
   return lengths;
 }
 
-/** The same for texts, as UTF-8. */
-export function putTexts(wasm: Validator, ...texts: string[]): number[] {
+/** The same for one text or two, as UTF-8. Gives the length of the first. */
+export function putTexts(wasm: Validator, first: string, second = ""): number {
   // A UTF-16 unit takes three bytes at most.
-  const start = wasm.page_buffer(3 * texts.join("").length);
+  const start = wasm.page_buffer(3 * (first.length + second.length));
   const memory = new Uint8Array(wasm.memory.buffer);
-  let end = start;
-  const lengths = texts.map((text) => {
-    const from = end;
+  const put = (text: string, from: number) => {
     // For texts as short as fields are, the encoder takes ten times as long as this.
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
-      if (unit > 127) {
-        end += encoder.encodeInto(text.slice(at), memory.subarray(end)).written;
-        break;
-      }
-      memory[end++] = unit;
+      if (unit > 127)
+        return from + encoder.encodeInto(text.slice(at), memory.subarray(from)).written;
+      memory[from++] = unit;
     }
-    return end - from;
-  });
-  wasm.page_buffer(end - start);
-  return lengths;
+    return from;
+  };
+  const middle = put(first, start);
+  wasm.page_buffer(put(second, middle) - start);
+  return middle - start;
 }
 
 /** A text as it travels: half a surrogate pair is U+FFFD, as everywhere on the platform. */
@@ -110,7 +107,7 @@ export function hand(
 function field(wasm: Validator, isMetric: boolean, name: string, value: unknown): boolean {
   const kind = value === null ? "null" : typeof value;
   const isOther = kind !== (isMetric ? "number" : "string");
-  const [ofName] = putTexts(wasm, name, isOther ? kind : String(value));
+  const ofName = putTexts(wasm, name, isOther ? kind : String(value));
   return (
     !!wasm.validator_field(METRIC * +isMetric + OTHER_TYPE * +isOther, ofName) && value !== null
   );
