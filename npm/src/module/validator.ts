@@ -11,24 +11,18 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** A text as UTF-8. */
 export const encode = (text: string) => encoder.encode(text);
 
-/** Puts bytes into the buffer, one after the other. Gives their lengths. */
-export function put(wasm: Validator, ...parts: Uint8Array[]): number[] {
-  const lengths = parts.map((part) => part.length);
-  const length = lengths.reduce((sum, length) => sum + length, 0);
-  let address = wasm.page_buffer(length);
-  for (const part of parts) {
-    new Uint8Array(wasm.memory.buffer).set(part, address);
-    address += part.length;
-  }
-  return lengths;
+/** Puts bytes into the buffer. */
+export function put(wasm: Validator, bytes: ArrayLike<number>): void {
+  const address = wasm.page_buffer(bytes.length);
+  new Uint8Array(wasm.memory.buffer).set(bytes, address);
 }
 
-/** The same for one text or two, as UTF-8. Gives the length of the first. */
+/** The same for a text or two, as UTF-8, one behind the other. Gives how many bytes the first has. */
 export function putTexts(wasm: Validator, first: string, second = ""): number {
   // A UTF-16 unit takes three bytes at most.
   const start = wasm.page_buffer(3 * (first.length + second.length));
   const memory = new Uint8Array(wasm.memory.buffer);
-  const put = (text: string, from: number) => {
+  const write = (text: string, from: number) => {
     // For texts as short as fields are, the encoder takes ten times as long as this.
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
@@ -38,8 +32,8 @@ export function putTexts(wasm: Validator, first: string, second = ""): number {
     }
     return from;
   };
-  const middle = put(first, start);
-  wasm.page_buffer(put(second, middle) - start);
+  const middle = write(first, start);
+  wasm.page_buffer(write(second, middle) - start);
   return middle - start;
 }
 

@@ -157,7 +157,7 @@ function sendSigned(core: Core, request: number, call: Call, who: number, batch:
 function answered(core: Core, request: number, answer: Answer, statuses: number[] = []): void {
   const { type, status, retryAfter, date, body } = answer;
   const hasMessageBody = [body.Message, body.RequestID].every((text) => typeof text === "string");
-  put(core, new Uint8Array(Uint16Array.from(statuses).buffer), encode(type));
+  put(core, [...new Uint8Array(Uint16Array.from(statuses).buffer), ...encode(type)]);
   core.outbox_answered(request, status, hasMessageBody, statuses.length, retryAfter, date);
   const offset = String(core.outbox_clock_offset());
   if (offset !== (kept(offsetKey()) ?? "0")) keep(offsetKey(), offset);
