@@ -172,9 +172,12 @@ function forCommonJs() {
     writeFileSync(join(dist, file.replace(/\.ts$/, ".cts")), renamed);
   }
   for (const entry of [...ENTRIES, SERVER].filter((entry) => entry !== "index")) {
-    const [main, types] = ["cjs", "d.cts"].map((extension) => `../dist/${entry}.${extension}`);
+    const file = (extension) => `../dist/${entry}.${extension}`;
+    // Parcel reads it, and makes nothing that runs of what `require()` would load later.
+    const alias = { [file("cjs")]: file("js") };
+    const manifest = { main: file("cjs"), types: file("d.cts"), alias };
     mkdirSync(here(entry), { recursive: true });
-    writeFileSync(here(`${entry}/package.json`), `${JSON.stringify({ main, types }, null, 2)}\n`);
+    writeFileSync(here(`${entry}/package.json`), `${JSON.stringify(manifest, null, 2)}\n`);
   }
 }
 

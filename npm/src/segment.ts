@@ -23,12 +23,12 @@ export interface SegmentOptions {
 export type Callback = () => void;
 type Text = string | null;
 /** An id, which may be missing, and what may follow it. */
-type Identified = [id: string | number | null, ...Described] | Described;
+type Identified = [id: string | number | null, ...more: Described] | Described;
 type Described =
   | [traits?: Properties | null, options?: SegmentOptions | Callback | null, callback?: Callback]
   | [Callback];
 type Paged =
-  | [category: Text | undefined, name: Text | undefined, ...Described]
+  | [category: Text | undefined, name: Text | undefined, ...more: Described]
   | [Text, ...Described]
   | Described;
 

@@ -189,6 +189,20 @@ test("webpack 4, which knows neither exports nor modern syntax", async () => {
   assert.deepEqual(await useAndStop(await app.files()), ["Clicked"]);
 });
 
+test("parcel, which reads `main`", async () => {
+  const app = await App.install(
+    "parcel",
+    "webpack-4",
+    { parcel: "2.16.4", react: "19.3.1" },
+    packed,
+  );
+  // Unless told otherwise it writes into the folder above that has a lock file.
+  const cache = ["--no-cache", "--cache-dir", "node_modules/.parcel-cache"];
+  await app.run("parcel", "build", "main.js", "--public-url", "/dist/", ...cache);
+  assert.deepEqual(await useAndStop(await app.files()), ["Clicked"]);
+  assert.deepEqual(await modules(app, "dist"), [2, 0]);
+});
+
 for (const environment of ["jsdom", "happy-dom"]) {
   test(`vitest with ${environment}`, async () => {
     const app = await App.install("vitest", "vitest", VITEST, packed);
@@ -202,17 +216,19 @@ test("jest, where modules are CommonJS", async () => {
   await app.run("jest", "--env", "jsdom");
 });
 
-for (const [resolution, module, file] of [
-  ["node10", "commonjs", "main.ts"],
-  ["node16", "node16", "main.cts"],
-  ["nodenext", "nodenext", "main.cts"],
-  ["nodenext", "nodenext", "main.ts"],
-  ["bundler", "esnext", "main.ts"],
+for (const [typescript, resolution, module, file] of [
+  ["5.9.3", "node10", "commonjs", "main.ts"],
+  ["5.9.3", "node16", "node16", "main.cts"],
+  ["5.9.3", "nodenext", "nodenext", "main.cts"],
+  ["5.9.3", "nodenext", "nodenext", "main.ts"],
+  ["5.9.3", "bundler", "esnext", "main.ts"],
+  ["5.0.4", "node16", "node16", "main.cts"],
 ]) {
-  test(`TypeScript with moduleResolution ${resolution} takes ${file}`, async () => {
-    const packages = { typescript: "5.9.3", react: "19.3.1", "@types/react": "19.3.0" };
-    const app = await App.install("types", "types", packages, packed);
-    const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "react"];
+  test(`TypeScript ${typescript} with moduleResolution ${resolution} takes ${file}`, async () => {
+    const packages = { typescript, react: "19.3.1", "@types/react": "19.3.0" };
+    const app = await App.install(`types-${typescript}`, "types", packages, packed);
+    const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes"];
+    options.push("--target", "es2022", "--types", "react");
     await app.run("tsc", ...options, "--moduleResolution", resolution, "--module", module, file);
   });
 }

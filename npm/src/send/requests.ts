@@ -95,8 +95,11 @@ export async function ask(
   return answer;
 }
 
+/** `Uint8Array<ArrayBuffer>`, in words that compilers of apps knew before TypeScript 5.7, too. */
+type Bytes = ReturnType<TextEncoder["encode"]>;
+
 /** Rejects where the browser cannot. */
-export async function compressed(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+export async function compressed(body: Bytes): Promise<Bytes> {
   const { writable, readable } = new CompressionStream("gzip");
   const writer = writable.getWriter();
   // The reading fails, too, and tells.
@@ -146,7 +149,7 @@ export interface Call {
   method: string;
   /** Percent-encoded, from the application's on. */
   path: string;
-  body: Uint8Array<ArrayBuffer>;
+  body: Bytes;
   keepalive: boolean;
   /** Milliseconds that the clock it is signed by is ahead of the browser's. */
   offset: number;
