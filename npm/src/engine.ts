@@ -17,7 +17,7 @@ import {
   withCore,
 } from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { heard, openOthers, others } from "./others/coming.js";
+import { heard, isMissing, openOthers, others } from "./others/coming.js";
 import {
   adopt,
   begin,
@@ -183,7 +183,8 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   openTurns(carryOut, doubt);
   joinTabs((message) => {
     if (message.forget) forgetAll();
-    if (isLeader && message.ping) tellTabs({ pong: true, endpoint: endpointId });
+    // A tab that can do nothing for others does not say that it is alive, so that one of them takes its place.
+    if (isLeader && message.ping && !isMissing) tellTabs({ pong: true, endpoint: endpointId });
     others().then(({ hear }) => hear(message));
     // This one may send nothing by itself, and so hear of no network where the browser says that there is none.
     heard();

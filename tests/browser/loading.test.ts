@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { compile } from "forebay/tools";
-import type { ConsoleMessage } from "playwright-core";
+import type { ConsoleMessage, Page } from "playwright-core";
+import type { Batch } from "../support/endpoint.ts";
 import { delivered, hold } from "../support/page.ts";
 import { until } from "../support/until.ts";
 import { endpoint, site } from "../support/visits.ts";
@@ -102,6 +103,34 @@ test("scripts that do not come at first are asked for again: of roles, of users 
     await page.clock.runFor(1_000);
     return ["OfUser", "pageView"].every((name) => arrived().includes(name)) && asksForRole();
   });
+
+test("a tab whose script for others is gone neither holds them up nor waits for them", async () => {
+  const context = await site.browser.newContext();
+  // Seconds of patience, in this test a fiftieth of them.
+  const before = () => {
+    const { setTimeout: later } = globalThis;
+    const soon = (run: () => void, pause = 0) => later(run, pause < 1000 ? pause : pause / 50);
+    globalThis.setTimeout = soon as typeof later;
+  };
+  const names = ({ events }: Batch) => [...events.values()].map((event) => event.EventType);
+  const record = async (page: Page, name: string) => {
+    await page.evaluate((name) => void forebay.record({ name }), name);
+    await endpoint.until(() => endpoint.batches.some((batch) => names(batch).includes(name)));
+  };
+  const pages = [];
+  for (const name of ["Old", "New"]) {
+    const page = await site.open({ context, before });
+    // A deploy has removed it meanwhile.
+    if (name === "Old") await page.route("**/others.js", (route) => route.fulfill({ status: 404 }));
+    await page.evaluate((config) => forebay.configure(config), endpoint.config);
+    await record(page, name);
+    pages.push(page);
+  }
+  for (const name of ["OldAgain", "NewAgain"]) {
+    await record(pages[name === "OldAgain" ? 0 : 1], name);
+  }
+  assert.equal(endpoint.accepted.length, 4, "each is sent once");
+  await context.close();
 });
 
 test("what is recorded before the module arrives keeps its id and its time", async () => {

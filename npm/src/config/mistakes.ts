@@ -111,7 +111,7 @@ function rejectedEvent([name, reason]: [string, unknown]): void {
 function silentTab(): void {
   console.warn(
     "Forebay: the tab that sends for this one does not answer, so that this one sends from now on. The other one " +
-      "hangs, in a long task for example. What it sent last may arrive twice, under the same ids.",
+      "hangs, in a long task for example, or cannot load what it needs for others. What it sent last may arrive twice, under the same ids.",
   );
 }
 

@@ -7,6 +7,8 @@ type Others = typeof import("./others.js");
 
 let parts: Parts;
 let coming: Promise<Others> | undefined;
+/** Whether it did not come, after a deploy for example: this tab neither takes nor hands over until it does. */
+export let isMissing = false;
 
 /** There is a network: something of use was answered. */
 export let heard = () => {};
@@ -36,9 +38,12 @@ export function others(): Promise<Others> {
         await online();
         const loaded = await import("./others.js");
         loaded.setUp(parts);
+        isMissing = false;
         resolve(loaded);
       })
-      .catch(() => {});
+      .catch(() => {
+        isMissing = true;
+      });
   });
   return coming;
 }

@@ -1,6 +1,6 @@
 // The lock that the tab holds which sends.
 
-import { others } from "../others/coming.js";
+import { isMissing, others } from "../others/coming.js";
 import { byNumber, type Held } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 import { isJoined } from "./channel.js";
@@ -55,10 +55,13 @@ export function campaign(steal = false): void {
 
 /**
  * Hands events over to the tab that sends: these, or those that are not on disk. Not before it is known that there
- * is one: most pages are alone, and have the lock in a moment.
+ * is one: most pages are alone, and have the lock in a moment. A tab that cannot hand over sends them itself.
  */
 export function handOver(events?: Held[]): void {
-  if (isFollower && !isLeader) others().then(({ handOver }) => handOver(events));
+  if (isFollower && !isLeader) {
+    if (isMissing) campaign(!!events?.length);
+    else others().then(({ handOver }) => handOver(events));
+  }
 }
 
 /** Hands all over, if it is another tab that has the lock. */
