@@ -103,15 +103,37 @@ test("scripts that do not come at first are asked for again: of roles, of users 
     await page.clock.runFor(1_000);
     return ["OfUser", "pageView"].every((name) => arrived().includes(name)) && asksForRole();
   });
+});
+
+/** In a page: seconds of patience last a fiftieth of them. */
+function impatient(): void {
+  const { setTimeout: later } = globalThis;
+  const soon = (run: () => void, pause = 0) => later(run, pause < 1000 ? pause : pause / 50);
+  globalThis.setTimeout = soon as typeof later;
+}
+
+test("what is to be tracked is, once script and engine have come, however late", async () => {
+  const page = await site.open({ before: impatient });
+  const tries: Record<string, number> = { "auto-track": 0, engine: 0 };
+  for (const name of Object.keys(tries)) {
+    // The engine comes after those who waited were told that it did not.
+    const missing = name === "engine" ? 5 : 1;
+    await page.route(`**/${name}.js`, (route) =>
+      tries[name]++ < missing ? route.abort() : route.continue(),
+    );
+  }
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    const options = { first: true, eventName: "Viewed" };
+    forebay.configureAutoTrack({ enable: true, type: "pageView", options });
+  }, endpoint.config);
+  await endpoint.until(() => endpoint.distinct.size === 1);
+  assert.deepEqual(tries, { "auto-track": 2, engine: 6 });
+  await page.close();
+});
 
 test("a tab whose script for others is gone neither holds them up nor waits for them", async () => {
   const context = await site.browser.newContext();
-  // Seconds of patience, in this test a fiftieth of them.
-  const before = () => {
-    const { setTimeout: later } = globalThis;
-    const soon = (run: () => void, pause = 0) => later(run, pause < 1000 ? pause : pause / 50);
-    globalThis.setTimeout = soon as typeof later;
-  };
   const names = ({ events }: Batch) => [...events.values()].map((event) => event.EventType);
   const record = async (page: Page, name: string) => {
     await page.evaluate((name) => void forebay.record({ name }), name);
@@ -119,7 +141,7 @@ test("a tab whose script for others is gone neither holds them up nor waits for 
   };
   const pages = [];
   for (const name of ["Old", "New"]) {
-    const page = await site.open({ context, before });
+    const page = await site.open({ context, before: impatient });
     // A deploy has removed it meanwhile.
     if (name === "Old") await page.route("**/others.js", (route) => route.fulfill({ status: 404 }));
     await page.evaluate((config) => forebay.configure(config), endpoint.config);
