@@ -60,17 +60,25 @@ export function useReceipt(receipt: Receipt | null | undefined): DeliveryState |
  * Records `pageView` when the page is first shown and whenever `path` becomes another, with the
  * attribute `url` as Amplify has it: the origin and the path, without query and fragment.
  *
- * @param path Where the router is, such as `/products/7`; nothing is recorded while there is none.
+ * @param path Where the router is, such as `/products/7`, with or without what all of its addresses begin with; nothing
+ * is recorded while there is none.
  */
 export function usePageViews(path: string | null | undefined): void {
   const last = useRef<string>(undefined);
   useEffect(() => {
     if (!path) return;
-    const url = location.origin + path.split(/[?#]/, 1)[0];
+    const url = addressOf(path);
     // Effects run twice under StrictMode, and here after a change of the query alone.
     if (url !== last.current) whenShown(() => recordView(url));
     last.current = url;
   }, [path]);
+}
+
+/** The page's address, which may have more than the router's path: `basePath` of Next.js, `basename` of React Router. */
+function addressOf(path: string): string {
+  const { origin, pathname } = location;
+  const [within] = path.split(/[?#]/, 1);
+  return origin + (within === "/" || pathname.endsWith(within) ? pathname : within);
 }
 
 /** Of an address that is too long for an attribute its beginning is recorded. */

@@ -55,7 +55,9 @@ test("a receipt's state is rendered step by step, and page views are recorded on
     async ({ config, react, provider }) => {
       const { createElement: h, createRoot, StrictMode, useState } = await import(react);
       const { ForebayProvider, usePageViews, useReceipt, useRecord } = await import(provider);
-      const paths = ["/first", "/first?tab=2#top", "//second", "/first"];
+      const paths = ["/first", "/first?tab=2#top", "//second", "/first", "/third", "/"];
+      // Where the page is by then, if the router says so: below what its paths leave out.
+      const places: Record<number, string> = { 4: "/shop/third", 5: "/shop" };
       function Form() {
         const record = useRecord();
         const [receipt, setReceipt] = useState();
@@ -63,7 +65,9 @@ test("a receipt's state is rendered step by step, and page views are recorded on
         usePageViews(paths[clicks]);
         const state = useReceipt(receipt);
         const onClick = () => {
-          setClicks(clicks + 1);
+          const next = clicks + 1;
+          if (places[next]) history.pushState(null, "", places[next]);
+          setClicks(next);
           setReceipt(record({ name: "Clicked", immediate: true }));
         };
         return h("button", { onClick }, state ?? "nothing yet");
@@ -77,7 +81,7 @@ test("a receipt's state is rendered step by step, and page views are recorded on
   await page.waitForFunction(label);
   assert.equal(await page.evaluate(label), "nothing yet");
   // One view to begin with; then a click each time, and a view unless the query alone has changed.
-  for (const events of [2, 4, 6]) {
+  for (const events of [2, 4, 6, 8, 10]) {
     await page.click("button");
     await delivered(page, events);
     await page.waitForFunction(() => document.querySelector("button")?.textContent === "delivered");
@@ -90,7 +94,11 @@ test("a receipt's state is rendered step by step, and page views are recorded on
         .filter((event) => event.EventType === "pageView")
         .map((event) => event.Attributes?.url),
     );
-  assert.deepEqual(urls, [`${origin}/first`, `${origin}//second`, `${origin}/first`]);
+  const viewed = ["/first", "//second", "/first", "/shop/third", "/shop"];
+  assert.deepEqual(
+    urls,
+    viewed.map((path) => origin + path),
+  );
 });
 
 test("a provider with another configuration keeps the first, and the console says so once", async () => {
