@@ -51,6 +51,8 @@ let ready: Promise<Engine> | undefined;
 let engine: Engine | undefined;
 let waiting: Recorded[] = [];
 let pumping = false;
+/** Calls `run` once who recorded is done. */
+let later = (run: () => void) => queueMicrotask(run);
 /** What this page said last by `enable()` or `disable()`. The engine knows what an earlier visit said. */
 let enabled: boolean | undefined;
 let drops: Record<string, number> = {};
@@ -150,7 +152,7 @@ export function record(event: AnalyticsEvent): Receipt {
   }
   if (!pumping) {
     pumping = true;
-    queueMicrotask(pumpInSlices);
+    later(pumpInSlices);
   }
   return receipt;
 }
@@ -448,7 +450,7 @@ function hand(time: number): void {
 function drop({ id, event }: Recorded, reason: string): void {
   lose(reason, 1);
   const delivery: Delivery = { id, name: event.name, at: Date.now(), state: "dropped", reason };
-  queueMicrotask(() => deliver(delivery));
+  later(() => deliver(delivery));
 }
 
 /** Counts what is in nobody else's books. */
@@ -473,12 +475,14 @@ export function deliver(delivery: Delivery): void {
 }
 
 /**
- * Puts another engine in the place of what was there, and forgets what was recorded: see testing.ts.
+ * Puts another engine in the place of what was there, which is told at once, and forgets what was recorded: see
+ * testing.ts.
  *
  * @internal
  */
 export function begin(other: Engine): void {
   engine = other;
+  later = (run) => run();
   ready = Promise.resolve(other);
   configuration = enabled = undefined;
   waiting = [];

@@ -15,13 +15,22 @@ const clicked = [
 ];
 
 for (const [name, Component] of Object.entries({ App, SignUp })) {
-  test(`${name} records, with or without a provider around it`, async () => {
+  test(`${name} records, with or without a provider around it`, () => {
+    // React says there what is rendered after `act()`.
+    const error = jest.spyOn(console, "error");
     render(createElement(Component));
     fireEvent.click(screen.getByRole("button"));
     expect(recorded()).toStrictEqual([view, ...clicked]);
-    await screen.findByText("delivered");
+    expect(screen.getByText("delivered")).toBeTruthy();
+    expect(error).not.toHaveBeenCalled();
   });
 }
+
+test("what is awaited ends, also where a test's timers stand still", async () => {
+  jest.useFakeTimers();
+  expect((await record({ name: "Awaited" }).settled).state).toBe("delivered");
+  jest.useRealTimers();
+});
 
 test("reset begins anew, whatever was configured or disabled", async () => {
   configure({ endpoint: "https://one.invalid" });
