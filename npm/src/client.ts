@@ -378,10 +378,10 @@ function started(
   const leave = ({ type }: Event) => {
     // A burst may not be handed over yet.
     if (engine) pump();
+    // What consent.ts reads: a page may end before it had an engine to write it.
+    const consent = `forebay.enabled.${idOf(config)}`;
     try {
-      // What consent.ts reads: a page may end before it had an engine to write it.
-      if (!engine && enabled !== undefined)
-        localStorage[`forebay.enabled.${idOf(config)}`] = enabled;
+      if (!engine && enabled !== undefined) localStorage[consent] = enabled;
     } catch {}
     if (!waiting.length) return;
     // Nothing is kept where the user may not want it.
@@ -389,8 +389,7 @@ function started(
     // It is told of a page that is seen again, too.
     if (type === "visibilitychange" && document.visibilityState !== "hidden") return;
     try {
-      const isRefused = (entry: unknown) => /^forebay.enabled.*,false/.test(`${entry}`);
-      if (!Object.entries(localStorage).some(isRefused)) keepEarly(own, waiting);
+      if (localStorage[consent] !== "false") keepEarly(own, waiting);
     } catch {}
   };
   // Firefox tears a page that goes to another site down so fast that what it keeps after the first is lost.
