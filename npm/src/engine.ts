@@ -1,7 +1,7 @@
 import { type AmplifyConfig, type ForebayConfig, options, readConfig } from "./config/config.js";
 import { consent, isConsent } from "./identity/consent.js";
-import { numberOf, renew } from "./identity/credentials.js";
-import { adoptEndpointId, endpointId, forgetKept } from "./identity/ids.js";
+import { got, logins, numberOf, renew } from "./identity/credentials.js";
+import { adoptEndpointId, endpointId } from "./identity/ids.js";
 import { sessionAt } from "./identity/session.js";
 import type { SignIn } from "./identity/sign-in.js";
 import { addOwn, link, signIn, signOut } from "./identity/user.js";
@@ -162,6 +162,8 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     evict,
     remember,
     numberOf,
+    logins,
+    got,
     record,
     accept,
     offer,
@@ -182,7 +184,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   });
   openTurns(carryOut, doubt);
   joinTabs((message) => {
-    if (message.forget) forgetAll();
+    if (message.forget) forgetAll(message.endpoint);
     // A tab that can do nothing for others does not say that it is alive, so that one of them takes its place.
     if (isLeader && message.ping && !isMissing) tellTabs({ pong: true, endpoint: endpointId });
     others().then(({ hear }) => hear(message));
@@ -226,9 +228,8 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     signOut,
     async forget() {
       const cleared = clear();
-      forgetKept();
-      tellTabs({ forget: true });
       forgetAll();
+      tellTabs({ forget: true, endpoint: endpointId });
       await cleared;
     },
   };

@@ -1,6 +1,7 @@
 // Beginning anew: the core, and everything.
 
 import { forgetCredentials, forgetGiven } from "./identity/credentials.js";
+import { forgetKept } from "./identity/ids.js";
 import { current, forgetUser } from "./identity/user.js";
 import { withCore } from "./module/core.js";
 import { forgetBrowser } from "./queue/intake.js";
@@ -30,10 +31,14 @@ export function reset(): void {
   network();
 }
 
-/** Goes on as if nothing had been. What is kept this tab has deleted, or another one. */
-export function forgetAll(): void {
+/**
+ * Goes on as if nothing had been. `told`: the endpoint id under which another tab does, which has forgotten first. This
+ * tab may see that only later in localStorage.
+ */
+export function forgetAll(told?: string): void {
   forgetEvents();
-  forgetBrowser();
+  forgetKept(told);
+  forgetBrowser(told);
   forgetCredentials();
   forgetUser();
   forgetProfile();

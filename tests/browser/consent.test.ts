@@ -291,6 +291,32 @@ test("an identity that comes after forget() was asked for before it, and is not 
   assert.deepEqual(await kept(), newcomers);
 });
 
+test("forget() in one tab makes one newcomer of all tabs, again and again", async () => {
+  const context = await site.browser.newContext();
+  const open = async () => {
+    const page = await site.open({ context });
+    await page.evaluate((config) => forebay.configure(config), endpoint.config);
+    return page;
+  };
+  const tabs = [await open(), await open(), await open()];
+  const seen = new Set<string>();
+  for (const tab of [...tabs, ...tabs]) {
+    for (const busy of tabs) await busy.evaluate(() => void forebay.record({ name: "Recorded" }));
+    const id = await tab.evaluate(async () => {
+      await forebay.forget();
+      return (await forebay.identifiers()).endpointId;
+    });
+    assert.ok(!seen.has(id), "it is a new one");
+    seen.add(id);
+    for (const other of tabs) {
+      await other.waitForFunction(() => forebay.stats().recorded === 0);
+      const named = await other.evaluate(() => forebay.identifiers());
+      assert.equal(named.endpointId, id);
+    }
+  }
+  await context.close();
+});
+
 test("forget() does not undo disable()", async () => {
   const context = await site.browser.newContext();
   const page = await site.open({ context });

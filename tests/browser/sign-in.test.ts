@@ -113,6 +113,54 @@ test("the tokens are asked for whenever credentials are renewed", async () => {
   assert.ok(tokens.length >= 3 && new Set(tokens).size === tokens.length, tokens.join());
 });
 
+/** The next requests so many are answered as where their credentials have ended. */
+function endCredentials(requests: number): void {
+  const ended = { "x-amzn-errortype": "ExpiredTokenException" };
+  for (let n = 0; n < requests; n++) endpoint.next(() => ({ status: 403, headers: ended }));
+}
+
+test("the tab that sends signs for who signed in in another tab", async () => {
+  const context = await site.browser.newContext();
+  const config = { ...endpoint.config, keepCredentials: false };
+  const open = async () => {
+    const page = await site.open({ context });
+    await page.evaluate((config) => {
+      forebay.configure(config);
+      return forebay.record({ name: "AsGuest" }).settled;
+    }, config);
+    return page;
+  };
+  const [, second] = [await open(), await open()];
+  const record = () => second.evaluate(() => forebay.record({ name: "AsUser" }).settled);
+  await second.evaluate(() => forebay.signIn({ logins: { "login.example.com": "a token" } }));
+  assert.equal((await record()).state, "delivered");
+  endCredentials(1);
+  assert.equal((await record()).state, "delivered");
+  assert.equal(await second.evaluate(() => forebay.stats().leader), false);
+  const kinds = byIdentity().map((names) => names.toSorted());
+  assert.deepEqual(kinds, [
+    ["AsGuest", "AsGuest"],
+    ["AsUser", "AsUser", "_identity.link"],
+  ]);
+  await context.close();
+});
+
+test("a guest stays the same one as credentials end, where nothing can be kept", async () => {
+  const page = await site.open();
+  const record = () => page.evaluate(() => forebay.record({ name: "AsGuest" }).settled);
+  await page.evaluate((config) => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException("It is full.", "QuotaExceededError");
+    };
+    forebay.configure(config);
+  }, endpoint.config);
+  await record();
+  endCredentials(1);
+  await record();
+  assert.deepEqual(byIdentity(), [["AsGuest", "AsGuest"]]);
+  assert.equal(endpoint.identityCalls.length, 2);
+});
+
 test("what a user left waits on disk until that user signs in again", async () => {
   const context = await site.browser.newContext();
   const page = await site.open({ context });

@@ -5,6 +5,7 @@ import { keep, kept } from "../local-storage.js";
 import { untilChanged, withCore } from "../module/core.js";
 import { type Answer, ask, type Credentials } from "../send/requests.js";
 import { identify, page, round, say, settings } from "../setup.js";
+import { tellTabs } from "../tabs/channel.js";
 import { identityId, keepIdentityId } from "./ids.js";
 import { GET_CREDENTIALS } from "./operations.js";
 import { pool } from "./pool.js";
@@ -17,7 +18,8 @@ const SHORTEST = 60_000;
 export const identities = [""];
 /** By the same numbers. */
 export const credentials: (Credentials | undefined)[] = [];
-const logins = new Map<string, Login>();
+/** Who signed in in this tab, by their identity ids. */
+export const logins = new Map<string, Login>();
 
 export function numberOf(identity: string): number {
   const at = identities.indexOf(identity);
@@ -44,9 +46,8 @@ export async function renew(number: number): Promise<void> {
     // Another core asks for itself.
     if (!isSame()) return;
     const given = answer?.body.Credentials;
-    if (isCredentials(given)) {
+    if (got(number, given, answer?.date || now)) {
       if (areKept()) keep(key, JSON.stringify(given));
-      got(number, given, answer?.date || now);
     } else {
       if (answer && answer.status >= 400 && answer.status < 500) say("noCredentials", answer);
       withCore((core) => core.outbox_no_credentials(number, answer?.retryAfter ?? Number.NaN));
@@ -74,10 +75,13 @@ export function forgetCredentials(): void {
   logins.clear();
 }
 
-function got(number: number, given: Credentials, now: number): void {
+/** Takes credentials of an identity, by its number, at the endpoint's time `now`. Gives whether they are some. */
+export function got(number: number, given: Credentials | undefined, now: number): boolean {
+  if (!isCredentials(given)) return false;
   const lifetime = Math.max(0, given.Expiration * 1000 - now);
   credentials[number] = given;
   withCore((core) => core.outbox_got_credentials(number, lifetime));
+  return true;
 }
 
 /** Credentials, in the answer's body. */
@@ -85,8 +89,12 @@ async function issued(
   identity: string,
   keepIdentityId: (id: string) => void,
 ): Promise<Answer | undefined> {
-  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later.
-  if (identity) return logins.get(identity)?.renew();
+  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later, or has in another tab.
+  if (identity) {
+    const login = logins.get(identity);
+    if (!login) tellTabs({ lacks: identity });
+    return login?.renew();
+  }
   if (settings.guestRoleArn) {
     const { guestRole } = await identify();
     return guestRole({ pool, ask }, settings, identityId(), keepIdentityId);

@@ -6,6 +6,8 @@ import { nameOf, page, settings } from "../setup.js";
 
 /** The endpoint id that events carry. It is kept in localStorage once consent allows it. */
 export let endpointId: string;
+/** The guest's identity id that the pool gave last, for where it cannot be kept. */
+let given: string | undefined;
 
 const endpointKey = () => nameOf("endpointId.");
 const identityKey = () => `forebay.identityId.${settings.identityPoolId}`;
@@ -22,11 +24,15 @@ const amplifyIdentities = () => [
   `CognitoIdentityId-${settings.identityPoolId}`,
 ];
 
-/** Sets the endpoint id: the configured one, the kept one, Amplify's, or a new one, in this order. */
-export function nameEndpoint(): void {
+/**
+ * Begins as an endpoint. Its id is the configured one, the one that another tab has `told`, the kept one, Amplify's, or
+ * a new one, in this order.
+ */
+export function nameEndpoint(told?: string): void {
+  given = undefined;
   endpointId =
     settings.endpointId ??
-    (kept(endpointKey()) || amplifyEndpoints().map(dataIn).find(Boolean) || page.uuid());
+    (told || kept(endpointKey()) || amplifyEndpoints().map(dataIn).find(Boolean) || page.uuid());
 }
 
 /**
@@ -41,20 +47,23 @@ export function keepEndpointId(): void {
   keep(endpointKey(), endpointId);
 }
 
-/** The guest's identity id, if there is one: the kept one, or Amplify's. */
+/** The guest's identity id, if there is one: the kept one, Amplify's, or the one that could not be kept. */
 export function identityId(): string | undefined {
-  return [identityKey(), ...amplifyIdentities()].map(kept).find(Boolean) ?? undefined;
+  return [identityKey(), ...amplifyIdentities()].map(kept).find(Boolean) ?? given;
 }
 
 export function keepIdentityId(id: string): void {
+  given = id;
   keep(identityKey(), id);
 }
 
 /**
  * Deletes what is kept of this application and of its identity pool, but not what was said of consent. Amplify's ids,
- * too, since they would be taken over again on the next visit.
+ * too, since they would be taken over again on the next visit. Not where another tab has deleted it, and has `told` the
+ * endpoint id that is kept by now.
  */
-export function forgetKept(): void {
+export function forgetKept(told?: string): void {
+  if (told && kept(endpointKey()) === told) return;
   const { appId, identityPoolId } = settings;
   const isOfThese = (key: string) =>
     key !== nameOf("enabled.") &&

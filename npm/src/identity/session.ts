@@ -113,8 +113,16 @@ export function passTo(identity: string): SessionEvent[] {
   return read()?.who === identity ? [] : renewSession();
 }
 
+/** Goes on as a newcomer, in a session that another tab may have begun as such. */
+export function forgetSession(): void {
+  owner = "";
+  if (sessionKey && kept(sessionKey) === text) keep(sessionKey, null);
+  session = undefined;
+  text = sessionKey && null;
+}
+
 /** Ends the session. Gives the event that is to be recorded about it, if any. */
-export function renewSession(): SessionEvent[] {
+function renewSession(): SessionEvent[] {
   const events = ended(read());
   write(undefined);
   return events;

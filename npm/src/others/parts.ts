@@ -2,9 +2,11 @@
 // script of its own is given them, and imports none.
 
 import type { Recorded } from "../engine.js";
+import type { Login } from "../identity/sign-in.js";
 import type { Core } from "../module/core.js";
 import type { Place, Row } from "../queue/disk.js";
 import type { Ending, Held } from "../queue/ledger.js";
+import type { Credentials } from "../send/requests.js";
 import type { Message } from "../tabs/channel.js";
 
 export interface Parts {
@@ -21,6 +23,8 @@ export interface Parts {
   evict(held: Held): void;
   remember(id: string, ending: Ending): void;
   numberOf(identity: string): number;
+  logins: Map<string, Login>;
+  got(number: number, given: Credentials, now: number): boolean;
 
   record(recorded: Recorded): void;
   accept(held: Held): void;

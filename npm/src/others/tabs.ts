@@ -14,16 +14,31 @@ let heardAt = 0;
 let isWatching = false;
 
 /** Takes a message of another tab. */
-export function hear({ events, ended, leads, pong, endpoint }: Message): void {
+export function hear({ events, ended, leads, pong, endpoint, lacks, lent }: Message): void {
   const isLeader = parts.isLeader();
   if (!isLeader && endpoint) parts.adoptEndpointId(endpoint);
   if (ended || leads || pong) heardAt = performance.now();
   const over = isLeader && parts.isRunning() ? (events ?? []).flatMap(take) : [];
   if (over.length) parts.tellTabs({ ended: over });
   ended?.forEach(hearEnded);
+  if (lacks) lend(lacks);
+  if (lent && isLeader) borrow(lent);
   // It may have none of those that are not on disk, and it told nobody how others ended while it heard of no tab.
   if (leads) handOver([...parts.byNumber.values()]);
   parts.soon();
+}
+
+/** Gives the tab that sends what it signs the events of a user with who signed in in this one. */
+async function lend(identity: string): Promise<void> {
+  const login = parts.logins.get(identity);
+  const answer = await login?.renew().catch(() => undefined);
+  if (answer) parts.tellTabs({ lent: { identity, credentials: answer.body.Credentials } });
+}
+
+function borrow({ identity, credentials }: NonNullable<Message["lent"]>): void {
+  if (!identity) return;
+  const offset = parts.withCore((core) => core.outbox_clock_offset()) ?? 0;
+  parts.got(parts.numberOf(identity), credentials, Date.now() + offset);
 }
 
 /** Takes an event of another tab's to send it. Gives how it ended, if it has. */

@@ -6,9 +6,9 @@ import { refusal } from "../identity/consent.js";
 import { endpointId, keepEndpointId, nameEndpoint } from "../identity/ids.js";
 import {
   announce,
+  forgetSession,
   openSessions,
   passTo,
-  renewSession,
   type SessionEvent,
   type SessionStamp,
   sessionOf,
@@ -36,17 +36,16 @@ export function openIntake(): void {
 }
 
 /** Begins as an endpoint of this browser's, or as a newcomer after it forgot everything. */
-function nameBrowser(): void {
-  nameEndpoint();
+function nameBrowser(told?: string): void {
+  nameEndpoint(told);
   isKept = false;
   refused();
 }
 
-/** Goes on as a newcomer. */
-export function forgetBrowser(): void {
-  passTo("");
-  renewSession();
-  nameBrowser();
+/** Goes on as a newcomer, under the endpoint id that another tab has `told`, if any. */
+export function forgetBrowser(told?: string): void {
+  forgetSession();
+  nameBrowser(told);
 }
 
 /** The events to be sent for this one, in their order: none where it is dropped. */

@@ -3,6 +3,7 @@
 
 import type { Place, Row } from "../queue/disk.js";
 import type { Ending } from "../queue/ledger.js";
+import type { Credentials } from "../send/requests.js";
 import { nameOf } from "../setup.js";
 
 /** How an event ended, by its id. */
@@ -24,11 +25,18 @@ export interface Message {
   ended?: Ended[];
   /** Another tab sends from now on. */
   leads?: boolean;
-  /** The endpoint id of the tab that sends, with `leads` and `pong`: for tabs that share no storage. */
+  /**
+   * With `leads` and `pong` the endpoint id of the tab that sends: for tabs that share no storage. With `forget` the
+   * newcomer's.
+   */
   endpoint?: string;
   /** Whether the tab that sends is alive, and that it is. */
   ping?: boolean;
   pong?: boolean;
+  /** An identity whose credentials the tab that sends does not have: for a tab in which that user signed in. */
+  lacks?: string;
+  /** Credentials of an identity, for the tab that sends. */
+  lent?: { identity: string; credentials: Credentials };
   /** Everything was deleted. */
   forget?: boolean;
 }
