@@ -1,5 +1,5 @@
 import { type AmplifyConfig, type ForebayConfig, options, readConfig } from "./config/config.js";
-import { consent, isConsent } from "./identity/consent.js";
+import { consent, isConsent, keptConsent } from "./identity/consent.js";
 import { got, logins, numberOf, renew } from "./identity/credentials.js";
 import { adoptEndpointId, endpointId } from "./identity/ids.js";
 import { sessionAt } from "./identity/session.js";
@@ -43,6 +43,7 @@ import {
   offer,
   outlive,
   putAgain,
+  sentElsewhere,
   setAside,
   settled,
   shed,
@@ -176,6 +177,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     whenOpen,
     begin,
     forgetLeft,
+    sentElsewhere,
     tellTabs,
     isLeader: () => isLeader,
     isRunning: () => !!core,
@@ -184,9 +186,16 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   });
   openTurns(carryOut, doubt);
   joinTabs((message) => {
-    if (message.forget) forgetAll(message.endpoint);
+    const { enabled, endpoint, forget, ping } = message;
+    if (forget) forgetAll(endpoint);
+    // A worker can keep nothing itself.
+    if (enabled && !keptConsent()) {
+      consent(enabled === "true");
+      network();
+    }
     // A tab that can do nothing for others does not say that it is alive, so that one of them takes its place.
-    if (isLeader && message.ping && !isMissing) tellTabs({ pong: true, endpoint: endpointId });
+    if (isLeader && ping && !isMissing)
+      tellTabs({ pong: true, endpoint: endpointId, enabled: keptConsent() });
     others().then(({ hear }) => hear(message));
     // This one may send nothing by itself, and so hear of no network where the browser says that there is none.
     heard();
@@ -221,6 +230,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     },
     setEnabled(enabled) {
       consent(enabled);
+      tellTabs({ enabled: `${enabled}` });
       if (enabled) keepProfile();
       network();
     },

@@ -35,7 +35,7 @@ export function reset(): void {
  * Goes on as if nothing had been. `told`: the endpoint id under which another tab does, which has forgotten first. This
  * tab may see that only later in localStorage.
  */
-export function forgetAll(told?: string): void {
+export function forgetAll(told?: string | null): void {
   forgetEvents();
   forgetKept(told);
   forgetBrowser(told);

@@ -317,6 +317,44 @@ test("forget() in one tab makes one newcomer of all tabs, again and again", asyn
   await context.close();
 });
 
+test("a worker that sends for pages goes by what they keep, and by what is said there", async () => {
+  const context = await site.browser.newContext();
+  const page = await site.open({ context });
+  await page.evaluate((config) => {
+    forebay.configure(config);
+    return forebay.record({ name: "First" }).settled;
+  }, endpoint.config);
+  await page.reload();
+  await page.waitForFunction(() => globalThis.forebay);
+  await page.evaluate(async (config) => {
+    const code = `import { configure, record, stats } from "${location.origin}/forebay/index.js";
+      configure(${JSON.stringify(config)});
+      onmessage = async () => postMessage((await record({ name: "InWorker" }).settled).state);
+      const look = setInterval(() => stats().leader && postMessage(clearInterval(look)), 10);`;
+    const file = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const worker = new Worker(file, { type: "module" });
+    const answer = () => new Promise((answer) => (worker.onmessage = ({ data }) => answer(data)));
+    await answer();
+    const recordInWorker = () => {
+      worker.postMessage("record");
+      return answer();
+    };
+    Object.assign(globalThis, { recordInWorker });
+    forebay.configure(config);
+    await forebay.record({ name: "Second" }).settled;
+  }, endpoint.config);
+  const [first, ...others] = endpoint.batches.map(({ endpointId }) => endpointId);
+  assert.deepEqual(new Set(others), new Set([first]));
+  assert.equal(await page.evaluate(() => forebay.stats().leader), false);
+
+  const inWorker = () =>
+    page.evaluate(() => (globalThis as never as { recordInWorker(): unknown }).recordInWorker());
+  await page.evaluate(() => forebay.disable());
+  await until("it drops its events", async () => (await inWorker()) === "dropped");
+  await page.evaluate(() => forebay.enable());
+  await until("it sends its events", async () => (await inWorker()) === "delivered");
+});
+
 test("forget() does not undo disable()", async () => {
   const context = await site.browser.newContext();
   const page = await site.open({ context });

@@ -22,6 +22,9 @@ export function consent(enabled: boolean): void {
   if (!keep(consentKey(), String(enabled))) keep(consentKey(), null);
 }
 
+/** What was said last, as it is kept. */
+export const keptConsent = () => kept(consentKey());
+
 /** Another tab has changed what is kept under this key. Gives whether it was this. */
 export function isConsent(key: string | null): boolean {
   const isIt = key === consentKey();

@@ -28,7 +28,7 @@ const amplifyIdentities = () => [
  * Begins as an endpoint. Its id is the configured one, the one that another tab has `told`, the kept one, Amplify's, or
  * a new one, in this order.
  */
-export function nameEndpoint(told?: string): void {
+export function nameEndpoint(told?: string | null): void {
   given = undefined;
   endpointId =
     settings.endpointId ??
@@ -42,6 +42,8 @@ export function nameEndpoint(told?: string): void {
 export function adoptEndpointId(id: string): void {
   endpointId = settings.endpointId ?? (kept(endpointKey()) || id);
 }
+
+export const keptEndpointId = () => kept(endpointKey());
 
 export function keepEndpointId(): void {
   keep(endpointKey(), endpointId);
@@ -62,7 +64,7 @@ export function keepIdentityId(id: string): void {
  * too, since they would be taken over again on the next visit. Not where another tab has deleted it, and has `told` the
  * endpoint id that is kept by now.
  */
-export function forgetKept(told?: string): void {
+export function forgetKept(told?: string | null): void {
   if (told && kept(endpointKey()) === told) return;
   const { appId, identityPoolId } = settings;
   const isOfThese = (key: string) =>

@@ -3,16 +3,22 @@
 import type { Page } from "../engine.js";
 import { parsedList } from "../json.js";
 import { keep, kept, keysOf } from "../local-storage.js";
+import { BOOK_ENDED, DELIVERED, DROPPED_LOST } from "../module/contract.js";
 import { ASIDE, answer, OUTBOX, rowsOf } from "../queue/database.js";
 import type { Place, Row } from "../queue/disk.js";
 import type { Held } from "../queue/ledger.js";
 import { parts } from "./parts.js";
 import { eventOf, isRecorded, isRow, leftIn } from "./rows.js";
-import { hearEnded, take } from "./tabs.js";
+import { hasOtherLed, hearEnded, take } from "./tabs.js";
 
 /** Records that are read at once, at first; and rows that are to be read at once, about. */
 const RECORDS = 10;
 const ROWS = 1000;
+
+/** The place of events that the core takes for lost in its books. */
+const BOOK_LOST = BOOK_ENDED + DROPPED_LOST - DELIVERED;
+/** Milliseconds until a disk that could not be read is read again. */
+const PAUSE = 2000;
 
 /** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
 type Verdict = "enough" | "over" | undefined;
@@ -25,12 +31,14 @@ type Stored = Row & { rows?: Row[] };
  * an identity.
  */
 export async function load(whose?: number): Promise<void> {
-  const { byId, byNumber, evict, lately, withCore } = parts;
+  const { byId, byNumber, evict, lately } = parts;
   const isSame = parts.untilChanged();
   const known = whose === undefined ? [...byNumber.values()] : [];
   // Another tab has ended what was on disk and is not there any more, and this tab did not hear of it.
   const gone = new Set(known.filter((held) => held.isStored));
   const found: Held[] = [];
+  // The core has counted them: other pages left them beside the disk, and they are found there, too.
+  const counted = new Set<string>();
   const read = (row: Row, place: Place, isStored: boolean): Verdict => {
     const held = byId.get(row.id);
     gone.delete(held as Held);
@@ -38,6 +46,7 @@ export async function load(whose?: number): Promise<void> {
     // A page that did not hear of the disk left it to be put there once more.
     if (held) return held.isStored && held.place?.key !== place.key ? "over" : undefined;
     if (!isSame()) return "enough";
+    if (counted.has(row.id)) return undefined;
     const loaded = parts.hold(row, true);
     loaded.place = place;
     if (isStored) loaded.isStored = true;
@@ -46,15 +55,20 @@ export async function load(whose?: number): Promise<void> {
     if (isTaken) found.push(loaded);
     if (isTaken !== false) return undefined;
     evict(loaded);
+    if (!isStored) counted.add(row.id);
     return parts.numberOf(row.who) === whose ? "enough" : undefined;
   };
+  let isRead = true;
   try {
     parts.setAside(await scan(read));
   } catch {
     gone.clear();
+    // What waits on disk alone is there still, and the core waits for it.
+    isRead = whose === undefined;
+    if (!isRead) setTimeout(() => isSame() && load(whose), PAUSE);
   }
   if (!isSame()) return;
-  withCore((core) => core.outbox_loaded());
+  if (isRead) loaded();
   for (const held of gone) parts.endedElsewhere(held, { state: "delivered" });
   // Events that were stored before the disk was read.
   for (const held of known) parts.shed(held);
@@ -63,6 +77,15 @@ export async function load(whose?: number): Promise<void> {
     if (held.ending) parts.endedElsewhere(held, held.ending);
   }
   parts.soon();
+}
+
+/** The disk was read. What the core misses there another tab has sent, where there was one that did. */
+function loaded(): void {
+  parts.withCore((core) => {
+    const before = core.outbox_books(BOOK_LOST);
+    core.outbox_loaded();
+    if (hasOtherLed) parts.sentElsewhere(core.outbox_books(BOOK_LOST) - before);
+  });
 }
 
 /**

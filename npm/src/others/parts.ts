@@ -43,6 +43,8 @@ export interface Parts {
   /** What other pages left may be on disk by now. */
   forgetLeft(): void;
 
+  /** So many events that the core takes for lost were sent by another tab. */
+  sentElsewhere(events: number): void;
   tellTabs(message: Message): void;
   isLeader(): boolean;
   isRunning(): boolean;

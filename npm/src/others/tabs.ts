@@ -12,15 +12,19 @@ const LATE = 500;
 /** When the tab that sends was heard last. */
 let heardAt = 0;
 let isWatching = false;
+/** Whether another tab began to send, and may have sent what this one had left on disk alone. */
+export let hasOtherLed = false;
 
 /** Takes a message of another tab. */
-export function hear({ events, ended, leads, pong, endpoint, lacks, lent }: Message): void {
+export function hear(message: Message): void {
+  const { events, ended, leads, ping, pong, endpoint, lacks, lent } = message;
   const isLeader = parts.isLeader();
-  if (!isLeader && endpoint) parts.adoptEndpointId(endpoint);
+  if (endpoint && (ping || !isLeader)) parts.adoptEndpointId(endpoint);
   if (ended || leads || pong) heardAt = performance.now();
   const over = isLeader && parts.isRunning() ? (events ?? []).flatMap(take) : [];
   if (over.length) parts.tellTabs({ ended: over });
   ended?.forEach(hearEnded);
+  hasOtherLed ||= !!leads;
   if (lacks) lend(lacks);
   if (lent && isLeader) borrow(lent);
   // It may have none of those that are not on disk, and it told nobody how others ended while it heard of no tab.

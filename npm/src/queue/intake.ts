@@ -36,14 +36,14 @@ export function openIntake(): void {
 }
 
 /** Begins as an endpoint of this browser's, or as a newcomer after it forgot everything. */
-function nameBrowser(told?: string): void {
+function nameBrowser(told?: string | null): void {
   nameEndpoint(told);
   isKept = false;
   refused();
 }
 
 /** Goes on as a newcomer, under the endpoint id that another tab has `told`, if any. */
-export function forgetBrowser(told?: string): void {
+export function forgetBrowser(told?: string | null): void {
   forgetSession();
   nameBrowser(told);
 }

@@ -42,6 +42,8 @@ const MOST_TRAPS = 2;
 
 let invalid = 0;
 let aside = 0;
+/** Events that waited on disk alone until another tab sent them: the core takes them for lost. */
+let elsewhere = 0;
 let traps = 0;
 /** Whether the disk was looked through. */
 let hasLoaded = false;
@@ -221,6 +223,10 @@ export function setAside(rows: number): void {
   aside += rows;
 }
 
+export function sentElsewhere(events: number): void {
+  elsewhere += events;
+}
+
 /**
  * The module has trapped: what is in memory waits for another, to which it is handed anew. Gives how many
  * milliseconds to wait before that one begins.
@@ -240,14 +246,15 @@ export function outlive(): number {
 export function forgetEvents(): void {
   for (const held of [...byNumber.values()]) end(held, { state: "dropped", reason: "forgotten" });
   clearBooks();
-  invalid = aside = 0;
+  invalid = aside = elsewhere = 0;
 }
 
 export function stats(): Stats {
   const book = (at: number) => withCore((core) => core.outbox_books(at)) ?? 0;
   const counted = books();
   // Which those are nobody knows, so that they do not come to an end one by one.
-  const lost = book(BOOK_ENDED + DROPPED_LOST - DELIVERED);
+  const lost = Math.max(0, book(BOOK_ENDED + DROPPED_LOST - DELIVERED) - elsewhere);
+  counted.delivered += elsewhere;
   if (lost) counted.droppedBy[ENDS[DROPPED_LOST - DELIVERED]] = lost;
   const dropped = counted.dropped + lost;
   const queued = book(BOOK_QUEUED) + early.size;

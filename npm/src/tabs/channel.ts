@@ -1,6 +1,8 @@
 // What tabs of this browser that have the same application open tell each other. They may have loaded different
 // versions of this package: messages hold names, and no numbers of the core's.
 
+import { keptConsent } from "../identity/consent.js";
+import { keptEndpointId } from "../identity/ids.js";
 import type { Place, Row } from "../queue/disk.js";
 import type { Ending } from "../queue/ledger.js";
 import type { Credentials } from "../send/requests.js";
@@ -26,10 +28,12 @@ export interface Message {
   /** Another tab sends from now on. */
   leads?: boolean;
   /**
-   * With `leads` and `pong` the endpoint id of the tab that sends: for tabs that share no storage. With `forget` the
-   * newcomer's.
+   * With `leads` and `pong` the endpoint id of the tab that sends, and with `ping` the one that is kept: for tabs that
+   * share no storage, such as workers. With `forget` the newcomer's.
    */
-  endpoint?: string;
+  endpoint?: string | null;
+  /** What was said of consent last, as it is kept: for the same. */
+  enabled?: string | null;
   /** Whether the tab that sends is alive, and that it is. */
   ping?: boolean;
   pong?: boolean;
@@ -59,7 +63,7 @@ export function joinTabs(hear: (message: Message) => void): void {
       isAlone = false;
       if (data?.version === VERSION) hear(data);
     };
-    tellTabs({ ping: true });
+    tellTabs({ ping: true, endpoint: keptEndpointId(), enabled: keptConsent() });
   } catch {
     // A page whose storage is blocked may not have one.
     channel = undefined;
