@@ -212,7 +212,8 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     },
     async identifyUser(input) {
       const begun = round;
-      const { description } = await page.untilLoaded(identify);
+      // Inside: with Vite, a page may make nothing of what did not load.
+      const description = await page.untilLoaded(async () => (await identify()).description);
       if (begun === round) describe(description(input, page.uuid(), described(), page.fail));
     },
     identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),

@@ -32,8 +32,7 @@ export const identify = () => import("./identity/identify.js");
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
 export function say(what: Mistake, reason?: unknown): void {
-  mistakes().then(
-    ({ say }) => say(what, reason, settings),
-    () => {},
-  );
+  mistakes()
+    .then(({ say }) => say(what, reason, settings))
+    .catch(() => {});
 }

@@ -74,6 +74,30 @@ async function misuse(url: string): Promise<void> {
   }
 }
 
+/** A page of Vite's that goes on with nothing where a script does not come. */
+async function prevent(url: string): Promise<void> {
+  const endpoint = await Endpoint.start();
+  const page = await browser.newPage();
+  const errors: Error[] = [];
+  page.on("pageerror", (error) => errors.push(error));
+  await page.addInitScript(() => {
+    addEventListener("vite:preloadError", (event) => event.preventDefault());
+  });
+  await page.route("**/mistakes-*.js", (route) => route.abort());
+  // What is wrong with it is to be said by that script.
+  const config = { ...endpoint.config, schema: "none" };
+  try {
+    const failed = page.waitForEvent("requestfailed", { timeout: 20_000 });
+    await page.goto(`${url}?config=${encodeURIComponent(JSON.stringify(config))}`);
+    await failed;
+    await endpoint.until(() => endpoint.accepted.length > 0);
+    assert.deepEqual(errors, []);
+  } finally {
+    await page.close();
+    endpoint.close();
+  }
+}
+
 /** Both with what is served, and then no longer. */
 async function useAndStop(served: Served, path = ""): Promise<string[]> {
   try {
@@ -137,7 +161,9 @@ for (const [name, packages] of Object.entries({
     });
     await t.test("its build records", async () => {
       await app.run("vite", "build", "--logLevel", "warn");
-      assert.deepEqual(await useAndStop(await app.files("dist")), ["pageView", "Clicked"]);
+      const served = await app.files("dist");
+      await prevent(served.url);
+      assert.deepEqual(await useAndStop(served), ["pageView", "Clicked"]);
       assert.deepEqual(await useAndStop(await app.files("dist"), "slim.html"), ["Clicked"]);
       // The file is the other page's.
       assert.deepEqual(await modules(app, "dist"), [2, 1]);
