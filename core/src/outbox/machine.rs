@@ -327,6 +327,9 @@ impl Outbox {
     /// brings nothing about.
     pub fn tick(&mut self, now: Now) -> f64 {
         self.look(now);
+        if self.clock.is_known {
+            self.look_at_ages(now);
+        }
         self.wake_at = NEVER;
         while let Some(late) = self.requests.first()
             && late.deadline <= now.monotonic
@@ -428,16 +431,23 @@ impl Outbox {
         }
     }
 
-    fn drop_too_old(&mut self, now: Now) {
+    /// Drops what is too old by the endpoint's clock. An event from disk may have been recorded before the browser's
+    /// clock was set wrong: if it is too old only by the correction of today, it was recorded by a clock that was right.
+    fn look_at_ages(&mut self, now: Now) {
         if !core::mem::take(&mut self.ages_unchecked) {
             return;
         }
         let offset = self.clock.offset;
         let oldest = now.wall + offset - self.config.max_age_ms;
         for at in 0..self.queue.entries.len() {
-            let entry = &self.queue.entries[at];
-            if entry.is_waiting() && entry.at + entry.offset(offset) < oldest {
+            let entry = &mut self.queue.entries[at];
+            if !entry.is_waiting() || entry.at + entry.offset(offset) >= oldest {
+                continue;
+            }
+            if entry.at < oldest {
                 self.end(at, Action::DroppedTooOld);
+            } else {
+                entry.offset = 0.0;
             }
         }
     }

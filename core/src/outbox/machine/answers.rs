@@ -88,9 +88,6 @@ impl Outbox {
                     self.backoff.pause(now.monotonic, &mut self.random);
                 }
                 self.batch_events = (self.batch_events * 2).min(self.config.batch_events);
-                if self.clock.is_known {
-                    self.drop_too_old(now);
-                }
             }
             // An unauthorised request concerns one identity alone: the others go on.
             Fault::NotAuthorized => {}

@@ -119,6 +119,23 @@ fn events_between_two_jumps_without_an_answer_keep_what_was_known_last() {
 }
 
 #[test]
+fn what_was_recorded_by_a_right_clock_is_neither_too_old_nor_moved_by_a_wrong_one() {
+    let mut page = Page::ready(CONFIG);
+    page.now.wall += 365.0 * DAY_MS;
+    let long_ago = NewEvent {
+        at: WALL - 31.0 * DAY_MS,
+        ..event(4)
+    };
+    page.load([event(3), long_ago]);
+    let (request, _) = page.batch();
+    page.answer_with(request, dated(403, WALL));
+    let (request, events) = page.batch();
+    assert_eq!(events, [3]);
+    assert_eq!(offsets(&page, request), [0.0]);
+    assert_eq!(page.take(Action::DroppedTooOld), [4]);
+}
+
+#[test]
 fn jumps_of_the_wall_clock_do_not_move_waits() {
     let mut page = Page::ready(CONFIG);
     page.record(1);
