@@ -194,9 +194,18 @@ export function disks(): void {
   scenario("a database that is deleted while events wait", async (all, test) => {
     const { site, endpoint, context, page } = all;
     const ids = await recordToDisk(page, endpoint);
+    // It makes a new one first.
+    const other = await revisit(site, context, endpoint);
+    await other.waitForFunction(() => forebay.stats().durable);
     await page.evaluate(
       (name) =>
         new Promise((resolve, reject) => {
+          // Chromium ends what opens the database anew while all data of a site is cleared.
+          const { open } = IDBFactory.prototype;
+          IDBFactory.prototype.open = () => {
+            IDBFactory.prototype.open = open;
+            throw new DOMException("The connection was closed.", "AbortError");
+          };
           const request = indexedDB.deleteDatabase(name);
           request.onsuccess = resolve;
           request.onerror = reject;
@@ -204,6 +213,7 @@ export function disks(): void {
         }),
       DATABASE,
     );
+    await page.waitForFunction(() => forebay.stats().durable);
     await until("all are on disk again", async () => (await countRows(page, "outbox")) === COUNT);
     assert.equal(await page.evaluate(() => forebay.stats().durable), true);
     await page.close();

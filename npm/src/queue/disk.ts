@@ -83,7 +83,7 @@ const deleting = new Set<Ending[]>();
 let clearing: (() => void)[] = [];
 
 let settled: (rows: Row[], isStored: boolean) => void;
-let emptied: () => void;
+let reopened: (records: IDBValidKey[]) => void;
 
 /** Pages leave what is not on disk under keys of localStorage that begin like this. */
 const leaving = () => `${nameOf("")}.leaving.`;
@@ -95,11 +95,12 @@ let adopted: string[] = [];
 
 /**
  * Opens the database of this application, or creates it. `whenSettled` hears of rows that are on disk, or
- * could not be put there; `whenEmptied` of a database that was deleted, and is a new one.
+ * could not be put there; `whenReopened` of the records in a database that was opened anew: it may have been deleted
+ * meanwhile, and made by another tab.
  */
-export function openDisk(whenSettled: typeof settled, whenEmptied: typeof emptied): void {
+export function openDisk(whenSettled: typeof settled, whenReopened: typeof reopened): void {
   settled = whenSettled;
-  emptied = whenEmptied;
+  reopened = whenReopened;
   opening = open();
   const late = new Promise((_, late) => setTimeout(late, PATIENCE));
   opened = Promise.race([opening, late])
@@ -330,15 +331,18 @@ export function close(): void {
   database = undefined;
 }
 
-/** Opens it again. */
+/** Opens it again, and once more after a while: who clears a site's data also ends what opens the database anew. */
 export function reopen(): void {
   isClosed = false;
   if (database) return;
   opening = open();
-  opening.catch((reason) => say("noDisk", reason));
+  opening.catch((reason) => {
+    say("noDisk", reason);
+    setTimeout(() => isClosed || reopen(), PATIENCE);
+  });
 }
 
-function use(opened: IDBDatabase, isNew: boolean): void {
+function use(opened: IDBDatabase): void {
   if (isClosed) {
     opened.close();
     return;
@@ -353,7 +357,7 @@ function use(opened: IDBDatabase, isNew: boolean): void {
     database = undefined;
     reopen();
   };
-  if (isSettled && isNew) emptied();
+  if (isSettled) keysOnDisk().then(reopened, () => {});
   tryAgain();
 }
 
@@ -384,17 +388,15 @@ function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
 /** In whatever version it is: a later version of this package may have made it, and its rows tell. */
 async function open(): Promise<void> {
   const opening = indexedDB.open(nameOf(""));
-  let isNew = false;
   opening.onupgradeneeded = () => {
     const { result } = opening;
     // Existing stores stay.
     if (!result.objectStoreNames.contains(OUTBOX)) {
-      isNew = true;
       result.createObjectStore(OUTBOX, { keyPath: "id" });
       result.createObjectStore(ASIDE, { autoIncrement: true });
     }
     // It does not wait for a page that is frozen by now.
     opening.transaction?.commit();
   };
-  use(await answer(opening), isNew);
+  use(await answer(opening));
 }

@@ -138,10 +138,10 @@ function written(all: Held[]): void {
   }
 }
 
-/** The database is a new one: puts what was in the old one again. */
-export function putAgain(): void {
+/** The database was opened anew, with these records: puts again what was in one that was deleted meanwhile. */
+export function putAgain(records: IDBValidKey[]): void {
   for (const held of byNumber.values()) {
-    if (!held.isStored) continue;
+    if (!held.isStored || records.includes(`${held.place?.key}`)) continue;
     held.isStored = undefined;
     held.place = put(held.row);
   }
