@@ -107,6 +107,29 @@ export function leaving(): void {
     ["crash"],
   );
 
+  scenario(
+    "a page that records as it is frozen, and is killed then",
+    async ({ site, endpoint, context, page }, test) => {
+      await configure(page, endpoint);
+      const ids = await record(page, { count: COUNT - 1 });
+      await settled(page);
+      const last = await page.evaluate(
+        (number) =>
+          new Promise<string>((resolve) => {
+            document.addEventListener("freeze", () => {
+              resolve(forebay.record({ name: "Numbered", metrics: { number } }).id);
+            });
+            document.dispatchEvent(new Event("freeze"));
+          }),
+        COUNT - 1,
+      );
+      await engine.crash(page);
+      await revisit(site, context, endpoint);
+      await arrived(endpoint, [...ids, last], test);
+    },
+    ["crash"],
+  );
+
   for (const [what, options] of [
     ["has its engine", { stuck: "engine.js" }],
     ["has its engine, which could not be loaded", { broken: "engine.js" }],

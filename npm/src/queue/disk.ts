@@ -180,6 +180,8 @@ function putRecords(records: Unsaved[]): void {
     }
     if (!error) tryAgain(true);
     else if (database) say("noRoom", error);
+    // What the page itself records as it is frozen comes too late for the disk.
+    else if (isClosed) leave();
     for (const rows of given) settled(rows, !error);
   });
 }
