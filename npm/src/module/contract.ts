@@ -134,6 +134,7 @@ export interface Core extends Validator {
   /**
    * An event is on disk. Gives whether it is evicted: it waits on disk alone from now on, and its number means
    * nothing any more. It is if other events of its identity were evicted, or if too many of them wait in memory.
+   * The oldest stay: they are sent next.
    */
   outbox_evict(event: number): number;
   outbox_ended_elsewhere(event: number, end: number): void;
