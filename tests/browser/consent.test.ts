@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Page } from "playwright-core";
 import { APP_ID, IDENTITY_POOL_ID } from "../support/endpoint.ts";
 import { changeRows, countRows, delivered, hold } from "../support/page.ts";
 import { until } from "../support/until.ts";
@@ -308,11 +309,12 @@ test("forget() in one tab makes one newcomer of all tabs, again and again", asyn
     });
     assert.ok(!seen.has(id), "it is a new one");
     seen.add(id);
+    const named = (other: Page) =>
+      other.evaluate(async () => (await forebay.identifiers()).endpointId);
     for (const other of tabs) {
-      await other.waitForFunction(() => forebay.stats().recorded === 0);
-      const named = await other.evaluate(() => forebay.identifiers());
-      assert.equal(named.endpointId, id);
+      await until("it has heard of that", async () => (await named(other)) === id);
     }
+    for (const other of tabs) assert.equal(await named(other), id);
   }
   await context.close();
 });
