@@ -175,9 +175,9 @@ export async function identifyUser(input: IdentifyUserInput): Promise<void> {
  * names both identities. Before that it is the guest's, who keeps what was recorded, and until
  * `signOut()`, or until the page closes. On a server it does nothing.
  *
- * What a user leaves behind waits on this browser's disk until that user signs in again. Whoever is signed in already
- * goes on, with the new tokens. A later `signIn()` or `signOut()` takes the place of this, even where the pool has not
- * answered yet.
+ * Events of a user who signed out before they left wait on this browser's disk until that user signs in again. A user
+ * who is already signed in goes on, with the new tokens. A later `signIn()` or `signOut()` replaces this call, even if
+ * the pool has not answered it yet.
  *
  * @throws ForebayError `NotConfigured`, `InvalidConfig`, `NotSignedIn` (the pool does not take the
  * tokens); and what the function that gives the tokens throws.
@@ -268,7 +268,7 @@ export function configureAutoTrack(input: AutoTrackInput): void {
   if (!inBrowser()) return;
   configured();
   tracked[input.type] = input;
-  // However late both come: nobody waits for this, who could call again.
+  // Tried until both have come: nobody awaits this call, so nobody would repeat it.
   const load = async () => {
     const started = configured().catch((error: ForebayError) => {
       throw error.code === "NotLoaded" ? Error(error.message) : error;
@@ -277,7 +277,7 @@ export function configureAutoTrack(input: AutoTrackInput): void {
       started,
       import("./auto-track.js"),
     ]);
-    // What it throws is no reason to load it again.
+    // Outside of what is tried again: an error that it throws is no reason to load it once more.
     queueMicrotask(() => {
       if (tracked[input.type] === input) configureAutoTrack(input, engine, record);
     });
@@ -378,7 +378,7 @@ function started(
   const leave = ({ type }: Event) => {
     // A burst may not be handed over yet.
     if (engine) pump();
-    // What consent.ts reads: a page may end before it had an engine to write it.
+    // consent.ts reads this key. A page may end before its engine could write it.
     const consent = `forebay.enabled.${idOf(config)}`;
     try {
       if (!engine && enabled !== undefined) localStorage[consent] = enabled;

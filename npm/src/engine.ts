@@ -212,8 +212,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
     },
     async identifyUser(input) {
       const begun = round;
-      // Inside: with Vite, a page may make nothing of what did not load.
-      const description = await page.untilLoaded(async () => (await identify()).description);
+      const { description } = await page.untilLoaded(identify);
       if (begun === round) describe(description(input, page.uuid(), described(), page.fail));
     },
     identifiers: () => ({ endpointId, sessionId: sessionAt(Date.now())?.id }),

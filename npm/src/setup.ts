@@ -27,8 +27,14 @@ export function nameOf(what: string): string {
 /** The words for what is to be put right. From one place, since bundlers add to each `import()`. */
 export const mistakes = () => import("./config/mistakes.js");
 
-/** What a page may say of its user. */
-export const identify = () => import("./identity/identify.js");
+/**
+ * What a page may say of its user. Rejects if it does not come: also with Vite, where an app may make `import()` give
+ * nothing instead.
+ */
+export async function identify(): Promise<typeof import("./identity/identify.js")> {
+  const { ...loaded } = await import("./identity/identify.js");
+  return loaded;
+}
 
 /** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
 export function say(what: Mistake, reason?: unknown): void {

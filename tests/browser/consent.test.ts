@@ -188,7 +188,7 @@ test("forget() deletes what waits and all that is kept, and a newcomer goes on",
       localStorage.setItem(`aws-amplify-cacheAnalytics:pinpoint:${app}`, '{"data":"amplify-v6"}');
       localStorage.setItem(`com.amplify.Cognito.${pool}.identityId`, "us-east-1:amplify");
       localStorage.setItem("theirs", "stays");
-      // Of someone who signed in on an earlier visit.
+      // The credentials of a user who signed in on an earlier visit.
       localStorage.setItem(`forebay.credentials.${pool}.us-east-1:user`, "{}");
     },
     [APP_ID, IDENTITY_POOL_ID],

@@ -113,7 +113,7 @@ test("a page that is seen again leaves nothing, and one that is hidden does", as
       { state, EARLY },
     );
   await page.evaluate(() => {
-    // What was said to a neighbour of the same origin.
+    // Another app of the same origin was told disable().
     localStorage.setItem("forebay.enabled.another", "false");
     forebay.record({ name: "Early" });
   });

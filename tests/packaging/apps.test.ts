@@ -84,7 +84,7 @@ async function prevent(url: string): Promise<void> {
     addEventListener("vite:preloadError", (event) => event.preventDefault());
   });
   await page.route("**/mistakes-*.js", (route) => route.abort());
-  // What is wrong with it is to be said by that script.
+  // That script would say what is wrong with the event.
   const config = { ...endpoint.config, schema: "none" };
   try {
     const failed = page.waitForEvent("requestfailed", { timeout: 20_000 });

@@ -89,7 +89,7 @@ async function issued(
   identity: string,
   keepIdentityId: (id: string) => void,
 ): Promise<Answer | undefined> {
-  // Whoever signed in on an earlier visit, and has not yet on this one, may do so later, or has in another tab.
+  // A user of an earlier visit may sign in later, or may have signed in in another tab.
   if (identity) {
     const login = logins.get(identity);
     if (!login) tellTabs({ lacks: identity });

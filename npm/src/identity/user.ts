@@ -34,7 +34,7 @@ export function signOut(): void {
   become("");
 }
 
-/** The session of whoever goes on is not ended. What is new may be the tokens: they are tried at once. */
+/** Records as this identity. Where it already did, its session goes on, and new tokens are tried at once. */
 function become(identity: string): void {
   const number = numberOf(identity);
   if (number !== current) {

@@ -63,7 +63,7 @@ export async function load(whose?: number): Promise<void> {
     parts.setAside(await scan(read));
   } catch {
     gone.clear();
-    // What waits on disk alone is there still, and the core waits for it.
+    // The events that wait on disk alone are still there: the core goes on to wait for them.
     isRead = whose === undefined;
     if (!isRead) setTimeout(() => isSame() && load(whose), PAUSE);
   }

@@ -180,7 +180,7 @@ function putRecords(records: Unsaved[]): void {
     }
     if (!error) tryAgain(true);
     else if (database) say("noRoom", error);
-    // What the page itself records as it is frozen comes too late for the disk.
+    // The page recorded these events while it was being frozen: too late for the disk.
     else if (isClosed) leave();
     for (const rows of given) settled(rows, !error);
   });
