@@ -32,8 +32,11 @@ const METHODS: [&str; 3] = [
 /// Where [`Action`] is.
 const ACTIONS: &str = include_str!("../../core/src/outbox/mod.rs");
 
+/// The place of [`Action::DroppedLost`] in the books.
+const BOOK_LOST: usize = BOOK_ENDED + Action::DroppedLost as usize - Action::Delivered as usize;
+
 /// Numbers that both sides use, as TypeScript names them, each with its explanation.
-const NUMBERS: [(&str, f64, &str); 9] = [
+const NUMBERS: [(&str, f64, &str); 10] = [
     (
         "MAX_BATCH_EVENTS",
         MAX_EVENTS as f64,
@@ -68,6 +71,11 @@ const NUMBERS: [(&str, f64, &str); 9] = [
         "BOOK_ENDED",
         BOOK_ENDED as f64,
         "Of `outbox_books`: events that ended as the first of `ENDS`; the others follow in their order.",
+    ),
+    (
+        "BOOK_LOST",
+        BOOK_LOST as f64,
+        "Of `outbox_books`: events that ended as `DROPPED_LOST`.",
     ),
     (
         "METRIC",

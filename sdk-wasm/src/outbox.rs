@@ -189,9 +189,9 @@ pub extern "C" fn outbox_poll() -> f64 {
     })
 }
 
-/// Puts what a request takes into the buffer, as 64-bit floating-point numbers: `Outbox::who`, `Outbox::describes`
-/// as 0 or 1, `Outbox::clock_offset`, and then `Outbox::batch` as pairs, if it is a batch. Gives their length in
-/// bytes.
+/// Puts what a request takes into the buffer, as 64-bit floating-point numbers: the number of its identity, 1 if it
+/// describes the endpoint and else 0, and `Outbox::clock_offset`; where it is a batch, then each event's number and
+/// what is to be added to its times. Gives their length in bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_request(request: u32) -> usize {
     let Page { outbox, buffer, .. } = page();

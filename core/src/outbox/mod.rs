@@ -88,8 +88,8 @@ pub struct NewEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Action {
-    /// Send [`Outbox::batch`] of the request with this number, signed as [`Outbox::who`] says, and
-    /// call [`Outbox::answered`].
+    /// Send the events of the request with this number, signed for its identity, and call
+    /// [`Outbox::answered`].
     SendBatch = 1,
     /// The same by a request that outlives the page.
     SendLastBatch = 2,

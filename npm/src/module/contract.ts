@@ -15,6 +15,8 @@ export const BOOK_RECORDED = 0;
 export const BOOK_QUEUED = 1;
 /** Of `outbox_books`: events that ended as the first of `ENDS`; the others follow in their order. */
 export const BOOK_ENDED = 2;
+/** Of `outbox_books`: events that ended as `DROPPED_LOST`. */
+export const BOOK_LOST = 7;
 /** For `validator_field`: the field is a metric, not an attribute. */
 export const METRIC = 1;
 /** For `validator_field`, added: the value is of another type than the field's. */
@@ -23,8 +25,8 @@ export const OTHER_TYPE = 2;
 // What `outbox_poll` asks for, or tells.
 
 /**
- * Send `outbox_batch` of the request with this number, signed as `outbox_who` says, and
- * call `outbox_answered`.
+ * Send the events of the request with this number, signed for its identity, and call
+ * `outbox_answered`.
  */
 export const SEND_BATCH = 1;
 /** The same by a request that outlives the page. */
@@ -183,9 +185,9 @@ export interface Core extends Validator {
   outbox_hidden(envelope: number): void;
   outbox_poll(): number;
   /**
-   * Puts what a request takes into the buffer, as 64-bit floating-point numbers: `outbox_who`, `outbox_describes`
-   * as 0 or 1, `outbox_clock_offset`, and then `outbox_batch` as pairs, if it is a batch. Gives their length in
-   * bytes.
+   * Puts what a request takes into the buffer, as 64-bit floating-point numbers: the number of its identity, 1 if it
+   * describes the endpoint and else 0, and `outbox_clock_offset`; where it is a batch, then each event's number and
+   * what is to be added to its times. Gives their length in bytes.
    */
   outbox_request(request: number): number;
   /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */

@@ -3,7 +3,7 @@
 import type { Page } from "../engine.js";
 import { parsedList } from "../json.js";
 import { keep, kept, keysOf } from "../local-storage.js";
-import { BOOK_ENDED, DELIVERED, DROPPED_LOST } from "../module/contract.js";
+import { BOOK_LOST } from "../module/contract.js";
 import { ASIDE, answer, OUTBOX, rowsOf } from "../queue/database.js";
 import type { Place, Row } from "../queue/disk.js";
 import type { Held } from "../queue/ledger.js";
@@ -15,8 +15,6 @@ import { hasOtherLed, hearEnded, take } from "./tabs.js";
 const RECORDS = 10;
 const ROWS = 1000;
 
-/** The place of events that the core takes for lost in its books. */
-const BOOK_LOST = BOOK_ENDED + DROPPED_LOST - DELIVERED;
 /** Milliseconds until a disk that could not be read is read again. */
 const PAUSE = 2000;
 

@@ -2,7 +2,7 @@
 
 import { numberOf } from "../identity/credentials.js";
 import {
-  BOOK_ENDED,
+  BOOK_LOST,
   BOOK_QUEUED,
   DELIVERED,
   DROPPED_LOST,
@@ -253,7 +253,7 @@ export function stats(): Stats {
   const book = (at: number) => withCore((core) => core.outbox_books(at)) ?? 0;
   const counted = books();
   // Which those are nobody knows, so that they do not come to an end one by one.
-  const lost = Math.max(0, book(BOOK_ENDED + DROPPED_LOST - DELIVERED) - elsewhere);
+  const lost = Math.max(0, book(BOOK_LOST) - elsewhere);
   counted.delivered += elsewhere;
   if (lost) counted.droppedBy[ENDS[DROPPED_LOST - DELIVERED]] = lost;
   const dropped = counted.dropped + lost;
