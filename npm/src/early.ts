@@ -19,8 +19,9 @@ export function keepEarly(key: string, events: Recorded[]): void {
       kept = count;
     } catch {}
   };
-  keep(0);
+  // All of them first: of what a page that ends writes, Firefox may lose what follows.
   for (let more = all; more; more >>= 1) if (kept + more <= all) keep(kept + more);
+  if (!kept) keep(0);
   if (kept < all) console.warn(`Forebay: no room for ${all - kept} of ${all} events.`);
 }
 

@@ -101,6 +101,26 @@ for (const [what, free, count, atLeast] of [
   });
 }
 
+test("each write of what fits has all of it: Firefox may lose those that follow as a page ends", async () => {
+  const page = await withoutEngine();
+  const written = await page.evaluate((EARLY) => {
+    const written: string[] = [];
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (key, text) {
+      if (key.startsWith(EARLY)) written.push(text);
+      setItem.call(this, key, text);
+    };
+    for (let n = 0; n < 20; n++) forebay.record({ name: "Early", metrics: { n } });
+    for (const type of ["beforeunload", "pagehide"]) dispatchEvent(new Event(type));
+    return written;
+  }, EARLY);
+  const kept = written.map((text) => JSON.parse(text).filter(({ id }: { id?: string }) => id));
+  assert.deepEqual(
+    kept.map(({ length }) => length),
+    [20, 20],
+  );
+});
+
 test("a page that is seen again leaves nothing, and one that is hidden does", async () => {
   const page = await withoutEngine();
   const left = (state: string) =>
