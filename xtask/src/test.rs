@@ -439,8 +439,8 @@ fn folder(name: &str, browser: Option<&(Engine, PathBuf)>) -> Result<Task> {
     node.args(files);
     let in_chromium = browser.is_some_and(|(engine, _)| *engine == Engine::Chromium);
     Ok(Task {
-        // Some of these measure time or memory in Chromium; and the scenarios of delivery run side by side themselves.
-        alone: name == "delivery" || (name == "browser" && in_chromium),
+        // Some of these measure time or memory in Chromium. The others only wait longer beside another program.
+        alone: in_chromium && ["browser", "delivery"].contains(&name),
         ..Task::new(&title, node, node_counts)
     })
 }
