@@ -179,8 +179,8 @@ export async function identifyUser(input: IdentifyUserInput): Promise<void> {
  * who is already signed in goes on, with the new tokens. A later `signIn()` or `signOut()` replaces this call, even if
  * the pool has not answered it yet.
  *
- * @throws ForebayError `NotConfigured`, `InvalidConfig`, `NotSignedIn` (the pool does not take the
- * tokens); and what the function that gives the tokens throws.
+ * @throws ForebayError `NotConfigured`, `InvalidConfig`, `NotSignedIn` (there is no token, or the pool
+ * does not take them); and what the function that gives the tokens throws.
  */
 export async function signIn(input: SignIn): Promise<void> {
   if (inBrowser()) await (await configured()).signIn(input);

@@ -281,6 +281,39 @@ test("a pool that does not take the tokens is named", async () => {
   assert.match(message, /NotAuthorizedException/);
 });
 
+test("a sign-in without a token makes no user of a guest", async () => {
+  const page = await site.open();
+  const codes = await page.evaluate(async (config) => {
+    forebay.configure(config);
+    await forebay.record({ name: "AsGuest" }).settled;
+    const absent = undefined as unknown as string;
+    const inputs: unknown[] = [
+      undefined,
+      null,
+      {},
+      { logins: undefined },
+      { logins: {} },
+      { logins: { "login.example.com": absent } },
+      { logins: { "login.example.com": "" } },
+      { logins: () => ({ "login.example.com": null }) },
+      { logins: async () => undefined },
+      { logins: { "login.example.com": absent }, roleArn: "arn:aws:iam::1:role/user" },
+    ];
+    const signIn = (input: unknown) => forebay.signIn(input as { logins: Record<string, string> });
+    return Promise.all(
+      inputs.map((input) =>
+        signIn(input).then(
+          () => "signed in",
+          (error) => `${error.code}: ${error.message}`,
+        ),
+      ),
+    );
+  }, endpoint.config);
+  for (const code of codes) assert.match(code, /^NotSignedIn: .* needs a token/);
+  await page.evaluate(() => forebay.record({ name: "StillGuest" }).settled);
+  assert.deepEqual(byIdentity(), [["AsGuest", "StillGuest"]]);
+});
+
 test("by the classic flow STS gives the credentials, for a role", async () => {
   const asked: URLSearchParams[] = [];
   const sts = createServer(async (request, response) => {

@@ -33,19 +33,25 @@ export interface Login {
 /**
  * Asks the pool who this is, until it says so.
  *
- * @throws ForebayError `NotSignedIn` where it does not take the tokens.
+ * @throws ForebayError `NotSignedIn` where there are no tokens, or it does not take them.
  */
 export async function logIn(
   wire: Wire,
   settings: Place,
-  { logins, roleArn }: SignIn,
+  input: SignIn | null | undefined,
   fail: Fail,
 ): Promise<Login> {
+  const { logins, roleArn } = input ?? ({} as SignIn);
   const tokens = async () => (typeof logins === "function" ? logins() : logins);
   for (let pause = 1000; ; pause = Math.min(pause * 2, 60_000)) {
+    const Logins = await tokens();
+    // Without a token the pool would make a guest of its own of this user.
+    if (!Object.values(Logins ?? {}).some(Boolean)) {
+      fail("NotSignedIn", 'Forebay: signIn() needs a token: { logins: { "its issuer": token } }.');
+    }
     const { status, type, body } = await wire.pool("GetId", {
       IdentityPoolId: settings.identityPoolId,
-      Logins: await tokens(),
+      Logins,
     });
     const { IdentityId } = body;
     if (IdentityId) {
