@@ -17,7 +17,7 @@ import {
   withCore,
 } from "./module/core.js";
 import { setRules } from "./module/validator.js";
-import { heard, isMissing, openOthers, others } from "./others/coming.js";
+import { heard, isMissing, openOthers, others } from "./others/load.js";
 import {
   adopt,
   begin,

@@ -12,7 +12,7 @@ use crate::command::{command, output, root, target};
 /// whichever bundler it is more.
 const TOTAL_BUDGET: u64 = 16_500;
 /// What is held at present: the budget is missed, and this keeps it from being missed by more.
-const TOTAL_BOUND: u64 = 18_560;
+const TOTAL_BOUND: u64 = 18_550;
 /// The same for what has to be there before the first `record()`, without what an app that has a chunk fetches
 /// anyway: Vite adds a kilobyte to each.
 const FIRST_BUDGET: u64 = 2_500;

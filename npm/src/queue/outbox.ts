@@ -10,7 +10,7 @@ import {
   ENDS,
 } from "../module/contract.js";
 import { type Core, checked, untilChanged, withCore } from "../module/core.js";
-import { others } from "../others/coming.js";
+import { others } from "../others/load.js";
 import { say, settings } from "../setup.js";
 import { isAlone } from "../tabs/channel.js";
 import { handOver, isLeader } from "../tabs/lock.js";

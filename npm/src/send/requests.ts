@@ -1,7 +1,7 @@
 import { parsed } from "../json.js";
 import { REQUEST_TIMEOUT_MS } from "../module/contract.js";
 import { encode } from "../module/validator.js";
-import { heard } from "../others/coming.js";
+import { heard } from "../others/load.js";
 import { isLeaving } from "../queue/turns.js";
 import { say, settings } from "../setup.js";
 import { hex, hmac, sha256 } from "./sha256.js";

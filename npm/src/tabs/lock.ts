@@ -1,6 +1,6 @@
 // The lock that the tab holds which sends.
 
-import { isMissing, others } from "../others/coming.js";
+import { isMissing, others } from "../others/load.js";
 import { byNumber, type Held } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 import { isJoined } from "./channel.js";

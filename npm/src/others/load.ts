@@ -6,7 +6,7 @@ import type { Parts } from "./parts.js";
 type Others = typeof import("./others.js");
 
 let parts: Parts;
-let coming: Promise<Others> | undefined;
+let loading: Promise<Others> | undefined;
 /** Whether it did not come, after a deploy for example: this tab neither takes nor hands over until it does. */
 export let isMissing = false;
 
@@ -32,7 +32,7 @@ export function openOthers(theParts: Parts): void {
 
 /** Gives that script, however late it comes; what is done by it is done in its order. */
 export function others(): Promise<Others> {
-  coming ??= new Promise((resolve) => {
+  loading ??= new Promise((resolve) => {
     page
       .untilLoaded(async () => {
         await online();
@@ -45,5 +45,5 @@ export function others(): Promise<Others> {
         isMissing = true;
       });
   });
-  return coming;
+  return loading;
 }
