@@ -1,6 +1,6 @@
 /**
- * A copy of an object's members. What is a list, a `Map`, or cannot be read becomes the name of its kind: the
- * validator refuses it.
+ * Copies an object's members. A list, a `Map`, or an object that cannot be read becomes the name of its kind, which the
+ * validator refuses.
  */
 export function copy<T>(values: T): T {
   const kindOf = (value: unknown) => ({}).toString.call(value);

@@ -10,7 +10,7 @@ const MEANING: Record<Delivery["state"], string> = {
   dropped: "will not be sent",
 };
 
-/** Tells the console what a step of an event means. No value of the event is told. */
+/** Says on the console what a step of an event means, without any value of the event. */
 export function explain({ id, name, state, reason, violations }: Delivery): void {
   const failed = ["invalid", "rejected", "dropped"].includes(state);
   const say = failed ? console.warn : console.info;

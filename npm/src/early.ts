@@ -1,19 +1,19 @@
-// Events that a page recorded before its engine had loaded: a page that ends leaves them for the next one.
+// Events that a page records before its engine has loaded: if the page ends, it leaves them for the next one.
 
 import type { Recorded } from "./engine.js";
 
 /**
- * Keeps these events under `key` of localStorage, in their order; where there is no room for all, as many as fit,
- * and how many were lost. What cannot be written as JSON is not valid: that is all that is kept of it.
+ * Writes these events to localStorage under `key`, in order. If there is no room for all, it writes as many as fit, and
+ * how many were lost. An event that cannot be written as JSON is not valid: only that fact is kept of it.
  */
 export function keepEarly(key: string, events: Recorded[]): void {
   const texts = events.map(textOf).sort((one, other) => one.length - other.length);
   const all = texts.length;
   let kept = 0;
-  // What does not fit changes nothing.
+  // A text that does not fit leaves the item as it is.
   const keep = (count: number) => {
     try {
-      // They begin with their ids, and those with the time.
+      // A text begins with its event's id, and an id with the time.
       const some = texts.slice(0, count).sort();
       localStorage.setItem(key, `[${[...some, `{"lost":${all - count}}`]}]`);
       kept = count;

@@ -88,14 +88,14 @@ export interface Recorded {
 export interface Page {
   config: ForebayConfig | AmplifyConfig;
   /**
-   * Under keys of localStorage that begin like this pages leave what they recorded before they had an
-   * engine, this one under `own`.
+   * Pages leave what they recorded before they had an engine under keys of localStorage that begin with this; this
+   * page under `own`.
    */
   early: string;
   own: string;
   deliver(delivery: Delivery): void;
   onDelivery(listener: (delivery: Delivery) => void): void;
-  /** Gives up an event before it is in the engine's books. */
+  /** Drops an event that the engine does not count yet. */
   drop(recorded: Recorded, reason: string): void;
   /** Counts events that an earlier page could not leave for this one. */
   lose(reason: string, count: number): void;
@@ -104,7 +104,7 @@ export interface Page {
   fail: Fail;
 }
 
-/** Gets the module. Asked again where it fails. */
+/** Gets the module. It is called again if it fails. */
 export type WasmSource = () => Promise<WebAssembly.Module>;
 
 /** Starts the engine of a page. */
@@ -122,25 +122,25 @@ export interface Engine {
    */
   identifyUser(input: IdentifyUserInput): Promise<void>;
   identifiers(): Identifiers;
-  /** Tells the console where another configuration is read otherwise than this engine's. */
+  /** Says on the console in which settings another configuration differs from this engine's. */
   compare(config: ForebayConfig | AmplifyConfig): Promise<void>;
   flush(): void;
   stats(): Stats;
-  /** Whether sessions are shared by tabs, and so are not for one of them to begin or end. */
+  /** Whether tabs share sessions, so that no single tab begins or ends one. */
   readonly sharesSessions: boolean;
-  /** Announces shared sessions from now on, with these attributes; `undefined` ends that. */
+  /** Records the start and end of shared sessions from now on, with these attributes; `undefined` ends that. */
   trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): void;
-  /** Whether events are taken and sent, from now on and on later visits. */
+  /** Sets whether events are taken and sent, from now on and on later visits. */
   setEnabled(enabled: boolean): void;
-  /** Resolves once it is known who that is: what is recorded from then on is theirs. */
+  /** Resolves when the pool has said who the user is: events that are recorded from then on are theirs. */
   signIn(input: SignIn): Promise<void>;
-  /** What is recorded from now on is the guest's. */
+  /** Records as the guest from now on. */
   signOut(): void;
-  /** Deletes what is kept, and goes on as a newcomer. */
+  /** Deletes what is kept, and goes on as a new visitor. */
   forget(): Promise<void>;
 }
 
-/** Resolves once a module runs that has what there is. */
+/** Resolves when a module runs and has been handed all events of this page. */
 let ready: Promise<void>;
 
 /** Starts to take events, and to load the WebAssembly module, by which they are sent. */
@@ -193,11 +193,11 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
       consent(enabled === "true");
       network();
     }
-    // A tab that can do nothing for others does not say that it is alive, so that one of them takes its place.
+    // A tab that has no `others.js` cannot send for others. It does not answer, so that one of them takes its place.
     if (isLeader && ping && !isMissing)
       tellTabs({ pong: true, endpoint: endpointId, enabled: keptConsent() });
     others().then(({ hear }) => hear(message));
-    // This one may send nothing by itself, and so hear of no network where the browser says that there is none.
+    // This tab may send nothing itself. If the browser says that it is offline, only the leader knows better.
     heard();
   });
   load(source);
@@ -245,7 +245,7 @@ export async function start(source: WasmSource, thePage: Page): Promise<Engine> 
   };
 }
 
-/** Takes what other pages recorded before they had an engine. This one has its own in memory. */
+/** Takes what other pages recorded before they had an engine. This page has its own events in memory. */
 function takeEarly(): void {
   keep(page.own, null);
   if (keysOf(page.early).length) others().then(({ takeEarly }) => takeEarly(page));
@@ -274,11 +274,13 @@ function listen(): void {
   document?.addEventListener("resume", back);
 }
 
-/** What is recorded by others who hear that the page goes leaves in time, too. */
+/**
+ * The page goes away. Its last turn comes after the other listeners, so that events which they record are sent, too.
+ */
 function away(event?: Event): void {
   follow();
   lastTurn(overhead());
-  // Who sends hears of them, should this page end before they are on disk.
+  // The leader gets them, in case this page ends before they are on disk.
   seal();
   handOver();
   leave();
@@ -293,7 +295,7 @@ function back(event: Event): void {
   stand();
 }
 
-/** What the core asks for. */
+/** Does what the core asks for. */
 function carryOut(core: Core, action: number, number: number): void {
   if (action === GET_CREDENTIALS) {
     renew(number).then(() => {
@@ -309,12 +311,12 @@ function carryOut(core: Core, action: number, number: number): void {
   }
 }
 
-/** Loads the module, and begins with it; with another instance of it once one has trapped. */
+/** Loads the module and starts it; after a trap, starts another instance. */
 function load(source: WasmSource): void {
   let module: WebAssembly.Module;
   const begin = async () => {
     run(await instantiate(module), restart);
-    // At once: a microtask between them would hand an event to a core that is about to be emptied.
+    // In the same task: an event that came between would be handed to a core that is about to be emptied.
     goOn();
   };
   const restart = (error: unknown) => {
@@ -330,14 +332,14 @@ function load(source: WasmSource): void {
       (await mistakes()).probe(page.fail);
       throw error;
     }
-    // Who waited before may have been told that it did not load.
+    // Earlier waiters may have been rejected: the module had not loaded then.
     ready = Promise.resolve();
   });
-  // Told on the console, and where it is awaited.
+  // The console says it, and so does the call that awaits it.
   ready.catch(() => {});
 }
 
-/** Hands a module that holds nothing yet what there is. */
+/** Hands all events of this page to a new module. */
 function goOn(): void {
   const { schema } = settings;
   if (schema && withCore((core) => setRules(core, schema)) === false) say("unreadableSchema");

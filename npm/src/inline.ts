@@ -1,3 +1,3 @@
-// What the package's default entry was not always: the WebAssembly module comes in a script.
+// Another name for the default entry, from versions in which that one fetched the WebAssembly module as a file.
 
 export * from "./index.js";

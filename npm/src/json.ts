@@ -1,6 +1,6 @@
 import type { Anything } from "./config/config.js";
 
-/** What a text says as JSON, which anyone may have written; an empty object where it says nothing. */
+/** Parses a text that anyone may have written. Returns an empty object if it is not JSON. */
 export function parsed(text: string | null): Anything {
   try {
     return JSON.parse(text ?? "") ?? {};

@@ -1,8 +1,8 @@
 import { ForebayError } from "./types.js";
 
 /**
- * Loads what is on the network: where it does not come again and again, with pauses that double, and once the
- * browser is online. Rejects after some seconds, though it goes on to try, and at once where that cannot help.
+ * Loads something from the network. After a failure it tries again, with pauses that double, and when the browser comes
+ * online. Rejects after some seconds, but goes on trying; rejects at once if trying again cannot help.
  */
 export function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
   return new Promise((resolve, reject) => {
@@ -14,7 +14,7 @@ export function untilLoaded<Loaded>(load: () => Promise<Loaded>): Promise<Loaded
           error instanceof ForebayError
             ? error
             : new ForebayError("NotLoaded", `Forebay did not load: ${error}`);
-        // What the browser does not know, or cannot read, it will not next time.
+        // The browser lacks something (ReferenceError) or cannot parse the script (SyntaxError): it will fail again.
         const isFinal = told === error || /^(Ref|Syn)/.test(`${error}`);
         if (isFinal || pause === 1000) console.error(told.message);
         if (isFinal || pause > 4000) reject(told);

@@ -1,4 +1,4 @@
-/** What an earlier visit kept. A page may have no storage, or may not be allowed to use it. */
+/** The value that an earlier visit kept; `null` also if the page has no storage, or may not use it. */
 export function kept(key: string): string | null {
   try {
     return localStorage.getItem(key);
@@ -7,7 +7,7 @@ export function kept(key: string): string | null {
   }
 }
 
-/** Keeps `value` for later visits; `null` keeps nothing under this key. Gives whether that was done. */
+/** Keeps `value` for later visits; `null` deletes the key. Gives whether that was done. */
 export function keep(key: string, value: string | null): boolean {
   try {
     if (value === null) localStorage.removeItem(key);

@@ -1,8 +1,8 @@
-// The receipts that `record()` gave, until their events have come to an end.
+// The receipts that `record()` returned, until their events have ended.
 
 import type { Delivery, DeliveryState, Receipt } from "./types.js";
 
-/** That many receipts are held whether or not anybody still has them. */
+/** Receipts are swept once there are this many more than after the last sweep. */
 const MOST_HELD = 2000;
 const ON_THE_WAY: DeliveryState[] = ["recorded", "stored", "sent"];
 
@@ -23,7 +23,7 @@ export class Tracked implements Receipt {
     this.#settled ??= new Promise((resolve) => {
       if (this.#last) return resolve(this.#last);
       this.#settle = resolve;
-      // Who waits may have kept nothing but the promise.
+      // The page may have kept nothing but the promise.
       receipts.set(this.id, this);
     });
     return this.#settled;
@@ -41,13 +41,13 @@ export class Tracked implements Receipt {
     this.#settle?.(delivery);
   }
 
-  /** What becomes undefined when nobody has it, unless someone waits. */
+  /** A weak reference; a strong one while somebody awaits `settled`. */
   weak(): { deref(): Tracked | undefined } {
     return this.#settle ? this : new WeakRef(this);
   }
 }
 
-/** Lets go of receipts that nobody has. They are looked through whenever there are many more than last time. */
+/** Forgets receipts that the page no longer uses. Runs whenever there are many more than after the last time. */
 export function sweepReceipts(): void {
   if (receipts.size < most || !globalThis.WeakRef) return;
   for (const [id, held] of receipts) {

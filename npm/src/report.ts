@@ -1,6 +1,6 @@
 /**
- * Leaves the page's own mistake to the page's error reporting, and to nobody else. Not by `reportError`, which
- * Chromium 94 and jsdom lack.
+ * Reports an error of the page's own function as an uncaught error, so that no caller gets it. Chromium 94 and jsdom
+ * lack `reportError`.
  */
 export function report(error: unknown): void {
   setTimeout(() => {

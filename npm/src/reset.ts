@@ -32,8 +32,8 @@ export function reset(): void {
 }
 
 /**
- * Goes on as if nothing had been. `told`: the endpoint id under which another tab does, which has forgotten first. This
- * tab may see that only later in localStorage.
+ * Forgets everything and goes on as a new visitor. `told` is the new endpoint id of another tab that has forgotten
+ * first; this tab may see that id in localStorage only later.
  */
 export function forgetAll(told?: string | null): void {
   forgetEvents();

@@ -14,7 +14,7 @@ import {
 /** Properties or traits, as analytics.js takes them. Lists and objects may be among them. */
 export type Properties = { [name: string]: unknown };
 
-/** What stands behind properties and traits. Of it `page` reads `context.page` and `context.campaign`. */
+/** The argument after properties or traits. Only `page` reads it: `context.page` and `context.campaign`. */
 export interface SegmentOptions {
   context?: { page?: Properties; campaign?: Properties; [member: string]: unknown };
   [member: string]: unknown;
@@ -47,10 +47,10 @@ const CAMPAIGN =
 /** Where analytics.js keeps its ids. */
 const [LEFT_ANONYMOUS, LEFT_USER] = ["ajs_anonymous_id", "ajs_user_id"];
 
-/** Whom this page has identified. */
+/** The user that this page has identified. */
 let userId: string | undefined;
 let anonymousId: string | undefined;
-/** Whether `load` was called, and what was called before. */
+/** Whether `load` was called, and the calls before it. */
 let isLoaded = false;
 const early: (() => void)[] = [];
 const listeners = new Map<string, Set<Listener>>();
@@ -173,7 +173,7 @@ function reset(): Promise<void> {
     try {
       for (const key of [LEFT_ANONYMOUS, LEFT_USER]) localStorage.removeItem(key);
     } catch {
-      // Without a storage nothing was left.
+      // Without storage analytics.js has left no ids.
     }
     return whenLoaded(() => identifyUser({} as IdentifyUserInput));
   });
@@ -197,7 +197,7 @@ export const analytics = {
       callback();
     });
   },
-  /** Calls `listener` with what this method is called with, sorted. */
+  /** Calls `listener` with the arguments of each call of this method, sorted. */
   on(method: Method, listener: Listener) {
     const all = listeners.get(method) ?? new Set();
     listeners.set(method, all.add(listener));
@@ -209,7 +209,7 @@ export const analytics = {
   },
 };
 
-/** Arguments by what they are: at most so many texts at first, then objects, and a function anywhere. */
+/** Sorts arguments by type: at most `most` strings first, then objects, and a function anywhere. */
 function sorted(given: unknown[], most: number) {
   const done = given.find((value) => typeof value === "function") as Callback | undefined;
   const rest = given.filter((value) => typeof value !== "function");
@@ -242,13 +242,13 @@ function described(
 
 const describe = async (userAttributes: Record<string, string[]>, id: string | undefined) =>
   identifyUser({
-    // Who is nobody yet may be described, too.
+    // A visitor who is not identified yet may be described, too.
     userId: id as string,
     userProfile: {},
     options: { userAttributes, merge: true },
   });
 
-/** Calls what needs a configuration: at once, or when there is one. */
+/** Calls `run`, which needs a configuration: at once, or when there is one. */
 async function whenLoaded<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
@@ -261,10 +261,7 @@ async function whenLoaded<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Makes a call that does not throw, and says on the console what is wrong, since those who come from analytics.js wait
- * for nothing.
- */
+/** Makes a call that does not throw. The console says what is wrong: code for analytics.js awaits no promise. */
 function said<T>(run: () => Promise<T>): Promise<T> {
   const promise = (async () => run())();
   promise.catch((error) => console.error(error?.message ?? error));
@@ -288,13 +285,13 @@ function emit(method: Method, ...given: unknown[]): void {
   }
 }
 
-/** A name that a schema can have: the words of others joined, `Order Completed` as `OrderCompleted`. */
+/** A name that a schema can have; of any other name the words are joined, `Order Completed` as `OrderCompleted`. */
 function eventName(name: string): string {
   const text = String(name ?? "")
     .normalize("NFKD")
     .replace(/\p{M}/gu, "");
   const words = text.match(/[\w.-]+/g) ?? [];
-  // Of other scripts too little would be left to tell events apart: the schema judges these names.
+  // Without its other characters a name such as a Japanese one would be empty: the schema judges it as it is.
   if (words.length === 0 || /[^\x20-\x7e]/.test(text)) return name;
   if (words.length === 1) return words[0];
   return words.map((word) => word[0].toUpperCase() + word.slice(1)).join("");
@@ -319,7 +316,7 @@ function flat(values: Properties | undefined, prefix = "", depth = 0): Propertie
   return fields;
 }
 
-/** A value as JSON has it; nothing where JSON has none, as for functions and for what is no number. Dates stay. */
+/** A value as JSON has it; nothing if JSON has none, as for functions and `NaN`. Dates stay. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
@@ -333,26 +330,26 @@ function isObject(value: unknown): value is Properties {
   return Object.prototype.toString.call(value) === "[object Object]";
 }
 
-/** A list as JSON; nothing where that is longer than an attribute may be: the event is worth more. */
+/** A list as JSON; nothing if that is longer than an attribute may be, so that the event stays valid. */
 function listed(name: string, list: unknown[]): string | undefined {
   let text: string | undefined;
   try {
     text = JSON.stringify(list);
   } catch {
-    // Something in it has no JSON.
+    // JSON has no form for something in it.
   }
   if (text !== undefined && text.length <= LONGEST) return text;
   leftOut(name, `a list may have ${LONGEST} characters as JSON`);
   return undefined;
 }
 
-/** Says once for each name what does not go along. */
+/** Says on the console, once for each name, what was left out and why. */
 function leftOut(name: string, why: string): void {
   if (!told.has(name)) console.warn(`Forebay: ${name} is left out, since ${why}.`);
   told.add(name);
 }
 
-/** Traits as attributes of the user, who takes them along: those of an endpoint would become the next user's. */
+/** Traits as attributes of the user: attributes of the endpoint would stay for the next user. */
 function attributesOf(traits: Properties | undefined, prefix = ""): Record<string, string[]> {
   const attributes: Record<string, string[]> = {};
   for (const [name, value] of Object.entries(flat(traits, prefix))) {
@@ -363,7 +360,7 @@ function attributesOf(traits: Properties | undefined, prefix = ""): Record<strin
   return attributes;
 }
 
-/** What the browser knows of the page, or the call says in its place. The worker reads campaigns out of `url`. */
+/** Describes the page as the browser knows it, or as the call says instead. The worker reads campaigns from `url`. */
 function pageOf({
   page = {},
   campaign = {},
@@ -388,7 +385,7 @@ function pageOf({
   );
 }
 
-/** An address without what may be secret or personal in it: of the query nothing stays but campaigns, if those. */
+/** An address without its query, which may be secret or personal; `withCampaigns` keeps the campaign's parameters. */
 function bare(address: string, withCampaigns = false): string {
   try {
     const { origin, pathname, searchParams } = new URL(address);

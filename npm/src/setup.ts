@@ -1,5 +1,4 @@
-// What the engine runs with. A page has one engine: what its modules hold they hold for it, and these are
-// the givens that they share.
+// What all parts of the engine share. A page has one engine, so its files hold its state.
 
 import type { Settings } from "./config/config.js";
 import type { Mistake } from "./config/mistakes.js";
@@ -7,7 +6,7 @@ import type { Page } from "./engine.js";
 
 export let settings: Settings;
 export let page: Page;
-/** Goes up where everything is forgotten: what was asked before is not waited for. */
+/** Goes up when everything is forgotten: answers to earlier questions are then ignored. */
 export let round = 0;
 
 export function setUp(theSettings: Settings, thePage: Page): void {
@@ -19,24 +18,24 @@ export function nextRound(): void {
   round++;
 }
 
-/** The name of what is kept of this application, by what it is. */
+/** The key under which this application keeps something; `what` says what it is. */
 export function nameOf(what: string): string {
   return `forebay.${what}${settings.appId}`;
 }
 
-/** The words for what is to be put right. From one place, since bundlers add to each `import()`. */
+/** Loads the texts of mistakes. The only such `import()`, since bundlers add code to each. */
 export const mistakes = () => import("./config/mistakes.js");
 
 /**
- * What a page may say of its user. Rejects if it does not come: also with Vite, where an app may make `import()` give
- * nothing instead.
+ * Loads the script for `identifyUser()` and `signIn()`. Rejects if it does not load, even if an app makes Vite's
+ * `import()` give nothing instead of rejecting.
  */
 export async function identify(): Promise<typeof import("./identity/identify.js")> {
   const { ...loaded } = await import("./identity/identify.js");
   return loaded;
 }
 
-/** Says on the console, once, what is to be put right; nothing where the words for it do not come. */
+/** Says a mistake on the console, once; says nothing if the script with the texts does not load. */
 export function say(what: Mistake, reason?: unknown): void {
   mistakes()
     .then(({ say }) => say(what, reason, settings))

@@ -3,16 +3,16 @@ import type { AmplifyConfig, ForebayConfig } from "./config/config.js";
 
 export * from "./client.js";
 
-/** What `forebay_wasm_bg.wasm` comes as. */
+/** The forms in which `configure` takes `forebay_wasm_bg.wasm`. */
 type Wasm = Response | BufferSource | WebAssembly.Module;
 
 /** `forebay_wasm_bg.wasm` of the same version of the package, or a promise of it. */
 export type WasmInput = Wasm | Promise<Wasm>;
 
 /**
- * As in the package's default entry, but with the WebAssembly module given: a response, bytes, a
- * compiled module, or a promise of any of them. Of a function it is asked for, and again where it
- * fails; anything else is taken as it is, so that a response that breaks off cannot be asked again.
+ * `configure` of the package's default entry, with the WebAssembly module as the second argument: a response, bytes, a
+ * compiled module, a promise of one of these, or a function that returns one. A function is called again if it fails;
+ * anything else is used once, so a response that breaks off cannot be fetched again.
  *
  * @throws ForebayError `InvalidConfig`, `AlreadyConfigured` (with another configuration, or by another
  * copy of the package), `NotInBrowser` (in a service worker).
@@ -28,7 +28,7 @@ export function configure(
   });
 }
 
-/** Compiles the module, whatever it comes as. */
+/** Compiles the module from any of its forms. */
 async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
   return WebAssembly.compile("arrayBuffer" in wasm ? await wasm.arrayBuffer() : wasm);

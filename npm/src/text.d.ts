@@ -4,7 +4,7 @@ declare module "#module" {
   export default text;
 }
 
-/** The same of the one that says what is wrong with an event. */
+/** The same for the module that says what is wrong with an event. */
 declare module "#violations" {
   const text: string;
   export default text;

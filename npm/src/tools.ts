@@ -19,7 +19,7 @@ export interface SchemaMistake {
   line: number;
   /** Column of that place in the text, from 1. */
   column: number;
-  /** The text it is in, where that is not the only one: with `compare` and with `LakeOptions`. */
+  /** The text that the place is in, if there are several: with `compare` and with `LakeOptions`. */
   file?: "old" | "new" | "options";
 }
 
@@ -55,11 +55,11 @@ export interface Column {
 export interface Table {
   name: string;
   event_type: string;
-  /** All of them, those that every table has first. */
+  /** All columns; those that every table has come first. */
   columns: Column[];
 }
 
-/** Where the lake is, and the years that its tables are to find. */
+/** Where the lake is, and which years its tables cover. */
 export interface LakeOptions {
   /** The Glue database: small letters, digits and `_`. */
   database: string;
@@ -85,14 +85,14 @@ export interface GlueTable {
     /** Whether it identifies a person, or holds what `x-pii` marks. */
     is_personal: boolean;
   }[];
-  /** All but `storage.location.template`. */
+  /** All table parameters except `storage.location.template`. */
   parameters: Record<string, string>;
 }
 
-/** How much harm a change does. */
+/** How dangerous a change is. */
 export type ChangeClass = "safe" | "risky" | "breaking";
 
-/** A difference between two versions of a schema, and what it means to whom. */
+/** A difference between two versions of a schema, and whom it affects. */
 export interface Change {
   /** JSON pointer to what has changed. */
   path: string;
@@ -106,12 +106,12 @@ export interface Change {
 
 /** All differences between two versions of a schema. */
 export interface Comparison {
-  /** That of the worst change. */
+  /** The class of the worst change. */
   class: ChangeClass;
   changes: Change[];
 }
 
-/** What a line holds: an event that fits, one that does not, or something else. */
+/** What a line holds: an event that is valid, one that is not, or something else. */
 export type Verdict = { ok: true } | { violations: Violation[] } | { malformed: string };
 
 /**
@@ -162,8 +162,8 @@ export function athena(schema: string, options: LakeOptions): string {
 /**
  * Views for DuckDB over the files of a lake, whose location may be a folder.
  *
- * @param filled folders of tables that have files, such as `events/sign_up_event`; all where it is not said.
- *   Engines refuse to read a folder without files.
+ * @param filled folders of tables that have files, such as `events/sign_up_event`; default: all. Engines refuse to read
+ *   a folder without files.
  * @throws SchemaError; also for mistakes in the options
  */
 export function duckdb(schema: string, options: LakeOptions, filled?: string[]): string {
@@ -233,7 +233,7 @@ export class Validator {
   }
 }
 
-/** Reads what every function of the module gives. */
+/** Reads the answer of a function of the module. */
 function answer<T>(text: string): T {
   const { ok, errors } = JSON.parse(text) as { ok: T; errors?: SchemaMistake[] };
   if (errors) throw new SchemaError(errors);

@@ -11,15 +11,12 @@ export interface AnalyticsEvent {
 }
 
 /**
- * The rules of a `forebay.schema.json` as `npx forebay codegen` writes them: a text, short and opaque.
- * The member does not exist; it stands in error messages.
+ * The rules of a `forebay.schema.json` as `npx forebay codegen` writes them: a short, opaque string. The member does
+ * not exist at run time; TypeScript shows its name in error messages.
  */
 export type CompiledSchema = string & { readonly "made by npx forebay codegen": true };
 
-/**
- * `Given`, if it has no other members than `Shape`. TypeScript itself complains about members that
- * are too many in object literals only, not in variables.
- */
+/** `Given`, if it has no other members than `Shape`. TypeScript itself checks this only in object literals. */
 export type Exact<Shape, Given> = [UnknownName<Shape, Given>] extends [never]
   ? Given
   : Shape & UnknownField<UnknownName<Shape, Given>>;
@@ -32,7 +29,7 @@ export interface UnknownField<Name> {
 /** The member names of `Given`, of each type of a union, that `Shape` does not have. */
 type UnknownName<Shape, Given> = Given extends unknown ? Exclude<keyof Given, keyof Shape> : never;
 
-/** What `record()` gives back. */
+/** What `record()` returns. */
 export interface Receipt {
   /** The event's id, from here to the table. */
   readonly id: string;
@@ -45,7 +42,7 @@ export interface Receipt {
   readonly settled: Promise<Delivery>;
 }
 
-/** Where an event is not what the schema asks for. Never holds the value itself. */
+/** A point in which an event does not match the schema. Never holds the value itself. */
 export interface Violation {
   /** `EventType`, `Attributes.<name>` or `Metrics.<name>`. */
   path: string;
@@ -58,9 +55,9 @@ export interface Violation {
 }
 
 /**
- * How far an event has come: `recorded` (valid and waiting), `stored` (on disk), `sent` (under way),
- * and then one of `delivered` (the endpoint has it), `invalid` (not what the schema asks for, never
- * sent), `rejected` (refused by the endpoint) or `dropped` (given up, with the reason).
+ * How far an event has come: `recorded` (valid and waiting), `stored` (on disk), `sent` (in flight), and then one of
+ * `delivered` (the endpoint has it), `invalid` (does not match the schema, never sent), `rejected` (refused by the
+ * endpoint, with the reason) or `dropped` (given up, with the reason).
  */
 export type DeliveryState =
   | "recorded"
@@ -80,7 +77,7 @@ export interface Delivery {
   /** When this state was reached, in milliseconds since the epoch. */
   at: number;
   state: DeliveryState;
-  /** With `invalid`: what is wrong with the event. Empty where the script that says it could not be loaded. */
+  /** With `invalid`: what is wrong with the event. Empty if the script that says it could not be loaded. */
   violations?: Violation[];
   /** With `rejected` and `dropped`: why. With `invalid`: why `violations` could not be loaded. */
   reason?: string;
@@ -97,13 +94,13 @@ export interface Stats {
   dropped: number;
   /** How many events were dropped, by reason. */
   droppedBy: Record<string, number>;
-  /** Waiting or under way. */
+  /** Events that wait or are in flight. */
   queued: number;
   /** Rows on disk that this version cannot read as events. They stay on disk, set aside. */
   aside: number;
-  /** Whether what waits is on disk, and outlives the page. */
+  /** Whether all events that wait are on disk, and so outlive the page. */
   durable: boolean;
-  /** Whether this tab is the one that sends. */
+  /** Whether this tab is the leader tab, which sends for all. */
   leader: boolean;
   /** How often the WebAssembly module failed and was replaced by a new instance. */
   traps: number;
@@ -147,7 +144,7 @@ export interface IdentifyUserInput {
     address?: string;
     channelType?: string;
     optOut?: "ALL" | "NONE";
-    /** Whether values of earlier calls stay where this call gives none. Default: false. */
+    /** Whether values of earlier calls stay if this call does not mention them. Default: false. */
     merge?: boolean;
   };
 }
@@ -159,7 +156,7 @@ export interface Identifiers {
   sessionId?: string;
 }
 
-/** Something the program has to put right; never the network. */
+/** A mistake that the program has to correct; never a failure of the network. */
 export class ForebayError extends Error {
   override readonly name = "ForebayError";
   constructor(
@@ -179,5 +176,5 @@ export class ForebayError extends Error {
   }
 }
 
-/** Throws a `ForebayError`. Scripts that are loaded later are given it: they import nothing, and the class is one. */
+/** Throws a `ForebayError`. Scripts that are loaded later get it as an argument, so that a page has one such class. */
 export type Fail = (code: ForebayError["code"], message: string) => never;

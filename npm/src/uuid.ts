@@ -12,7 +12,7 @@ export function uuid(now = Date.now()): string {
     time = now;
     count = 0;
     start = `${now.toString(16).padStart(12, "0").replace(/.{8}/, "$&-")}-`;
-    // Not every page has it, only secure ones.
+    // Only secure contexts have `randomUUID`.
     end = globalThis.crypto?.randomUUID?.().slice(18) ?? "-8000-000000000000".replace(/0/g, digit);
   }
   return start + (0x7000 + count++).toString(16) + end;

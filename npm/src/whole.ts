@@ -1,6 +1,6 @@
 // The engine, and the WebAssembly module with it, in one file.
 
-// Behind the code: servers' compression makes less of it.
+// The text stands after the code: the file compresses better in this order.
 import text from "#module";
 import { type StartEngine, start as startWith } from "./engine.js";
 import { bytesOf } from "./module/text.js";

@@ -1,14 +1,14 @@
-// Whether this browser's events may leave: what was said last, by whichever tab or visit.
+// Whether this browser's events may be sent: the last `enable()` or `disable()` of any tab or visit decides.
 
 import { keep, kept } from "../local-storage.js";
 import { nameOf, settings } from "../setup.js";
 
-/** What this page said last, for where nothing can be kept. */
+/** The last call in this page, if nothing can be kept. */
 let said: boolean | undefined;
 
 const consentKey = () => nameOf("enabled.");
 
-/** Why nothing may leave; `undefined` where it may. */
+/** Why events may not be sent; `undefined` if they may. */
 export function refusal(): string | undefined {
   if (settings.asksForPrivacy?.()) return "privacy signal";
   const enabled = kept(consentKey());
@@ -18,14 +18,14 @@ export function refusal(): string | undefined {
 
 export function consent(enabled: boolean): void {
   said = enabled;
-  // Else what was said before would hold, here and on later visits.
+  // If the new value cannot be kept, the old one must not stay: it would decide here and on later visits.
   if (!keep(consentKey(), String(enabled))) keep(consentKey(), null);
 }
 
-/** What was said last, as it is kept. */
+/** The last call, as it is kept. */
 export const keptConsent = () => kept(consentKey());
 
-/** Another tab has changed what is kept under this key. Gives whether it was this. */
+/** Another tab has changed what is kept under `key`. Gives whether that is the key of consent. */
 export function isConsent(key: string | null): boolean {
   const isIt = key === consentKey();
   if (isIt) said = undefined;

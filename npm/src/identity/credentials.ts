@@ -1,4 +1,4 @@
-// Whose events this tab has, and what their requests are signed with.
+// The identities whose events this tab has, and their credentials.
 
 import { parsed } from "../json.js";
 import { keep, kept } from "../local-storage.js";
@@ -11,14 +11,14 @@ import { GET_CREDENTIALS } from "./operations.js";
 import { pool } from "./pool.js";
 import type { Login, SignIn } from "./sign-in.js";
 
-/** Kept credentials that end sooner are not worth a try. */
+/** Kept credentials that expire within this time, in milliseconds, are not used. */
 const SHORTEST = 60_000;
 
 /** Identities by the core's numbers: the guest's is empty, others are identity ids. */
 export const identities = [""];
-/** By the same numbers. */
+/** Credentials by the same numbers. */
 export const credentials: (Credentials | undefined)[] = [];
-/** Who signed in in this tab, by their identity ids. */
+/** Users who signed in in this tab, by their identity ids. */
 export const logins = new Map<string, Login>();
 
 export function numberOf(identity: string): number {
@@ -34,16 +34,16 @@ export async function renew(number: number): Promise<void> {
   const identity = identities[number];
   const key = keyOf(identity);
   const found = credentialsIn(kept(key));
-  // The core asks though there are some: those are refused, or about to end.
+  // If the core asks although there are credentials, these are refused, or about to expire.
   const isNews = found?.SessionToken !== credentials[number]?.SessionToken;
   if (found && isNews && found.Expiration * 1000 > now + SHORTEST) {
     got(number, found, now);
   } else {
     const answer = await issued(identity, (id) => {
       if (begun === round) keepIdentityId(id);
-      // The function that gives a user's tokens is the page's, and may fail; the script with roles may not come.
+      // The page's function for tokens may fail, and the script with roles may not load.
     }).catch(() => undefined);
-    // Another core asks for itself.
+    // A new core asks again itself.
     if (!isSame()) return;
     const given = answer?.body.Credentials;
     if (got(number, given, answer?.date || now)) {
@@ -55,7 +55,7 @@ export async function renew(number: number): Promise<void> {
   }
 }
 
-/** Gives the identity id of whoever signs in. */
+/** Gives the identity id of the user who signs in. */
 export async function loggedIn(input: SignIn): Promise<string> {
   const { logIn } = await page.untilLoaded(identify);
   const login = await logIn({ pool, ask }, settings, input, page.fail);
@@ -63,19 +63,19 @@ export async function loggedIn(input: SignIn): Promise<string> {
   return login.identityId;
 }
 
-/** Another core asks for credentials anew: those that are kept will do. */
+/** A new core asks for credentials anew, and may use the kept ones. */
 export function forgetGiven(): void {
   credentials.length = 0;
 }
 
-/** Nobody is known any more. */
+/** Forgets all identities and credentials. */
 export function forgetCredentials(): void {
   identities.length = 1;
   credentials.length = 0;
   logins.clear();
 }
 
-/** Takes credentials of an identity, by its number, at the endpoint's time `now`. Gives whether they are some. */
+/** Takes credentials of the identity with this number. `now` is the endpoint's time. Gives whether they can be used. */
 export function got(number: number, given: Credentials | undefined, now: number): boolean {
   if (!isCredentials(given)) return false;
   const lifetime = Math.max(0, given.Expiration * 1000 - now);
@@ -84,12 +84,12 @@ export function got(number: number, given: Credentials | undefined, now: number)
   return true;
 }
 
-/** Credentials, in the answer's body. */
+/** Asks for credentials, which are in the answer's body. */
 async function issued(
   identity: string,
   keepIdentityId: (id: string) => void,
 ): Promise<Answer | undefined> {
-  // A user of an earlier visit may sign in later, or may have signed in in another tab.
+  // A user of an earlier visit may sign in later, or may be signed in in another tab.
   if (identity) {
     const login = logins.get(identity);
     if (!login) tellTabs({ lacks: identity });
@@ -104,7 +104,7 @@ async function issued(
   return answer;
 }
 
-/** Credentials of the guest. Where there is no identity, or the pool does not know it any more, of a new one. */
+/** Asks for the guest's credentials; for those of a new identity if there is none, or the pool does not know it. */
 async function issuedToGuest(): Promise<Answer> {
   const of = (IdentityId: string) => pool(GET_CREDENTIALS, { IdentityId });
   const known = identityId();

@@ -1,4 +1,4 @@
-// What a page says of its user: who it is, and what it is like.
+// The script `identify.js`: signs a user in, and describes a user.
 
 export { description, mended } from "./profile.js";
 export { guestRole, logIn } from "./sign-in.js";

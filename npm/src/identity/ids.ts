@@ -1,4 +1,4 @@
-// This browser's ids: where they are kept, and where Amplify kept the ids that it used before.
+// This browser's ids: where they are kept, and where Amplify kept its own.
 
 import { parsed } from "../json.js";
 import { keep, kept, keysOf, remove } from "../local-storage.js";
@@ -6,7 +6,7 @@ import { nameOf, page, settings } from "../setup.js";
 
 /** The endpoint id that events carry. It is kept in localStorage once consent allows it. */
 export let endpointId: string;
-/** The guest's identity id that the pool gave last, for where it cannot be kept. */
+/** The guest's last identity id from the pool, in case it cannot be kept. */
 let given: string | undefined;
 
 const endpointKey = () => nameOf("endpointId.");
@@ -25,8 +25,7 @@ const amplifyIdentities = () => [
 ];
 
 /**
- * Begins as an endpoint. Its id is the configured one, the one that another tab has `told`, the kept one, Amplify's, or
- * a new one, in this order.
+ * Sets the endpoint id: the configured one, the one that another tab has `told`, the kept one, Amplify's, or a new one.
  */
 export function nameEndpoint(told?: string | null): void {
   given = undefined;
@@ -36,8 +35,8 @@ export function nameEndpoint(told?: string | null): void {
 }
 
 /**
- * Takes over the endpoint id of the leader tab where none is configured or kept. Otherwise an event that one tab
- * sends again for another would be two endpoints', and so two rows.
+ * Takes over the endpoint id of the leader tab if none is configured or kept. Otherwise one tab could send an event
+ * again for another under a second endpoint id, and it would be two rows.
  */
 export function adoptEndpointId(id: string): void {
   endpointId = settings.endpointId ?? (kept(endpointKey()) || id);
@@ -60,9 +59,8 @@ export function keepIdentityId(id: string): void {
 }
 
 /**
- * Deletes what is kept of this application and of its identity pool, but not what was said of consent. Amplify's ids,
- * too, since they would be taken over again on the next visit. Not where another tab has deleted it, and has `told` the
- * endpoint id that is kept by now.
+ * Deletes what is kept of this application and of its identity pool, except consent; Amplify's ids too, since the next
+ * visit would take them over again. Deletes nothing if another tab has done so and has `told` the new endpoint id.
  */
 export function forgetKept(told?: string | null): void {
   if (told && kept(endpointKey()) === told) return;

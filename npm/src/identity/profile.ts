@@ -8,10 +8,10 @@ import type { Fail, IdentifyUserInput } from "../types.js";
 /** The body of UpdateEndpoint. */
 type Description = Record<string, Anything>;
 
-/** Hears of a value that cannot be sent: where it stands, and what has to stand there. */
+/** Hears of a value that cannot be sent: its place, and what the endpoint takes there. */
 type Wrong = (place: string, rule: string) => void;
 
-/** Gives a value as it is sent; nothing where there is none, or it cannot be. */
+/** Gives a value as it is sent; nothing if there is none, or it cannot be sent. */
 type Reader<T> = (given: unknown, place: string, wrong: Wrong) => T | undefined;
 
 /** Most characters of a name, values of an attribute, and characters of a value. */
@@ -52,7 +52,7 @@ export function description(
   return whole;
 }
 
-/** The part of a description that can be sent, where an earlier version kept it unchecked; `null` if there is none. */
+/** The part that can be sent of a description which an earlier version kept unchecked; `null` if there is none. */
 export function mended(left: string): string | null {
   const skip = () => {};
   try {
@@ -137,13 +137,13 @@ function isTooLarge(whole: string): boolean {
   return new TextEncoder().encode(whole).length > MOST_BYTES;
 }
 
-/** A string, or what Amplify's users give in its place: a number, a boolean, a date. */
+/** A string; also made from what Amplify's users pass instead: a number, a boolean, a date. */
 function text(given: unknown, place: string, wrong: Wrong): string | undefined {
   if (isNothing(given)) return;
   const isNumber = typeof given === "number" && Number.isFinite(given);
   const isPlain = isNumber || ["string", "boolean", "bigint"].includes(typeof given);
   const date = given instanceof Date && given.toJSON();
-  // Half of a surrogate pair is no character: it becomes U+FFFD, as in the platform's encoder.
+  // Half a surrogate pair becomes U+FFFD, as in the platform's encoder.
   if (isPlain || date) return (date || String(given)).replace(/[\ud800-\udfff]/gu, "\ufffd");
   wrong(place, "a string");
 }
@@ -180,7 +180,7 @@ function numbers(given: unknown, place: string, wrong: Wrong) {
   return members(given, place, wrong, number);
 }
 
-/** The members of an object whose names are the page's, each as `read` has it. */
+/** The members of an object with the page's own names, each as `read` gives it. */
 function members<T>(
   given: unknown,
   place: string,
@@ -190,7 +190,7 @@ function members<T>(
   const found: [string, T | undefined][] = [];
   for (const [member, value] of Object.entries(object(given, place, wrong))) {
     const name = text(member, place, wrong) as string;
-    // What is left out may be called anything.
+    // A member without a value is left out, whatever its name.
     if (isNothing(value)) continue;
     if (isLonger(name, NAME)) wrong(place, `an object with names of at most ${NAME} characters`);
     else found.push([name, read(value, `${place}.${name}`, wrong)]);
@@ -219,7 +219,7 @@ function named<T>(
   return some(Object.fromEntries(values));
 }
 
-/** An object of members; empty where there is none. A list or a `Map` has none that anybody means. */
+/** The object of members; empty if there is none. A list or a `Map` is not such an object. */
 function object(given: unknown, place: string, wrong: Wrong): Anything {
   if (isNothing(given)) return {};
   if (Object.prototype.toString.call(given) === "[object Object]") return given;
@@ -227,7 +227,7 @@ function object(given: unknown, place: string, wrong: Wrong): Anything {
   return {};
 }
 
-/** The members that have a value; nothing where none has. */
+/** The members that have a value; nothing if none has. */
 function some<T>(members: Record<string, T | undefined>): Record<string, T> | undefined {
   const entries = Object.entries(members).filter(([, value]) => !isNothing(value));
   return entries.length ? (Object.fromEntries(entries) as Record<string, T>) : undefined;

@@ -8,7 +8,7 @@ import { nameOf, page, settings } from "../setup.js";
 interface Session {
   id: string;
   start: number;
-  /** When something was last recorded in it. */
+  /** When the last event was recorded in it. */
   last: number;
   /** Whether its `_session.start` was recorded, so that `_session.stop` will be. */
   announced?: boolean;
@@ -39,14 +39,14 @@ const STOP = "_session.stop";
 /** Milliseconds by which `last` in storage may be behind, since it is not written for every event. */
 const PRECISION = 1000;
 
-/** Where the session is kept for other tabs and later visits; nowhere unless they share it. */
+/** The key of localStorage with the session, for other tabs and later visits; `undefined` unless they share it. */
 let sessionKey: string | undefined;
 /** Milliseconds without an event after which a session has ended. */
 let timeout = Number.POSITIVE_INFINITY;
 /** Whether the start and the end of sessions are events themselves. */
 let announces = false;
 let session: Session | undefined;
-/** The identity that goes on at present. */
+/** The identity that records at present. */
 let owner = "";
 let isRead = false;
 /** The text in storage, and `last` in it. */
@@ -59,7 +59,7 @@ export function openSessions(): void {
   timeout = settings.sessionTimeout;
 }
 
-/** Whether the start and the end of sessions are events themselves from now on. */
+/** Sets whether the start and the end of sessions are events themselves. */
 export function announce(yes: boolean): void {
   announces = yes;
 }
@@ -71,9 +71,8 @@ export function sessionAt(at: number): Session | undefined {
 }
 
 /**
- * An event is recorded at `at`. Continues the session, or ends it and begins the next one if the time without an
- * event was too long, or if the clock was put back by more than that. Gives the session events that are to be
- * recorded before it.
+ * An event is recorded at `at`. Continues the session; or ends it and begins the next one, if the time without an event
+ * was too long or the clock was put back by more than that. Gives the session events to record before it.
  */
 export function touch(at: number): SessionEvent[] {
   const known = sessionAt(at);
@@ -89,8 +88,8 @@ export function touch(at: number): SessionEvent[] {
 }
 
 /**
- * The session of an event with this name, and what is to be recorded before it. As with Amplify,
- * `_session.start` begins a session and `_session.stop` ends the one there is.
+ * The session of an event with this name, and the session events to record before it. As with Amplify, `_session.start`
+ * begins a session and `_session.stop` ends the current one.
  */
 export function sessionOf(name: string, at: number): [SessionStamp, SessionEvent[]] {
   if (name === STOP) {
@@ -105,15 +104,15 @@ export function sessionOf(name: string, at: number): [SessionStamp, SessionEvent
 }
 
 /**
- * Another identity goes on: in the session, where that began under it on an earlier page, or else in a new one. Gives
- * the event that is to be recorded about the end of the other, if any.
+ * Another identity records from now on: in the present session if that began under it on an earlier page, or else in a
+ * new one. Gives the event to record about the end of the old session, if any.
  */
 export function passTo(identity: string): SessionEvent[] {
   owner = identity;
   return read()?.who === identity ? [] : renewSession();
 }
 
-/** Goes on as a newcomer, in a session that another tab may have begun as such. */
+/** Goes on as a new visitor, in a session that another tab may have begun already. */
 export function forgetSession(): void {
   owner = "";
   if (sessionKey && kept(sessionKey) === text) keep(sessionKey, null);
@@ -121,7 +120,7 @@ export function forgetSession(): void {
   text = sessionKey && null;
 }
 
-/** Ends the session. Gives the event that is to be recorded about it, if any. */
+/** Ends the session. Gives the event to record about that, if any. */
 function renewSession(): SessionEvent[] {
   const events = ended(read());
   write(undefined);
@@ -137,7 +136,7 @@ function ended(session: Session | undefined): SessionEvent[] {
   if (!session?.announced) return [];
   const { id, start, last } = session;
   const at = Math.max(start, last);
-  // Every tab derives the same id from the session's: it is the next UUID.
+  // The session's id with its last bit flipped: every tab derives the same one.
   const sibling = id.slice(0, -1) + (Number.parseInt(id.slice(-1), 16) ^ 1).toString(16);
   return [{ id: sibling, name: STOP, at, session: stamp(session, at) }];
 }
@@ -146,7 +145,7 @@ function stamp({ id, start }: Session, stop?: number): SessionStamp {
   return { id, start, stop };
 }
 
-/** Reads localStorage once a task. Another tab may have written there in the meantime, but only just now. */
+/** Reads localStorage once a task: what another tab writes within the task may wait for the next one. */
 function read(): Session | undefined {
   if (isRead) return session;
   isRead = true;
@@ -173,7 +172,7 @@ function write(next: Session | undefined): void {
   if (!sessionKey || !isNews) return;
   keep(sessionKey, next ? JSON.stringify(next) : null);
   written = last;
-  // Without storage this stays as it is, and so does what is in memory.
+  // Without storage nothing is read back, and the session in memory stays.
   text = kept(sessionKey);
 }
 

@@ -7,15 +7,15 @@ import type { Logins, Pool } from "./pool.js";
 /** The argument of `signIn`. */
 export interface SignIn {
   /**
-   * Tokens by the names of their issuers, as Cognito takes them; or a function that gives them, which
-   * is asked whenever credentials are renewed.
+   * Tokens by the names of their issuers, as Cognito takes them; or a function that returns them, which is called
+   * whenever credentials are renewed.
    */
   logins: Logins | (() => Logins | Promise<Logins>);
-  /** An IAM role for a pool with the classic flow; without one the pool gives the credentials. */
+  /** An IAM role for a pool with the classic flow; without one the pool issues the credentials (enhanced flow). */
   roleArn?: string;
 }
 
-/** How to ask the pool, and others. */
+/** Functions that ask the pool, and other services. */
 interface Wire {
   pool: Pool;
   ask: typeof ask;
@@ -23,7 +23,7 @@ interface Wire {
 
 type Place = Pick<Settings, "identityPoolId" | "region" | "stsEndpoint" | "guestRoleArn">;
 
-/** Someone who is signed in. */
+/** A user who is signed in. */
 export interface Login {
   identityId: string;
   /** Asks for credentials. */
@@ -31,9 +31,9 @@ export interface Login {
 }
 
 /**
- * Asks the pool who this is, until it says so.
+ * Asks the pool for the user's identity, until it answers.
  *
- * @throws ForebayError `NotSignedIn` where there are no tokens, or it does not take them.
+ * @throws ForebayError `NotSignedIn` if there is no token, or the pool refuses the tokens.
  */
 export async function logIn(
   wire: Wire,
@@ -71,7 +71,7 @@ export async function logIn(
   }
 }
 
-/** The classic flow for a guest, by the identity that is known, or by a new one. */
+/** The classic flow for a guest, with the known identity or a new one. */
 export async function guestRole(
   wire: Wire,
   place: Place,
@@ -87,7 +87,7 @@ export async function guestRole(
   return assumeRole(wire, place, guestRoleArn, id);
 }
 
-/** The classic flow: a token of the pool's, and the role that it is good for. */
+/** The classic flow: a token of the pool, and the role that STS gives for it. */
 async function assumeRole(
   { pool, ask }: Wire,
   { region, stsEndpoint = `https://sts.${region}.amazonaws.com` }: Place,

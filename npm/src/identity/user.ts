@@ -1,4 +1,4 @@
-// Whose events are recorded at present: the guest's of this browser, or a user's who is signed in.
+// Whose events are recorded at present: those of this browser's guest, or of a user who is signed in.
 
 import { withCore } from "../module/core.js";
 import { type Taken, taken, takeOver } from "../queue/intake.js";
@@ -11,12 +11,12 @@ import type { SignIn } from "./sign-in.js";
 
 /** The core's number of the identity. */
 export let current = 0;
-/** Who signed in, as long as it is not known which guest that was. */
+/** The user who signed in, as long as it is not known which guest that was. */
 let newUser = "";
-/** Goes up with each of the calls below: the last one holds, and not the one that the pool answers last. */
+/** Goes up with each of the calls below: the last call counts, not the one that the pool answers last. */
 let calls = 0;
 
-/** Takes events that are theirs. */
+/** Takes events of the present identity. */
 export function addOwn(all: Taken[]): void {
   add(all, identities[current]);
 }
@@ -34,7 +34,7 @@ export function signOut(): void {
   become("");
 }
 
-/** Records as this identity. Where it already did, its session goes on, and new tokens are tried at once. */
+/** Records as this identity. If it already did, its session goes on, and new tokens are tried at once. */
 function become(identity: string): void {
   const number = numberOf(identity);
   if (number !== current) {
@@ -46,7 +46,7 @@ function become(identity: string): void {
   network();
 }
 
-/** Says which guest a new user was, as soon as the guest is known. */
+/** Records which guest a new user was, as soon as the guest is known. */
 export function link(): void {
   const guest = identityId();
   if (!guest || !newUser) return;

@@ -1,5 +1,4 @@
-// The WebAssembly module that every page loads. Numbers cross the boundary as they are, texts through its
-// buffer.
+// The WebAssembly module that every page loads. Numbers cross the boundary directly, texts through its buffer.
 
 import { round } from "../setup.js";
 import type { AnalyticsEvent } from "../types.js";
@@ -8,25 +7,25 @@ import { hand, textAt } from "./validator.js";
 
 export type { Core } from "./contract.js";
 
-/** The module, while it runs. There is one of it. */
+/** The running instance of the module, if any. */
 export let core: Core | undefined;
 
 let trapped: (error: unknown) => void;
 let depth = 0;
 
-/** Goes on with a module that holds nothing yet. `whenTrapped` hears that it cannot be used any more. */
+/** Goes on with a new instance. `whenTrapped` is called when it has trapped. */
 export function run(instance: Core, whenTrapped: typeof trapped): void {
   core = instance;
   trapped = whenTrapped;
 }
 
-/** Gives what tells later whether all is as it was: the same module runs, and nothing was forgotten. */
+/** Gives a function that says later whether the same instance still runs and nothing was forgotten. */
 export function untilChanged(): () => boolean {
   const [begun, machine] = [round, core];
   return () => begun === round && machine === core;
 }
 
-/** Calls into the module. Gives nothing where none runs, or where it traps, which ends it. */
+/** Calls into the module. Gives nothing if none runs, or if it traps, which ends the instance. */
 export function withCore<T>(use: (core: Core) => T): T | undefined {
   const used = core;
   if (!used) return undefined;
@@ -39,14 +38,14 @@ export function withCore<T>(use: (core: Core) => T): T | undefined {
       core = undefined;
       trapped(error);
     }
-    // An outer call with the same module cannot go on with it, either.
+    // An outer call into the same instance cannot go on, either.
     if (depth > 1) throw error;
   } finally {
     depth--;
   }
 }
 
-/** Makes a module ready. What it imports is what validating by a schema takes of JavaScript's engine. */
+/** Instantiates the module. Its imports compare numbers and test formats, for validation by a schema. */
 export async function instantiate(module: WebAssembly.Module): Promise<Core> {
   const text = (address: number, length: number) => textAt(exports, address, length);
   const js = {
@@ -58,7 +57,7 @@ export async function instantiate(module: WebAssembly.Module): Promise<Core> {
   return exports;
 }
 
-/** Validates an event. Gives what of it is to be sent; nothing where it is not valid. */
+/** Validates an event. Gives the part of it to send; nothing if it is not valid. */
 export function checked(core: Core, event: AnalyticsEvent): AnalyticsEvent | undefined {
   let isPlaced = true;
   const sent = hand(core, event, () => {

@@ -1,6 +1,6 @@
 /**
- * The bytes of a module as build.mjs writes it into a script: a digit to the base of 91 each, from `$` on; after
- * a space 91 more, after an exclamation mark 182.
+ * Reads the bytes of a module from the text that build.mjs writes into a script. A character from `$` on is a byte from
+ * 0 to 90; a space before it adds 91, and an exclamation mark 182.
  */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(

@@ -1,11 +1,10 @@
-// A module's buffer, and a validator behind it: the one that every page loads, or the one that says what is
-// wrong.
+// The buffer and the validator of a module: the one that every page loads, or the one that says what is wrong.
 
 import type { AnalyticsEvent } from "../types.js";
 import { METRIC, OTHER_TYPE, type Validator } from "./contract.js";
 
 const encoder = new TextEncoder();
-/** A byte order mark is a character like others. */
+/** A byte order mark is a character like any other. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A text as UTF-8. */
@@ -17,13 +16,13 @@ export function put(wasm: Validator, bytes: ArrayLike<number>): void {
   new Uint8Array(wasm.memory.buffer).set(bytes, address);
 }
 
-/** The same for a text or two, as UTF-8, one behind the other. Gives how many bytes the first has. */
+/** Puts one or two texts into the buffer, as UTF-8, one after the other. Gives how many bytes the first has. */
 export function putTexts(wasm: Validator, first: string, second = ""): number {
   // A UTF-16 unit takes three bytes at most.
   const start = wasm.page_buffer(3 * (first.length + second.length));
   const memory = new Uint8Array(wasm.memory.buffer);
   const write = (text: string, from: number) => {
-    // For texts as short as fields are, the encoder takes ten times as long as this.
+    // For short texts, such as fields, `TextEncoder` takes ten times as long as this loop.
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       if (unit > 127)
@@ -37,7 +36,7 @@ export function putTexts(wasm: Validator, first: string, second = ""): number {
   return middle - start;
 }
 
-/** A text as it travels: half a surrogate pair is U+FFFD, as everywhere on the platform. */
+/** A text as it is sent: half a surrogate pair becomes U+FFFD, as everywhere on the platform. */
 export function wellFormed(text: string): string {
   return text.toWellFormed ? text.toWellFormed() : decoder.decode(encode(text));
 }
@@ -50,22 +49,22 @@ export const bytes = (wasm: Validator, length: number) =>
 export const take = (wasm: Validator, length: number) =>
   textAt(wasm, wasm.page_buffer(length), length);
 
-/** A text that the module has somewhere. */
+/** The text at an address in the module's memory. */
 export const textAt = (wasm: Validator, address: number, length: number) =>
   decoder.decode(bytesAt(wasm, address, length));
 
 const bytesAt = (wasm: Validator, address: number, length: number) =>
   new Uint8Array(wasm.memory.buffer, address, length);
 
-/** Gives whether the rules can be read. */
+/** Sets the rules of a schema. Gives whether the module can read them. */
 export function setRules(wasm: Validator, rules: string): boolean {
   putTexts(wasm, rules);
   return !!wasm.validator_set_rules();
 }
 
 /**
- * Hands an event to the validator. Gives what of it is to be sent. `misplaced` hears where something that
- * is no object of fields stands in its place, and what it is.
+ * Hands an event to the validator. Gives the part of it to send. `misplaced` is called if `attributes` or `metrics` is
+ * not an object of fields, with the member's name and what it is.
  */
 export function hand(
   wasm: Validator,
@@ -97,7 +96,7 @@ export function hand(
   };
 }
 
-/** Hands over a field. Gives whether it is to be sent. */
+/** Hands over a field. Gives whether to send it. */
 function field(wasm: Validator, isMetric: boolean, name: string, value: unknown): boolean {
   const kind = value === null ? "null" : typeof value;
   const isOther = kind !== (isMetric ? "number" : "string");

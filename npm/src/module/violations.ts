@@ -20,7 +20,7 @@ export async function violationsOf(
   return found.concat(JSON.parse(take(wasm, wasm.validator_violations())));
 }
 
-/** What stands where fields should. Of objects `record()` leaves a text such as `[object Map]`. */
+/** Names what was given instead of fields. `record()` has turned such an object into a text such as `[object Map]`. */
 function kindOf(given: unknown): string {
   const kind = typeof given === "object" ? Object.prototype.toString.call(given) : given;
   return /^\[object (\w+)]$/.exec(String(kind))?.[1] ?? typeof given;
@@ -33,7 +33,7 @@ async function load(schema: string | undefined): Promise<Explainer> {
     if (schema) setRules(wasm, schema);
     return wasm;
   } catch (error) {
-    // The next event may have more luck.
+    // The next event loads it again.
     loaded = undefined;
     throw error;
   }

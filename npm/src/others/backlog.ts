@@ -1,4 +1,4 @@
-// What earlier visits, and tabs that are closed by now, left on disk and in localStorage.
+// Events that earlier visits and closed tabs left on disk and in localStorage.
 
 import type { Page } from "../engine.js";
 import { parsedList } from "../json.js";
@@ -11,37 +11,36 @@ import { parts } from "./parts.js";
 import { eventOf, isRecorded, isRow, leftIn } from "./rows.js";
 import { hasOtherLed, hearEnded, take } from "./tabs.js";
 
-/** Records that are read at once, at first; and rows that are to be read at once, about. */
+/** How many records the first read gets at once; and about how many rows each later read should get. */
 const RECORDS = 10;
 const ROWS = 1000;
 
-/** Milliseconds until a disk that could not be read is read again. */
+/** Milliseconds before a disk that could not be read is read again. */
 const PAUSE = 2000;
 
-/** What `scan` is told about a row: enough were read; or the row has ended, and is to be deleted. */
+/** The answer to `scan` about a row: enough were read; or the row has ended and is to be deleted. */
 type Verdict = "enough" | "over" | undefined;
 
 /** A record as it is read: rows, or one row by itself. */
 type Stored = Row & { rows?: Row[] };
 
 /**
- * Hands what is on disk to the core, which leaves there what is too much; all of it, or as much as it takes of
- * an identity.
+ * Hands rows on disk to the core, which leaves there what is too much: rows of all identities, or of the one it named.
  */
 export async function load(whose?: number): Promise<void> {
   const { byId, byNumber, evict, lately } = parts;
   const isSame = parts.untilChanged();
   const known = whose === undefined ? [...byNumber.values()] : [];
-  // Another tab has ended what was on disk and is not there any more, and this tab did not hear of it.
+  // A row that was on disk and is gone has ended in another tab, and this tab did not hear of it.
   const gone = new Set(known.filter((held) => held.isStored));
   const found: Held[] = [];
-  // The core has counted them: other pages left them beside the disk, and they are found there, too.
+  // Rows that other pages left in localStorage may be on disk, too: the core must not count them twice.
   const counted = new Set<string>();
   const read = (row: Row, place: Place, isStored: boolean): Verdict => {
     const held = byId.get(row.id);
     gone.delete(held as Held);
     if (lately.has(row.id)) return "over";
-    // A page that did not hear of the disk left it to be put there once more.
+    // A page that had no answer from the disk left the row in localStorage too, so it may have been put twice.
     if (held) return held.isStored && held.place?.key !== place.key ? "over" : undefined;
     if (!isSame()) return "enough";
     if (counted.has(row.id)) return undefined;
@@ -61,7 +60,7 @@ export async function load(whose?: number): Promise<void> {
     parts.setAside(await scan(read));
   } catch {
     gone.clear();
-    // The events that wait on disk alone are still there: the core goes on to wait for them.
+    // Reading failed, and the events that wait on disk alone are still there: the core must not take them for lost.
     isRead = whose === undefined;
     if (!isRead) setTimeout(() => isSame() && load(whose), PAUSE);
   }
@@ -77,7 +76,7 @@ export async function load(whose?: number): Promise<void> {
   parts.soon();
 }
 
-/** The disk was read. What the core misses there another tab has sent, where there was one that did. */
+/** The disk was read. If another tab has led meanwhile, it has sent the events that the core misses there. */
 function loaded(): void {
   parts.withCore((core) => {
     const before = core.outbox_books(BOOK_LOST);
@@ -87,9 +86,9 @@ function loaded(): void {
 }
 
 /**
- * Gives the rows to `take`, the oldest first, since ids begin with the time, until it says that it has enough:
- * first those that other pages left, at once and however the disk does. What is no row is set aside; gives
- * how many were. Fails without a disk.
+ * Gives rows to `take` until that says "enough": first those that other pages left in localStorage, before the disk has
+ * opened; then those on disk, the oldest first, since ids begin with the time. Sets aside what is not a row, and gives
+ * how many those were. Rejects without a disk.
  */
 async function scan(take: (row: Row, place: Place, isStored: boolean) => Verdict): Promise<number> {
   const over = new Set<string>();
@@ -100,7 +99,7 @@ async function scan(take: (row: Row, place: Place, isStored: boolean) => Verdict
       else if (isRow(left)) take(left, parts.put(left), false);
     }
   }
-  // However late: what an earlier visit left is there.
+  // Without a time limit: events of earlier visits are there.
   await parts.whenOpen();
   let aside = 0;
   let isEnough = false;
@@ -136,7 +135,7 @@ async function scan(take: (row: Row, place: Place, isStored: boolean) => Verdict
   return aside;
 }
 
-/** A page that ends may do so after the one that sends has looked for what was left: under this key. */
+/** Takes what a page left under this key after the leader had looked for such keys. */
 export function takeLeft(key: string): void {
   if (!parts.isLeader()) return;
   const left = leftIn(kept(key));
@@ -149,8 +148,8 @@ export function takeLeft(key: string): void {
 }
 
 /**
- * Takes what pages recorded before they had an engine, once they have ended or have one: a page that ends may hold
- * its lock for some time.
+ * Takes what pages left that had no engine, once such a page has ended or has an engine. A page that ends may still
+ * hold its lock for some time.
  */
 export function takeEarly({ early, lose }: Page): void {
   for (const key of keysOf(early)) {

@@ -1,4 +1,4 @@
-// Loads what takes care of other tabs and earlier visits, once there are such.
+// Loads `others.js`, which cares for other tabs and earlier visits, once there are any.
 
 import { page } from "../setup.js";
 import type { Parts } from "./parts.js";
@@ -7,15 +7,17 @@ type Others = typeof import("./others.js");
 
 let parts: Parts;
 let loading: Promise<Others> | undefined;
-/** Whether it did not come, after a deploy for example: this tab neither takes nor hands over until it does. */
+/**
+ * Whether it failed to load, after a deploy for example: until it loads, this tab neither takes nor hands over events.
+ */
 export let isMissing = false;
 
-/** There is a network: something of use was answered. */
+/** To be called when an answer shows that there is a network. */
 export let heard = () => {};
 
 /**
- * Resolves when there is a network, whether or not the browser says so: Firefox never asks again for a script that
- * it could not get.
+ * Resolves when there is a network, by the browser's word or by an answer. Firefox never asks again for a script that
+ * it could not load, so it must not ask too early.
  */
 async function online(): Promise<void> {
   if (navigator.onLine !== false) return;
@@ -25,12 +27,12 @@ async function online(): Promise<void> {
   });
 }
 
-/** Says what of the engine that script works on. */
+/** Sets the parts of the engine that the script works on. */
 export function openOthers(theParts: Parts): void {
   parts = theParts;
 }
 
-/** Gives that script, however late it comes; what is done by it is done in its order. */
+/** Resolves with the script when it has loaded, however late; callers go on in the order of their calls. */
 export function others(): Promise<Others> {
   loading ??= new Promise((resolve) => {
     page

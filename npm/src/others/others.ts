@@ -1,5 +1,5 @@
-// What other pages of this browser have for this one: tabs that are open, and what earlier visits left. A page
-// that is alone, and finds nothing, never loads this.
+// The script `others.js`: open tabs, and events of earlier visits. A page that is alone and finds no events never loads
+// it.
 
 export { load, takeEarly, takeLeft } from "./backlog.js";
 export { setUp } from "./parts.js";

@@ -1,5 +1,5 @@
-// What of the engine this script works on. The engine's modules hold what they hold once for a page, so that a
-// script of its own is given them, and imports none.
+// The parts of the engine that `others.js` works on. It gets them as arguments and imports none, since the engine's
+// modules must hold their state once for a page.
 
 import type { Recorded } from "../engine.js";
 import type { Login } from "../identity/sign-in.js";
@@ -10,7 +10,7 @@ import type { Credentials } from "../send/requests.js";
 import type { Message } from "../tabs/channel.js";
 
 export interface Parts {
-  /** Gives what tells later whether all is as it was: the same core, and nothing forgotten. */
+  /** Gives a function that says later whether the same core still runs and nothing was forgotten. */
   untilChanged(): () => boolean;
   withCore<T>(use: (core: Core) => T): T | undefined;
   soon(): void;
@@ -28,22 +28,22 @@ export interface Parts {
 
   record(recorded: Recorded): void;
   accept(held: Held): void;
-  /** Hands an event from disk to the core; see there. */
+  /** Hands an event from disk to the core: see `queue/outbox.ts`. */
   offer(held: Held): boolean | undefined;
   shed(held: Held): void;
   endedElsewhere(held: Held, ending: Ending): void;
   setAside(rows: number): void;
 
-  /** Keys of what other pages left in localStorage, and `adopt` those that were read. */
+  /** The keys under which other pages left rows in localStorage; `adopt` takes those that were read. */
   keysOfLeft(): string[];
   adopt(key: string): void;
   put(row: Row): Place;
   whenOpen(): Promise<void>;
   begin(): IDBTransaction;
-  /** What other pages left may be on disk by now. */
+  /** Deletes what other pages left in localStorage, if it is on disk by now. */
   forgetLeft(): void;
 
-  /** So many events that the core takes for lost were sent by another tab. */
+  /** Counts events that the core takes for lost, and that another tab has sent. */
   sentElsewhere(events: number): void;
   tellTabs(message: Message): void;
   isLeader(): boolean;

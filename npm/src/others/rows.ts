@@ -1,4 +1,4 @@
-// Rows and events that another page wrote, maybe with another version of this package.
+// Reads rows and events that another page wrote, perhaps with another version of this package.
 
 import type { Recorded } from "../engine.js";
 import { parsedList } from "../json.js";
@@ -25,13 +25,13 @@ export function isRow(row: Row): boolean {
   }
 }
 
-/** Whether it is an event as pages leave it that have no engine yet. */
+/** Whether it is an event in the form that pages without an engine leave. */
 export function isRecorded(left: unknown): left is Recorded {
   const { id, at, event } = (left ?? {}) as Partial<Recorded>;
   return !!id && typeof id === "string" && !!event?.name && isTime(at);
 }
 
-/** Whether it is milliseconds since the epoch, as far as there are dates. */
+/** Whether it is milliseconds since the epoch, within the range of `Date`. */
 function isTime(at: unknown): boolean {
   return typeof at === "number" && Math.abs(at) < 8e15;
 }

@@ -1,18 +1,20 @@
-// Other tabs: events that this tab records and another sends, and those that this one sends for others.
+// Other tabs: events that this tab records and another sends, and events that this tab sends for others.
 
 import type { Ended, Message, Shared } from "../tabs/channel.js";
 import { parts } from "./parts.js";
 import { eventOf, isRow } from "./rows.js";
 
-/** Milliseconds after which a tab that does not answer is taken for one that does not send, either. */
+/** Milliseconds of silence after which another tab takes the leader's place. */
 const SILENCE = 3000;
-/** How late a timer may be before this tab was asleep itself, and has not heard yet what was answered. */
+/**
+ * A timer that is later than this, in milliseconds, shows that this tab was asleep and may not have heard an answer.
+ */
 const LATE = 500;
 
-/** When the tab that sends was heard last. */
+/** When the leader tab was heard last. */
 let heardAt = 0;
 let isWatching = false;
-/** Whether another tab began to send, and may have sent what this one had left on disk alone. */
+/** Whether another tab has led, and may have sent events that this one had on disk alone. */
 export let hasOtherLed = false;
 
 /** Takes a message of another tab. */
@@ -27,12 +29,12 @@ export function hear(message: Message): void {
   hasOtherLed ||= !!leads;
   if (lacks) lend(lacks);
   if (lent && isLeader) borrow(lent);
-  // It may have none of those that are not on disk, and it told nobody how others ended while it heard of no tab.
+  // A new leader has no events that are not on disk; and while it knew of no tab, it told nobody how events ended.
   if (leads) handOver([...parts.byNumber.values()]);
   parts.soon();
 }
 
-/** Gives the tab that sends what it signs the events of a user with who signed in in this one. */
+/** Gives the leader tab the credentials of a user who signed in in this tab. */
 async function lend(identity: string): Promise<void> {
   const login = parts.logins.get(identity);
   const answer = await login?.renew().catch(() => undefined);
@@ -45,7 +47,7 @@ function borrow({ identity, credentials }: NonNullable<Message["lent"]>): void {
   parts.got(parts.numberOf(identity), credentials, Date.now() + offset);
 }
 
-/** Takes an event of another tab's to send it. Gives how it ended, if it has. */
+/** Takes another tab's event, to send it. Gives how it ended, if it has ended. */
 export function take({ row, place, immediate }: Shared): Ended[] {
   const { id } = row ?? {};
   const ending = parts.lately.get(id);
@@ -65,7 +67,7 @@ export function hearEnded({ id, ...ending }: Ended): void {
   if (held) parts.endedElsewhere(held, ending);
 }
 
-/** Hands events over to the tab that sends: these, or those that are not on disk. */
+/** Hands events over to the leader tab: these, or by default those that are not on disk. */
 export function handOver(
   all = [...parts.byNumber.values()].filter(({ isStored }) => !isStored),
 ): void {
@@ -84,7 +86,7 @@ export function handOver(
   if (!isWatching) watch();
 }
 
-/** Asks the tab that sends whether it lives, as long as it has events of this one's; takes its place if not. */
+/** While the leader tab has events of this tab, asks it whether it lives; takes its place if it does not answer. */
 function watch(): void {
   isWatching = true;
   const asked = performance.now();

@@ -1,4 +1,4 @@
-// Requests to the endpoint: composed, sent, and their answers told to the core.
+// Composes and sends requests to the endpoint, and tells the core their answers.
 
 import { refusal } from "../identity/consent.js";
 import { credentials } from "../identity/credentials.js";
@@ -26,25 +26,25 @@ const ACCEPTED = 202;
 
 /** No description of the endpoint. */
 const NOTHING = "{}";
-/** The last description of the endpoint by this page. */
+/** This page's last description of the endpoint. */
 let profile = NOTHING;
-/** Whether it was described before there was a core to tell. */
+/** Whether the page described it before there was a core. */
 export let isDescribed = false;
 
-/** Answers one after the other that say that this page may not send. */
+/** How many answers in a row said that this page may not send. */
 let refusals = 0;
 
 const offsetKey = () => nameOf("clock.");
 const profileKey = () => nameOf("user.");
-/** Where earlier versions kept it, unchecked. */
+/** The key under which earlier versions kept the description, unchecked. */
 const uncheckedKey = () => nameOf("endpoint.");
 
-/** What the endpoint's clock was ahead by at the end of an earlier visit. */
+/** The clock offset at the end of an earlier visit. */
 export function keptOffset(): number {
   return Number(kept(offsetKey())) || 0;
 }
 
-/** Keeps what can be sent of a description that an earlier version kept. */
+/** Keeps the part that can be sent of a description which an earlier version kept. */
 export async function mendProfile(): Promise<void> {
   const left = kept(uncheckedKey());
   if (!left) return;
@@ -53,11 +53,11 @@ export async function mendProfile(): Promise<void> {
     keep(profileKey(), mended(left));
     keep(uncheckedKey(), null);
   } catch {
-    // The next visit may have more luck.
+    // The next visit tries again.
   }
 }
 
-/** Describes the endpoint from now on, as JSON. */
+/** Sets the description of the endpoint, which is JSON. */
 export function describe(endpoint: string): void {
   profile = endpoint;
   keepProfile();
@@ -66,13 +66,13 @@ export function describe(endpoint: string): void {
   soon();
 }
 
-/** Keeps for later visits what this one said, where that may be kept: else what was said before would hold. */
+/** Keeps this page's description for later visits, if consent allows it: otherwise an older one would stay in force. */
 export function keepProfile(): void {
   const isSaid = profile !== NOTHING;
   if (isSaid && (refusal() || !keep(profileKey(), profile))) remove([profileKey()]);
 }
 
-/** The endpoint is not described any more. */
+/** Deletes the description. */
 export function forgetProfile(): void {
   profile = NOTHING;
   isDescribed = false;
@@ -97,8 +97,8 @@ export function sendBatch(core: Core, request: number, keepalive: boolean): void
   const isSame = untilChanged();
   const body = envelope(events.join(), describes ? described() : NOTHING);
   const post = (body: Uint8Array<ArrayBuffer>) => {
-    // Where the clock is corrected before this leaves, its times are wrong: signed by the same clock, it is
-    // refused, and sent again with others.
+    // If the clock is corrected before this is sent, the events' times are wrong. The signature has the same wrong
+    // time, so the endpoint refuses the request, and the events are sent again with corrected times.
     const call = { method: "POST", path: "events", body, keepalive, offset };
     if (isSame()) sendSigned(core, request, call, who, batch);
   };
@@ -115,7 +115,7 @@ function requestOf(core: Core, request: number): Float64Array {
 export function sendEndpoint(core: Core, request: number): void {
   const [who, , offset] = requestOf(core, request);
   const call = {
-    // For the other a browser asks first.
+    // PUT would cause a CORS preflight.
     method: settings.form ? "PUT" : "POST",
     path: `endpoints/${escaped(endpointId)}`,
     body: encode(described()),
@@ -125,7 +125,7 @@ export function sendEndpoint(core: Core, request: number): void {
   sendSigned(core, request, call, who, []);
 }
 
-/** Sends a request in this task, and tells the core what came of it, and of each of these events. */
+/** Sends a request in this task, and tells the core the answer, for each of these events. */
 function sendSigned(core: Core, request: number, call: Call, who: number, batch: Held[]): void {
   const begun = round;
   const found = credentials[who];
@@ -137,7 +137,7 @@ function sendSigned(core: Core, request: number, call: Call, who: number, batch:
   send(call, found).then((answer) => {
     if (begun !== round) return;
     judgeProfile(profiled, answer, !batch.length);
-    // Once may be its clock, or credentials that have ended.
+    // The first refusal may be due to the clock, or to expired credentials.
     refusals = answer.status === 403 ? refusals + 1 : 0;
     if (refusals > 1 || answer.status === 404) say("refused", answer);
     const statuses = verdicts(batch, answer);
@@ -145,7 +145,7 @@ function sendSigned(core: Core, request: number, call: Call, who: number, batch:
       if (running === core) answered(core, request, answer, statuses);
       return running === core;
     });
-    // Another core does not know of this request, but of its events.
+    // A new core does not know this request, but it knows the events.
     if (isTold) return;
     const ending = { state: "delivered" } as const;
     const delivered = batch.filter((_, at) => statuses[at] === ACCEPTED);
@@ -164,10 +164,10 @@ function answered(core: Core, request: number, answer: Answer, statuses: number[
   soon();
 }
 
-/** A description that the endpoint refuses goes with no further batch. */
+/** Once the endpoint has refused a description, no further batch carries it. */
 function judgeProfile(profiled: string, { status, body }: Answer, isAlone: boolean): void {
   const item = body.Results?.[endpointId]?.EndpointItemResponse;
-  // A request as a whole is refused by a message that says where the mistake is.
+  // If the endpoint refuses the whole request, its message says where the mistake is.
   const isDue = isAlone || /\.Endpoint\b/.test(body.Message);
   const refusal = item?.StatusCode === 400 ? item : status === 400 && isDue && body;
   // An answer that is not the endpoint's own has no message.
@@ -195,7 +195,7 @@ function envelope(events: string, endpoint: string): Uint8Array<ArrayBuffer> {
   return encode(`{"BatchItem":{${id}:{"Endpoint":${endpoint},"Events":{${events}}}}}`);
 }
 
-/** How the endpoint is described at present, as JSON. */
+/** The present description of the endpoint, as JSON. */
 export function described(): string {
   return kept(profileKey()) ?? profile;
 }

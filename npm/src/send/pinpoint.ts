@@ -1,8 +1,8 @@
-// Requests as AWS takes them from browsers.
+// The form of requests that AWS accepts from browsers.
 
 import { ALGORITHM, type Form } from "./requests.js";
 
-/** A signature in headers, as AWS takes it from browsers. */
+/** Puts the signature into headers. */
 export const inHeaders: Form = ({ url, host, date, credential, token, sign }) => {
   const headers = { "x-amz-date": date, "x-amz-security-token": token };
   const authorization =

@@ -6,7 +6,7 @@ import { isLeaving } from "../queue/turns.js";
 import { say, settings } from "../setup.js";
 import { hex, hmac, sha256 } from "./sha256.js";
 
-/** What requests are signed with, as Cognito Identity gives it. */
+/** Credentials, as Cognito Identity gives them. */
 export interface Credentials {
   AccessKeyId: string;
   SecretKey: string;
@@ -17,13 +17,13 @@ export interface Credentials {
 
 /** The answer to a request. */
 export interface Answer {
-  /** 0 where there was no answer. */
+  /** The HTTP status; 0 if there was no answer. */
   status: number;
-  /** The code of an error; empty where there is none. */
+  /** The code of an error; empty if there is none. */
   type: string;
-  /** Milliseconds to wait before the next try; NaN where nothing is said. */
+  /** `Retry-After` in milliseconds; NaN if there is none. */
   retryAfter: number;
-  /** The endpoint's time in milliseconds since the epoch; NaN where nothing is said. */
+  /** `Date` in milliseconds since the epoch; NaN if there is none. */
   date: number;
   /** The body, read as JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever the endpoint says; every use is checked.
@@ -41,12 +41,14 @@ export const NO_ANSWER: Answer = {
   text: "",
 };
 
-/** Smaller bodies hardly gain by compression. */
+/** Smaller bodies, in bytes, hardly shrink by compression. */
 export const WORTH_COMPRESSING = 1024;
 export const ALGORITHM = "AWS4-HMAC-SHA256";
-/** Milliseconds after which a page that sent a request as it went away is believed that it failed. */
+/** Milliseconds after which the failure of a last request is believed, since the page is still there. */
 const GONE = 1000;
-/** Requests in a row without an answer of use, after which the console is told: as many may fail at once. */
+/**
+ * The console is told after more than this many requests in a row without a useful answer: so many may be in flight.
+ */
 const MOST_UNANSWERED = 4;
 
 let unanswered = 0;
@@ -84,10 +86,12 @@ export async function ask(
       text,
     };
   } catch {
-    // Chromium says so of a request that goes on without its page, before `pagehide`, which would send it again.
+    // Before `pagehide`, Chromium reports a keepalive request as failed that outlives its page: sending it again would
+    // make a duplicate.
     if (isLast) await new Promise((go) => setTimeout(go, GONE));
   }
-  // A web server or a proxy answers with a page; the endpoint with JSON, and STS with an id of the request.
+  // A web server or a proxy answers with a page. The endpoint answers with JSON, and STS with XML that has a
+  // `RequestId`.
   if (answer.status < 500 && /^{|Id>/.test(answer.text)) {
     unanswered = 0;
     heard();
@@ -95,14 +99,14 @@ export async function ask(
   return answer;
 }
 
-/** `Uint8Array<ArrayBuffer>`, in words that compilers of apps knew before TypeScript 5.7, too. */
+/** `Uint8Array<ArrayBuffer>`, in a form that TypeScript before 5.7 also understands. */
 type Bytes = ReturnType<TextEncoder["encode"]>;
 
-/** Rejects where the browser cannot. */
+/** Compresses a body by gzip. Rejects if the browser cannot. */
 export async function compressed(body: Bytes): Promise<Bytes> {
   const { writable, readable } = new CompressionStream("gzip");
   const writer = writable.getWriter();
-  // The reading fails, too, and tells.
+  // Reading fails as well, and its error counts.
   writer.write(body).catch(() => {});
   writer.close().catch(() => {});
   return new Uint8Array(await new Response(readable).arrayBuffer());
@@ -111,7 +115,7 @@ export async function compressed(body: Bytes): Promise<Bytes> {
 /** A request that is to be signed. */
 export interface Unsigned {
   url: string;
-  /** What is signed of the address, besides its path. */
+  /** The host that is signed. */
   host: string;
   /** Such as `20150830T123600Z`. */
   date: string;
@@ -120,14 +124,14 @@ export interface Unsigned {
   token: string;
   /** Milliseconds that `date` and the times of the events are ahead of the browser's clock. */
   offset: number;
-  /** Gives the signature of the request with this query and these headers, in their orders. */
+  /** Gives the signature of the request with this query and these headers, which are sorted already. */
   sign(query: string, headers: object): string;
 }
 
 /** Where a request carries its signature. Gives its address and its headers. */
 export type Form = (unsigned: Unsigned) => [url: string, headers: Record<string, string>];
 
-/** In the address: nothing in it makes a browser ask for leave first. */
+/** Puts the signature into the query, which causes no CORS preflight. */
 const presigned: Form = ({ url, host, date, credential, token, offset, sign }) => {
   const parameters = Object.entries({
     Algorithm: ALGORITHM,
@@ -151,7 +155,7 @@ export interface Call {
   path: string;
   body: Bytes;
   keepalive: boolean;
-  /** Milliseconds that the clock it is signed by is ahead of the browser's. */
+  /** Milliseconds to add to the browser's clock for the time of the signature. */
   offset: number;
 }
 

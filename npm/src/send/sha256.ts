@@ -1,6 +1,6 @@
-// SHA-256 (FIPS 180-4), and HMAC (RFC 2104) by it. By hand, since the browser's own answers later, and a page that
-// goes away signs at once; and here, since it is half as long as in WebAssembly. Prototype.js and MooTools put their own in
-// the place of `Array.from` and `Array.prototype.entries`, so that neither is called.
+// SHA-256 (FIPS 180-4), and HMAC (RFC 2104) by it. The browser's own is asynchronous, and a page that goes away must
+// sign at once; in WebAssembly the code would be twice as long. Prototype.js and MooTools replace `Array.from` and
+// `Array.prototype.entries`, so neither is called.
 
 const rotated = (word: number, by: number) => (word >>> by) | (word << (32 - by));
 
@@ -43,7 +43,7 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
             (spread(words[at - 2], 17, 19) ^ (words[at - 2] >>> 10));
       h += (spread(e, 6, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + cubeRoots[at] + words[at];
       const sum = (spread(a, 2, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-      // One by one: in a page that has just begun, a list of eight takes five times as long.
+      // Eight variables and not a list: before the code is optimised, a list takes five times as long.
       const last = h;
       h = g;
       g = f;

@@ -1,5 +1,5 @@
-// What tabs of this browser that have the same application open tell each other. They may have loaded different
-// versions of this package: messages hold names, and no numbers of the core's.
+// What the tabs of one application tell each other. They may have loaded different versions of this package, so
+// messages hold names and none of the core's numbers.
 
 import { keptConsent } from "../identity/consent.js";
 import { keptEndpointId } from "../identity/ids.js";
@@ -11,7 +11,7 @@ import { nameOf } from "../setup.js";
 /** How an event ended, by its id. */
 export type Ended = Ending & { id: string };
 
-/** An event for the tab that sends. */
+/** An event for the leader tab. */
 export interface Shared {
   row: Row;
   /** Where it is on disk, if it is there. */
@@ -19,40 +19,40 @@ export interface Shared {
   immediate: boolean;
 }
 
-/** What tabs tell each other. A tab passes over members that it does not know. */
+/** A broadcast. A tab ignores members that it does not know. */
 export interface Message {
-  /** For the tab that sends. */
+  /** For the leader tab: events to send. */
   events?: Shared[];
-  /** From the tab that sends. */
+  /** From the leader tab: events that have ended. */
   ended?: Ended[];
-  /** Another tab sends from now on. */
+  /** The tab that says this is the leader from now on. */
   leads?: boolean;
   /**
-   * With `leads` and `pong` the endpoint id of the tab that sends, and with `ping` the one that is kept: for tabs that
-   * share no storage, such as workers. With `forget` the newcomer's.
+   * For tabs that share no storage, such as workers: with `leads` and `pong` the leader's endpoint id, with `ping` the
+   * one that is kept. With `forget` the new one.
    */
   endpoint?: string | null;
-  /** What was said of consent last, as it is kept: for the same. */
+  /** The consent that is kept, for the same tabs. */
   enabled?: string | null;
-  /** Whether the tab that sends is alive, and that it is. */
+  /** Asks whether the leader tab lives; `pong` is its answer. */
   ping?: boolean;
   pong?: boolean;
-  /** An identity whose credentials the tab that sends does not have: for a tab in which that user signed in. */
+  /** An identity whose credentials the leader tab needs, from a tab in which that user signed in. */
   lacks?: string;
-  /** Credentials of an identity, for the tab that sends. */
+  /** Credentials of an identity, for the leader tab. */
   lent?: { identity: string; credentials: Credentials };
   /** Everything was deleted. */
   forget?: boolean;
 }
 
-/** Goes up where a tab of another version would take a message for something that it does not say. */
+/** Goes up whenever a tab of another version would misread a message. */
 const VERSION = 1;
 
 let channel: BroadcastChannel | undefined;
-/** Whether no other tab was heard, so that there is nobody to tell how events ended. */
+/** Whether no other tab was heard so far: then there is nobody to tell how events ended. */
 export let isAlone = true;
 
-/** Whether tabs can agree on which of them sends. */
+/** Whether tabs can agree on a leader. */
 export const isJoined = () => !!channel;
 
 export function joinTabs(hear: (message: Message) => void): void {

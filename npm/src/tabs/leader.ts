@@ -12,7 +12,7 @@ const SCAN_PATIENCE = 1000;
 
 openLock(lead, lose);
 
-/** Waits until this tab is the one that sends; begins to, where it is and its core is new. */
+/** Waits until this tab is the leader. If it is already, and its core is new, begins to send. */
 export function stand(): void {
   if (!core) return;
   if (isLeader) lead();
@@ -31,7 +31,7 @@ async function lead(): Promise<void> {
   follow();
 }
 
-/** Another tab took this one for dead. */
+/** Another tab has taken this leader's place. */
 function lose(): void {
   follow();
   stand();
@@ -43,13 +43,13 @@ export function stepDown(): void {
   follow();
 }
 
-/** The core sends where this tab is the one that does. */
+/** Lets the core send if this tab is the leader. */
 export function follow(): void {
   withCore((core) => core.outbox_set_leader(isLeader));
   soon();
 }
 
-/** Sends nothing until it is sure that no other tab has begun to in the meantime. */
+/** Sends nothing until it is sure that no other tab has become the leader meanwhile. */
 export function doubt(): void {
   if (!isLeader || !isJoined()) return;
   withCore((core) => core.outbox_set_leader(false));

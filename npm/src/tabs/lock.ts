@@ -1,14 +1,14 @@
-// The lock that the tab holds which sends.
+// The Web Lock that the leader tab holds.
 
 import { isMissing, others } from "../others/load.js";
 import { byNumber, type Held } from "../queue/ledger.js";
 import { nameOf } from "../setup.js";
 import { isJoined } from "./channel.js";
 
-/** Whether this tab is the one that sends. */
+/** Whether this tab is the leader. */
 export let isLeader = false;
 
-/** Whether another tab was seen to be. */
+/** Whether another tab was seen to be the leader. */
 let isFollower = false;
 
 /** Lets another tab have the lock. */
@@ -19,15 +19,15 @@ let won: () => void;
 let lost: () => void;
 
 /**
- * Says who hears that this tab is the one that sends, at once where tabs cannot agree, and that another tab took
- * that from it.
+ * Registers two functions: `whenWon` is called when this tab becomes the leader, at once if tabs cannot agree on one;
+ * `whenLost` when another tab has taken its place.
  */
 export function openLock(whenWon: typeof won, whenLost: typeof lost): void {
   won = whenWon;
   lost = whenLost;
 }
 
-/** Waits until this tab is the one that sends. `steal`: takes that from a tab that does not answer. */
+/** Waits until this tab is the leader. `steal` takes the lock from a leader that does not answer. */
 export function campaign(steal = false): void {
   standing?.abort();
   if (!isJoined()) {
@@ -37,7 +37,7 @@ export function campaign(steal = false): void {
   }
   standing = new AbortController();
   const { signal } = standing;
-  // Held as long as the page lives: the promise is open until then.
+  // The lock is held until this promise resolves: as long as the page lives.
   const hold = () =>
     new Promise<void>((resolve) => {
       release = resolve;
@@ -54,8 +54,8 @@ export function campaign(steal = false): void {
 }
 
 /**
- * Hands events over to the tab that sends: these, or those that are not on disk. Not before it is known that there
- * is one: most pages are alone, and have the lock in a moment. A tab that cannot hand over sends them itself.
+ * Hands events over to the leader tab: these, or by default those that are not on disk. Does nothing before another
+ * leader was seen: most pages are alone, and get the lock in a moment. A tab that cannot hand over sends them itself.
  */
 export function handOver(events?: Held[]): void {
   if (isFollower && !isLeader) {
@@ -64,7 +64,7 @@ export function handOver(events?: Held[]): void {
   }
 }
 
-/** Hands all over, if it is another tab that has the lock. */
+/** Hands all events over if another tab has the lock. */
 export function followOther(): void {
   isFollower = !isLeader;
   handOver([...byNumber.values()]);
