@@ -274,9 +274,7 @@ function listen(): void {
   document?.addEventListener("resume", back);
 }
 
-/**
- * The page goes away. Its last turn comes after the other listeners, so that events which they record are sent, too.
- */
+/** The page goes away. Until the end of this task each turn sends at once: also what other listeners record now. */
 function away(event?: Event): void {
   follow();
   lastTurn(overhead());

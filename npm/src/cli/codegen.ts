@@ -39,7 +39,7 @@ The same schema gives the same file, and a file that is right already is not tou
   },
 };
 
-/** Writes the file where it has to change; says what it did. */
+/** Writes the file if it has to change; says what it did. */
 function generate({ schema, output }: Config): string {
   const code = withSchema(schema, typescript);
   if (existsSync(output) && read(output) === code) return `${output} is up to date\n`;
@@ -49,7 +49,7 @@ function generate({ schema, output }: Config): string {
 
 async function compare({ schema, output }: Config): Promise<ExitCode> {
   const code = withSchema(schema, typescript);
-  // Git may have given a checkout the line breaks of Windows.
+  // Git may check files out with the line breaks of Windows.
   const fits = existsSync(output) && read(output).replaceAll("\r\n", "\n") === code;
   if (fits) {
     await print(`${output} is up to date\n`);
@@ -62,12 +62,12 @@ async function compare({ schema, output }: Config): Promise<ExitCode> {
 /** Generates now and after every change, until the program is told to end. */
 async function follow(config: Config): Promise<ExitCode> {
   const { schema } = config;
-  // Says so where there is none: nobody would wait for it.
+  // Fails at once if there is no schema file.
   read(schema);
   let seen: string | undefined;
   const update = () => {
-    // Editors empty a file, or put another in its place, before it has its new content: that is
-    // heard of too, and there is nothing to do before the next time.
+    // Editors may empty or replace a file before it has its new content. The watcher reports that, too; the next report
+    // comes with the content.
     const text = existsSync(schema) ? read(schema) : "";
     if (text === "" || text === seen) return;
     seen = text;
@@ -81,7 +81,7 @@ async function follow(config: Config): Promise<ExitCode> {
       printError(error.message);
     }
   };
-  // The folder and not the file: a file that takes its place would go unseen.
+  // Watches the folder: a watcher of the file would not see a file that replaces it.
   const watcher = watch(dirname(schema), (_, name) => {
     if (name === null || name === basename(schema)) attempt();
   });

@@ -1,11 +1,11 @@
-/** A word that may follow `npx forebay`. */
+/** A command of `npx forebay`. */
 export interface Command {
   /** What it does, in half a line. */
   summary: string;
   /** What `--help` prints. */
   help: string;
   /**
-   * @param words what follows its name
+   * @param words the arguments after its name
    * @throws UsageError
    */
   run(words: string[]): ExitCode | Promise<ExitCode>;
@@ -14,13 +14,13 @@ export interface Command {
 /** How the program ends. */
 export enum ExitCode {
   Fine = 0,
-  /** Something is not as it should be: an event, a change, a generated file. */
+  /** Something was found: an event that is not valid, a breaking change, a generated file that is out of date. */
   Found = 1,
-  /** Nothing could be found out: wrong usage, an unreadable file, a mistake in the schema. */
+  /** The check could not run: wrong usage, an unreadable file, a mistake in the schema. */
   Unusable = 2,
   /** `check`: nothing breaks, but something may. */
   Risky = 3,
 }
 
-/** What whoever typed the command has to put right; its message is all that is printed. */
+/** A mistake of the user; only its message is printed. */
 export class UsageError extends Error {}

@@ -6,16 +6,16 @@ import { read } from "./files.js";
 /** Where `forebay` looks for its configuration: the folder it is started in. */
 export const CONFIG_FILE = "forebay.config.json";
 
-/** The schema file if nobody says otherwise. */
+/** The default schema file. */
 export const SCHEMA_FILE = "forebay.schema.json";
 
-/** What `forebay.config.json` says. Paths are as they are there: relative to its folder. */
+/** The content of `forebay.config.json`. Paths are relative to its folder. */
 export interface Config {
   /** The schema file. */
   schema: string;
   /** The file that codegen writes. */
   output: string;
-  /** For ddl. */
+  /** Options of `ddl`. */
   lake: Omit<LakeOptions, "location"> & { location?: string };
 }
 
@@ -29,10 +29,10 @@ const MEMBERS: Record<string, (value: unknown) => string | undefined> = {
 };
 
 /**
- * Reads the configuration; what it does not say, and all of it where there is none, has defaults.
+ * Reads the configuration. Members that it does not have, or all without such a file, have defaults.
  *
- * @param options what the command line says in its place
- * @throws UsageError that names the member to put right
+ * @param options members from the command line, which win
+ * @throws UsageError that names the member to correct
  */
 export function readConfig(options: Record<string, unknown> = {}): Config {
   const members = existsSync(CONFIG_FILE) ? parse(read(CONFIG_FILE)) : {};
@@ -51,7 +51,7 @@ export function readConfig(options: Record<string, unknown> = {}): Config {
   };
 }
 
-/** Where codegen writes to if nobody says otherwise. */
+/** The file that codegen writes by default. */
 export function defaultOutput(): string {
   return existsSync("src") ? "src/forebay.gen.ts" : "forebay.gen.ts";
 }

@@ -10,11 +10,11 @@ import { printError } from "./terminal.js";
 
 type Format = (schema: string, options: LakeOptions, filled?: string[]) => string;
 
-/** Those that `--location` may be a folder for. */
+/** Formats for which `--location` may be a folder. */
 const OF_FOLDERS: Record<string, Format> = { duckdb, spark };
 const FORMATS: Record<string, Format> = { athena, cloudformation, terraform, ...OF_FOLDERS };
 
-/** The folders of tables that have files, where the lake is in a folder: engines refuse to read the others. */
+/** If the lake is in a folder, the folders of tables that have files: engines refuse to read the others. */
 function filledFolders({ location }: LakeOptions): string[] | undefined {
   if (/^s3a?:/.test(location)) return undefined;
   const events = join(location, "events");

@@ -26,7 +26,7 @@ export function read(path: string): string {
   }
 }
 
-/** What to say where a file cannot be read. */
+/** The error for a file that cannot be read. */
 export function unreadable(path: string, error: unknown): UsageError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return new UsageError(`${path}: there is no such file`);
@@ -35,12 +35,12 @@ export function unreadable(path: string, error: unknown): UsageError {
 }
 
 /**
- * Puts a text into a file, which never holds half of it, and keeps its mode. Makes the folder where there is none.
+ * Writes a text to a file, atomically, and keeps the file's mode. Makes the folder if there is none.
  *
  * @throws UsageError that names it
  */
 export function write(path: string, text: string): void {
-  // What a symbolic link leads to is written, and the link stays.
+  // Writes the file that a symbolic link leads to; the link stays.
   const target = existsSync(path) ? realpathSync(path) : path;
   const draft = join(dirname(target), `.${basename(target)}.${process.pid}`);
   try {
@@ -57,7 +57,7 @@ export function write(path: string, text: string): void {
 }
 
 /**
- * Does something with the text of a schema file.
+ * Calls `use` with the text of a schema file.
  *
  * @throws UsageError with a line `file:line:column: what` for each mistake in it
  */
@@ -70,14 +70,14 @@ export function withSchema<T>(path: string, use: (schema: string) => T): T {
   }
 }
 
-/** The mistakes in schema files, in the form that editors and terminals make links of. */
+/** The mistakes in schema files, in a form that editors and terminals turn into links. */
 export function mistakes(
   error: SchemaError,
   pathOf: (file: SchemaMistake["file"]) => string,
 ): UsageError {
   const lines = error.mistakes.map((mistake) => {
     const { file, line, column, message } = mistake;
-    // The options are no file: they come from several places, and the message names the one.
+    // Options are not in a file: they come from several places, and the message names the place.
     return file === "options" ? message : `${pathOf(file)}:${line}:${column}: ${said(mistake)}`;
   });
   return new UsageError(lines.join("\n"));

@@ -1,4 +1,4 @@
-/** Most bytes of a line; what is longer is passed over without being kept. */
+/** Most bytes of a line; a longer one is skipped without being kept in memory. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 const LINE_BREAK = 0x0a;
@@ -9,7 +9,7 @@ export interface Line {
   text: string | { unreadable: string };
 }
 
-/** The lines of a stream of bytes, of which no more than one is kept at a time. */
+/** The lines of a stream of bytes, one in memory at a time. */
 export async function* lines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   let kept: Uint8Array[] = [];
   let length = 0;

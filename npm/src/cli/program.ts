@@ -1,16 +1,16 @@
-// What the programs of both packages have in common: one of several commands is run, and what is wrong with how it
-// was called is told.
+// What the programs of both packages have in common: they run one of several commands, and say what is wrong with the
+// command line.
 
 import { type Command, ExitCode, UsageError } from "./command.js";
 import { print, printError } from "./terminal.js";
 
 /** A program of several commands. */
 export interface Program {
-  /** As it is typed, e.g. `npx forebay`. */
+  /** The name as it is typed, e.g. `npx forebay`. */
   name: string;
   version: string;
   commands: Record<string, Command>;
-  /** What `--help` says below the list of commands. */
+  /** The text of `--help` below the list of commands. */
   notes: string;
 }
 
@@ -24,7 +24,7 @@ export async function run(program: Program): Promise<void> {
   try {
     process.exitCode = await dispatch(program, process.argv.slice(2));
   } catch (error) {
-    // Anything else is a mistake of this program, and its status must not say that all was looked at.
+    // Any other error is a mistake of this program, and its exit status must not say that the check ran.
     printError(error instanceof UsageError ? error.message : String((error as Error).stack));
     process.exitCode = ExitCode.Unusable;
   }

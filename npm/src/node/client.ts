@@ -13,27 +13,27 @@ const MOST_EVENT_BYTES = 1_000_000;
 const CLOSED = "the client is closed";
 const TOO_MANY = "too many events are waiting";
 const LOST = "damaged on disk";
-/** No timer lasts longer. */
+/** The longest time of a timer, in milliseconds. */
 const MOST_TIMER = 2 ** 31 - 1;
 /** Most warnings of a client. */
 const MOST_TOLD = 20;
 
 export interface ClientOptions {
-  /** Where the worker answers, such as `https://events.example.com`. */
+  /** The worker's address, such as `https://events.example.com`. */
   endpoint: string;
   /** A bearer key of the worker's `SERVER_KEYS`. */
   key: string;
-  /** The application that events are for. Not needed where the key is for one alone. */
+  /** The application that events are for. Not needed if the key is for one alone. */
   appId?: string;
   /** `schema` of the generated file; events are validated before they leave. */
   schema?: CompiledSchema;
-  /** What is known of every event that does not say it itself. */
+  /** Context of every event; an event's own context wins. */
   context?: EventContext;
-  /** A folder for what waits. Without it what waits is in memory alone. */
+  /** A folder for events that wait. Without it they wait in memory alone. */
   spool?: string;
   /** Most bytes on disk. Default: 256,000,000. */
   spoolBytes?: number;
-  /** Whether an event counts as stored only after `fdatasync`: it survives a power cut then, too. Default: false. */
+  /** Whether an event counts as stored only after `fdatasync`, so that it also survives a power cut. Default: false. */
   spoolSync?: boolean;
   /** Milliseconds that an event waits for others. Default: 1,000. */
   flushInterval?: number;
@@ -47,7 +47,7 @@ export interface ClientOptions {
   bufferBytes?: number;
   /** Milliseconds after which an event that does not arrive is dropped. Default: 30 days. */
   maxAge?: number;
-  /** In place of the global `fetch`, such as one with a proxy. */
+  /** A `fetch` to use instead of the global one, such as one with a proxy. */
   fetch?: typeof fetch;
 }
 
@@ -62,34 +62,35 @@ export interface NodeStats {
   dropped: number;
   /** How many events were dropped, by reason. */
   droppedBy: Record<string, number>;
-  /** Waiting or under way. What an earlier process left counts from when it is read. */
+  /** Events that wait or are in flight. Those that an earlier process left count from when they are read. */
   queued: number;
-  /** Answers 429 to an event, which is sent again. */
+  /** How many times an event was answered with 429, and is sent again. */
   throttled: number;
-  /** Events that were sent in vain for another reason, and are sent again. */
+  /** How many times an event was not accepted for another reason, and is sent again. */
   failed: number;
-  /** Whether all that waits is on disk. */
+  /** Whether all events that wait are on disk. */
   durable: boolean;
 }
 
 export interface Client {
   /**
-   * Records an event. Resolves once the event is on disk, which the receipt's state `stored` says, and without a spool
-   * at once. Never rejects: what is not valid, or cannot be kept, ends at once as `invalid` or `dropped`.
+   * Records an event. With a spool it resolves when the event is on disk, which the receipt's state `stored` says;
+   * without a spool, at once. Never rejects: an event that is not valid, or cannot be kept, ends at once as `invalid`
+   * or `dropped`.
    *
    * @throws ForebayError `InvalidEvent` (no name), at once.
    */
   record(event: AnalyticsEvent, context?: EventContext): Promise<NodeReceipt>;
   /** The same client with more context, such as `{ user: { id } }` for a request. */
   with(context: EventContext): Pick<Client, "record">;
-  /** Sends what waits. Resolves when all of it has been tried; what is to be sent again later waits. */
+  /** Sends what waits. Resolves when each event was tried once; events that have to be sent again wait. */
   flush(): Promise<void>;
   /**
    * Takes no more events, sends what waits, for at most `timeout` milliseconds (default: 5,000), and ends. What is left
-   * stays in the spool for the next process; without a spool it is dropped. Gives the last numbers.
+   * stays in the spool for the next process; without a spool it is dropped. Resolves with the last `stats()`.
    */
   close(options?: { timeout?: number }): Promise<NodeStats>;
-  /** Calls `listener` with every step of every event. Gives a function that ends it. */
+  /** Calls `listener` with every step of every event. Returns a function that ends this. */
   onDelivery(listener: (delivery: Delivery) => void): () => void;
   stats(): NodeStats;
 }
@@ -106,8 +107,8 @@ export function createClient(options: ClientOptions): Client {
 type Waiting = Entry<Place>;
 
 /**
- * Milliseconds since the epoch by a clock that goes on where the machine's is set: what waits for its time would wait
- * as long as that was set back.
+ * Milliseconds since the epoch by a monotonic clock. By the machine's clock, an event would wait longer whenever that
+ * is set back.
  */
 const clock = () => performance.timeOrigin + performance.now();
 
@@ -116,7 +117,7 @@ class NodeClient implements Client {
   readonly #url: string;
   readonly #judge: ReturnType<typeof validator>;
   readonly #queue: Queue<Waiting>;
-  /** Who waits for an event keeps the process: otherwise it ends, and the event has not ended. */
+  /** While somebody awaits an event's end, the timer keeps the process alive. */
   readonly #receipts = new Receipts(() => this.#timer?.ref());
   readonly #spool?: Spool;
   readonly #listeners = new Set<(delivery: Delivery) => void>();
@@ -251,13 +252,13 @@ class NodeClient implements Client {
     };
   }
 
-  /** An event is on disk, or the disk did not take it. */
+  /** An event is on disk, or its write failed. */
   #written(entry: Waiting, place: Place | undefined): void {
     const { id, name } = entry;
     const hasRoom = this.#queue.hasRoom(entry.bytes);
     if (place) {
       this.#reach({ id, name, at: Date.now(), state: "stored" });
-      // In their order: as long as some are on disk alone, so are those that follow.
+      // Keeps the order: while some events are on disk alone, later ones are, too.
       if (hasRoom && !this.#spool?.hasUnread) this.#add({ ...entry, place });
       else {
         this.#spool?.leave(place);
@@ -277,9 +278,9 @@ class NodeClient implements Client {
     this.#wake();
   }
 
-  /** Sends what is due, or sees to it that it is sent when it is. */
+  /** Sends what is due, and sets the timer for the rest. */
   #wake(): void {
-    // The loop looks again before it ends.
+    // The running loop looks again before it ends.
     if (this.#running) return;
     clearTimeout(this.#timer);
     const at = this.#canRead() ? 0 : this.#queue.wakeAt();
@@ -306,7 +307,7 @@ class NodeClient implements Client {
     this.#wake();
   }
 
-  /** Whether there is room for what is on disk alone. */
+  /** Whether memory has room for events that are on disk alone. */
   #canRead(): boolean {
     const { bufferSize, bufferBytes } = this.#queue.options;
     const { size, bytes } = this.#queue;
@@ -326,7 +327,7 @@ class NodeClient implements Client {
       this.#drop(LOST, nothing.length);
       if (isOwn) this.#onDisk -= found.length;
       else this.#counts.recorded += found.length + damaged;
-      // What is not where it was left, nobody finds any more.
+      // An event that is not where it was left is lost.
       const lost = this.#spool.hasUnread ? 0 : this.#onDisk;
       this.#onDisk -= lost;
       this.#drop(LOST, lost + (isOwn ? 0 : damaged));
@@ -364,7 +365,7 @@ class NodeClient implements Client {
       this.#queue.urge();
       this.#wake();
       const left = deadline - clock();
-      // Not sooner than the endpoint has asked for.
+      // Not sooner than the endpoint's `Retry-After`.
       const next = this.#running ? left : (this.#queue.wakeAt() ?? 0) - clock();
       if (left <= 0 || next > left) break;
       await within(next, this.#running);
@@ -397,7 +398,7 @@ class NodeClient implements Client {
     }
   }
 
-  /** Says once each what keeps events from arriving. Never anything of an event, nor the key. */
+  /** Warns once for each reason that keeps events from arriving, without anything of an event, and without the key. */
   #tell(why: string): void {
     if (this.#told.has(why) || this.#told.size >= MOST_TOLD) return;
     this.#told.add(why);
@@ -405,7 +406,7 @@ class NodeClient implements Client {
   }
 }
 
-/** An event as the spool has it; nothing where somebody else has written there. */
+/** Reads an event of the spool; nothing if this package did not write it. */
 function entryOf(text: string, place: Place): Waiting | undefined {
   const [head] = text.split(" ", 1);
   const line = text.slice(head.length + 1);
@@ -432,7 +433,7 @@ async function within(milliseconds: number, other: Promise<void> | undefined): P
 }
 
 function addressOf({ endpoint, key, appId }: ClientOptions): string {
-  // What no header can carry would be repeated in the error of whoever tries.
+  // `fetch` would repeat a key that no header can carry in its error.
   if (typeof key !== "string" || !/^[\x21-\x7e]+$/.test(key)) {
     throw invalid("key", "a bearer key of the worker's SERVER_KEYS");
   }

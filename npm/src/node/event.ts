@@ -1,4 +1,4 @@
-// From what a server records to the line that travels, by the schema.
+// Makes the line that is sent from an event that a server records, by the schema.
 
 import text from "#violations";
 import type { Explainer } from "../module/contract.js";
@@ -8,11 +8,11 @@ import { type AnalyticsEvent, ForebayError, type Violation } from "../types.js";
 
 declare const VERSION: string;
 
-/** What is known of an event besides what the schema says: members of `POST /v1/events`, as docs/clients.md has them. */
+/** What an event has besides attributes and metrics: members of `POST /v1/events`, as docs/clients.md lists them. */
 export interface EventContext {
-  /** Names the event: recorded again under the same id, it is the same one. A new UUID where it is not said. */
+  /** Names the event: recorded again under the same id, it is the same event. Default: a new UUID. */
   id?: string;
-  /** When the event happened; now, where it is not said. A number is in milliseconds since the epoch. */
+  /** When the event happened; default: now. A number is in milliseconds since the epoch. */
   timestamp?: Date | string | number;
   /** The installation, browser or device: `client_id` in the lake. */
   endpointId?: string;
@@ -38,16 +38,16 @@ export interface EventContext {
   };
 }
 
-/** What is wrong with an event, and what of it is to be sent. */
+/** What is wrong with an event, and the part of it to send. */
 export interface Judged {
   violations: Violation[];
   event: AnalyticsEvent;
 }
 
 /**
- * What judges events by a schema, or by the limits of the wire alone.
+ * Makes a function that validates events by a schema, or by the limits of the wire alone.
  *
- * @throws ForebayError `InvalidConfig` where the schema is of another version of the package.
+ * @throws ForebayError `InvalidConfig` if the schema is of another version of the package.
  */
 export function validator(schema: string | undefined): (event: AnalyticsEvent) => Judged {
   const module = new WebAssembly.Module(bytesOf(text));
@@ -71,9 +71,9 @@ export function validator(schema: string | undefined): (event: AnalyticsEvent) =
 const kindOf = (given: unknown) => Object.prototype.toString.call(given).slice(8, -1);
 
 /**
- * An event as it travels.
+ * An event as it is sent: a line of JSON.
  *
- * @throws TypeError where what is known of it has no JSON.
+ * @throws TypeError if its context cannot be written as JSON.
  */
 export function lineOf(
   { name, attributes, metrics }: AnalyticsEvent,
@@ -97,12 +97,12 @@ export function lineOf(
   });
 }
 
-/** The same members under the names that the endpoint has for them. */
+/** The same members under the endpoint's names, such as `package_name`. */
 function snake(members: object | undefined): object | undefined {
   if (!members) return undefined;
   const named = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return Object.fromEntries(Object.entries(members).map(([name, value]) => [named(name), value]));
 }
 
-/** An id as it comes back. */
+/** An id as the worker's answer has it. */
 export const idOf = (id: unknown): string => wellFormed(String(id));

@@ -1,4 +1,4 @@
-// Which events are sent when, and what an answer makes of them. No IO: time and chance are arguments.
+// Which events are sent when, and what an answer means for them. No IO: time and randomness are arguments.
 
 import type { Violation } from "../types.js";
 
@@ -9,9 +9,9 @@ export const MOST_BYTES = 4_000_000;
 /** The first wait after a failure is up to this, in milliseconds; each further one up to twice as long. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 60_000;
-/** No `Retry-After` holds for longer, in milliseconds: it may be anybody's. */
+/** A longer `Retry-After`, in milliseconds, counts as this: a proxy may have sent it. */
 const LONGEST_RETRY_AFTER = 3_600_000;
-/** How often an event by itself may be answered that it is too large. */
+/** How often an event that was sent alone may be refused as too large. */
 const MOST_TOO_LARGE = 3;
 export const TOO_OLD = "too old";
 const TOO_LARGE = "too large for what stands before the endpoint";
@@ -20,17 +20,17 @@ const TOO_LARGE = "too large for what stands before the endpoint";
 export interface Entry<Place = unknown> {
   readonly id: string;
   readonly name: string;
-  /** As it travels: one line of JSON. */
+  /** The event as it is sent: one line of JSON. */
   readonly line: string;
   /** Bytes of the line. */
   readonly bytes: number;
   /** When it was recorded, in milliseconds since the epoch. */
   readonly at: number;
-  /** Where it is on disk; `undefined` where it is not. */
+  /** Its place on disk; `undefined` if it is not on disk. */
   readonly place?: Place;
-  /** How often it was refused by itself. */
+  /** How often it failed by itself. */
   tries: number;
-  /** Not sent before, in milliseconds since the epoch. */
+  /** It is not sent before this time, in milliseconds since the epoch. */
   notBefore: number;
 }
 
@@ -45,12 +45,12 @@ export interface Result {
 export type Answer =
   /** What the worker says of each event, in the order of the batch. */
   | { kind: "results"; results: Result[]; retryAfter: number }
-  /** The request is too large for somebody on the way. */
+  /** The request is too large for something on the way. */
   | { kind: "too large" }
-  /** Anything else: no answer, another status, or not the worker's words. */
+  /** Anything else: no answer, another status, or an answer that is not the worker's. */
   | { kind: "failed"; retryAfter: number };
 
-/** An event that has come to its end. */
+/** An event that has ended. */
 export interface Ended<E> {
   entry: E;
   state: "delivered" | "rejected" | "dropped";
@@ -73,24 +73,24 @@ export interface QueueOptions {
   maxAge: number;
 }
 
-/** What has changed by an answer. */
+/** What an answer has changed. */
 export interface Outcome<E> {
   ended: Ended<E>[];
   /** Events that the worker answered with 429. */
   throttled: number;
-  /** Events that were sent in vain for another reason. */
+  /** Events that were not accepted for another reason, and are sent again. */
   failed: number;
 }
 
-/** Events in the order that they were recorded in. One batch is under way at a time. */
+/** Events in the order in which they were recorded. One batch is in flight at a time. */
 export class Queue<E extends Entry> {
   #fresh: E[] = [];
-  /** Refused by themselves, each to be sent again at its own time. */
+  /** Events that failed by themselves, each to be sent again at its own time. */
   #again: E[] = [];
   #size = 0;
   #bytes = 0;
   #urgent = false;
-  /** Requests in a row that came to nothing. */
+  /** Requests in a row that failed. */
   #failures = 0;
   #pausedUntil = 0;
   /** How many events the next request may have; fewer after one that was too large. */
@@ -100,7 +100,7 @@ export class Queue<E extends Entry> {
     this.#limit = options.flushSize;
   }
 
-  /** Events in memory, those under way too. */
+  /** Events in memory, with those in flight. */
   get size(): number {
     return this.#size;
   }
@@ -119,7 +119,7 @@ export class Queue<E extends Entry> {
     this.#bytes += entry.bytes;
   }
 
-  /** What waits is to leave without waiting for more, until `calm()`. A pause goes on. */
+  /** Until `calm()`, batches do not wait for more events. A pause after a failure still holds. */
   urge(): void {
     this.#urgent = true;
   }
@@ -131,7 +131,7 @@ export class Queue<E extends Entry> {
   /** Takes out the events that are too old to be sent. */
   expired(now: number): Ended<E>[] {
     const isOld = (entry: E) => now - entry.at > this.options.maxAge;
-    // The oldest come first, but for those of another process.
+    // The oldest come first, except those of another process.
     if (!this.#fresh.some(isOld) && !this.#again.some(isOld)) return [];
     const old = [...this.#again, ...this.#fresh].filter(isOld);
     this.#fresh = this.#fresh.filter((entry) => !isOld(entry));
@@ -140,7 +140,7 @@ export class Queue<E extends Entry> {
     return old.map((entry) => ({ entry, state: "dropped", reason: TOO_OLD }));
   }
 
-  /** The batch that is to be sent now; `undefined` where none is. */
+  /** The batch to send now; `undefined` if there is none. */
   take(now: number): E[] | undefined {
     const at = this.wakeAt();
     if (at === undefined || at > now) return undefined;
@@ -160,7 +160,7 @@ export class Queue<E extends Entry> {
     return batch;
   }
 
-  /** When `take()` gives a batch next, in milliseconds since the epoch; `undefined` where nothing waits. */
+  /** When `take()` gives a batch next, in milliseconds since the epoch; `undefined` if nothing waits. */
   wakeAt(): number | undefined {
     const [first] = this.#fresh;
     let at = Number.POSITIVE_INFINITY;
@@ -185,7 +185,7 @@ export class Queue<E extends Entry> {
       if (answer.kind === "failed") retryAfter = answer.retryAfter;
       else {
         this.#limit = Math.max(1, Math.floor(batch.length / 2));
-        // Smaller ones may pass at once.
+        // Smaller batches may pass at once.
         if (batch.length > 1) this.#failures = 0;
       }
       const isTooLarge = answer.kind === "too large" && batch.length === 1;
@@ -195,7 +195,7 @@ export class Queue<E extends Entry> {
       }
       const left = outcome.ended.length ? [] : batch;
       if (isTooLarge) this.#later(left, now, 0, random);
-      // In their order, before what was recorded since.
+      // In order, before events that were recorded since.
       else this.#fresh.unshift(...left);
       const waits = this.#failures > 0 && !isTooLarge;
       if (waits) this.#pausedUntil = now + wait(this.#failures, retryAfter, random);
@@ -226,13 +226,13 @@ export class Queue<E extends Entry> {
     });
     this.#later(again, now, retryAfter, random);
     if (outcome.ended.length === 0) {
-      // The sink is down or busy: others would fare no better.
+      // The sink is down or busy: other events would fail, too.
       this.#failures++;
       this.#pausedUntil = now + wait(this.#failures, retryAfter, random);
       return;
     }
     this.#failures = 0;
-    // Carefully: what was too large lately may still be.
+    // In small steps: a size that was too large lately may still be.
     const more = this.#limit + Math.ceil(this.#limit / 8);
     this.#limit = Math.min(this.options.flushSize, more);
   }
@@ -242,7 +242,7 @@ export class Queue<E extends Entry> {
     this.#again.push(...entries);
   }
 
-  /** Takes out all that waits; not what is under way. */
+  /** Takes out all events that wait, but not those in flight. */
   drain(): E[] {
     const all = [...this.#again, ...this.#fresh];
     this.#again = [];

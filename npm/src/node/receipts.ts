@@ -1,4 +1,4 @@
-// The receipts of a client, until their events have come to an end.
+// The receipts of a client, until their events have ended.
 
 import type { Delivery, DeliveryState, Receipt } from "../types.js";
 
@@ -11,7 +11,7 @@ export interface NodeReceipt extends Receipt {
   readonly settled: Promise<Delivery>;
 }
 
-/** Receipts that nobody has are let go whenever there are so many more than last time. */
+/** Unused receipts are swept whenever there are this many more than after the last sweep. */
 const SWEEP = 2000;
 
 class Tracked implements NodeReceipt {
@@ -29,7 +29,7 @@ class Tracked implements NodeReceipt {
     this.#settled ??= new Promise((resolve) => {
       if (this.#last) return resolve(this.#last);
       this.#settle = resolve;
-      // Who waits may have kept nothing but the promise.
+      // The caller may have kept nothing but the promise.
       this.hold(this);
     });
     return this.#settled;
@@ -46,19 +46,19 @@ class Tracked implements NodeReceipt {
 /** By the ids of their events. */
 export class Receipts {
   readonly #weak = new Map<string, WeakRef<Tracked>>();
-  /** Those that somebody waits for. */
+  /** Receipts whose `settled` somebody awaits. */
   readonly #held = new Map<string, Tracked>();
   #most = SWEEP;
 
-  /** `whenAwaited` hears that somebody waits for an event to end. */
+  /** `whenAwaited` is called when somebody awaits an event's end. */
   constructor(private readonly whenAwaited: () => void) {}
 
-  /** Whether somebody waits for an event to end. */
+  /** Whether somebody awaits an event's end. */
   get areAwaited(): boolean {
     return this.#held.size > 0;
   }
 
-  /** The receipt of the event with this id that is on its way. */
+  /** The receipt of the event with this id, if it has not ended and somebody has it. */
   get(id: string): NodeReceipt | undefined {
     return this.#of(id);
   }

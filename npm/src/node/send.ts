@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Answer, Entry, Result } from "./queue.js";
 
-/** Smaller bodies are sent as they are. */
+/** Smaller bodies, in bytes, are sent uncompressed. */
 const COMPRESSED_FROM = 1_000;
 /** No answer of the worker is longer, in bytes. */
 const LONGEST_ANSWER = 4_000_000;
@@ -12,13 +12,13 @@ const TIMEOUT_MS = 30_000;
 
 const compress = promisify(gzip);
 
-/** Where requests go, and by what right. */
+/** Where requests go, and with which key. */
 export interface Target {
   url: string;
   key: string;
   fetch: typeof fetch;
   signal: AbortSignal;
-  /** Hears why a request came to nothing, without anything of its content. */
+  /** Called with the reason why a request failed, without anything of its content. */
   failed: (why: string) => void;
 }
 
@@ -26,7 +26,7 @@ export interface Target {
 export async function send(batch: Entry[], target: Target): Promise<Answer> {
   const text = batch.map(({ line }) => line).join("\n");
   const body = text.length < COMPRESSED_FROM ? text : await compress(text);
-  // By hand: a signal of `AbortSignal.any` would be kept by the one that outlives the request.
+  // Not `AbortSignal.any`: the longer-lived signal would keep each combined one in memory.
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = setTimeout(abort, TIMEOUT_MS).unref();
@@ -38,11 +38,11 @@ export async function send(batch: Entry[], target: Target): Promise<Answer> {
       method: "POST",
       headers: {
         authorization: `Bearer ${target.key}`,
-        // A line that cannot be read costs its own event.
+        // In NDJSON a damaged line costs only its own event.
         "content-type": "application/x-ndjson",
       },
       body,
-      // The key is for this address alone.
+      // A redirect must not get the key.
       redirect: "manual",
       signal: controller.signal,
     });
@@ -59,13 +59,13 @@ export async function send(batch: Entry[], target: Target): Promise<Answer> {
   const results = resultsOf(said, batch);
   if (results) return { kind: "results", results, retryAfter };
   if (response.status === 413) return { kind: "too large" };
-  // Whatever else it says may be anybody's.
+  // Only the code is repeated: a proxy may have put anything into the rest.
   const type = /^\w{1,60}$/.exec(response.headers.get("x-amzn-errortype") ?? "")?.[0];
   target.failed(`the answer ${response.status}${type ? ` (${type})` : ", not of a worker"}`);
   return { kind: "failed", retryAfter };
 }
 
-/** The text of an answer, unless it is too long to be the worker's. */
+/** The text of an answer; empty if it is too long to be the worker's. */
 async function read(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -76,7 +76,7 @@ async function read(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-/** What an answer says of each event of a batch; `undefined` where it is not the worker's answer to this batch. */
+/** What an answer says of each event of a batch; `undefined` if it is not the worker's answer to this batch. */
 function resultsOf(text: string, batch: Entry[]): Result[] | undefined {
   try {
     const { results } = JSON.parse(text);
@@ -89,7 +89,7 @@ function resultsOf(text: string, batch: Entry[]): Result[] | undefined {
   }
 }
 
-/** `Retry-After` in milliseconds: seconds or a date (RFC 9110); 0 where it is neither. */
+/** `Retry-After` in milliseconds: seconds or a date (RFC 9110); 0 if it is neither. */
 export function milliseconds(header: string | null, now: number): number {
   if (!header) return 0;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;

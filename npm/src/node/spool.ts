@@ -1,11 +1,12 @@
-// Events on disk: a folder of segments, which are only ever appended to. What is appended survives the process.
+// Events on disk: a folder of append-only files, the segments. An event that was appended survives the process.
 //
-// A line of a segment is `<bytes> <crc32> <text>\n`, so that damage costs the line that it is in. Beside a segment
-// `.ended` has lines of the same form with the offsets of the events that have come to their end. A segment all of
-// whose events have ended is deleted.
+// A line of a segment is `<bytes> <crc32> <text>\n`, so that damage costs only the line that it is in. Beside a
+// segment, a file `.ended` has lines of the same form with the offsets of events that have ended. When all events of a
+// segment have ended, it is deleted.
 //
 // Each process writes segments of its own, `<process>-<number>.log`, and listens on a socket `<process>.sock` as long
-// as it lives. Segments of a process that no longer answers are taken over by renaming them, which only one can.
+// as it lives. Another process takes over the segments of one that no longer answers, by renaming them: only one
+// process can rename a file.
 
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -23,25 +24,25 @@ import { connect, createServer, type Server } from "node:net";
 import { join, relative, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 
-/** A segment is ended once it has so many bytes. */
+/** A segment is closed when it has this many bytes. */
 const SEGMENT_BYTES = 1_000_000;
 /** Most bytes of one write. */
 const WRITE_BYTES = 256_000;
-/** Most bytes of a socket's path, on every system that has them. */
+/** Most bytes of a socket's path that all systems with such sockets allow. */
 const MOST_PATH_BYTES = 103;
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
-/** What is in the folder belongs to whoever runs the server. */
+/** Only the user who runs the server can read the folder and its files. */
 const [FILE_MODE, FOLDER_MODE] = [0o600, 0o700];
 
 interface Segment {
   path: string;
-  /** Bytes that are known to be good. */
+  /** Bytes that are known to be written whole. */
   size: number;
   /** Events in it that have not ended. */
   open: number;
-  /** Whether nothing more is written to it. */
+  /** Whether it is closed: nothing more is written to it. */
   sealed: boolean;
-  /** Whether another process has written it, and it was not read yet. */
+  /** Whether another process has written it, and this one has not read it yet. */
   isFound: boolean;
 }
 
@@ -51,10 +52,10 @@ export interface Place {
   offset: number;
 }
 
-/** A part of a segment. */
+/** What was read from a part of a segment. */
 export interface Reading {
   found: { text: string; place: Place }[];
-  /** Lines that are not what was written. */
+  /** How many lines are damaged. */
   damaged: number;
   /** Whether this process has written it. */
   isOwn: boolean;
@@ -72,7 +73,7 @@ export interface SpoolOptions {
   bytes: number;
   /** Whether an event counts as stored only once the disk itself has it. */
   sync: boolean;
-  /** Hears of what goes wrong, without anything of the events. */
+  /** Called with what goes wrong, without anything of the events. */
   failed: (why: string) => void;
 }
 
@@ -88,7 +89,7 @@ export class Spool {
   #pending: Pending[] = [];
   #writing?: Promise<void>;
   #current?: { segment: Segment; handle: FileHandle };
-  /** What is read next: from which offset on a segment's events are on disk alone. */
+  /** What to read next: segments, each with the offset from which on its events are on disk alone. */
   #unread: { segment: Segment; from: number }[] = [];
 
   constructor(readonly options: SpoolOptions) {
@@ -100,10 +101,10 @@ export class Spool {
     return this.#unread.length > 0;
   }
 
-  /** Takes over what earlier processes left. Does nothing once that is done. */
+  /** Takes over what earlier processes left, once. */
   open(): Promise<void> {
     this.#opened ??= this.#open().catch((error) => {
-      // The next one may have more luck.
+      // The next call tries again.
       this.#opened = undefined;
       throw error;
     });
@@ -111,8 +112,8 @@ export class Spool {
   }
 
   /**
-   * Calls `done` with the event's place once the disk has it, and with nothing where the disk does not take it. Before
-   * anybody else can read the event, `done` has to `leave()` it, or else it is in memory.
+   * Calls `done` with the event's place when the disk has it, and with nothing if the write failed. `done` must decide
+   * at once: it keeps the event in memory, or calls `leave()` so that `read()` gives it later.
    */
   append(text: string, done: (place: Place | undefined) => void): void {
     const bytes = Buffer.byteLength(text);
@@ -121,24 +122,24 @@ export class Spool {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when all that was appended is on disk, or is not taken by it. */
+  /** Resolves when all that was appended is on disk, or its write has failed. */
   async written(): Promise<void> {
     while (this.#writing) await this.#writing;
   }
 
-  /** The event here is to be read when there is room for it. */
+  /** Leaves the event at this place to `read()`. */
   leave({ segment, offset }: Place): void {
     const last = this.#unread.at(-1);
     if (last?.segment !== segment) this.#unread.push({ segment, from: offset });
   }
 
-  /** Reads the next events that are on disk alone, in the order that they were recorded in. */
+  /** Reads the next events that are on disk alone, in the order in which they were recorded. */
   async read(): Promise<Reading> {
     const next = this.#unread.shift();
     if (!next) return { found: [], damaged: 0, isOwn: true };
     const { segment, from } = next;
     const { isFound } = segment;
-    // What is written after this is in memory, or is left for the next time.
+    // Events that are written after this are in memory, or are left for the next read.
     const end = isFound ? Number.POSITIVE_INFINITY : segment.size;
     try {
       const ended = endedOf((await this.#read(`${segment.path}.ended`)).lines);
@@ -159,7 +160,7 @@ export class Spool {
     }
   }
 
-  /** The events here have come to their end. */
+  /** Marks the events at these places as ended. */
   async end(places: Place[]): Promise<void> {
     const bySegment = new Map<Segment, number[]>();
     for (const { segment, offset } of places) {
@@ -175,7 +176,7 @@ export class Spool {
     }
   }
 
-  /** Gives the folder up; what has not ended stays there. */
+  /** Closes the spool; events that have not ended stay in the folder. */
   async close(): Promise<void> {
     await this.written();
     const current = this.#current;
@@ -206,13 +207,13 @@ export class Spool {
     }
   }
 
-  /** Says that this process lives. The name is there only once somebody answers. */
+  /** Listens on the socket that says that this process lives. It gets its name only when it listens already. */
   async #listen(): Promise<void> {
     if (this.#server) return;
     const path = this.#short(`${this.#run}.new`);
     const server = createServer((socket) => socket.destroy());
     await new Promise<void>((listening, failed) => {
-      // Not shared with other processes of a cluster.
+      // `exclusive`: not shared with other processes of a `cluster`.
       server.once("error", failed).listen({ path, exclusive: true }, listening);
     });
     server.unref();
@@ -220,7 +221,7 @@ export class Spool {
     this.#server = server;
   }
 
-  /** The path of a socket, which may not be long. */
+  /** A path for a socket that is short enough. */
   #short(file: string): string {
     const path = join(this.#folder, file);
     const paths = [path, relative(process.cwd(), path)];
@@ -252,7 +253,7 @@ export class Spool {
 
   /** Writes all that is pending, many events at a time. */
   async #write(): Promise<void> {
-    // What is recorded in one task is one write.
+    // Waits, so that all events of one task are one write.
     await this.open().catch(() => {});
     while (this.#pending.length > 0) {
       let bytes = 0;
@@ -277,7 +278,7 @@ export class Spool {
     this.#writing = undefined;
   }
 
-  /** Gives the segment that has these lines now behind its `size`. */
+  /** Appends lines to the current segment, or to a new one, behind its `size`. Gives the segment. */
   async #append(lines: Buffer[]): Promise<Segment> {
     await this.open();
     const bytes = lines.reduce((sum, { length }) => sum + length, 0);
@@ -286,7 +287,7 @@ export class Spool {
     if (this.#current && this.#current.segment.size > SEGMENT_BYTES) await this.#seal();
     this.#current ??= await this.#begin();
     const { segment, handle } = this.#current;
-    // Before anything is awaited, so that nobody takes the segment for one that is done with.
+    // Before anything is awaited, so that nobody deletes the segment meanwhile.
     segment.open += lines.length;
     try {
       const { bytesWritten } = await handle.write(Buffer.concat(lines));
@@ -294,7 +295,7 @@ export class Spool {
       if (this.options.sync) await handle.datasync();
     } catch (error) {
       segment.open -= lines.length;
-      // What was written of it must not come back.
+      // A part that was written must not be read later.
       await handle.truncate(segment.size).catch(() => {});
       await this.#seal();
       if (segment.open === 0) await this.#remove(segment);
@@ -309,7 +310,7 @@ export class Spool {
     return { segment, handle: await open(segment.path, APPEND, FILE_MODE) };
   }
 
-  /** Writes no more to the current segment. */
+  /** Closes the current segment. */
   async #seal(): Promise<void> {
     const current = this.#current;
     if (!current) return;
@@ -318,7 +319,7 @@ export class Spool {
     await current.handle.close().catch(() => {});
   }
 
-  /** Whether more may come into a segment; if nothing is being written to it, it is sealed. */
+  /** Whether more may be written to a segment. If nothing is being written to it, it is closed. */
   async #isBusy(segment: Segment): Promise<boolean> {
     if (segment.sealed) return false;
     if (this.#writing || this.#current?.segment !== segment) return true;
@@ -326,7 +327,7 @@ export class Spool {
     return segment.open > 0;
   }
 
-  /** Where this fails, the events are sent again under their ids. */
+  /** Notes a line in the segment's `.ended`. If this fails, the events are sent again under their ids. */
   async #note(segment: Segment, line: Buffer): Promise<void> {
     const handle = await open(`${segment.path}.ended`, APPEND, FILE_MODE).catch(() => undefined);
     await handle?.write(line).catch(() => {});
@@ -336,12 +337,12 @@ export class Spool {
   async #remove(segment: Segment): Promise<void> {
     this.#bytes -= segment.size;
     segment.size = 0;
-    // First the events: without them, what has ended means nothing.
+    // First the events: `.ended` means nothing without them.
     await unlink(segment.path).catch(() => {});
     await unlink(`${segment.path}.ended`).catch(() => {});
   }
 
-  /** The whole lines of a file, and how many are damaged; none where there is no file. */
+  /** The undamaged lines of a file, and how many are damaged; none if there is no file. */
   async #read(path: string): Promise<{ lines: Line[]; damaged: number }> {
     const bytes = await readFile(path).catch((error) => {
       if (codeOf(error) === "ENOENT") return Buffer.alloc(0);
@@ -349,7 +350,7 @@ export class Spool {
     });
     const lines: Line[] = [];
     let damaged = 0;
-    // What comes after the last end of a line was cut off before it was stored.
+    // An unfinished last line was never stored.
     for (let offset = 0, end = 0; ; offset = end + 1) {
       end = bytes.indexOf(10, offset);
       if (end < 0) return { lines, damaged };
@@ -385,7 +386,7 @@ function unframed(line: Buffer): string | undefined {
   return isWhole ? bytes.toString() : undefined;
 }
 
-/** Whether a process listens at a socket. Whatever is not a plain no counts as yes. */
+/** Whether a process listens at a socket. Anything but a clear no counts as yes. */
 function isAlive(path: string): Promise<boolean> {
   return new Promise((answer) => {
     const socket = connect(path);

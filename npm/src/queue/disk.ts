@@ -1,4 +1,4 @@
-// The disk: events in IndexedDB. Without a disk, calls fail and do not throw.
+// The disk: events in IndexedDB. Without IndexedDB calls fail, but do not throw.
 
 import type { SessionStamp } from "../identity/session.js";
 import { keep, kept, keysOf, remove as removeKept } from "../local-storage.js";
@@ -12,12 +12,12 @@ export interface Row {
   /** When it was recorded, by this browser's clock, uncorrected: milliseconds since the epoch. */
   at: number;
   name: string;
-  /** The event's JSON as it travels, but without its times, which are corrected when it is sent. */
+  /** The event's JSON as it is sent, but without its times, which are corrected then. */
   body: string;
   session?: SessionStamp;
   /** The identity that it was recorded under; empty for the guest of this browser. */
   who: string;
-  /** Whether it was validated; not where it was recorded before the WebAssembly module was there. */
+  /** Whether it was validated. An event that was recorded before the WebAssembly module had loaded was not. */
   checked: boolean;
   /** The version of this form. */
   v: 1;
@@ -50,17 +50,17 @@ interface Ending {
 const RECORD_ROWS = 100;
 /** Most rows and ids in an item of localStorage. */
 const ITEM = 100;
-/** Milliseconds after which a disk that says nothing counts as none. */
+/** Milliseconds after which a disk that does not answer counts as none. */
 const PATIENCE = 10_000;
 
 let database: IDBDatabase | undefined;
-/** The first opening: `opening` may never end, `opened` ends when patience does. */
+/** The first opening of the database: `opening` may never settle, `opened` resolves after `PATIENCE` at the latest. */
 let opening: Promise<void>;
 let opened: Promise<unknown>;
 let isSettled = false;
-/** Whether there ever was a database, in which rows may be. */
+/** Whether the database was ever opened, so that rows may be in it. */
 let hasOpened = false;
-/** Whether the page is frozen, and has to let go of the database. */
+/** Whether the page is frozen, and has closed the database. */
 let isClosed = false;
 
 /** Transactions that are under way. */
@@ -71,32 +71,32 @@ let isDue = false;
 let current: Unsaved | undefined;
 /** Records for the next transaction. */
 let waiting: Unsaved[] = [];
-/** All records that are not on disk: waiting, under way or failed. */
+/** All records that are not on disk: they wait, are being written, or failed. */
 const unsaved = new Map<Place, Unsaved>();
-/** Records that the disk did not take. */
+/** Records whose put failed. */
 const failed = new Set<Unsaved>();
-/** Rows to delete with the next transaction, by their records' keys; and those that are being deleted. */
+/** Rows to delete with the next transaction, by their records' keys; and rows that are being deleted. */
 let ending = new Map<string, Ending>();
 const deleting = new Set<Ending[]>();
 
-/** Who waits for the disk to be cleared. */
+/** Resolves the promises of `clear()`. */
 let clearing: (() => void)[] = [];
 
 let settled: (rows: Row[], isStored: boolean) => void;
 let reopened: (records: IDBValidKey[]) => void;
 
-/** Pages leave what is not on disk under keys of localStorage that begin like this. */
+/** Pages leave rows that are not on disk under keys of localStorage that begin with this. */
 const leaving = () => `${nameOf("")}.leaving.`;
 const own = () => `${leaving()}${page}.`;
 const page = Math.random();
 let hasLeft = false;
-/** Keys of what other pages left, as long as it is not on disk. */
+/** Keys under which other pages left rows that are not on disk yet. */
 let adopted: string[] = [];
 
 /**
- * Opens the database of this application, or creates it. `whenSettled` hears of rows that are on disk, or
- * could not be put there; `whenReopened` of the records in a database that was opened anew: it may have been deleted
- * meanwhile, and made by another tab.
+ * Opens the database of this application, or creates it. `whenSettled` is called with rows that are on disk, or whose
+ * put failed; `whenReopened` with the keys of all records after the database was opened anew: it may have been deleted
+ * meanwhile, and created by another tab.
  */
 export function openDisk(whenSettled: typeof settled, whenReopened: typeof reopened): void {
   settled = whenSettled;
@@ -110,12 +110,12 @@ export function openDisk(whenSettled: typeof settled, whenReopened: typeof reope
     });
 }
 
-/** Whether there is a disk, and it took all that it was given. */
+/** Whether there is a disk, and no put has failed. */
 export function isDurable(): boolean {
   return !!database && !failed.size;
 }
 
-/** Puts a row on its way to disk in this task. */
+/** Adds a row to the transaction of this task. */
 export function put(row: Row): Place {
   if (!current || current.rows.length === RECORD_ROWS) {
     current = { place: { key: row.id, size: 0 }, rows: [] };
@@ -128,7 +128,7 @@ export function put(row: Row): Place {
   return current.place;
 }
 
-/** Lets the next row begin a record, so that the places that are known by now stay as they are. */
+/** Lets the next row begin a new record, so that the places of earlier rows do not change. */
 export function seal(): void {
   current = undefined;
 }
@@ -138,7 +138,7 @@ export function remove(id: string, place: Place): void {
   const record = unsaved.get(place);
   if (record) {
     record.rows = record.rows.filter((row) => row.id !== id);
-    // One that has nothing left is enough to know that the disk fails.
+    // One failed record without rows is enough to know that the disk fails.
     if (!record.rows.length && failed.size > 1 && failed.delete(record)) unsaved.delete(place);
   }
   toDelete(place, [id]);
@@ -158,11 +158,11 @@ function flushSoon(): void {
   else opened.then(flush);
 }
 
-/** A task is two transactions, one to put and one to delete: a disk that is full still deletes. */
+/** A task makes two transactions, one to put and one to delete, since a full disk still deletes. */
 function flush(): void {
   isDue = false;
   seal();
-  // First, since what waits was recorded afterwards.
+  // First, since the waiting records were made afterwards.
   if (clearing.length) clearRows();
   if (waiting.length) putRecords(waiting);
   waiting = [];
@@ -186,12 +186,12 @@ function putRecords(records: Unsaved[]): void {
   });
 }
 
-/** The disk did something: it may take what it did not before. */
+/** The disk has done something: it may now take records whose put failed. */
 function tryAgain(hasPut = false): void {
   for (const record of failed) {
     if (record.rows.length) waiting.push(record);
     else if (hasPut) unsaved.delete(record.place);
-    // A record without rows is not tried again: only another one that is put shows that the disk is well.
+    // A record without rows is not tried again: only a put of another one shows that the disk works.
     if (record.rows.length || hasPut) failed.delete(record);
   }
   if (waiting.length) flushSoon();
@@ -205,7 +205,7 @@ function deleteRows(): void {
   const asked = [...ending.values()];
   ending = new Map();
   deleting.add(asked);
-  // Transactions are done in their order: the next one finds the record like this.
+  // Transactions run in order: the next one finds the record with this size.
   for (const { place, ids } of asked) place.size -= ids.size;
   transact((outbox) => {
     let reads = false;
@@ -228,7 +228,7 @@ function deleteRows(): void {
   });
 }
 
-/** Deletes rows from a record that has others. */
+/** Deletes rows from a record that has other rows, too. */
 function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void {
   const asked = outbox.get(key);
   asked.onsuccess = () => {
@@ -239,8 +239,8 @@ function deleteFrom(outbox: IDBObjectStore, key: string, ids: Set<string>): void
 }
 
 /**
- * The page may end before the disk has done what it was asked for: that is kept where writing does not
- * take long, as much as fits, and the next scan makes up for it.
+ * The page may end before IndexedDB has done what it was asked for. So rows and ids of deleted rows are written to
+ * localStorage, which is synchronous, as many as fit; the next scan reads them.
  */
 export function leave(): void {
   const stale = new Set(keysOf(own()));
@@ -257,7 +257,7 @@ export function leave(): void {
 
 function leaveItem(item: (Row | string)[], key: string, stale: Set<string>): void {
   const text = JSON.stringify(item);
-  // Firefox may lose what a page that ends deletes and writes again.
+  // Not deleted and written again: Firefox may lose that when the page ends.
   if (kept(key) === text || keep(key, text)) stale.delete(key);
   else if (item.length > 1) {
     const half = item.length / 2;
@@ -266,7 +266,7 @@ function leaveItem(item: (Row | string)[], key: string, stale: Set<string>): voi
   }
 }
 
-/** Deletes all rows. Resolves once the disk has done that, or cannot. */
+/** Deletes all rows. Resolves when the disk has done that, or has failed. */
 export function clear(): Promise<void> {
   waiting = [];
   unsaved.clear();
@@ -289,51 +289,48 @@ function clearRows(): void {
   });
 }
 
-/** The keys under which other pages left something that this one has not read yet. */
+/** The keys under which other pages left rows that this one has not read yet. */
 export function keysOfLeft(): string[] {
   return keysOf(leaving()).filter((key) => !key.startsWith(own()) && !adopted.includes(key));
 }
 
-/** Whether it is a key of localStorage under which a page left something. */
+/** Whether it is a key of localStorage under which a page left rows. */
 export const isOfLeft = (key: string | null) => key?.startsWith(leaving());
 
-/** What is under this key is put on disk, and deleted once it is there. */
+/** Takes over what is under this key, to delete the key once the rows are on disk. */
 export function adopt(key: string): void {
   adopted.push(key);
 }
 
-/** What other pages left is deleted if all that is to be put is on disk. */
+/** Deletes what other pages left, if all records are on disk. */
 export function forgetLeft(): void {
   if (!unsaved.size) tryAgain();
 }
 
-/** Fails where there is no disk. */
+/** Resolves when the disk is open. Rejects without a disk. */
 export const whenOpen = () => opening;
 
-/** The keys of all records on disk. Fails where there is no disk. */
+/** The keys of all records on disk. Rejects without a disk. */
 export async function keysOnDisk(): Promise<IDBValidKey[]> {
   await opening;
   return answer(begin().objectStore(OUTBOX).getAllKeys());
 }
 
-/**
- * Lets go of the database, which a page that is frozen keeps from others, as it does with transactions that
- * wait for it.
- */
+/** Closes the database. A frozen page with an open database or a transaction would block other pages. */
 export function close(): void {
   isClosed = true;
   for (const transaction of active) {
     try {
       transaction.abort();
     } catch {
-      // It does not wait for the page any more.
+      // It has ended already.
     }
   }
   database?.close();
   database = undefined;
 }
 
-/** Opens it again, and once more after a while: who clears a site's data also ends what opens the database anew. */
+/** Opens it again, and once more after a while: clearing a site's data may also end the first attempt. */
 export function reopen(): void {
   isClosed = false;
   if (database) return;
@@ -349,11 +346,11 @@ function use(opened: IDBDatabase): void {
     opened.close();
     return;
   }
-  // Throws where another program has one of that name.
+  // Throws if another program has a database of that name.
   opened.transaction([OUTBOX, ASIDE]);
   database = opened;
   hasOpened = true;
-  // Another version of this package, or someone who deletes it, is not to wait for this page.
+  // An upgrade by another version of this package, or a deletion, must not wait for this page.
   opened.onversionchange = opened.onclose = () => {
     opened.close();
     database = undefined;
@@ -372,14 +369,14 @@ export function begin(): IDBTransaction {
   return transaction;
 }
 
-/** Gives why it was not done, if it was not. `ask` gives whether it goes on to ask once it has read. */
+/** Runs a transaction. Resolves with the error if it failed. `ask` gives whether it has more to ask after a read. */
 function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
   return new Promise((resolve) => {
     try {
       const transaction = begin();
       transaction.oncomplete = () => resolve(undefined);
       transaction.onabort = () => resolve(transaction.error ?? true);
-      // Else a page that dies now would take with it what it asked for.
+      // Without an explicit commit a page that dies now would lose its requests.
       if (!ask(transaction.objectStore(OUTBOX))) transaction.commit();
     } catch (error) {
       resolve(error);
@@ -387,7 +384,7 @@ function transact(ask: (outbox: IDBObjectStore) => unknown): Promise<unknown> {
   });
 }
 
-/** In whatever version it is: a later version of this package may have made it, and its rows tell. */
+/** Opens the database in any version: a later version of this package may have made it, and each row has its own. */
 async function open(): Promise<void> {
   const opening = indexedDB.open(nameOf(""));
   opening.onupgradeneeded = () => {
@@ -397,7 +394,7 @@ async function open(): Promise<void> {
       result.createObjectStore(OUTBOX, { keyPath: "id" });
       result.createObjectStore(ASIDE, { autoIncrement: true });
     }
-    // It does not wait for a page that is frozen by now.
+    // Without waiting for the page, which may be frozen by now.
     opening.transaction?.commit();
   };
   use(await answer(opening));

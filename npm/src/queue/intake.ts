@@ -1,5 +1,5 @@
-// What an event goes through before it is validated: consent, what the page has asked for besides, and then
-// the session that it belongs to.
+// What happens to an event before it is validated: consent, the page's own preparation, and the session that it belongs
+// to.
 
 import type { Recorded } from "../engine.js";
 import { refusal } from "../identity/consent.js";
@@ -27,7 +27,7 @@ export type Judged = { event: AnalyticsEvent } | { reason: string };
 
 /** Attributes of `_session.start` and `_session.stop`. */
 let sessionAttributes: AnalyticsEvent["attributes"];
-/** Whether the endpoint id is. */
+/** Whether the endpoint id is kept. */
 let isKept: boolean;
 
 export function openIntake(): void {
@@ -35,20 +35,20 @@ export function openIntake(): void {
   nameBrowser();
 }
 
-/** Begins as an endpoint of this browser's, or as a newcomer after it forgot everything. */
+/** Sets this browser's endpoint id: the kept one, or a new one after everything was forgotten. */
 function nameBrowser(told?: string | null): void {
   nameEndpoint(told);
   isKept = false;
   refused();
 }
 
-/** Goes on as a newcomer, under the endpoint id that another tab has `told`, if any. */
+/** Goes on as a new visitor, under the endpoint id that another tab has `told`, if any. */
 export function forgetBrowser(told?: string | null): void {
   forgetSession();
   nameBrowser(told);
 }
 
-/** The events to be sent for this one, in their order: none where it is dropped. */
+/** The events to send for this one, in order: session events and the event itself; none if it is dropped. */
 export function taken(recorded: Recorded): Taken[] {
   const { id, at, event } = recorded;
   const one = judged(event);
@@ -61,8 +61,8 @@ export function taken(recorded: Recorded): Taken[] {
 }
 
 /**
- * Whether the start and the end of sessions are recorded by themselves from now on, with these attributes.
- * Gives what is to be sent about the present one.
+ * Records the start and the end of sessions automatically from now on, with these attributes; `undefined` ends that.
+ * Gives the events to send about the present session.
  */
 export function trackSessions(attributes: AnalyticsEvent["attributes"] | undefined): Taken[] {
   sessionAttributes = attributes;
@@ -70,12 +70,12 @@ export function trackSessions(attributes: AnalyticsEvent["attributes"] | undefin
   return !attributes || refused() ? [] : announced(touch(Date.now()));
 }
 
-/** Another identity goes on. Gives what is to be sent about the session that this ends. */
+/** Another identity records from now on. Gives the events to send about the session that this ends. */
 export function takeOver(identity: string): Taken[] {
   return announced(passTo(identity));
 }
 
-/** Why no event is taken at present. The endpoint id is kept once events may be. */
+/** Why no event is taken at present. The endpoint id is kept as soon as events are taken. */
 function refused(): string | undefined {
   const reason = refusal();
   if (!reason && !isKept) {
@@ -90,7 +90,7 @@ function judged(event: AnalyticsEvent): Judged {
   return reason ? { reason } : (settings.prepare?.(event, endpointId) ?? { event });
 }
 
-/** They go through the same; what of them is not taken was never recorded. */
+/** Session events that consent and preparation let pass; the others count as never recorded. */
 function announced(events: SessionEvent[]): Taken[] {
   return events.flatMap(({ id, name, at, session }) => {
     const one = judged({ name, attributes: sessionAttributes });

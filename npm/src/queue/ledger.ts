@@ -6,47 +6,47 @@ import { type Place, type Row, remove as removeRow } from "./disk.js";
 
 /** An event on its way. */
 export interface Held {
-  /** The core's number of it. */
+  /** The number by which the core knows it. */
   number: number;
   row: Row;
-  /** Where it is on disk, or on its way there. */
+  /** Its place on disk, where it is or is being written. */
   place?: Place;
-  /** As it was recorded, until it is validated. */
+  /** The event as it was recorded, until it is validated. */
   event?: AnalyticsEvent;
-  /** Whether it is on disk; `undefined` until the disk has said. */
+  /** Whether it is on disk; `undefined` until the disk has answered. */
   isStored?: boolean;
-  /** Whether it is this tab that tells of it: it recorded or loaded it. */
+  /** Whether this tab reports its steps, because it recorded or loaded it. */
   isOurs: boolean;
   /** Whether the core has it. */
   isAccepted?: boolean;
   /** How often the module has trapped while it was handed to the core. */
   traps?: number;
   immediate: boolean;
-  /** What an answer said about it last. */
+  /** The reason in the last answer about it. */
   reason?: string;
-  /** How it ended in another tab, which this one heard of before its core had it. */
+  /** How it ended in another tab, if this tab heard of that before its core had the event. */
   ending?: Ending;
 }
 
-/** How an event ended, and why. In words, since tabs tell it each other, and may be of several versions. */
+/** How an event ended, and why. In words, since tabs of different versions tell it each other. */
 export interface Ending {
   state: "delivered" | "rejected" | "dropped";
   reason?: string;
 }
 
-/** Most events that have ended and are remembered. */
+/** Most ended events that are remembered. */
 const MOST_ENDED = 10_000;
 
 export const byNumber = new Map<number, Held>();
 export const byId = new Map<string, Held>();
 /** Events that the core does not have yet. */
 export const early = new Set<Held>();
-/** How those ended that did so last: the disk or another tab may speak of them once more. */
+/** How the latest events ended, by id: they may come again from the disk or from another tab. */
 export const lately = new Map<string, Ending>();
 
 /** How many events ended which way. */
 let counts = { delivered: 0, rejected: 0, dropped: 0 };
-/** How many were dropped for which reason. */
+/** How many were dropped, by reason. */
 let droppedBy: Record<string, number> = {};
 let nextNumber = 0;
 
@@ -73,7 +73,7 @@ export function evict(held: Held): void {
   early.delete(held);
 }
 
-/** An event's way is at its end. */
+/** Ends an event: counts it, and tells its receipt and listeners. */
 export function end(held: Held, ending: Ending): void {
   const { state, reason } = ending;
   remove(held, ending);

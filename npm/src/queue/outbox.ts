@@ -35,17 +35,17 @@ import {
 import { actionFor, drain, soon } from "./turns.js";
 import { bodyOf, bytesOf } from "./wire.js";
 
-/** Milliseconds before a module that traps again and again is tried once more. */
+/** The longest pause, in milliseconds, before a module that traps again and again is started once more. */
 const LONGEST_PAUSE = 60_000;
 /** How often the module may trap on an event. */
 const MOST_TRAPS = 2;
 
 let invalid = 0;
 let aside = 0;
-/** Events that waited on disk alone until another tab sent them: the core takes them for lost. */
+/** How many events waited on disk alone until another tab sent them: the core counts them as lost. */
 let elsewhere = 0;
 let traps = 0;
-/** Whether the disk was looked through. */
+/** Whether the disk was read. */
 let hasLoaded = false;
 /** The event that is being handed to the core. */
 let handed: Held | undefined;
@@ -61,13 +61,13 @@ export function add(all: Taken[], who: string): void {
   }
 }
 
-/** An event that the core does not have is put on disk; as it is, where there was none to validate it. */
+/** Puts an event on disk that the core does not have; as it was recorded, if no core was there to validate it. */
 function addEarly(held: Held, event: AnalyticsEvent): void {
   try {
     if (!held.row.checked) held.row.body = bodyOf(event);
     held.place ??= put(held.row);
   } catch {
-    // The validator says what is wrong with it.
+    // It cannot be written as JSON; the validator will say what is wrong with it.
   }
   if (early.size > settings.bufferSize) {
     const [oldest] = settings.dropPolicy === "newest" ? [held] : early;
@@ -75,7 +75,7 @@ function addEarly(held: Held, event: AnalyticsEvent): void {
   }
 }
 
-/** Hands an event to the disk, and then to the core. Gives whether that has it, or it has ended. */
+/** Hands an event to the disk, and then to the core. Gives whether the core has it, or it has ended. */
 export function accept(held: Held): boolean {
   const { row, number, immediate, traps = 0 } = held;
   if (traps >= MOST_TRAPS) {
@@ -84,7 +84,7 @@ export function accept(held: Held): boolean {
   }
   const isTaken = hand(held, (core, who) => {
     held.place ??= put(row);
-    // Not where there is no room for its identity: it waits on disk for a later visit.
+    // The core refuses it if it has no room for its identity: then it waits on disk for a later visit.
     return core.outbox_record(number, bytesOf(row), who, row.at, immediate);
   });
   if (isTaken) accepted(held);
@@ -96,15 +96,15 @@ export function accept(held: Held): boolean {
 }
 
 /**
- * Hands an event from disk to the core. Gives whether that has taken it into memory; nothing where the event has
- * ended, or the core with it.
+ * Hands an event from disk to the core. Gives whether the core has taken it into memory; nothing if the event has
+ * ended, or the core has trapped.
  */
 export function offer(held: Held): boolean | undefined {
   const { row, number } = held;
   return hand(held, (core, who) => core.outbox_load(number, bytesOf(row), who, row.at));
 }
 
-/** The same where it is valid. `give` gives it to the core. */
+/** Validates an event and hands it to the core by `give`. Gives the same as `offer`. */
 function hand(held: Held, give: (core: Core, who: number) => number): boolean | undefined {
   return withCore((core) => {
     handed = held;
@@ -122,14 +122,14 @@ function accepted(held: Held): void {
   if (held.ending) endedElsewhere(held, held.ending);
 }
 
-/** Rows are on disk, or could not be put there. */
+/** Rows are on disk, or their put failed. */
 export function settled(rows: Row[], isStored: boolean): void {
   const found = rows.flatMap(({ id }) => byId.get(id) ?? []);
   for (const held of found) held.isStored = isStored;
   written(found.filter(({ isAccepted }) => isAccepted));
 }
 
-/** The core has these events, and the disk has them too, or cannot take them. */
+/** The core has these events, and the disk has answered about them. */
 function written(all: Held[]): void {
   handOver(all);
   for (const held of all) {
@@ -138,7 +138,7 @@ function written(all: Held[]): void {
   }
 }
 
-/** The database was opened anew, with these records: puts again what was in one that was deleted meanwhile. */
+/** The database was opened anew and has these records: puts again those that were deleted with the old one. */
 export function putAgain(records: IDBValidKey[]): void {
   for (const held of byNumber.values()) {
     if (!held.isStored || records.includes(`${held.place?.key}`)) continue;
@@ -149,15 +149,15 @@ export function putAgain(records: IDBValidKey[]): void {
 
 /** Leaves an event on disk alone where the core has enough in memory. */
 export function shed(held: Held): void {
-  // An event of another tab's is kept: from disk this tab could not tell that it is not its own.
+  // Another tab's event stays in memory: read from disk it would look like one of this tab.
   if (!isLeader || !held.isStored || !held.isAccepted || !held.isOurs) return;
   if (!withCore((core) => core.outbox_evict(held.number))) return;
   evict(held);
-  // What is on disk alone will have to be read: better to have what does so while there is a network.
+  // `others.js` reads what is on disk alone: it is loaded now, while there is a network.
   others();
 }
 
-/** Whether an event is valid. One that is not comes to its end here. */
+/** Whether an event is valid. An event that is not ends here. */
 function isValid(core: Core, held: Held): boolean {
   const { row } = held;
   if (row.checked) return true;
@@ -170,7 +170,7 @@ function isValid(core: Core, held: Held): boolean {
     return true;
   }
   invalid++;
-  // No other tab asks how it ended: it was never sent.
+  // Never sent: no other tab asks how it ended.
   remove(held, { state: "rejected" });
   explained(given).then(
     (violations) => {
@@ -186,12 +186,12 @@ function isValid(core: Core, held: Held): boolean {
   return false;
 }
 
-/** What is wrong with an event that is not valid. Loaded again where it did not come. */
+/** What is wrong with an event that is not valid. Asks again for the script that says so if it has failed to load. */
 export async function explained(event: AnalyticsEvent): Promise<Violation[]> {
   return (await import("../module/violations.js")).violationsOf(event, settings.schema);
 }
 
-/** The core hears how an event ended: it was not this tab that sent it. */
+/** Tells the core how an event ended that another tab sent. */
 export function endedElsewhere(held: Held, ending: Ending): void {
   held.ending = ending;
   if (!held.isAccepted) return;
@@ -201,7 +201,7 @@ export function endedElsewhere(held: Held, ending: Ending): void {
   });
 }
 
-/** Hands what is on disk to the core; of all identities, or what it asks for of one. */
+/** Hands rows on disk to the core: of all identities, or of the one that it asks for. */
 export async function load(whose?: number): Promise<void> {
   const isSame = untilChanged();
   const hasOthers = hasLoaded || (await othersHave().catch(() => false));
@@ -212,7 +212,7 @@ export async function load(whose?: number): Promise<void> {
   for (const held of [...byNumber.values()]) shed(held);
 }
 
-/** Whether other pages may have something on disk, or on its way there. Fails without a disk. */
+/** Whether other pages may have rows on disk, or on their way there. Rejects without a disk. */
 async function othersHave(): Promise<boolean> {
   if (!isAlone || keysOfLeft().length) return true;
   const isOwn = (id: IDBValidKey) => byId.has(`${id}`) || lately.has(`${id}`);
@@ -228,8 +228,8 @@ export function sentElsewhere(events: number): void {
 }
 
 /**
- * The module has trapped: what is in memory waits for another, to which it is handed anew. Gives how many
- * milliseconds to wait before that one begins.
+ * The module has trapped: all events in memory wait for a new instance. Gives how many milliseconds to wait before that
+ * one starts.
  */
 export function outlive(): number {
   traps++;
@@ -242,7 +242,7 @@ export function outlive(): number {
   return traps > 1 ? Math.min(500 * 2 ** traps, LONGEST_PAUSE) : 0;
 }
 
-/** Ends all there is. */
+/** Ends all events, as dropped. */
 export function forgetEvents(): void {
   for (const held of [...byNumber.values()]) end(held, { state: "dropped", reason: "forgotten" });
   clearBooks();
@@ -252,7 +252,7 @@ export function forgetEvents(): void {
 export function stats(): Stats {
   const book = (at: number) => withCore((core) => core.outbox_books(at)) ?? 0;
   const counted = books();
-  // Which those are nobody knows, so that they do not come to an end one by one.
+  // Nobody knows which events these are, so they are only counted.
   const lost = Math.max(0, book(BOOK_LOST) - elsewhere);
   counted.delivered += elsewhere;
   if (lost) counted.droppedBy[ENDS[DROPPED_LOST - DELIVERED]] = lost;

@@ -1,4 +1,4 @@
-// What a page may ask for besides: sampling, global properties, and its own look at every event.
+// The page's own preparation of events: sampling, global properties, and the hook `before()`.
 
 import type { Settings } from "../config/config.js";
 import { copy } from "../copy.js";
@@ -11,13 +11,13 @@ const ASYNC = "before() gave a promise, and has to give the event at once";
 /** An event as it is to be sent, or why it is not. */
 export type Prepared = (event: AnalyticsEvent, endpointId: string) => Judged;
 
-/** Whether the console was told that the hook is async. */
+/** Whether the console has said that the hook is async. */
 let isTold = false;
 
 /**
- * Samples, adds the global properties, and then lets the page's hook look.
+ * Samples, adds the global properties, and then calls the page's hook.
  *
- * @throws ForebayError `InvalidConfig` where with these global properties no event would be valid.
+ * @throws ForebayError `InvalidConfig` if no event would be valid with these global properties.
  */
 export function preparation(
   {
@@ -49,14 +49,14 @@ export function preparation(
       }
       return fixed(given) ?? { reason: "vetoed by before()" };
     } catch (error) {
-      // The page's own mistake, and what it may have wanted to hide must not leave.
+      // The page's own mistake. The event is dropped, since the hook may have wanted to remove something from it.
       report(error);
       return { reason: "before() threw" };
     }
   };
 }
 
-/** An event as the hook gave it, which may change it for the next one; nothing where it has no name. */
+/** A copy of the event that the hook gave, which may change the object later; nothing if it has no name. */
 function fixed(given: AnalyticsEvent | null | undefined): Judged | undefined {
   const { name, attributes, metrics, immediate } = given ?? ({} as AnalyticsEvent);
   if (!name || typeof name !== "string") return;
@@ -65,12 +65,12 @@ function fixed(given: AnalyticsEvent | null | undefined): Judged | undefined {
   return { event: { name, ...Object.fromEntries(said) } };
 }
 
-/** All values of these global properties have the type that events' have. */
+/** Checks that all values of these global properties have the type that events need. */
 function check(member: string, type: string, values: object | null | undefined, fail: Fail): void {
   const isObject = Object.prototype.toString.call(values ?? {}) === "[object Object]";
   const wrong = Object.entries(values ?? {}).find(
     ([, value]) =>
-      // biome-ignore lint/suspicious/noDoubleEquals: null is none, too.
+      // biome-ignore lint/suspicious/noDoubleEquals: null counts as no value, too.
       value != undefined &&
       (typeof value !== type || (type === "number" && !Number.isFinite(value))),
   );
@@ -82,7 +82,7 @@ function check(member: string, type: string, values: object | null | undefined, 
   );
 }
 
-/** The event with the global properties that it does not have itself, for the hook to change. */
+/** A copy of the event with the global properties that it does not have itself. The hook may change it. */
 function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"]): AnalyticsEvent {
   const { attributes, metrics } = event;
   return {
@@ -92,20 +92,20 @@ function withGlobals(event: AnalyticsEvent, globals: Settings["globalProperties"
   };
 }
 
-/** Own values win. The validator judges what is no object. */
+/** Values of the event win. What is not an object stays as it is, for the validator. */
 function merged<T extends object>(globals: T | undefined, given: T | undefined): T | undefined {
   const own = copy(given);
   if ((own ?? undefined) === undefined) return globals && { ...globals };
   return typeof own === "object" ? { ...globals, ...own } : own;
 }
 
-/** Where an id stands among all ids, from 0 to under 1: FNV-1a, so that any id will do. */
+/** Maps an id to a number from 0 to under 1, evenly for any ids: FNV-1a. */
 export function share(id: string): number {
   let hash = 0x811c9dc5;
   for (const character of id) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
   }
-  // The last step mixes little into the upper bits, and they decide.
+  // FNV's last step hardly changes the upper bits, and these decide.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
 }

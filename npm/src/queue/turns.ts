@@ -1,4 +1,4 @@
-// Turns of the core: what came in during a task is told to it together, and what it asks for is done.
+// Turns of the core: it gets the inputs of a task together, and the engine does what it asks for.
 
 import { refusal } from "../identity/consent.js";
 import { DELIVERED, DROPPED_TOO_MANY, ENDS, PER_ACTION, REJECTED } from "../module/contract.js";
@@ -9,15 +9,15 @@ import { byNumber, type Ending, end } from "./ledger.js";
 
 /** The longest wait that `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
-/** Milliseconds after which a tab that sends looks at its clock, so that it knows when it was asleep. */
+/** The leader's timer runs at least this often, in milliseconds, to notice when the tab was asleep. */
 const BEAT = 1000;
-/** Milliseconds after which it may have been taken for dead: less than others wait for it. */
+/** A timer that is later than this, in milliseconds, means that the tab may have lost the lead: others wait longer. */
 const ASLEEP = 2000;
 
-/** Milliseconds after which a browser is not believed any more that it is offline. */
+/** Milliseconds after which the engine tries to send although the browser says that it is offline. */
 const OFFLINE_PATIENCE = 20_000;
 
-/** Whether the page goes away: nothing can be waited for. */
+/** Whether the page goes away in this task, so that nothing can be awaited. */
 export let isLeaving = false;
 let lastEnvelope = 0;
 
@@ -29,8 +29,8 @@ let carryOut: (core: Core, action: number, number: number) => void;
 let wakeUp: () => void;
 
 /**
- * Says who does what the core asks for, but for ending events, where `number` is of a request or an identity;
- * and who looks whether this tab still is the one that sends, after it was asleep.
+ * Registers two functions: `by` does what the core asks for, except ending events; its `number` is that of a request or
+ * an identity. `whenAwake` checks, after the tab was asleep, whether it still is the leader.
  */
 export function openTurns(by: typeof carryOut, whenAwake: typeof wakeUp): void {
   carryOut = by;
@@ -43,14 +43,14 @@ function endingBy(action: number): Ending {
   return action > REJECTED ? { state: "dropped", reason: end } : { state: end as Ending["state"] };
 }
 
-/** The core's action for an ending, which another tab may have told. */
+/** The core's action for an ending. */
 export function actionFor({ state, reason }: Ending): number {
   const ends: readonly unknown[] = ENDS;
   const at = ends.indexOf(state === "dropped" ? reason : state);
   return at < 0 ? DROPPED_TOO_MANY : DELIVERED + at;
 }
 
-/** Lets the core act on what came in during this task. */
+/** Gives the core a turn at the end of this task. */
 export function soon(): void {
   if (isDue) return;
   isDue = true;
@@ -80,13 +80,13 @@ function turn(): void {
     wakeUp();
   }
   withCore((core) => {
-    // First, since what is due by itself may be too large to outlive the page.
+    // Before `outbox_tick`, whose batches may be too large for a keepalive request.
     if (isLeaving) core.outbox_hidden(lastEnvelope);
     const wakeAt = core.outbox_tick();
     drain(core);
     const longest = isLeader && !isAlone && byNumber.size ? BEAT : LONGEST_TIMEOUT;
     const next = Math.min(wakeAt, now + longest);
-    // One that comes too soon costs less than another one each time.
+    // A timer that fires too early costs less than setting a new one in each turn.
     if (timer && dueAt <= next) return;
     clearTimeout(timer);
     timer = setTimeout(timeIsUp, next - now);
@@ -94,7 +94,7 @@ function turn(): void {
   });
 }
 
-/** Carries out what the core asks for. `isHeard`: another tab told what it gives. */
+/** Does what the core asks for. `isHeard`: another tab has told how these events ended. */
 export function drain(core: Core, isHeard = false): void {
   const ended: Ended[] = [];
   for (let next = core.outbox_poll(); next; next = core.outbox_poll()) {
@@ -106,7 +106,7 @@ export function drain(core: Core, isHeard = false): void {
     }
     const held = byNumber.get(number);
     if (!held) continue;
-    // Another tab, or the answer, knows better why.
+    // Another tab, or the endpoint's answer, knows the reason more exactly.
     const ending = held.ending ?? endingBy(action);
     if (action === REJECTED) ending.reason ??= held.reason;
     ended.push({ id: held.row.id, ...ending });
@@ -115,10 +115,10 @@ export function drain(core: Core, isHeard = false): void {
   if (ended.length && !isHeard) tellTabs({ ended });
 }
 
-/** Whether anything can be sent may have changed. */
+/** The network may have come or gone. */
 export function network(): void {
   const isOffline = navigator.onLine === false;
-  // `onLine` is a guess of the browser. After a while the engine tries all the same.
+  // The browser may be wrong about `onLine`. After a while the engine tries all the same.
   clearTimeout(doubting);
   if (isOffline) doubting = setTimeout(() => setOnline(true), OFFLINE_PATIENCE);
   setOnline(!isOffline);

@@ -1,14 +1,14 @@
-// Events as texts: as they are kept, and as they travel.
+// Events as texts: as they are kept on disk, and as they are sent.
 
 import type { AnalyticsEvent } from "../types.js";
 import type { Row } from "./disk.js";
 
 /** Bytes that an event's id, times and session take in a request. */
 const OVERHEAD = 182;
-/** And those more of an event that ends a session. */
+/** Bytes more for an event that ends a session. */
 const STOP_OVERHEAD = 64;
 
-/** An event as it travels, with times by a clock that is so many milliseconds ahead. */
+/** An event as it is sent, with `offset` milliseconds added to its times. */
 export function wired({ id, at, session, body }: Row, offset: number): string {
   const time = (at: number) => new Date(at + offset).toISOString();
   let text = "";
@@ -20,12 +20,12 @@ export function wired({ id, at, session, body }: Row, offset: number): string {
   return `${JSON.stringify(id)}:{"Timestamp":"${time(at)}",${text}${body.slice(1)}`;
 }
 
-/** Bytes that it takes in a request, all in all. */
+/** Bytes that an event takes in a request, all in all. */
 export function bytesOf({ body, session }: Row): number {
   let bytes = OVERHEAD + (session?.stop === undefined ? 0 : STOP_OVERHEAD);
   for (let at = 0; at < body.length; at++) {
     const unit = body.charCodeAt(at);
-    // Two halves of a pair are three bytes each here, and four together: an upper bound will do.
+    // Counts six bytes for a surrogate pair, which has four: an upper bound will do.
     bytes += unit < 128 ? 1 : unit < 2048 ? 2 : 3;
   }
   return bytes;
