@@ -1,4 +1,4 @@
-//! The TypeScript side of the boundary, written from the Rust side. Nothing of this is in a module.
+//! Writes the TypeScript side of the boundary from the Rust side. No module has any of this.
 
 use std::path::Path;
 
@@ -12,24 +12,24 @@ use syn::{
 use crate::outbox::{BOOK_ENDED, BOOK_QUEUED, BOOK_RECORDED, PER_ACTION};
 use crate::validator::{METRIC, OTHER_TYPE};
 
-/// Where it is written to, from the folder of this crate.
+/// The file that is written, from the folder of this crate.
 const CONTRACT: &str = "../npm/src/module/contract.ts";
-/// What writes it.
+/// The command that writes it.
 const COMMAND: &str = "WRITE=1 cargo test --package forebay-sdk-wasm";
-/// The columns of a line of TypeScript.
+/// Most columns of a line of TypeScript.
 const COLUMNS: usize = 100;
 
-/// What both modules export, unless it says otherwise.
+/// The files whose exports both modules have, unless a `cfg` says otherwise.
 const OF_BOTH: [&str; 2] = [include_str!("lib.rs"), include_str!("validator.rs")];
-/// What the module exports that every page loads.
+/// The file whose exports only the module has that every page loads.
 const OF_CORE: &str = include_str!("outbox.rs");
-/// The methods of the outbox, whose words an export shares that says no more than their name.
+/// The files with the outbox's methods: an export whose doc comment is only a method's name gets that method's.
 const METHODS: [&str; 3] = [
     include_str!("../../core/src/outbox/machine.rs"),
     include_str!("../../core/src/outbox/machine/answers.rs"),
     include_str!("../../core/src/outbox/machine/sending.rs"),
 ];
-/// Where [`Action`] is.
+/// The file with [`Action`].
 const ACTIONS: &str = include_str!("../../core/src/outbox/mod.rs");
 
 /// The place of [`Action::DroppedLost`] in the books.
@@ -151,7 +151,7 @@ fn actions() -> String {
     action.variants.iter().map(constant).collect()
 }
 
-/// What the modules export, as interfaces.
+/// The exports of the modules, as interfaces.
 fn interfaces() -> String {
     let mut both = String::from("  memory: WebAssembly.Memory;\n");
     let mut core = String::new();
@@ -234,7 +234,7 @@ fn condition(attributes: &[Attribute]) -> Option<String> {
         })
 }
 
-/// A doc comment as one of TypeScript's.
+/// A doc comment in TypeScript's form.
 fn comment(attributes: &[Attribute], indent: &str) -> String {
     let mut lines = docs(attributes);
     if let [line] = &lines[..]
@@ -268,7 +268,7 @@ fn docs(attributes: &[Attribute]) -> Vec<String> {
     attributes.iter().filter_map(line).collect()
 }
 
-/// What is said of a method of the outbox.
+/// The doc comment of a method of the outbox.
 fn docs_of_method(name: &str) -> Vec<String> {
     let methods = METHODS
         .into_iter()
@@ -284,7 +284,7 @@ fn docs_of_method(name: &str) -> Vec<String> {
     docs.flatten().collect()
 }
 
-/// A line without Rust's links, with the names that TypeScript knows.
+/// A line without Rust's links, and with TypeScript's names.
 fn linkless(line: &str) -> String {
     let line = line.replace("[`", "`").replace("`]", "`");
     let line = line.replace("`Outbox::", "`outbox_");

@@ -1,4 +1,4 @@
-//! The browser's engine, which the module imports.
+//! The functions of JavaScript that the module imports.
 
 use forebay_core::schema::JavaScript;
 

@@ -1,13 +1,13 @@
-//! What std would bring along: an allocator and what happens on a panic. Without std the module is
-//! about 8 KB smaller, which is half of what a visitor may be asked to download.
+//! What std would provide: an allocator and a panic handler. Without std the module is about 8 KB smaller, which is
+//! half of the budget for what a page loads.
 
 use core::panic::PanicInfo;
 
 use lol_alloc::AssumeSingleThreaded;
 #[cfg(feature = "violations")]
 use lol_alloc::FreeListAllocator as Allocator;
-/// Frees nothing, which is half the code. The outbox and the buffer keep the room that they have: only what
-/// they grow out of is lost, which together is less than what they grow to.
+/// Frees nothing, which halves the code. The outbox and the buffer keep their memory. When they grow, the old memory is
+/// lost; all of it together is less than what they grow to.
 #[cfg(not(feature = "violations"))]
 use lol_alloc::LeakingAllocator as Allocator;
 

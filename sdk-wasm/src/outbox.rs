@@ -1,11 +1,11 @@
-//! The core's `outbox::Outbox`, by numbers. Events, identities and requests are known by their numbers. Times are
-//! milliseconds; NaN stands for what is not there.
+//! The core's `outbox::Outbox` for JavaScript. Events, identities and requests have numbers. Times are milliseconds;
+//! NaN stands for no time.
 
 use forebay_core::outbox::{Action, Answer, Config, NewEvent, Now};
 
 use crate::page::{Page, page, parted, put};
 
-/// Most events of an identity that wait in memory, where the others are on disk.
+/// Most events of an identity in memory, if the others are on disk.
 const RESIDENT_EVENTS: usize = 2_000;
 /// Most bytes of events in a batch: a request may have 4 MB, and its envelope describes the endpoint.
 const BATCH_BYTES: usize = 4_000_000 - 16_000;
@@ -15,13 +15,12 @@ pub const PER_ACTION: f64 = 4_294_967_296.0;
 
 /// Places of [`outbox_books`]: how many events were recorded, loaded or handed over.
 pub const BOOK_RECORDED: usize = 0;
-/// How many wait, on disk alone too, or are under way.
+/// How many wait, also on disk alone, or are in flight.
 pub const BOOK_QUEUED: usize = 1;
-/// How many ended as [`Action::Delivered`]; those that ended as the next action follow, and so on.
+/// How many ended as [`Action::Delivered`]; the next places count the next actions.
 pub const BOOK_ENDED: usize = 2;
 
-/// Says what time it is, for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is
-/// `performance.now()`.
+/// Sets the time for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is `performance.now()`.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_now(wall: f64, monotonic: f64) {
     page().now = Now { wall, monotonic };
@@ -143,8 +142,8 @@ pub extern "C" fn outbox_no_credentials(who: u32, retry_after: f64) {
     page.outbox.no_credentials(who, retry_after, page.now);
 }
 
-/// `Outbox::answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
-/// are in the buffer.
+/// `Outbox::answered`, with the members of the core's `outbox::Answer`. The buffer has the statuses of so many
+/// `events`, and then `error_type`.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_answered(
     request: u32,
@@ -181,7 +180,7 @@ pub extern "C" fn outbox_hidden(envelope: usize) {
     page.outbox.hidden(envelope, page.now);
 }
 
-/// `Outbox::poll`: an action times [`PER_ACTION`], plus the number that belongs to it; 0 for nothing.
+/// `Outbox::poll`: an action times [`PER_ACTION`], plus the number that belongs to it; 0 if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn outbox_poll() -> f64 {
     page().outbox.poll().map_or(0.0, |(action, number)| {

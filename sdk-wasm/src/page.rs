@@ -1,4 +1,4 @@
-//! What the module holds for its page.
+//! The module's state, for its page.
 
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
@@ -7,7 +7,7 @@ use core::cell::UnsafeCell;
 use forebay_core::outbox::{Now, Outbox};
 use forebay_core::schema::Rules;
 
-/// What of an event the page is told.
+/// What the page is told about an event.
 #[cfg(not(feature = "violations"))]
 type Judge = forebay_core::schema::Verdict<crate::engine::Engine>;
 #[cfg(feature = "violations")]
@@ -19,12 +19,12 @@ pub type Checker = forebay_core::schema::Checker<'static, Judge>;
 pub struct Page {
     #[cfg(not(feature = "violations"))]
     pub outbox: Outbox,
-    /// What time it is.
+    /// The time.
     #[cfg(not(feature = "violations"))]
     pub now: Now,
     /// Texts on their way in or out.
     pub buffer: Vec<u8>,
-    /// What events are validated against.
+    /// The rules that events are validated against.
     pub rules: Rules<'static>,
     /// The event that is being validated.
     pub checker: Option<Checker>,
@@ -70,10 +70,10 @@ static PAGE: OneThread = OneThread(UnsafeCell::new(Page {
     checker: None,
 }));
 
-/// What the module holds. Its outbox takes no events until `start`.
+/// The module's state. Its outbox takes no events until `start`.
 #[allow(clippy::mut_from_ref, reason = "see SAFETY")]
 pub fn page() -> &'static mut Page {
-    // SAFETY: one thread, and no export calls another while it holds this. Nor does JavaScript, where one asks
-    // it for what its engine does.
+    // SAFETY: one thread, and no export calls another while it holds this. Nor does JavaScript in a function that the
+    // module imports.
     unsafe { &mut *PAGE.0.get() }
 }

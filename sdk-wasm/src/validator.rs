@@ -1,4 +1,4 @@
-//! The validator, which is handed an event field by field.
+//! The validator, which gets an event field by field.
 
 use core::str::from_utf8_unchecked;
 
@@ -6,13 +6,13 @@ use forebay_core::schema::{Given, Rules};
 
 use crate::page::{Checker, page, parted};
 
-/// Added to what [`validator_field`] is given where the field is a metric; otherwise it is an attribute.
+/// Added to the argument `given` of [`validator_field`] if the field is a metric; otherwise it is an attribute.
 pub const METRIC: u32 = 1;
-/// Added where the value is neither a text nor a number, as the field takes it.
+/// Added if the value does not have the field's type: neither a text for an attribute nor a number for a metric.
 pub const OTHER_TYPE: u32 = 2;
 
-/// Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
-/// where they are not, events are held against the limits of the wire alone, as before.
+/// Takes the compact rules of a schema from the buffer. Gives whether their form is known; if not, only the limits of
+/// the wire hold, as before.
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_set_rules() -> bool {
     let page = page();
@@ -29,9 +29,9 @@ pub extern "C" fn validator_begin() {
     page.checker = Some(Checker::new(page.rules, text(&page.buffer)));
 }
 
-/// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
-/// buffer. `given` is the sum of [`METRIC`] and [`OTHER_TYPE`], as far as they hold; the text of a value of another
-/// type is the name of that type. Gives whether it may leave the browser.
+/// Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the buffer. `given` is
+/// the sum of those of [`METRIC`] and [`OTHER_TYPE`] that apply. The text of a value of another type is the name of
+/// that type. Gives whether the field may leave the browser.
 #[unsafe(no_mangle)]
 pub extern "C" fn validator_field(given: u32, name: usize) -> bool {
     let page = page();

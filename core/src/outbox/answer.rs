@@ -1,43 +1,42 @@
 //! What an HTTP answer says about the request as a whole.
 
-/// An answer to a request, or that there is none. A proxy, a firewall or a captive portal may have given it instead
-/// of the endpoint: see [`Answer::is_own`].
+/// An answer to a request, or the lack of one. It may come from a proxy, a firewall or a captive portal instead of the
+/// endpoint: see [`Answer::is_own`].
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// HTTP status; 0 where no answer came.
+    /// HTTP status; 0 if no answer came.
     pub status: u16,
-    /// The code of an error: the header `x-amzn-errortype`, or else `__type` of a JSON body; empty where there is
-    /// neither.
+    /// The code of an error: the header `x-amzn-errortype`, or else `__type` of a JSON body; empty if there is neither.
     pub error_type: &'a [u8],
     /// Whether the body is Pinpoint's `MessageBody`: a JSON object with the texts `Message` and `RequestID`.
     pub has_message_body: bool,
-    /// `Retry-After`, in milliseconds from now; NaN where it is not there.
+    /// `Retry-After`, in milliseconds from now; NaN if there is none.
     pub retry_after: f64,
-    /// `Date`, in milliseconds since the epoch; NaN where it is not there.
+    /// `Date`, in milliseconds since the epoch; NaN if there is none.
     pub date: f64,
-    /// What the answer says about each event, as HTTP statuses of two bytes, the lower one first, in the order
-    /// of the batch: a whole number as `StatusCode` in `Results`, at the endpoint's id, `EventsItemResponse` and the
-    /// event's id. 0 for an event that has none there.
+    /// What the answer says about each event, in the order of the batch: HTTP statuses of two bytes, little-endian. The
+    /// status of an event is `StatusCode` in `Results`, at the endpoint's id, `EventsItemResponse` and the event's id;
+    /// 0 if that is not a whole number.
     pub events: &'a [[u8; 2]],
 }
 
 /// What to do about a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nothing: it succeeded.
+    /// Nothing: the request succeeded.
     None,
     /// The credentials or the clock are not right: renew and try again.
     NotAuthorized,
-    /// The request itself is at fault, says the endpoint.
+    /// The endpoint says that the request itself is at fault.
     Refused,
-    /// The request is too large for something on its way.
+    /// The request is too large for something on the way.
     TooLarge,
     /// Anything else: try again.
     Failed,
 }
 
-/// Codes of errors about credentials and clocks have one of these in them; no other codes do. Pinpoint answers with
-/// 403, which says enough; the JSON services of AWS answer with 400.
+/// Only codes of errors about credentials and clocks contain one of these. Pinpoint sends them with status 403, which
+/// says enough; the JSON services of AWS send them with 400.
 const NOT_AUTHORIZED: [&str; 4] = ["Token", "Signature", "Expired", "UnrecognizedClient"];
 
 impl Answer<'_> {
@@ -51,9 +50,9 @@ impl Answer<'_> {
         events: &[],
     };
 
-    /// Whether the endpoint itself gave this answer: it names an error as AWS does, or has Pinpoint's form. What
-    /// else says that a request failed may be anything on the way to the endpoint, and ends no event. A
-    /// `message` alone does not count: gateways and firewalls answer so.
+    /// Whether the endpoint itself gave this answer: it names an error as AWS does, or has Pinpoint's form. Any other
+    /// refusal may come from something on the way to the endpoint, and ends no event. A `message` alone does not count:
+    /// gateways and firewalls send one, too.
     pub fn is_own(&self) -> bool {
         !self.error_type.is_empty() || self.has_message_body
     }

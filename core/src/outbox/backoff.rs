@@ -7,7 +7,7 @@ const CAP_MS: f64 = 30_000.0;
 /// The longest `Retry-After` that is honoured in full: a mistaken one must not silence a page.
 const LONGEST_STATED_MS: f64 = 3_600_000.0;
 
-/// The later of two times; the second one where the first is NaN.
+/// The later of two times; the second one if the first is NaN.
 pub(super) fn later(one: f64, other: f64) -> f64 {
     if one > other { one } else { other }
 }
@@ -28,11 +28,11 @@ impl Random {
 /// between nothing and `min(30 s, 1 s * 2^(n-1))`.
 #[derive(Clone, Copy)]
 pub(super) struct Backoff {
-    /// Upper bound of the delay after the last failure; 0 where the last try did not fail.
+    /// Upper bound of the delay after the last failure; 0 if the last try did not fail.
     bound: f64,
     /// The time before which nothing is to be tried; may be in the past.
     pub until: f64,
-    /// End of the silence the server asked for; not after `until`.
+    /// End of the silence that the server asked for; not after `until`.
     stated_until: f64,
 }
 
@@ -51,8 +51,7 @@ impl Backoff {
     /// A try failed, and the server asked for `retry_after` milliseconds of silence; NaN if it did
     /// not.
     ///
-    /// A failure that arrives while the delay of another runs belongs to the same trouble, and does
-    /// not lengthen it.
+    /// A failure during the delay of an earlier one is taken for the same trouble, and does not lengthen the delay.
     pub(super) fn failed(&mut self, now: f64, retry_after: f64, random: &mut Random) {
         if !self.is_failing() || now >= self.until {
             self.bound = (self.bound * 2.0).clamp(BASE_MS, CAP_MS);
@@ -63,7 +62,7 @@ impl Backoff {
         self.until = later(self.until, self.stated_until);
     }
 
-    /// A try succeeded. A delay that is under way still runs: the success may be older.
+    /// A try succeeded. A delay that has begun still runs: the success may be older than the failure.
     pub(super) fn succeeded(&mut self) {
         self.bound = 0.0;
     }

@@ -1,31 +1,31 @@
-//! The endpoint's clock, as far as answers tell of it.
+//! The endpoint's clock, as answers tell it.
 
-/// How far an answer's `Date` may be from what is known without correcting it. A request lives no
-/// longer, so that a slow answer is not taken for a wrong clock.
+/// An answer's `Date` corrects the offset only if it differs by more than this. No request takes longer, so that a slow
+/// answer is not taken for a wrong clock.
 const TOLERANCE_MS: f64 = 60_000.0;
-/// How much more or less time may pass by the wall clock than by the monotonic one before that is
-/// taken for a jump: someone set the clock, or the machine slept.
+/// If the wall clock advances by more or less than the monotonic one, and the difference is greater than this, it has
+/// jumped: someone set it, or the machine slept.
 const JUMP_MS: f64 = 2_000.0;
 
 /// The time, as the shell reads it, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Now {
-    /// The wall clock, since the epoch: what events and signatures are dated by. May be wrong, and
-    /// may jump.
+    /// The wall clock, since the epoch, which dates events and signatures. It may be wrong, and may jump.
     pub wall: f64,
-    /// A clock that never goes back, from any origin: what waiting is measured by.
+    /// The monotonic clock, from any origin, which measures delays.
     pub monotonic: f64,
 }
 
-/// What to add to the wall clock.
+/// The clock offset: what to add to the wall clock.
 pub(super) struct Clock {
-    /// The best guess at what the endpoint's clock is ahead by, in milliseconds.
+    /// The best guess at the offset, in milliseconds.
     pub offset: f64,
-    /// Whether an answer said so since the clock jumped last.
+    /// Whether an answer has confirmed the offset since the clock jumped last.
     pub is_known: bool,
-    /// Whether any answer ever said so. If the clock jumps before the next answer, that one is still the best guess.
+    /// Whether any answer has ever confirmed an offset. After a jump that offset is the best guess until the next
+    /// answer.
     was_known: bool,
-    /// Wall clock without monotonic clock, as of the last look.
+    /// Wall clock minus monotonic clock, at the last look.
     drift: f64,
 }
 
@@ -48,8 +48,8 @@ impl Clock {
         jumped
     }
 
-    /// An answer came that was sent at `date` by the endpoint's clock; NaN where it does not say.
-    /// Gives whether that corrects what was known.
+    /// An answer came that was sent at `date` by the endpoint's clock; NaN if it does not say. Gives whether that
+    /// corrects the offset.
     pub fn learn(&mut self, date: f64, now: Now) -> bool {
         self.is_known |= !date.is_nan();
         self.was_known |= self.is_known;

@@ -1,35 +1,35 @@
-//! Whose credentials requests are signed with, and how long they last. The credentials themselves
-//! stay with the shell.
+//! The identities whose credentials sign requests, and how long the credentials last. The credentials themselves stay
+//! with the shell.
 
 use super::backoff::{Backoff, Random, later};
 
-/// How many identities an outbox knows, by the numbers from 0: a guest, and those who sign in one after the other.
+/// How many identities an outbox knows, by numbers from 0: a guest, and users who sign in one after the other.
 pub const MAX_IDENTITIES: usize = 64;
 /// A time that does not come.
 pub(super) const NEVER: f64 = f64::INFINITY;
-/// How long before they expire credentials are renewed.
+/// Credentials are renewed this long before they expire.
 const REFRESH_MARGIN_MS: f64 = 5.0 * 60.0 * 1_000.0;
 /// Credentials are taken to last at least this long, whatever a clock says. Otherwise a wrong clock would make them
 /// expired on arrival, and the outbox would ask for new ones without end.
 const SHORTEST_LIFETIME_MS: f64 = 30_000.0;
 
-/// One identity: a guest, or someone signed in. Times are monotonic milliseconds.
+/// One identity: a guest, or a user who is signed in. Times are monotonic milliseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Identity {
-    /// When to ask the shell for credentials; [`NEVER`] while it is asked.
+    /// When to ask the shell for credentials; [`NEVER`] while it gets them.
     refresh_at: f64,
     expires_at: f64,
-    /// Failures to get credentials, and to get requests accepted as authorised.
+    /// Back-off after failures to get credentials, and after requests that were not authorised.
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
     pub refusals: u32,
     /// How often credentials were discarded because of those answers.
     pub renewals: u32,
-    /// Events of this identity that wait in memory.
+    /// How many events of this identity wait in memory.
     pub waiting: usize,
     /// Their bytes.
     pub bytes: usize,
-    /// Those that wait on disk alone.
+    /// How many wait on disk alone.
     pub evicted: u32,
     /// Whether the events that wait may leave before the pace allows it.
     pub urgent: bool,
@@ -55,12 +55,12 @@ impl Identity {
         now < self.expires_at
     }
 
-    /// When the shell is to be asked for credentials; [`NEVER`] while it is.
+    /// When to ask the shell for credentials; [`NEVER`] while it gets them.
     pub fn ask_at(&self) -> f64 {
         later(self.refresh_at, self.backoff.until)
     }
 
-    /// The shell is asked for credentials.
+    /// The shell has been asked for credentials.
     pub fn asked(&mut self) {
         self.refresh_at = NEVER;
     }
@@ -72,7 +72,7 @@ impl Identity {
         self.refresh_at = later(self.expires_at - REFRESH_MARGIN_MS, now + lifetime * 0.75);
     }
 
-    /// A request was authorised. Only now it is known that the credentials are good.
+    /// A request was authorised, which shows that the credentials are good.
     pub fn accepted(&mut self) {
         self.refusals = 0;
         self.renewals = 0;

@@ -13,7 +13,7 @@ use super::identity::{Identity, MAX_IDENTITIES, NEVER};
 use super::queue::{Entry, NONE, Queue};
 use super::{Action, Answer, Books, Config, NewEvent, Now};
 
-/// Most batches under way at a time.
+/// Most batches in flight at a time.
 pub const MAX_IN_FLIGHT: usize = 4;
 
 /// No identity.
@@ -27,14 +27,14 @@ const LOST: usize = Action::DroppedLost as usize - FIRST_END;
 struct Request {
     id: u32,
     who: u32,
-    /// How many events it has; none where it is an UpdateEndpoint.
+    /// How many events it has; none if it is an UpdateEndpoint.
     events: usize,
-    /// Monotonic milliseconds.
+    /// When it is given up, in monotonic milliseconds.
     deadline: f64,
     keepalive_bytes: usize,
     /// [`Outbox::signing_era`] when it was signed.
     signing_era: u32,
-    /// Whether it has the description of the endpoint.
+    /// Whether it carries the description of the endpoint.
     describes: bool,
 }
 
@@ -45,29 +45,29 @@ pub struct Outbox {
     /// Whether the disk has been read once. Before that no event is evicted: each event that is read is taken for a
     /// new one, and counted.
     is_loaded: bool,
-    /// The identity that the disk is being read for; [`NOBODY`] where it is not.
+    /// The identity that the disk is being read for; [`NOBODY`] if it is not being read.
     reading: u32,
     /// How many events of that identity waited on disk alone when the reading began; 0 once one of them came.
     expected: u32,
-    /// Whether events from an earlier visit wait for their age to be looked at.
+    /// Whether events from an earlier visit wait for a check of their age.
     ages_unchecked: bool,
     identities: [Identity; MAX_IDENTITIES],
-    /// Who describes the endpoint.
+    /// The identity that the description of the endpoint is sent as.
     current: u32,
-    /// In the order in which they were sent.
+    /// Requests in flight, in the order in which they were sent.
     requests: Vec<Request>,
     last_request: u32,
     /// When the pace lets the next batch go.
     paced_until: f64,
-    /// Events a batch may have now: below the limit while a refusal is being isolated.
+    /// Most events of a batch at present: below the limit while the event at fault is searched for.
     batch_events: usize,
     backoff: Backoff,
     endpoint_backoff: Backoff,
     /// Whether a description of the endpoint waits to be sent.
     endpoint_waits: bool,
-    /// Whether one is under way.
+    /// Whether one is in flight.
     endpoint_sent: bool,
-    /// Whether batches carry it.
+    /// Whether batches carry the description.
     describes: bool,
     random: Random,
     clock: Clock,
@@ -84,7 +84,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox that takes nothing until it is started.
+    /// An outbox that takes no events until it is started.
     pub const EMPTY: Outbox = Outbox {
         config: Config {
             batch_events: 0,
@@ -124,8 +124,8 @@ impl Outbox {
         wake_at: NEVER,
     };
 
-    /// Begins anew, with nothing in it and on disk: online, and not the one that sends. `entropy` seeds the
-    /// jitter of retries.
+    /// Begins anew, with no events in memory or on disk: online, and not the leader. `entropy` seeds the jitter of
+    /// retries.
     pub fn start(&mut self, config: Config, entropy: u32) {
         self.config = config;
         self.queue.clear();
@@ -150,7 +150,7 @@ impl Outbox {
         self.polled = 0;
     }
 
-    // What comes in.
+    // Inputs.
 
     /// Takes a valid event. `immediate`: it and all that wait leave without waiting for the pace. Gives whether it is
     /// taken. An event of an identity whose number is [`MAX_IDENTITIES`] or more is not taken and not counted: it
@@ -161,7 +161,7 @@ impl Outbox {
         }
         self.look(now);
         self.queue.compact();
-        // One that can never fit must not drive out the others.
+        // An event that can never fit must not cause others to be dropped.
         let drops_itself = self.config.drop_newest || new.bytes > self.config.queue_bytes;
         self.count(new);
         self.enter(new, immediate, false);
@@ -175,14 +175,14 @@ impl Outbox {
 
     /// Takes an event from disk, the oldest first; its number is new to this outbox. Events that come before the first
     /// [`Outbox::loaded`] go before all others. Gives whether it is taken into memory. If not, it waits on disk alone,
-    /// and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it is
-    /// counted), or there is no room for its identity, as with [`Outbox::record`] (it is not counted).
+    /// and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it
+    /// is counted), or there is no room for its identity, as with [`Outbox::record`] (it is not counted).
     pub fn load(&mut self, new: NewEvent) -> bool {
         if !is_known(new.who) {
             return false;
         }
         let is_resident = self.identity(new.who).waiting < self.config.resident_events;
-        // It need not be one of the evicted: it may be another tab's, which that tab has not handed over yet.
+        // It need not be an evicted one: it may be another tab's, which that tab has not handed over yet.
         let is_known = self.is_loaded && self.identity(new.who).evicted > 0;
         if is_known {
             self.identity(new.who).evicted -= 1;
@@ -266,31 +266,31 @@ impl Outbox {
         self.queue.compact();
     }
 
-    /// Everything that waits leaves without waiting for the pace; a back-off still holds.
+    /// Sends all events that wait without waiting for the pace; a back-off still holds.
     pub fn flush(&mut self) {
         for identity in &mut self.identities {
             identity.urgent = true;
         }
     }
 
-    /// A description of the endpoint waits to be sent, instead of one that waited before.
+    /// A new description of the endpoint waits to be sent; it replaces one that waited before.
     pub fn update_endpoint(&mut self) {
         self.endpoint_waits = true;
         self.describes = true;
     }
 
-    /// Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
-    /// that identity.
+    /// Sets the identity that the endpoint belongs to from now on. A description of the endpoint waits as long as there
+    /// is no room for that identity.
     pub fn set_current(&mut self, who: u32) {
         self.current = who;
     }
 
-    /// Whether this outbox is the one that sends. What is under way goes on either way.
+    /// Sets whether this outbox is the leader's, which sends. Requests in flight go on either way.
     pub fn set_leader(&mut self, leader: bool) {
         self.leader = leader;
     }
 
-    /// Whether there is a network. Coming back ends delays that the endpoint did not ask for.
+    /// Sets whether there is a network. When it comes back, delays end, except those that the endpoint asked for.
     pub fn set_online(&mut self, online: bool) {
         self.online = online;
         if online {
@@ -312,8 +312,8 @@ impl Outbox {
         self.identity(who).renewed(lifetime_ms, now.monotonic);
     }
 
-    /// There are no credentials of an identity, and none are to be asked for before so many
-    /// milliseconds where the pool said so; else NaN.
+    /// There are no credentials of an identity. If the pool said when to ask again, that is in so many milliseconds;
+    /// else NaN.
     pub fn no_credentials(&mut self, who: u32, retry_after: f64, now: Now) {
         if !is_known(who) {
             return;
@@ -322,9 +322,8 @@ impl Outbox {
         identity.failed(retry_after, now.monotonic, &mut self.random);
     }
 
-    /// Time has passed, or something has come in: gives up on late requests, and sends what is due.
-    /// Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
-    /// brings nothing about.
+    /// Time has passed, or there was an input: gives up late requests, and sends what is due. Gives when to call this
+    /// next, in monotonic milliseconds; infinity if nothing is due without another input.
     pub fn tick(&mut self, now: Now) -> f64 {
         self.look(now);
         if self.clock.is_known {
@@ -348,9 +347,9 @@ impl Outbox {
         self.wake_at
     }
 
-    // What goes out.
+    // Outputs.
 
-    /// The next thing to do; `None` when there is nothing more until the next call.
+    /// The next action for the shell; `None` if there is none until the next call.
     pub fn poll(&mut self) -> Option<(Action, u32)> {
         let next = self.actions.get(self.polled).copied();
         self.polled += 1;
@@ -361,8 +360,7 @@ impl Outbox {
         next
     }
 
-    /// The events of a batch under way, oldest first, each with what to add to its time to get the
-    /// endpoint's.
+    /// The events of a batch in flight, the oldest first, each with what to add to its time to get the endpoint's.
     pub fn batch(&self, request: u32) -> impl Iterator<Item = (u32, f64)> {
         let entries = self.queue.entries.iter();
         entries
@@ -370,21 +368,21 @@ impl Outbox {
             .map(|entry| (entry.event, entry.offset(self.clock.offset)))
     }
 
-    /// The identity whose credentials sign a request that is under way.
+    /// The identity whose credentials sign a request in flight.
     pub fn who(&self, request: u32) -> u32 {
         let request = self.request(request);
         request.map_or(self.current, |request| request.who)
     }
 
-    /// Whether the batch of a request under way carries the description of the endpoint, or an empty one. No event ends
-    /// because of a description: once the endpoint has refused it, or a batch that carries it, batches go without it.
-    /// They carry it again once there is another description, or once it is known that the endpoint refused something
+    /// Whether the batch of a request in flight carries the description of the endpoint, or an empty one. No event ends
+    /// because of a description: after the endpoint has refused it, or a batch that carried it, batches go without it.
+    /// They carry it again when there is another description, or when it turns out that the endpoint refused something
     /// else.
     pub fn describes(&self, request: u32) -> bool {
         self.request(request).is_some_and(|sent| sent.describes)
     }
 
-    /// What the endpoint's clock is ahead by, as well as known, in milliseconds.
+    /// The clock offset as it is known, in milliseconds.
     pub fn clock_offset(&self) -> f64 {
         self.clock.offset
     }
@@ -393,14 +391,14 @@ impl Outbox {
         self.requests.iter().find(|sent| sent.id == id)
     }
 
-    /// The books.
+    /// The counts of events.
     pub fn books(&self) -> &Books {
         &self.books
     }
 
     // The queue.
 
-    /// Asks for the events that wait on disk alone as soon as memory is half empty.
+    /// Asks for events that wait on disk alone when half of those in memory have gone.
     fn read_due(&mut self, who: u32) {
         let identity = &self.identities[place(who)];
         let is_low = identity.waiting <= self.config.resident_events / 2;
@@ -415,7 +413,7 @@ impl Outbox {
         &mut self.identities[place(who)]
     }
 
-    /// Drops waiting events, from a place on, until the others are within the caps.
+    /// Drops waiting events, from a place on, until the rest is within the caps.
     fn make_room(&mut self, from: usize) {
         for at in from..self.queue.entries.len() {
             let reason = if self.books.queued as usize > self.config.queue_events {
@@ -431,8 +429,8 @@ impl Outbox {
         }
     }
 
-    /// Drops what is too old by the endpoint's clock. An event from disk may have been recorded before the browser's
-    /// clock was set wrong: if it is too old only by the correction of today, it was recorded by a clock that was right.
+    /// Drops events that are too old by the endpoint's clock. If an event from disk is too old only with the present
+    /// clock offset, it stays: it was recorded before the browser's clock was set wrong.
     fn look_at_ages(&mut self, now: Now) {
         if !core::mem::take(&mut self.ages_unchecked) {
             return;
@@ -452,7 +450,7 @@ impl Outbox {
         }
     }
 
-    /// An event that is waiting or under way comes to one of [`Action::ENDS`].
+    /// Ends an event that waits or is in flight, as one of [`Action::ENDS`].
     fn end(&mut self, at: usize, end: Action) {
         let Entry { event, bytes, .. } = *self.leave(at);
         self.books.queued -= 1;
@@ -468,7 +466,7 @@ impl Outbox {
         self.actions.push((end, event));
     }
 
-    /// An event that is waiting or under way leaves memory. Gives it.
+    /// Takes an event that waits or is in flight out of memory, and gives it.
     fn leave(&mut self, at: usize) -> &Entry {
         self.queue.resident -= 1;
         let entry = &mut self.queue.entries[at];
@@ -479,7 +477,7 @@ impl Outbox {
         entry
     }
 
-    /// Lets an event wait behind all others.
+    /// Moves an event behind all others.
     fn move_back(&mut self, at: usize) {
         if let Some(entry) = self.queue.entries.get_mut(at) {
             let moved = *entry;
@@ -488,8 +486,8 @@ impl Outbox {
         }
     }
 
-    /// Looks at the clocks. Where the wall clock jumped, what was recorded before keeps the correction
-    /// that held then.
+    /// Looks at the clocks. If the wall clock has jumped, events that were recorded before keep the offset of that
+    /// time.
     fn look(&mut self, now: Now) {
         if self.clock.look(now) {
             for entry in &mut self.queue.entries {
@@ -504,7 +502,7 @@ fn is_known(who: u32) -> bool {
     who < MAX_IDENTITIES as u32
 }
 
-/// Where an identity stands. Entries and requests have none but known ones; the remainder tells the compiler so.
+/// The index of an identity. Entries and requests have only known ones; the remainder shows that to the compiler.
 fn place(who: u32) -> usize {
     who as usize % MAX_IDENTITIES
 }

@@ -4,26 +4,26 @@ use alloc::vec::Vec;
 
 /// [`Entry::request`] of an event that is in no request.
 pub(super) const NONE: u32 = 0;
-/// How many more places of ended events than others are kept before the others move up.
+/// Ended events keep their places until there are this many more of them than others; then the others move up.
 const COMPACT_AT: usize = 512;
 
 /// One event, without its text, which the shell keeps.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    /// The shell's number of it.
+    /// The shell's number for it.
     pub event: u32,
-    /// What it takes in a request.
+    /// Bytes that it takes in a request.
     pub bytes: usize,
-    /// Whose credentials it is sent with.
+    /// The identity whose credentials it is sent with.
     pub who: u32,
     /// The request it is in.
     pub request: u32,
-    /// Whether it has ended or moved back. It keeps its place until its request is answered, since
-    /// answers go by the order of the batch; the place is reused in time.
+    /// Whether it has ended or moved back. It keeps its place until its request is answered, since an answer has the
+    /// order of the batch.
     pub is_over: bool,
     /// When it was recorded, by the browser's clock: milliseconds since the epoch.
     pub at: f64,
-    /// What the endpoint's clock was ahead by when it was recorded; NaN until that is known.
+    /// The clock offset when it was recorded; NaN until that is known.
     pub offset: f64,
 }
 
@@ -36,7 +36,7 @@ impl Entry {
         self.request == NONE && self.is_over
     }
 
-    /// What the endpoint's clock was ahead by when it was recorded, where it is `now` by now.
+    /// The clock offset when it was recorded; `now`, the present one, if that is not known.
     pub fn offset(&self, now: f64) -> f64 {
         if self.offset.is_nan() {
             now
@@ -46,17 +46,16 @@ impl Entry {
     }
 }
 
-/// Events in order. Those under way keep their places, so that one which comes back stands where it
-/// stood.
+/// Events in order. Those in flight keep their places, so that an event which comes back is where it was.
 pub(super) struct Queue {
     pub entries: Vec<Entry>,
     /// Events that [`Queue::merge`] puts before them.
     pub earlier: Vec<Entry>,
-    /// How many events there are here, waiting or under way.
+    /// How many events wait in memory or are in flight.
     pub resident: usize,
-    /// The bytes of those that wait or are under way, on disk alone too.
+    /// The bytes of events that wait, also on disk alone, or are in flight.
     pub bytes: usize,
-    /// Where the event stood that was found last: the next one that is looked for is right behind it.
+    /// The place of the event that was found last: the next search mostly is for the event behind it.
     found_at: usize,
 }
 
@@ -77,7 +76,7 @@ impl Queue {
         self.bytes = 0;
     }
 
-    /// The place of an event that is waiting or under way.
+    /// The place of an event that waits or is in flight.
     pub fn find(&mut self, event: u32) -> Option<usize> {
         let length = self.entries.len();
         let mut places = (0..length).map(|step| (self.found_at + step) % length);
@@ -98,7 +97,7 @@ impl Queue {
     }
 
     /// Takes waiting events of an identity into a request, as long as `count` and `bytes` last.
-    /// `newest`: from the end, passing over what does not fit. Gives how many events and bytes.
+    /// `newest`: from the end, without those that do not fit. Gives how many events and bytes it took.
     pub fn take(
         &mut self,
         who: u32,
@@ -134,8 +133,8 @@ impl Queue {
         (taken, size)
     }
 
-    /// Lets the others move up where settled events take more places than they do, and some: seldom enough
-    /// to cost nothing by the event, and soon enough that the list does not grow for them.
+    /// Lets the others move up when ended events take many more places than they do: seldom enough to cost nothing for
+    /// each event, and soon enough that the list does not grow.
     pub fn compact(&mut self) {
         if self.entries.len() > 2 * self.resident + COMPACT_AT {
             self.entries.retain(|entry| !entry.is_settled());

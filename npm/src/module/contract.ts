@@ -29,7 +29,7 @@ export const OTHER_TYPE = 2;
  * `outbox_answered`.
  */
 export const SEND_BATCH = 1;
-/** The same by a request that outlives the page. */
+/** The same by a keepalive request, which outlives the page. */
 export const SEND_LAST_BATCH = 2;
 /**
  * Send the last description of the endpoint by UpdateEndpoint as the request with this number,
@@ -47,21 +47,21 @@ export const GET_CREDENTIALS = 4;
  */
 export const LOAD = 5;
 /**
- * The event with this number was accepted: the stream has it. As after all that follow, it is to
- * be forgotten, on disk too.
+ * The event with this number was accepted: the stream has it. After this and all actions below, forget the event,
+ * on disk too.
  */
 export const DELIVERED = 6;
-/** The event was refused for good by the endpoint. */
+/** The endpoint refused the event for good. */
 export const REJECTED = 7;
 /** The event was dropped, because the outbox held as many as it may. */
 export const DROPPED_TOO_MANY = 8;
 /** The event was dropped, because the outbox held as many bytes as it may. */
 export const DROPPED_TOO_LARGE = 9;
-/** The event was dropped, because it was older than events may get. */
+/** The event was dropped, because it was older than `Config::max_age_ms`. */
 export const DROPPED_TOO_OLD = 10;
 /**
- * The event was dropped, because it waited on disk alone, and is there no more. Counted only: which event
- * it was, nobody knows.
+ * The event was dropped, because it waited on disk alone, and is no longer there. It is only counted: nobody knows
+ * which event it was.
  */
 export const DROPPED_LOST = 11;
 
@@ -78,19 +78,19 @@ export const ENDS = [
 /** What both modules export. */
 export interface Validator {
   memory: WebAssembly.Memory;
-  /** Makes the buffer so many bytes long. Gives its address, which holds until the next call into the module. */
+  /** Makes the buffer `length` bytes long. Gives its address, which is valid until the next call into the module. */
   page_buffer(length: number): number;
   /**
-   * Takes the compact rules of a schema from the buffer. Gives whether they are of a form known here;
-   * where they are not, events are held against the limits of the wire alone, as before.
+   * Takes the compact rules of a schema from the buffer. Gives whether their form is known; if not, only the limits of
+   * the wire hold, as before.
    */
   validator_set_rules(): number;
   /** Begins to validate an event, whose type is in the buffer. */
   validator_begin(): void;
   /**
-   * Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the
-   * buffer. `given` is the sum of `METRIC` and `OTHER_TYPE`, as far as they hold; the text of a value of another
-   * type is the name of that type. Gives whether it may leave the browser.
+   * Takes one attribute or metric of the event: its name, of so many bytes, and its text are in the buffer. `given` is
+   * the sum of those of `METRIC` and `OTHER_TYPE` that apply. The text of a value of another type is the name of
+   * that type. Gives whether the field may leave the browser.
    */
   validator_field(given: number, name: number): number;
 }
@@ -99,10 +99,7 @@ export interface Validator {
 export interface Core extends Validator {
   /** Ends the event. Gives whether it is valid. */
   validator_is_valid(): number;
-  /**
-   * Says what time it is, for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is
-   * `performance.now()`.
-   */
+  /** Sets the time for all calls until the next one of this: `wall` is `Date.now()`, `monotonic` is `performance.now()`. */
   outbox_now(wall: number, monotonic: number): void;
   /**
    * Empties the outbox. `entropy` is a random number; the other arguments are members of the core's
@@ -127,8 +124,8 @@ export interface Core extends Validator {
   /**
    * Takes an event from disk, the oldest first; its number is new to this outbox. Events that come before the first
    * `outbox_loaded` go before all others. Gives whether it is taken into memory. If not, it waits on disk alone,
-   * and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it is
-   * counted), or there is no room for its identity, as with `outbox_record` (it is not counted).
+   * and its number means nothing any more. There are two reasons: enough events of its identity wait in memory (it
+   * is counted), or there is no room for its identity, as with `outbox_record` (it is not counted).
    */
   outbox_load(event: number, bytes: number, who: number, at: number): number;
   /** The disk has been read. If events waited on disk alone and none of them came, they are lost. */
@@ -140,29 +137,29 @@ export interface Core extends Validator {
    */
   outbox_evict(event: number): number;
   outbox_ended_elsewhere(event: number, end: number): void;
-  /** Everything that waits leaves without waiting for the pace; a back-off still holds. */
+  /** Sends all events that wait without waiting for the pace; a back-off still holds. */
   outbox_flush(): void;
-  /** A description of the endpoint waits to be sent, instead of one that waited before. */
+  /** A new description of the endpoint waits to be sent; it replaces one that waited before. */
   outbox_update_endpoint(): void;
   /**
-   * Whose endpoint this is from now on. A description of the endpoint waits as long as there is no room for
-   * that identity.
+   * Sets the identity that the endpoint belongs to from now on. A description of the endpoint waits as long as there
+   * is no room for that identity.
    */
   outbox_set_current(who: number): void;
-  /** Whether this outbox is the one that sends. What is under way goes on either way. */
+  /** Sets whether this outbox is the leader's, which sends. Requests in flight go on either way. */
   outbox_set_leader(leader: boolean): void;
-  /** Whether there is a network. Coming back ends delays that the endpoint did not ask for. */
+  /** Sets whether there is a network. When it comes back, delays end, except those that the endpoint asked for. */
   outbox_set_online(online: boolean): void;
   /** There are credentials of an identity, good for so many milliseconds. */
   outbox_got_credentials(who: number, lifetime: number): void;
   /**
-   * There are no credentials of an identity, and none are to be asked for before so many
-   * milliseconds where the pool said so; else NaN.
+   * There are no credentials of an identity. If the pool said when to ask again, that is in so many milliseconds;
+   * else NaN.
    */
   outbox_no_credentials(who: number, retryAfter: number): void;
   /**
-   * `outbox_answered`, with the members of the core's `outbox::Answer`: `events`, so many, and then `error_type`
-   * are in the buffer.
+   * `outbox_answered`, with the members of the core's `outbox::Answer`. The buffer has the statuses of so many
+   * `events`, and then `error_type`.
    */
   outbox_answered(
     request: number,
@@ -173,9 +170,8 @@ export interface Core extends Validator {
     date: number,
   ): void;
   /**
-   * Time has passed, or something has come in: gives up on late requests, and sends what is due.
-   * Gives when this is to be called next, in monotonic milliseconds; infinity where time alone
-   * brings nothing about.
+   * Time has passed, or there was an input: gives up late requests, and sends what is due. Gives when to call this
+   * next, in monotonic milliseconds; infinity if nothing is due without another input.
    */
   outbox_tick(): number;
   /**
@@ -190,7 +186,7 @@ export interface Core extends Validator {
    * what is to be added to its times. Gives their length in bytes.
    */
   outbox_request(request: number): number;
-  /** What the endpoint's clock is ahead by, as well as known, in milliseconds. */
+  /** The clock offset as it is known, in milliseconds. */
   outbox_clock_offset(): number;
   /** One number of `outbox_books`: `BOOK_RECORDED`, `BOOK_QUEUED`, or one from `BOOK_ENDED` on. */
   outbox_books(at: number): number;
