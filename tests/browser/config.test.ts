@@ -188,6 +188,19 @@ test("a wrong value is named where it stands, in whatever form", async () => {
   await assert.rejects(() => readConfig(other), /: Auth.Cognito.identityPoolId must be/);
 });
 
+test("white space around an id is named, as a variable of the environment may bring it", async () => {
+  const given = { ...pinpoint, identityPoolId: POOL, endpoint };
+  for (const [member, value] of [
+    ["appId", " app"],
+    ["region", "eu-west-1\n"],
+    ["identityPoolId", `${POOL}\t`],
+    ["appId", " "],
+  ]) {
+    const message = new RegExp(`: ${member} must be a string .* without white space`);
+    await assert.rejects(() => readConfig({ ...given, [member]: value }), message);
+  }
+});
+
 test("an endpoint may have a path", async () => {
   const config = { ...pinpoint, identityPoolId: POOL, endpoint: "https://app.example.com/ingest/" };
   const ingest = "https://app.example.com/ingest";

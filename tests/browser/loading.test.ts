@@ -391,7 +391,7 @@ test("a configuration that cannot be used is told on the console, and where it i
   assert.deepEqual([code, state], ["InvalidConfig", "recorded"]);
   assert.deepEqual(
     said.map((message) => message.text()),
-    ["Forebay configuration: region must be a string that is not empty."],
+    ["Forebay configuration: region must be a string that is not empty, without white space."],
   );
 });
 

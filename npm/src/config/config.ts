@@ -193,7 +193,8 @@ export async function readConfig(
   const given: Anything = config ?? {};
   const isPlain =
     PLAIN.test(`${Object.keys(given).sort()}`) &&
-    Object.values(given).every((text) => text && typeof text === "string") &&
+    // options.ts judges what is no text, or has white space at its ends.
+    Object.values<Anything>(given).every((text) => text && text === text.trim?.()) &&
     isOrigin(given.endpoint);
   if (isPlain) return { ...DEFAULTS, identityEndpoint: given.endpoint, ...given };
   return (await options()).read(given, DEFAULTS, fail);

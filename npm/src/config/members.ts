@@ -69,7 +69,7 @@ export function judged(
     read[name] &&= address(read[name]);
   }
   for (const name of ["endpoint", "identityEndpoint", "appId", "region", "identityPoolId"]) {
-    check(name, !!read[name] && typeof read[name] === "string");
+    check(name, typeof read[name] === "string" && /^\S+$/.test(read[name]));
   }
   check("stsEndpoint", read.stsEndpoint !== "");
   const { sampleRate = 1 } = read;

@@ -11,7 +11,7 @@ import { CHOICES, COUNTS, judged, path, TYPES } from "./members.js";
 const ADDRESS =
   "an http(s) address without a query, such as https://events.example.com, " +
   "or a path of the page's own site, such as /ingest";
-const TEXT = "a string that is not empty";
+const TEXT = "a string that is not empty, without white space";
 
 const RULES: Record<string, string> = {
   endpoint: ADDRESS,
