@@ -123,7 +123,10 @@ function begin(input: AutoTrackInput, engine: Engine): () => void {
     if (input.type === "event") return trackEvents(input.options);
   }
   const { type } = input as { type: unknown };
-  console.warn(`Forebay: here is nothing to track of the type "${type}".`);
+  console.warn(
+    `Forebay: there is nothing to track of the type "${String(type)}". The types are "session", and on a page ` +
+      '"pageView" and "event".',
+  );
   return () => {};
 }
 

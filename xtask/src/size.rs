@@ -296,36 +296,35 @@ impl Report {
             row("before the first `record()`", &|bundle| {
                 bundle.first().brotli
             }),
+            row("of that, in any app with a chunk of its own", &|bundle| {
+                bundle.bare.brotli
+            }),
             row(
-                "of that an app without Forebay that has a chunk",
-                &|bundle| bundle.bare.brotli,
-            ),
-            row(
-                "afterwards, by itself: the engine with the WebAssembly module",
+                "after it, without a call: the engine with the WebAssembly module",
                 &|bundle| sum(&bundle.afterwards).brotli,
             ),
             row("**all of it**", &|bundle| bundle.total().brotli),
             row(
-                "beside it in the output, fetched by pages that use more",
+                "scripts in the output that only pages which use more fetch",
                 &|bundle| sum(&bundle.unused).brotli,
             ),
             String::new(),
-            String::from("| where it is used | |"),
+            String::from("| scripts that are fetched when they are used | |"),
             String::from("|---|---|"),
             format!(
-                "| React, auto-track, sign-in and `identifyUser()`, the face of Amplify v5 | {} |",
+                "| React, auto-track, sign-in and `identifyUser()`, the API of Amplify v5 | {} |",
                 used(&["react.js", "auto-track.js", "identify.js", "amplify-v5.js"])
             ),
             format!(
-                "| more of a configuration than the least: a form of Amplify's, options | {} |",
+                "| options, or one of Amplify's forms of configuration | {} |",
                 used(&["options.js"])
             ),
             format!(
-                "| other tabs, and what earlier visits left, where there are such | {} |",
+                "| other open tabs, or events of an earlier visit | {} |",
                 used(&["others.js"])
             ),
             format!(
-                "| what is wrong with an event, once one is not valid | {} |",
+                "| violations, for the first event that is not valid | {} |",
                 used(&["violations.js"])
             ),
             format!(

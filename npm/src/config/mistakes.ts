@@ -53,20 +53,24 @@ export function say(what: Mistake, reason: unknown, settings: Settings): void {
   WORDS[what](reason as never, settings);
 }
 
-/** `reason`: what the disk says; nothing where it says nothing. */
-function noDisk(reason: unknown = "IndexedDB does not answer."): void {
+/** `reason`: the error of IndexedDB; nothing if it does not answer. */
+function noDisk(given: unknown, { appId }: Settings): void {
+  const reason = given ?? "IndexedDB does not answer.";
   const { name } = reason as Partial<DOMException>;
   console.warn(
-    "Forebay: no disk here, so what waits when the page closes is lost.",
-    name === "NotFoundError" ? "The database of that name is another program's." : reason,
+    "Forebay: this page has no disk. A private window or blocked cookies may be why. Events wait in memory; those " +
+      "that wait when the page closes go to localStorage, as many as fit there, and the others are lost.",
+    name === "NotFoundError"
+      ? `Another program of this site has a database named forebay.${appId}: let it take another name.`
+      : reason,
   );
 }
 
-/** `reason`: what the disk says. */
+/** `reason`: the error of IndexedDB. */
 function noRoom(reason: unknown): void {
   console.warn(
-    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, " +
-      "as many as fit there; the others are lost.",
+    "Forebay: the disk does not take events. Those that wait when the page closes go to localStorage, as many as " +
+      "fit there, and the others are lost. navigator.storage.estimate() says how much room this site has left.",
     reason,
   );
 }
@@ -83,7 +87,7 @@ function trapped(reason: unknown): void {
 function unreadableSchema(): void {
   console.error(
     "Forebay: the schema cannot be read, and events are validated at the endpoint only. " +
-      "Run `npx forebay codegen` of the version that the page loads.",
+      "Run `npx forebay codegen` with the version of the package that the page loads.",
   );
 }
 
@@ -102,16 +106,17 @@ function invalidEvent([name, violations]: [string, Violation[]]): void {
 function rejectedEvent([name, reason]: [string, unknown]): void {
   console.warn(
     `Forebay: the endpoint refuses the event ${name}: ${reason} ` +
-      "Does the page have the schema that the endpoint has? " +
+      "If its schema is older than that of the page, give it the new one. " +
       "Further ones are told by onDelivery(), stats() and the setting `debug`.",
   );
 }
 
-/** The tab that sends for this one does not answer. */
+/** The leader tab does not answer. */
 function silentTab(): void {
   console.warn(
     "Forebay: the tab that sends for this one does not answer, so that this one sends from now on. The other one " +
-      "hangs, in a long task for example, or cannot load what it needs for others. What it sent last may arrive twice, under the same ids.",
+      "hangs, in a long task for example, or could not load a script: reload it. What it sent last may arrive " +
+      "twice, under the same ids.",
   );
 }
 
@@ -179,6 +184,6 @@ function said({ status, type, body, text }: Answer, url: string): string {
 function refusedUser(reason: unknown): void {
   console.error(
     `Forebay: the endpoint refuses what identifyUser() said, and events go on without it: ${reason} ` +
-      "Call identifyUser() with values that it takes.",
+      "Call identifyUser() without the value that it names: strings may have 100 characters, lists 50 strings.",
   );
 }

@@ -32,7 +32,7 @@ export function preparation(
   for (const member of Object.keys(globalProperties ?? {})) {
     if (member === "attributes" || member === "metrics") continue;
     console.warn(
-      `Forebay configuration: globalProperties.${member} is not read. What every event is to have stands in ` +
+      `Forebay configuration: globalProperties.${member} is not read. Put it into ` +
         "globalProperties.attributes or globalProperties.metrics.",
     );
   }
