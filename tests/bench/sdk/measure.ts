@@ -90,6 +90,7 @@ const [MANY, IN_TASK, MANY_MS] = [100_000, 100, 120_000];
 /** Opens a page that records one event as soon as it can, as the SDK is unless configured. */
 export async function first(browser: Browser, site: Site, sdk: Sdk): Promise<First> {
   const { collector } = site;
+  await still(collector);
   const bytes = collector.bytes;
   site.fetched.clear();
   collector.firstAt = undefined;
@@ -102,6 +103,11 @@ export async function first(browser: Browser, site: Site, sdk: Sdk): Promise<Fir
   } finally {
     await page.close();
   }
+}
+
+/** Resolves when nothing comes any more from a page that was closed: some SDKs send a last request then. */
+async function still(collector: Collector): Promise<void> {
+  for (let bytes = -1; bytes !== collector.bytes; await sleep(500)) bytes = collector.bytes;
 }
 
 /** Records very many events in tasks of 100; says what the page has in memory then. */
