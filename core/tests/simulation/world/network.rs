@@ -97,6 +97,8 @@ impl World {
         let tab = self.tabs.get_mut(&id).expect("a tab");
         let batch = tab.batches.remove(&(generation, request));
         if generation != tab.generation {
+            // The module may have given the request up and sent its events again, before it trapped.
+            self.may_repeat(&reply.accepted);
             return self.answer_late(id, &batch.unwrap_or_default(), &reply);
         }
         tab.answered(request, &reply, self.now - tab.origin);
