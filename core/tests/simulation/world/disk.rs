@@ -54,6 +54,10 @@ impl World {
     }
 
     pub(super) fn disk(&mut self, id: u32, step: Step) {
+        if self.waits_for_reader(step) {
+            let after = self.reading_until.saturating_sub(self.now);
+            return self.to(id, after, ToTab::Disk(step));
+        }
         let Step::Store(event) = step else {
             return self.write(step);
         };
@@ -71,6 +75,21 @@ impl World {
         } else if !is_full {
             let who = self.events[event as usize].new.who;
             self.give(id, |tab, _| tab.evict(event, who));
+        }
+    }
+
+    /// IndexedDB runs transactions in order: what is stored while a tab reads is there once it has read.
+    fn waits_for_reader(&mut self, step: Step) -> bool {
+        match step {
+            Step::Store(event) if self.now < self.reading_until => {
+                self.stored_later.insert(event);
+                true
+            }
+            Step::Store(event) => {
+                self.stored_later.remove(&event);
+                false
+            }
+            Step::Delete(event) => self.stored_later.contains(&event),
         }
     }
 

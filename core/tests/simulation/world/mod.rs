@@ -143,6 +143,9 @@ pub(crate) struct World {
     holder: Option<u32>,
     waiting: Vec<u32>,
     disk: BTreeSet<u64>,
+    /// Until when the disk is being read, and the events that are stored after that.
+    reading_until: u64,
+    stored_later: BTreeSet<u64>,
     kept_offset: f64,
     tabs: BTreeMap<u32, Tab>,
     opened: u32,
@@ -174,6 +177,8 @@ impl World {
             holder: None,
             waiting: Vec::new(),
             disk: BTreeSet::new(),
+            reading_until: 0,
+            stored_later: BTreeSet::new(),
             kept_offset: 0.0,
             tabs: BTreeMap::new(),
             opened: 0,

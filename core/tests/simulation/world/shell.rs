@@ -28,6 +28,7 @@ impl World {
                 let is_held = |event: &&u64| tab.numbers.contains_key(event);
                 let known = tab.stored.iter().filter(is_held).copied().collect();
                 let delay = self.random.pick(&[0, 5, 50, 1_000]);
+                self.reading_until = self.reading_until.max(self.now + delay + 1);
                 self.to(id, delay, ToTab::Rows(generation, whose, rows, known));
             }
             ToTab::Rows(generation, whose, rows, known) => {

@@ -58,6 +58,9 @@ impl World {
                 && *tab == id
             {
                 let step = *step;
+                if let Step::Store(event) = step {
+                    self.stored_later.remove(&event);
+                }
                 carried_out &= self.random.percent(70);
                 if carried_out {
                     self.write(step);
