@@ -19,6 +19,8 @@ pub(super) struct Identity {
     /// When to ask the shell for credentials; [`NEVER`] while it gets them.
     refresh_at: f64,
     expires_at: f64,
+    /// Goes up when credentials are discarded.
+    pub era: u32,
     /// Back-off after failures to get credentials, and after requests that were not authorised.
     pub backoff: Backoff,
     /// Answers in a row that called a request unauthorised.
@@ -39,6 +41,7 @@ impl Identity {
     const NEW: Identity = Identity {
         refresh_at: 0.0,
         expires_at: 0.0,
+        era: 0,
         backoff: Backoff::NONE,
         refusals: 0,
         renewals: 0,
@@ -88,6 +91,7 @@ impl Identity {
     /// The endpoint does not take the credentials.
     pub fn discard(&mut self) {
         self.expires_at = 0.0;
+        self.era += 1;
         if self.refresh_at < NEVER {
             self.refresh_at = 0.0;
         }

@@ -32,7 +32,7 @@ struct Request {
     /// When it is given up, in monotonic milliseconds.
     deadline: f64,
     keepalive_bytes: usize,
-    /// [`Outbox::signing_era`] when it was signed.
+    /// [`Outbox::signing_era`] of its identity when it was signed.
     signing_era: u32,
     /// Whether it carries the description of the endpoint.
     describes: bool,
@@ -71,8 +71,8 @@ pub struct Outbox {
     describes: bool,
     random: Random,
     clock: Clock,
-    /// Goes up when the clock is corrected or credentials are replaced.
-    signing_era: u32,
+    /// Goes up when the clock is corrected.
+    clock_era: u32,
     online: bool,
     leader: bool,
     books: Books,
@@ -115,7 +115,7 @@ impl Outbox {
         describes: true,
         random: Random(0),
         clock: Clock::new(0.0),
-        signing_era: 0,
+        clock_era: 0,
         online: false,
         leader: false,
         books: Books::NEW,
@@ -308,7 +308,6 @@ impl Outbox {
         if !is_known(who) {
             return;
         }
-        self.signing_era += 1;
         self.identity(who).renewed(lifetime_ms, now.monotonic);
     }
 
@@ -407,6 +406,12 @@ impl Outbox {
             self.expected = identity.evicted;
             self.actions.push((Action::Load, who));
         }
+    }
+
+    /// Goes up when the clock is corrected, or credentials of this identity are discarded: requests that were signed
+    /// before are likely refused.
+    fn signing_era(&self, who: u32) -> u32 {
+        self.clock_era + self.identities[place(who)].era
     }
 
     fn identity(&mut self, who: u32) -> &mut Identity {

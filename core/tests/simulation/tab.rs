@@ -337,7 +337,8 @@ impl Tab {
     pub(crate) fn asked(&mut self, now: u64) {
         let requests = self.requests.entry(now / 60_000).or_default();
         *requests += 1;
-        let most = 120 + 2 * u64::from(self.counts.recorded) + 8 * self.identities.len() as u64;
+        // Each identity backs off by itself. Until the delays are long it tries eight times, each with new credentials.
+        let most = 120 + 2 * u64::from(self.counts.recorded) + 16 * self.identities.len() as u64;
         assert!(*requests <= most, "a busy loop of requests");
     }
 

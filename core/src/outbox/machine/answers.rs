@@ -22,7 +22,7 @@ impl Outbox {
         };
         let request = self.requests.remove(at);
         if self.clock.learn(answer.date, now) {
-            self.signing_era += 1;
+            self.clock_era += 1;
         }
         let now_ms = now.monotonic;
         let mut fault = answer.fault();
@@ -134,14 +134,14 @@ impl Outbox {
         }
     }
 
-    /// An answer called a request unauthorised. If the clock was corrected or credentials were replaced since it was
+    /// An answer called a request unauthorised. If the clock was corrected or its credentials were discarded since it was
     /// signed, that was the reason. Otherwise its credentials are at fault, and are renewed. If this happens again and
     /// again they are renewed by back-off, and only where the endpoint itself says so. Gives whether to try again
     /// without delay.
     fn renew(&mut self, request: &Request, answer: &Answer<'_>, now: f64) -> bool {
+        let is_stale = request.signing_era != self.signing_era(request.who);
         let identity = &mut self.identities[place(request.who)];
         identity.refusals += 1;
-        let is_stale = request.signing_era != self.signing_era;
         let is_free =
             identity.refusals <= FREE_REFUSALS && (is_stale || identity.renewals < FREE_RENEWALS);
         if !is_free && answer.is_own() {
@@ -152,7 +152,6 @@ impl Outbox {
         if is_at_fault {
             identity.renewals += 1;
             identity.discard();
-            self.signing_era += 1;
         }
         is_free
     }

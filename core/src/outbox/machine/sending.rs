@@ -145,7 +145,7 @@ impl Outbox {
             events,
             deadline: now + REQUEST_TIMEOUT_MS,
             keepalive_bytes,
-            signing_era: self.signing_era,
+            signing_era: self.signing_era(who),
             describes: self.describes,
         });
         self.actions.push((action, self.last_request));

@@ -405,6 +405,29 @@ fn credentials_are_renewed_twice_and_then_after_a_back_off() {
 }
 
 #[test]
+fn renewals_of_one_identity_are_no_reason_to_try_again_for_another() {
+    let mut page = Page::ready(CONFIG);
+    let users = 1..21;
+    for who in users.clone() {
+        page.record_as(who, true);
+    }
+    page.turn();
+    let mut requests = 0;
+    while !page.actions.is_empty() {
+        for (action, number) in core::mem::take(&mut page.actions) {
+            if action == Action::GetCredentials {
+                page.outbox.got_credentials(number, HOUR_MS, page.now);
+                page.turn();
+            } else {
+                requests += 1;
+                page.answer(number, 403);
+            }
+        }
+    }
+    assert_eq!(requests, users.len() * (1 + FREE_RENEWALS), "at once");
+}
+
+#[test]
 fn accepted_request_makes_renewals_free_again() {
     let mut page = Page::ready(CONFIG);
     for _ in 0..10 {
