@@ -2,7 +2,7 @@
 
 use forebay_core::outbox::{Config, MAX_IDENTITIES, NewEvent};
 
-use super::{Doing, Happening, Known, Step, ToTab, World};
+use super::{Doing, Happening, Known, Message, Step, ToTab, World};
 use crate::server::Fate;
 use crate::tab::{ENVELOPE_BYTES, Tab};
 
@@ -43,6 +43,12 @@ impl World {
     pub(super) fn release(&mut self, id: u32) {
         self.waiting.retain(|waiting| *waiting != id);
         if self.holder == Some(id) {
+            // The next leader may not have heard yet how these events ended.
+            for happening in self.agenda.values() {
+                if let Happening::To(_, ToTab::Message(Message::Ended(event, _))) = happening {
+                    self.events[*event as usize].may_repeat = true;
+                }
+            }
             self.holder = None;
             self.grant();
         }
