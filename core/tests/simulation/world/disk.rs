@@ -61,7 +61,7 @@ impl World {
         let Step::Store(event) = step else {
             return self.write(step);
         };
-        // The tab hands an event over to the leader tab even where the disk has no room for it.
+        // The tab hands an event over to the leader tab even if the disk has no room for it; unless it has ended.
         let is_full = self.random.percent(self.trouble.store_failures);
         let tab = self.tabs.get_mut(&id).expect("a tab");
         if is_full {
@@ -70,8 +70,11 @@ impl World {
             tab.stored.insert(event);
             self.write(step);
         }
-        if !self.tabs[&id].leads {
-            self.broadcast(id, Message::Row(event, !is_full));
+        let tab = &self.tabs[&id];
+        if !tab.leads {
+            if tab.numbers.contains_key(&event) {
+                self.broadcast(id, Message::Row(event, !is_full));
+            }
         } else if !is_full {
             let who = self.events[event as usize].new.who;
             self.give(id, |tab, _| tab.evict(event, who));
