@@ -288,9 +288,9 @@ impl Tab {
 
     pub(crate) fn ticked(&mut self, now: u64) {
         self.wake_at = None;
+        let most = self.most_in_a_minute(200);
         let ticks = self.ticks.entry(now / 60_000).or_default();
         *ticks += 1;
-        let most = 200 + 2 * u64::from(self.counts.recorded);
         assert!(*ticks <= most, "a busy loop of ticks");
     }
 
@@ -335,10 +335,9 @@ impl Tab {
 
     /// A request left, to the endpoint or to the pool.
     pub(crate) fn asked(&mut self, now: u64) {
+        let most = self.most_in_a_minute(120);
         let requests = self.requests.entry(now / 60_000).or_default();
         *requests += 1;
-        // Each identity backs off by itself. Until the delays are long it tries eight times, each with new credentials.
-        let most = 120 + 2 * u64::from(self.counts.recorded) + 16 * self.identities.len() as u64;
         assert!(*requests <= most, "a busy loop of requests");
     }
 
@@ -351,6 +350,12 @@ impl Tab {
             let silence = reply.retry_after.unwrap_or(0);
             self.silent_until = self.silent_until.max(now + silence);
         }
+    }
+
+    /// How often a tab may do something in a minute, which it does `seldom` without events. Each identity backs off by
+    /// itself: until the delays are long it tries eight times, each with new credentials.
+    fn most_in_a_minute(&self, seldom: u64) -> u64 {
+        seldom + 2 * u64::from(self.counts.recorded) + 16 * self.identities.len() as u64
     }
 
     pub(crate) fn check(&self) {
