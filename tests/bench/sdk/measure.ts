@@ -80,6 +80,8 @@ export interface Memory {
 
 /** Longer than any SDK waits to send what is not yet a batch (5 s unless configured). */
 const QUIET_MS = 6000;
+/** How long the last request of a page that was closed may take. */
+const CLOSED_MS = 500;
 /** How long it may take until a first event has arrived, or the next of many. */
 const TIMEOUT = { timeout: 60_000 };
 /** How long the calls of a run may take: each call of Snowplow's writes the whole queue. */
@@ -90,7 +92,8 @@ const [MANY, IN_TASK, MANY_MS] = [100_000, 100, 120_000];
 /** Opens a page that records one event as soon as it can, as the SDK is unless configured. */
 export async function first(browser: Browser, site: Site, sdk: Sdk): Promise<First> {
   const { collector } = site;
-  await still(collector);
+  // Some SDKs send a last request when their page is closed.
+  await quiet(() => collector.bytes, CLOSED_MS);
   const bytes = collector.bytes;
   site.fetched.clear();
   collector.firstAt = undefined;
@@ -103,11 +106,6 @@ export async function first(browser: Browser, site: Site, sdk: Sdk): Promise<Fir
   } finally {
     await page.close();
   }
-}
-
-/** Resolves when nothing comes any more from a page that was closed: some SDKs send a last request then. */
-async function still(collector: Collector): Promise<void> {
-  for (let bytes = -1; bytes !== collector.bytes; await sleep(500)) bytes = collector.bytes;
 }
 
 /** Records very many events in tasks of 100; says what the page has in memory then. */
@@ -228,11 +226,11 @@ export function counter({ accepted }: Collector): () => number {
   return () => accepted.size - before;
 }
 
-/** Resolves when nothing has arrived for a while. */
-export async function quiet(accepted: () => number): Promise<void> {
-  for (let last = -1, since = Date.now(); Date.now() - since < QUIET_MS; await sleep(50)) {
-    if (accepted() === last) continue;
-    last = accepted();
+/** Resolves when what has arrived, by its number, has not grown for so many milliseconds. */
+export async function quiet(arrived: () => number, milliseconds = QUIET_MS): Promise<void> {
+  for (let last = -1, since = Date.now(); Date.now() - since < milliseconds; await sleep(50)) {
+    if (arrived() === last) continue;
+    last = arrived();
     since = Date.now();
   }
 }
