@@ -10,6 +10,23 @@ fn expired(page: &mut Page, request: u32) {
     page.answer(request, 403);
 }
 
+/// Gives the credentials that the page asks for at present, and answers its requests by `answer`. Gives how often it did
+/// each.
+fn serve(page: &mut Page, answer: impl Fn(&mut Page, u32)) -> (usize, usize) {
+    let (mut renewals, mut answers) = (0, 0);
+    for (action, number) in core::mem::take(&mut page.actions) {
+        if action == Action::GetCredentials {
+            renewals += 1;
+            page.outbox.got_credentials(number, HOUR_MS, page.now);
+            page.turn();
+        } else {
+            answers += 1;
+            answer(page, number);
+        }
+    }
+    (renewals, answers)
+}
+
 #[test]
 fn credentials_are_asked_for_when_there_is_something_to_send() {
     let mut page = Page::new(CONFIG);
@@ -390,15 +407,7 @@ fn credentials_are_renewed_twice_and_then_after_a_back_off() {
         page.record(events);
         let mut renewed = 0;
         while page.wait().is_none_or(|wait| wait >= 10_000.0) || !page.actions.is_empty() {
-            for (action, number) in core::mem::take(&mut page.actions) {
-                if action == Action::GetCredentials {
-                    renewed += 1;
-                    page.outbox.got_credentials(number, HOUR_MS, page.now);
-                    page.turn();
-                } else {
-                    page.answer(number, 403);
-                }
-            }
+            renewed += serve(&mut page, expired).0;
         }
         assert_eq!(renewed, FREE_RENEWALS, "of {events} events");
     }
@@ -414,15 +423,7 @@ fn renewals_of_one_identity_are_no_reason_to_try_again_for_another() {
     page.turn();
     let mut requests = 0;
     while !page.actions.is_empty() {
-        for (action, number) in core::mem::take(&mut page.actions) {
-            if action == Action::GetCredentials {
-                page.outbox.got_credentials(number, HOUR_MS, page.now);
-                page.turn();
-            } else {
-                requests += 1;
-                page.answer(number, 403);
-            }
-        }
+        requests += serve(&mut page, expired).1;
     }
     assert_eq!(requests, users.len() * (1 + FREE_RENEWALS), "at once");
 }
@@ -450,16 +451,11 @@ fn firewall_that_forbids_everything_costs_no_more_than_two_renewals() {
         page.record(1);
         let (mut renewed, mut requests) = (0, 0);
         while page.now.monotonic < 600_000.0 {
-            for (action, number) in core::mem::take(&mut page.actions) {
-                requests += 1;
-                if action == Action::GetCredentials {
-                    renewed += 1;
-                    page.outbox.got_credentials(number, HOUR_MS, page.now);
-                    page.turn();
-                } else {
-                    page.answer_for(number, status);
-                }
-            }
+            let (renewals, answers) = serve(&mut page, |page, number| {
+                page.answer_for(number, status);
+            });
+            renewed += renewals;
+            requests += renewals + answers;
             if page.actions.is_empty() {
                 page.wait_for_action();
             }
