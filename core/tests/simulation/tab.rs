@@ -352,10 +352,10 @@ impl Tab {
         }
     }
 
-    /// How often a tab may do something in a minute, which it does `seldom` without events. Each identity backs off by
-    /// itself: until the delays are long it tries eight times, each with new credentials.
-    fn most_in_a_minute(&self, seldom: u64) -> u64 {
-        seldom + 2 * u64::from(self.counts.recorded) + 16 * self.identities.len() as u64
+    /// The most ticks or requests that a tab may have in a minute, if it may have `base` without events. Each identity
+    /// backs off by itself: it tries some eight times until its delays are long, and gets credentials for each try.
+    fn most_in_a_minute(&self, base: u64) -> u64 {
+        base + 2 * u64::from(self.counts.recorded) + 16 * self.identities.len() as u64
     }
 
     pub(crate) fn check(&self) {

@@ -61,7 +61,7 @@ impl World {
         let Step::Store(event) = step else {
             return self.write(step);
         };
-        // The tab hands an event over to the leader tab even if the disk has no room for it; unless it has ended.
+        // The tab hands an event over to the leader tab even if the disk has no room for it, unless it has ended.
         let is_full = self.random.percent(self.trouble.store_failures);
         let tab = self.tabs.get_mut(&id).expect("a tab");
         if is_full {
@@ -81,7 +81,8 @@ impl World {
         }
     }
 
-    /// IndexedDB runs transactions in order: what is stored while a tab reads is there once it has read.
+    /// Whether a step has to wait until a tab has read the disk: IndexedDB runs transactions in order, so an event that
+    /// is put meanwhile is stored after the reading, and deleted after that.
     fn waits_for_reader(&mut self, step: Step) -> bool {
         match step {
             Step::Store(event) if self.now < self.reading_until => {

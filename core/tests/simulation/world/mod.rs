@@ -143,7 +143,7 @@ pub(crate) struct World {
     holder: Option<u32>,
     waiting: Vec<u32>,
     disk: BTreeSet<u64>,
-    /// Until when the disk is being read, and the events that are stored after that.
+    /// Until when tabs read the disk, and the events whose put waits until then.
     reading_until: u64,
     stored_later: BTreeSet<u64>,
     kept_offset: f64,
