@@ -300,12 +300,12 @@ impl Report {
                 bundle.bare.brotli
             }),
             row(
-                "after it, without a call: the engine with the WebAssembly module",
+                "after it, without any call: the engine with the WebAssembly module",
                 &|bundle| sum(&bundle.afterwards).brotli,
             ),
             row("**all of it**", &|bundle| bundle.total().brotli),
             row(
-                "scripts in the output that only pages which use more fetch",
+                "scripts in the output that a page fetches only if it uses more",
                 &|bundle| sum(&bundle.unused).brotli,
             ),
             String::new(),
